@@ -1,0 +1,153 @@
+/*
+ * Varlink: messages, interface descriptions, and the service that answers
+ * for them (varlink.org).  A message is one JSON object and a NUL byte.
+ *
+ * Pure: bytes and JSON values in and out.  No descriptor, no event loop, no
+ * clock; the transport is the caller's.  `struct json_t` is Jansson's json_t.
+ * Every parser here accepts any bytes whatsoever: the worst outcome is
+ * JW_PROTOCOL, after which the caller drops the connection.
+ */
+#ifndef JWKSD_COMMON_VARLINK_H
+#define JWKSD_COMMON_VARLINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct json_t;
+
+enum {
+	VARLINK_MESSAGE_MAX = 256 * 1024, /* with its NUL byte */
+	VARLINK_NAME_SIZE = 128,          /* room for any name we know */
+	VARLINK_DEPTH_MAX = 32,           /* of nested objects and arrays */
+};
+
+/* ---- messages ---- */
+
+struct varlink_call {
+	char *method; /* "org.jwksd.keys.Rotate", as the client wrote it */
+	struct json_t *parameters; /* an object; empty when absent */
+	bool more;
+	bool oneway;
+};
+
+/*
+ * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL: not one JSON
+ * object, duplicate members, too deep, an unknown member, a member of the
+ * wrong type, no method, oneway with more, `upgrade`, a NUL in a string.
+ * Release with varlink_call_done().
+ */
+enum jw_err varlink_call_parse(
+    const char *data, size_t len, struct varlink_call *ret_call);
+void varlink_call_done(struct varlink_call *call);
+
+struct varlink_reply {
+	struct json_t *parameters; /* an object; empty when absent */
+	char *error;               /* qualified name; NULL on success */
+	bool continues;
+};
+
+/* The client's side: the same rules.  Release with varlink_reply_done(). */
+enum jw_err varlink_reply_parse(
+    const char *data, size_t len, struct varlink_reply *ret_reply);
+void varlink_reply_done(struct varlink_reply *reply);
+
+/*
+ * Format a message with its NUL byte, compact.  ret_len counts the NUL.  The
+ * caller frees the result with free(); NULL when memory is short.  parameters
+ * may be NULL (left out) and stay the caller's.
+ */
+char *varlink_call_format(const char *method, const struct json_t *parameters,
+    bool more, bool oneway, size_t *ret_len);
+char *varlink_reply_format(const char *error, const struct json_t *parameters,
+    bool continues, size_t *ret_len);
+
+/* ---- interface descriptions ---- */
+
+struct varlink_interface;
+struct varlink_method;
+
+/*
+ * Parse an interface description.  text must outlive the result.
+ * JW_INVALID_PARAMETER with why (line and what) for one that is not sound:
+ * syntax, an unknown or doubled type, a named type unused is allowed.
+ */
+enum jw_err varlink_interface_parse(const char *text,
+    struct varlink_interface **ret_interface, struct jw_why *why);
+void varlink_interface_free(struct varlink_interface *interface);
+
+const char *varlink_interface_name(const struct varlink_interface *interface);
+const char *varlink_interface_text(const struct varlink_interface *interface);
+/* By unqualified name ("Rotate"); NULL for an unknown one. */
+const struct varlink_method *varlink_interface_method(
+    const struct varlink_interface *interface, const char *name);
+/* In the order of the text; NULL past the last.  For tests and help. */
+const struct varlink_method *varlink_interface_method_at(
+    const struct varlink_interface *interface, size_t index);
+const char *varlink_interface_error_at(
+    const struct varlink_interface *interface, size_t index);
+const char *varlink_method_name(const struct varlink_method *method);
+/* The comment above the method, without '#'; "" when there is none. */
+const char *varlink_method_doc(const struct varlink_method *method);
+
+/*
+ * Does an object fit the method's input (or output)?  Unknown, missing and
+ * ill-typed members do not; null stands for an absent optional.
+ * JW_INVALID_PARAMETER with the member's name in ret_name
+ * (VARLINK_NAME_SIZE, truncated; dotted for nested members).
+ */
+enum jw_err varlink_method_check_input(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name);
+enum jw_err varlink_method_check_output(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name);
+/* The same for the parameters of an error, by its unqualified name. */
+enum jw_err varlink_error_check(const struct varlink_interface *interface,
+    const char *error, const struct json_t *parameters, char *ret_name);
+
+/* ---- the service: which methods there are, and who answers ---- */
+
+enum {
+	VARLINK_MORE = 1 << 0,       /* streams when asked with `more` */
+	VARLINK_NEEDS_MORE = 1 << 1, /* ExpectedMore without it */
+};
+
+/* One verb: a row of a table of the caller's.  `tag` is the caller's own. */
+struct varlink_verb {
+	const char *method; /* unqualified */
+	unsigned flags;
+	const void *tag;
+};
+
+struct varlink_service;
+
+/* Strings are kept, not copied. */
+struct varlink_service *varlink_service_new(const char *vendor,
+    const char *product, const char *version, const char *url);
+void varlink_service_free(struct varlink_service *service);
+
+/*
+ * Offer an interface.  verbs has count rows that outlive the service and must
+ * name the description's methods exactly, none missing, none unknown:
+ * JW_BUG with why otherwise.
+ */
+enum jw_err varlink_service_add(struct varlink_service *service,
+    const char *text, const struct varlink_verb *verbs, size_t count,
+    struct jw_why *why);
+
+/*
+ * What is to be done with a call.  With ret_verb set (JW_OK) the parameters
+ * have been checked and the caller runs the verb.  With ret_verb NULL and
+ * JW_OK the call was org.varlink.service's own and *ret_parameters is the
+ * finished reply (the caller's to json_decref).  Otherwise the error to send,
+ * with its parameters in *ret_parameters: JW_INTERFACE_NOT_FOUND,
+ * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE, JW_NO_MEMORY.
+ */
+enum jw_err varlink_service_resolve(const struct varlink_service *service,
+    const struct varlink_call *call, const struct varlink_verb **ret_verb,
+    struct json_t **ret_parameters);
+
+/* The embedded descriptions; NULL for an interface that is none of ours. */
+const char *varlink_text(const char *interface);
+
+#endif
