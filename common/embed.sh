@@ -1,0 +1,50 @@
+#!/bin/sh
+# Turn text files into one C table on standard output.
+#   embed.sh varlink FILE...  const char *varlink_text(const char *interface)
+#   embed.sh sql FILE...      const struct sql_text sql_texts[], by number
+# Octets are written as numbers, so no character of a file needs escaping.
+set -eu
+
+octets() {
+	od -An -v -tu1 "$1" | sed 's/  */,/g; s/^,//; s/$/,/'
+}
+
+kind=$1
+shift
+i=0
+for f in "$@"; do
+	printf 'static const char text_%d[] = {\n' "$i"
+	octets "$f"
+	printf '0};\n'
+	i=$((i + 1))
+done
+
+case $kind in
+varlink)
+	printf '#include "common/varlink.h"\n#include <string.h>\n'
+	printf 'const char *\nvarlink_text(const char *interface)\n{\n'
+	i=0
+	for f in "$@"; do
+		printf '\tif (strcmp(interface, "%s") == 0)\n\t\treturn text_%d;\n' \
+		    "$(basename "$f" .varlink)" "$i"
+		i=$((i + 1))
+	done
+	printf '\treturn NULL;\n}\n'
+	;;
+sql)
+	printf '#include "daemon/sql_text.h"\n'
+	printf 'const struct sql_text sql_texts[] = {\n'
+	i=0
+	for f in "$@"; do
+		n=$(basename "$f" .sql)
+		number=$(printf '%s' "$n" | sed 's/-.*//; s/^0*//')
+		printf '{%s, "%s", text_%d},\n' "$number" "$n" "$i"
+		i=$((i + 1))
+	done
+	printf '{0, 0, 0}};\n'
+	;;
+*)
+	echo "embed.sh: unknown kind $kind" >&2
+	exit 64
+	;;
+esac
