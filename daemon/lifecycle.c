@@ -1,0 +1,712 @@
+/*
+ * The life of key generations: one tiny function for each timing rule, one
+ * table that lists them, and lc_next() that takes the earliest.  The only
+ * place that knows when a key may be published, sign, retire or go.  Must
+ * never read a clock, allocate, or derive a state from a deadline.
+ */
+#include "daemon/lifecycle.h"
+
+#include <string.h>
+
+static const char *const state_names[GEN_STATE_COUNT] = {
+    [GEN_PENDING] = "pending",
+    [GEN_PUBLISHED] = "published",
+    [GEN_READY] = "ready",
+    [GEN_ACTIVE] = "active",
+    [GEN_RETIRED] = "retired",
+    [GEN_REMOVED] = "removed",
+    [GEN_REVOKED] = "revoked",
+};
+
+static int64_t
+max64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- what a generation is ---- */
+
+enum gen_state
+lc_state(const struct generation *gen)
+{
+	if (gen->revoked_at != 0)
+		return GEN_REVOKED;
+	if (gen->removed_at != 0)
+		return GEN_REMOVED;
+	if (gen->activations > gen->retirements)
+		return GEN_ACTIVE;
+	if (gen->retirements > 0)
+		return GEN_RETIRED;
+	if (gen->ready_at != 0)
+		return GEN_READY;
+	if (gen->published_at != 0)
+		return GEN_PUBLISHED;
+	return GEN_PENDING;
+}
+
+const char *
+lc_state_name(enum gen_state state)
+{
+	return state < GEN_STATE_COUNT ? state_names[state] : "?";
+}
+
+bool
+lc_is_published(const struct generation *gen)
+{
+	enum gen_state state = lc_state(gen);
+
+	return state >= GEN_PUBLISHED && state <= GEN_RETIRED;
+}
+
+bool
+lc_has_private(const struct generation *gen)
+{
+	return !gen->verify_only && gen->destroyed_at == 0;
+}
+
+/* ---- what a key set has ---- */
+
+size_t
+lc_count(const struct lc_set *set, enum gen_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += lc_state(&set->gens[i]) == state;
+	return n;
+}
+
+static size_t
+count_published(const struct lc_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += lc_is_published(&set->gens[i]);
+	return n;
+}
+
+const struct generation *
+lc_active(const struct lc_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (lc_state(&set->gens[i]) == GEN_ACTIVE)
+			return &set->gens[i];
+	return NULL;
+}
+
+const struct generation *
+lc_find(const struct lc_set *set, int64_t number)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->gens[i].number == number)
+			return &set->gens[i];
+	return NULL;
+}
+
+/* Yet to sign, and able to. */
+static bool
+is_future(const struct generation *gen)
+{
+	return lc_state(gen) <= GEN_READY && lc_has_private(gen);
+}
+
+static bool
+is_current_alg(const struct lc_set *set, const struct generation *gen)
+{
+	return gen->alg == set->facts.policy.algorithm;
+}
+
+/*
+ * The next to sign: of the policy's algorithm if there is any, so that a
+ * change of algorithm waits for its own standby; the most advanced first.
+ */
+const struct generation *
+lc_standby(const struct lc_set *set)
+{
+	const struct generation *best = NULL;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct generation *gen = &set->gens[i];
+
+		if (!is_future(gen))
+			continue;
+		if (best == NULL ||
+		    is_current_alg(set, gen) > is_current_alg(set, best) ||
+		    (is_current_alg(set, gen) == is_current_alg(set, best) &&
+			lc_state(gen) > lc_state(best)))
+			best = gen;
+	}
+	return best;
+}
+
+static bool
+is_initialised(const struct lc_set *set)
+{
+	return set->facts.version > 0;
+}
+
+/* Rank for publication: active, then ready and published, then retired. */
+static int
+publication_rank(const struct generation *gen)
+{
+	switch (lc_state(gen)) {
+	case GEN_ACTIVE:
+		return 0;
+	case GEN_READY:
+	case GEN_PUBLISHED:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+static bool
+publishes_before(const struct generation *a, const struct generation *b)
+{
+	int ra = publication_rank(a), rb = publication_rank(b);
+
+	return ra != rb ? ra < rb : a->number > b->number;
+}
+
+size_t
+lc_publication(const struct lc_set *set, size_t *ret_index)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		size_t at = n;
+
+		if (!lc_is_published(&set->gens[i]))
+			continue;
+		while (at > 0 && publishes_before(&set->gens[i],
+				     &set->gens[ret_index[at - 1]])) {
+			ret_index[at] = ret_index[at - 1];
+			at--;
+		}
+		ret_index[at] = i;
+		n++;
+	}
+	return n;
+}
+
+enum jw_mode
+lc_mode(const struct lc_set *set)
+{
+	return set->facts.frozen ? JW_MODE_FROZEN
+				 : (enum jw_mode)set->facts.policy.mode;
+}
+
+/* ---- timing, one rule each ---- */
+
+/* What the clock triggers holds while time or the operator says so. */
+static bool
+is_held(const struct lc_set *set, const struct lc_env *env)
+{
+	return !env->clock_trusted || lc_mode(set) == JW_MODE_FROZEN;
+}
+
+static int64_t
+ready_due(const struct lc_set *set, const struct lc_env *env)
+{
+	return max64(env->now + jw_policy_publish_interval(&set->facts.policy),
+	    set->facts.copies_until);
+}
+
+/* The jitter only shortens: no generation signs longer than it was told. */
+static int64_t
+rotate_due(const struct lc_set *set, const struct generation *gen)
+{
+	int64_t period = set->facts.policy.rotation_period;
+
+	return gen->activated_at + period - gen->spread % (period / 50 + 1);
+}
+
+static int64_t
+remove_due(const struct lc_set *set, const struct generation *gen)
+{
+	const struct jw_policy *p = &set->facts.policy;
+	int64_t retired = gen->retired_at + jw_policy_retire_interval(p);
+	int64_t signed_until = 0;
+
+	if (gen->max_exp != 0)
+		signed_until = gen->max_exp + p->clock_skew + p->retire_safety;
+	return max64(max64(retired, signed_until),
+	    max64(gen->remove_due, set->facts.tokens_until));
+}
+
+/* Two standbys at least are wanted before the first start: one to sign. */
+static int64_t
+start_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	(void)gen;
+	if (is_initialised(set) ||
+	    lc_count(set, GEN_PENDING) <
+		1 + (size_t)set->facts.policy.standby_count)
+		return LC_NEVER;
+	return env->now;
+}
+
+static int64_t
+create_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	int wanted = set->facts.policy.standby_count + !is_initialised(set);
+
+	(void)gen;
+	if (set->count == MODEL_GENERATIONS_MAX)
+		return LC_NEVER;
+	for (size_t i = 0; i < set->count; i++)
+		wanted -= is_future(&set->gens[i]) &&
+			  is_current_alg(set, &set->gens[i]);
+	return wanted > env->pairs_coming ? env->now : LC_NEVER;
+}
+
+static int64_t
+publish_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	(void)env;
+	if (lc_state(gen) != GEN_PENDING || !is_initialised(set) ||
+	    count_published(set) >=
+		(size_t)set->facts.policy.max_published_keys)
+		return LC_NEVER;
+	return gen->publish_due;
+}
+
+static int64_t
+ready_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	if (lc_state(gen) != GEN_PUBLISHED || is_held(set, env) ||
+	    !env->serving)
+		return LC_NEVER;
+	return gen->ready_due;
+}
+
+static int64_t
+promote_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	const struct generation *active = lc_active(set);
+	int64_t due = LC_NEVER;
+
+	if (gen != lc_standby(set) || !lc_is_published(gen))
+		return LC_NEVER;
+	/* Nobody signs: waiting can only make it worse. */
+	if (active == NULL)
+		return is_initialised(set) ? env->now : LC_NEVER;
+	if (lc_state(gen) != GEN_READY || is_held(set, env))
+		return LC_NEVER;
+	if (lc_mode(set) == JW_MODE_AUTO)
+		due = active->rotate_due;
+	if (set->facts.wanted_at != 0 && set->facts.wanted_at < due)
+		due = set->facts.wanted_at;
+	return due;
+}
+
+static int64_t
+destroy_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	if (lc_state(gen) != GEN_RETIRED || !lc_has_private(gen) ||
+	    is_held(set, env))
+		return LC_NEVER;
+	return gen->destroy_due;
+}
+
+/* A standby of an algorithm that is no longer wanted never signed. */
+static bool
+is_obsolete(const struct lc_set *set, const struct generation *gen)
+{
+	const struct generation *active = lc_active(set);
+
+	return is_future(gen) && lc_is_published(gen) &&
+	       !is_current_alg(set, gen) && active != NULL &&
+	       is_current_alg(set, active);
+}
+
+static int64_t
+remove_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	if (is_held(set, env))
+		return LC_NEVER;
+	if (is_obsolete(set, gen))
+		return env->now;
+	return lc_state(gen) == GEN_RETIRED ? remove_due(set, gen) : LC_NEVER;
+}
+
+/* ---- the next step ---- */
+
+typedef int64_t rule_fn(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen);
+
+/* In the order in which steps of one moment are taken. */
+static const struct rule {
+	enum lc_action action;
+	rule_fn *due;
+	bool of_set; /* asked once, without a generation */
+	const char *cause;
+} rules[] = {
+    {LC_START, start_rule, true, "first start"},
+    {LC_PROMOTE, promote_rule, false, "rotation is due"},
+    {LC_PUBLISH, publish_rule, false, "the standby is made known"},
+    {LC_CREATE, create_rule, true, "a standby is missing"},
+    {LC_READY, ready_rule, false,
+	"every copy of the set without it has expired"},
+    {LC_DESTROY, destroy_rule, false, "the rollback window is over"},
+    {LC_REMOVE, remove_rule, false, "no valid token can carry it"},
+};
+
+static const char *
+cause_of(const struct lc_set *set, const struct rule *rule,
+    const struct generation *gen)
+{
+	const struct generation *active = lc_active(set);
+
+	if (rule->action == LC_REMOVE && lc_state(gen) != GEN_RETIRED)
+		return "its algorithm is no longer wanted";
+	if (rule->action != LC_PROMOTE)
+		return rule->cause;
+	if (active == NULL)
+		return "no key signs";
+	if (lc_mode(set) == JW_MODE_AUTO &&
+	    (set->facts.wanted_at == 0 ||
+		active->rotate_due <= set->facts.wanted_at))
+		return rule->cause;
+	return "an operator asked for it";
+}
+
+static void
+consider(const struct lc_set *set, const struct lc_env *env,
+    const struct rule *rule, const struct generation *gen, struct lc_step *best)
+{
+	int64_t due = rule->due(set, env, gen);
+
+	if (due >= best->due)
+		return;
+	best->action = rule->action;
+	best->number = gen != NULL ? gen->number : set->facts.next_number;
+	best->due = due;
+	best->cause = cause_of(set, rule, gen);
+}
+
+struct lc_step
+lc_next(const struct lc_set *set, const struct lc_env *env)
+{
+	struct lc_step best = {LC_NONE, 0, LC_NEVER, ""};
+
+	if (set->facts.removed_at != 0)
+		return best;
+	for (size_t r = 0; r < sizeof(rules) / sizeof(rules[0]); r++) {
+		if (rules[r].of_set) {
+			consider(set, env, &rules[r], NULL, &best);
+			continue;
+		}
+		for (size_t i = 0; i < set->count; i++)
+			consider(set, env, &rules[r], &set->gens[i], &best);
+	}
+	return best;
+}
+
+/* ---- performing a step ---- */
+
+static struct generation *
+find_mutable(struct lc_set *set, int64_t number)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->gens[i].number == number)
+			return &set->gens[i];
+	return NULL;
+}
+
+static void
+publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
+{
+	gen->published_at = env->now;
+	gen->absent_until = env->now;
+	if (gen->verify_only) {
+		gen->retirements = 1;
+		gen->retired_at = env->now;
+		return;
+	}
+	gen->ready_due = ready_due(set, env);
+}
+
+static void
+retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
+{
+	gen->retirements++;
+	gen->retired_at = env->now;
+	gen->destroy_due = env->now + set->facts.policy.rollback_window;
+	gen->remove_due = remove_due(set, gen);
+}
+
+static void
+activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
+{
+	if (gen->ready_at == 0)
+		gen->ready_at = env->now;
+	gen->activations++;
+	gen->activated_at = env->now;
+	gen->destroy_due = 0;
+	gen->remove_due = 0;
+	gen->rotate_due = rotate_due(set, gen);
+}
+
+static void
+promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
+{
+	const struct generation *active = lc_active(set);
+
+	if (active != NULL)
+		retire(set, find_mutable(set, active->number), env);
+	if (gen->published_at == 0)
+		publish(set, gen, env);
+	activate(set, gen, env);
+	set->facts.wanted_at = 0;
+}
+
+/*
+ * The first version holds the signer and its standby: no copy without the
+ * standby ever existed, so it is ready at once.
+ */
+static void
+start(struct lc_set *set, const struct lc_env *env)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) != GEN_PENDING)
+			continue;
+		publish(set, gen, env);
+		if (gen->verify_only)
+			continue;
+		gen->ready_due = env->now;
+		gen->ready_at = env->now;
+		if (first)
+			activate(set, gen, env);
+		first = false;
+	}
+}
+
+static void
+remove_gen(struct generation *gen, const struct lc_env *env)
+{
+	gen->removed_at = env->now;
+	if (gen->destroyed_at == 0)
+		gen->destroyed_at = env->now;
+}
+
+static void
+perform(
+    struct lc_set *set, const struct lc_step *step, const struct lc_env *env)
+{
+	struct generation *gen = find_mutable(set, step->number);
+
+	if (step->action == LC_START)
+		start(set, env);
+	else if (step->action == LC_CREATE)
+		lc_add(set, env, set->facts.policy.algorithm, 0);
+	else if (gen == NULL)
+		return;
+	else if (step->action == LC_PUBLISH)
+		publish(set, gen, env);
+	else if (step->action == LC_READY)
+		gen->ready_at = env->now;
+	else if (step->action == LC_PROMOTE)
+		promote(set, gen, env);
+	else if (step->action == LC_DESTROY)
+		gen->destroyed_at = env->now;
+	else if (step->action == LC_REMOVE)
+		remove_gen(gen, env);
+}
+
+bool
+lc_add(
+    struct lc_set *set, const struct lc_env *env, int32_t alg, uint32_t spread)
+{
+	struct generation *gen;
+
+	if (set->count == MODEL_GENERATIONS_MAX)
+		return false;
+	gen = &set->gens[set->count++];
+	*gen = (struct generation){
+	    .number = set->facts.next_number++,
+	    .created_at = env->now,
+	    .publish_due = env->now,
+	    .alg = alg,
+	    .spread = spread,
+	};
+	return true;
+}
+
+static bool
+same_publication(const struct lc_set *a, const struct lc_set *b)
+{
+	size_t ia[MODEL_GENERATIONS_MAX], ib[MODEL_GENERATIONS_MAX];
+	size_t na = lc_publication(a, ia), nb = lc_publication(b, ib);
+
+	if (na != nb)
+		return false;
+	for (size_t i = 0; i < na; i++)
+		if (a->gens[ia[i]].number != b->gens[ib[i]].number)
+			return false;
+	return true;
+}
+
+void
+lc_touch(
+    const struct lc_set *before, struct lc_set *set, const struct lc_env *env)
+{
+	if (same_publication(before, set))
+		return;
+	set->facts.version++;
+	/* Last-Modified must never run backwards, whatever the clock does. */
+	set->facts.version_at = max64(env->now, set->facts.version_at);
+}
+
+void
+lc_apply(
+    struct lc_set *set, const struct lc_step *step, const struct lc_env *env)
+{
+	struct lc_set before = *set;
+
+	perform(set, step, env);
+	lc_touch(&before, set, env);
+}
+
+void
+lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env)
+{
+	struct lc_step step = {LC_PROMOTE, number, env->now, ""};
+
+	lc_apply(set, &step, env);
+}
+
+/* ---- looking ahead ---- */
+
+int64_t
+lc_ready_time(const struct lc_set *set, const struct lc_env *env)
+{
+	const struct generation *gen = lc_standby(set);
+
+	if (gen == NULL || lc_state(gen) == GEN_PENDING)
+		return ready_due(set, env);
+	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
+}
+
+int64_t
+lc_scheduled_for(const struct lc_set *set)
+{
+	struct lc_env at = {.now = set->facts.wanted_at};
+
+	if (set->facts.wanted_at == 0)
+		return 0;
+	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
+}
+
+const char *
+lc_overdue(const struct lc_set *set, const struct lc_env *env)
+{
+	const struct generation *active = lc_active(set);
+	const struct generation *standby = lc_standby(set);
+
+	if (active == NULL || active->rotate_due > env->now)
+		return NULL;
+	if (lc_mode(set) == JW_MODE_FROZEN)
+		return "rotation is frozen";
+	if (lc_mode(set) == JW_MODE_MANUAL)
+		return "the mode is manual";
+	if (!env->clock_trusted)
+		return "the clock is not trusted";
+	if (standby == NULL || lc_state(standby) != GEN_READY)
+		return "the standby is not ready";
+	return NULL;
+}
+
+/* Who signs first, then who stopped, then the rest by number. */
+static int
+change_rank(const struct lc_change *change)
+{
+	if (change->to == GEN_ACTIVE)
+		return 0;
+	return change->to == GEN_RETIRED ? 1 : 2;
+}
+
+static void
+insert_change(struct lc_change *changes, size_t n, struct lc_change change)
+{
+	while (n > 0 && change_rank(&change) < change_rank(&changes[n - 1])) {
+		changes[n] = changes[n - 1];
+		n--;
+	}
+	changes[n] = change;
+}
+
+size_t
+lc_diff(const struct lc_set *before, const struct lc_set *after,
+    struct lc_change *ret_changes, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < after->count && n < max; i++) {
+		const struct generation *now = &after->gens[i];
+		const struct generation *was = lc_find(before, now->number);
+		struct lc_change change = {
+		    .number = now->number,
+		    .to = lc_state(now),
+		};
+
+		if (was != NULL) {
+			change.has_from = true;
+			change.from = lc_state(was);
+			if (change.from == change.to)
+				continue;
+		}
+		insert_change(ret_changes, n++, change);
+	}
+	return n;
+}
+
+/* Tombstones take no part in what comes. */
+void
+lc_bury(struct lc_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (lc_state(&set->gens[i]) < GEN_REMOVED)
+			set->gens[n++] = set->gens[i];
+	set->count = n;
+}
+
+size_t
+lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
+    struct lc_change *ret_changes, size_t max)
+{
+	size_t n = 0;
+
+	env.pairs_coming = 0;
+	while (n < max) {
+		struct lc_set before = *set;
+		struct lc_step step = lc_next(set, &env);
+		size_t first = n;
+
+		if (step.action == LC_NONE || step.due > until)
+			break;
+		env.now = max64(env.now, step.due);
+		lc_apply(set, &step, &env);
+		n += lc_diff(&before, set, ret_changes + n, max - n);
+		for (size_t i = first; i < n; i++) {
+			ret_changes[i].time = env.now;
+			ret_changes[i].cause = step.cause;
+		}
+		lc_bury(set);
+	}
+	return n;
+}

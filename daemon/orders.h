@@ -1,0 +1,58 @@
+/*
+ * What operators may order: pure, like lifecycle.h, on a working copy of a
+ * key set.  Each either changes the copy as a whole or returns an error and
+ * leaves it as it was.
+ */
+#ifndef JWKSD_DAEMON_ORDERS_H
+#define JWKSD_DAEMON_ORDERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "daemon/lifecycle.h"
+
+/* One class of verifier; 0: it does not happen; LC_NEVER: no end. */
+struct lc_times {
+	int64_t honours_cache_control;
+	int64_t polls_within_max_age;
+	int64_t never_expires;
+};
+
+struct lc_exposure {
+	int64_t until;
+	struct lc_times reject_new_tokens;
+	struct lc_times accept_old_tokens;
+};
+
+struct lc_rotate {
+	bool now;
+	bool cancel;
+	int64_t at; /* 0: as soon as it is safe */
+	bool expects;
+	int64_t expected; /* the generation that must be active */
+};
+
+/* What came of an order; zeroed where it does not apply. */
+struct lc_outcome {
+	int64_t activated; /* generation numbers */
+	int64_t retired;
+	int64_t scheduled_for;
+	const char *cause; /* static text */
+	bool exposed;
+	struct lc_exposure exposure;
+	int64_t actual;        /* with JW_CONFLICT */
+	int64_t ready_at;      /* with JW_NOT_READY */
+	const char *frozen_by; /* with JW_FROZEN */
+};
+
+/*
+ * `rotate` of lifecycle.md: with a ready standby at once, otherwise scheduled
+ * for its ready_at; `now` promotes regardless; `at` schedules; `cancel` takes
+ * a schedule back.  JW_CONFLICT (actual), JW_NOT_READY (ready_at), JW_FROZEN
+ * (frozen_by), JW_NO_ACTIVE_KEY, JW_INVALID_PARAMETER (`at` is past).
+ */
+enum jw_err lc_rotate(struct lc_set *set, const struct lc_env *env,
+    const struct lc_rotate *order, struct lc_outcome *ret_outcome);
+
+#endif

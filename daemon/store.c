@@ -1,0 +1,1174 @@
+/*
+ * The store in SQLite: WAL, synchronous=FULL, exclusive.  The only file that
+ * knows SQL or sqlite3.h.  It keeps rows and enforces that a change is based
+ * on what it claims to be based on; it knows no rule of the lifecycle.  Must
+ * never acknowledge what is not on disk, nor touch a file that it refuses.
+ */
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/sql_text.h"
+
+#define APPLICATION_ID 0x4a574b53 /* "JWKS" */
+
+enum statement {
+	ST_BEGIN,
+	ST_COMMIT,
+	ST_ROLLBACK,
+	ST_SETS,
+	ST_KEYS_LIVING,
+	ST_KEYS_OF_SET,
+	ST_KEYS_BY_KID,
+	ST_SEALED,
+	ST_SET_INSERT,
+	ST_SET_UPDATE,
+	ST_KEY_INSERT,
+	ST_KEY_UPDATE,
+	ST_KEY_REASON,
+	ST_AUDIT_INSERT,
+	ST_REQUEST_INSERT,
+	ST_REQUEST_FIND,
+	ST_REQUEST_PRUNE,
+	ST_META_GET,
+	ST_META_SET,
+	ST_COUNT
+};
+
+#define POLICY_COLUMNS                                                \
+	"algorithm, rsa_bits, mode, rotation_period, cache_max_age, " \
+	"cache_stale_while_revalidate, cache_stale_if_error, "        \
+	"verifier_max_age, propagation_delay, publish_safety, "       \
+	"token_max_ttl, clock_skew, signer_drain, retire_safety, "    \
+	"rollback_window, standby_count, max_published_keys"
+#define SET_COLUMNS                                                     \
+	POLICY_COLUMNS                                                  \
+	", next_number, version, version_at, wanted_at, copies_until, " \
+	"tokens_until, removed_at, frozen"
+#define FACT_COLUMNS                                                     \
+	"created_at, published_at, ready_at, activated_at, retired_at, " \
+	"removed_at, revoked_at, destroyed_at, absent_until, max_exp, "  \
+	"publish_due, ready_due, rotate_due, destroy_due, remove_due, "  \
+	"activations, retirements, verify_only"
+#define KEY_COLUMNS "key_set_id, number, kid, alg, jwk, reason, " FACT_COLUMNS
+
+/* ?1 and ?2 name the row; the columns follow in the order above. */
+static const char *const statements[ST_COUNT] = {
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_SETS] = "SELECT id, name, revision, " SET_COLUMNS
+		" FROM key_set WHERE removed_at IS NULL ORDER BY id",
+    [ST_KEYS_LIVING] = "SELECT " KEY_COLUMNS " FROM generation"
+		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
+		       " ORDER BY key_set_id, number",
+    [ST_KEYS_OF_SET] = "SELECT " KEY_COLUMNS " FROM generation"
+		       " WHERE key_set_id = ?1 ORDER BY number",
+    [ST_KEYS_BY_KID] = "SELECT " KEY_COLUMNS " FROM generation"
+		       " WHERE kid >= ?1 AND kid < ?1 || '~'"
+		       " ORDER BY kid LIMIT 16",
+    [ST_SEALED] = "SELECT sealed FROM generation"
+		  " WHERE key_set_id = ?1 AND number = ?2",
+    [ST_SET_INSERT] =
+	"INSERT INTO key_set (id, name, " SET_COLUMNS ")"
+	" VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+	" ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
+	" ?25, ?26, ?27)",
+    [ST_SET_UPDATE] =
+	"UPDATE key_set SET revision = revision + 1, (" SET_COLUMNS ")"
+	" = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)"
+	" WHERE id = ?1 AND revision = ?2",
+    [ST_KEY_INSERT] =
+	"INSERT INTO generation (key_set_id, number, " FACT_COLUMNS
+	", kid, alg, jwk, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+	" ?20, ?21, ?22, ?23, ?24)",
+    [ST_KEY_UPDATE] =
+	"UPDATE generation SET (" FACT_COLUMNS ") = (?3, ?4, ?5, ?6, ?7,"
+	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20),"
+	" sealed = CASE WHEN ?10 IS NULL THEN sealed END"
+	" WHERE key_set_id = ?1 AND number = ?2",
+    [ST_KEY_REASON] = "UPDATE generation SET reason = ?3"
+		      " WHERE key_set_id = ?1 AND number = ?2",
+    [ST_AUDIT_INSERT] =
+	"INSERT INTO audit (at, key_set, generation, kid, event,"
+	" from_state, to_state, cause, uid, gid, pid, request_id, reason)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [ST_REQUEST_INSERT] =
+	"INSERT INTO request (id, at, uid, method, asked, outcome)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?1",
+    [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1",
+    [ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+    [ST_META_SET] = "INSERT INTO meta (name, value) VALUES (?1, ?2)"
+		    " ON CONFLICT (name) DO UPDATE SET value = ?2",
+};
+
+/* The members behind FACT_COLUMNS: times, where 0 is NULL, then numbers. */
+static const size_t fact_times[] = {
+    offsetof(struct generation, created_at),
+    offsetof(struct generation, published_at),
+    offsetof(struct generation, ready_at),
+    offsetof(struct generation, activated_at),
+    offsetof(struct generation, retired_at),
+    offsetof(struct generation, removed_at),
+    offsetof(struct generation, revoked_at),
+    offsetof(struct generation, destroyed_at),
+    offsetof(struct generation, absent_until),
+    offsetof(struct generation, max_exp),
+    offsetof(struct generation, publish_due),
+    offsetof(struct generation, ready_due),
+    offsetof(struct generation, rotate_due),
+    offsetof(struct generation, destroy_due),
+    offsetof(struct generation, remove_due),
+};
+
+static const size_t set_times[] = {
+    offsetof(struct key_set_facts, version_at),
+    offsetof(struct key_set_facts, wanted_at),
+    offsetof(struct key_set_facts, copies_until),
+    offsetof(struct key_set_facts, tokens_until),
+    offsetof(struct key_set_facts, removed_at),
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct store {
+	sqlite3 *db;
+	int lock_fd;
+	char *path;
+	char *uuid;
+	char message[256];
+	sqlite3_stmt *st[ST_COUNT];
+};
+
+/* ---- errors ---- */
+
+static enum jw_err
+translate(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return JW_OK;
+	case SQLITE_NOMEM:
+		return JW_NO_MEMORY;
+	case SQLITE_FULL:
+		return JW_NO_SPACE;
+	case SQLITE_CONSTRAINT:
+		return rc == SQLITE_CONSTRAINT_CHECK ? JW_BUG : JW_CONFLICT;
+	case SQLITE_BUSY:
+		return JW_LOCKED;
+	case SQLITE_NOTADB:
+		return JW_FOREIGN_FILE;
+	case SQLITE_CORRUPT:
+		return JW_CORRUPT;
+	default:
+		return JW_STORE_FAILED;
+	}
+}
+
+static enum jw_err
+failed(struct store *store, int rc)
+{
+	snprintf(store->message, sizeof(store->message), "%s (%d)",
+	    sqlite3_errmsg(store->db), rc);
+	return translate(rc);
+}
+
+const char *
+store_message(const struct store *store)
+{
+	return store->message;
+}
+
+/* ---- statements ---- */
+
+static sqlite3_stmt *
+statement(struct store *store, enum statement which)
+{
+	sqlite3_reset(store->st[which]);
+	sqlite3_clear_bindings(store->st[which]);
+	return store->st[which];
+}
+
+/* Run a statement that returns no row. */
+static enum jw_err
+run(struct store *store, sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? JW_OK : failed(store, rc);
+}
+
+static void
+bind_text(sqlite3_stmt *st, int at, const char *text)
+{
+	sqlite3_bind_text(st, at, text, -1, SQLITE_STATIC);
+}
+
+static void
+bind_time(sqlite3_stmt *st, int at, int64_t when)
+{
+	if (when != 0)
+		sqlite3_bind_int64(st, at, when);
+}
+
+static char *
+column_text(sqlite3_stmt *st, int at)
+{
+	const unsigned char *text = sqlite3_column_text(st, at);
+
+	return text == NULL ? NULL : strdup((const char *)text);
+}
+
+/* ---- rows to structs and back ---- */
+
+static void
+bind_policy_value(
+    sqlite3_stmt *st, int at, const struct jw_param *param, int32_t value)
+{
+	if (param->kind == JW_PARAM_ALGORITHM)
+		bind_text(st, at, jw_alg_name(value));
+	else if (param->kind == JW_PARAM_MODE)
+		bind_text(st, at, jw_mode_name(value));
+	else
+		sqlite3_bind_int(st, at, value);
+}
+
+static int
+bind_set_facts(sqlite3_stmt *st, int at, const struct key_set_facts *facts)
+{
+	size_t n;
+	const struct jw_param *params = jw_policy_params(&n);
+
+	for (size_t i = 0; i < n; i++)
+		bind_policy_value(st, at++, &params[i],
+		    jw_policy_get(&facts->policy, &params[i]));
+	sqlite3_bind_int64(st, at++, facts->next_number);
+	sqlite3_bind_int64(st, at++, facts->version);
+	for (size_t i = 0; i < COUNT(set_times); i++)
+		bind_time(st, at++,
+		    *(const int64_t *)(const void *)((const char *)facts +
+						     set_times[i]));
+	sqlite3_bind_int(st, at++, facts->frozen);
+	return at;
+}
+
+static bool
+read_policy_value(
+    sqlite3_stmt *st, int at, const struct jw_param *param, int32_t *ret_value)
+{
+	const char *text = (const char *)sqlite3_column_text(st, at);
+
+	if (param->kind == JW_PARAM_ALGORITHM)
+		*ret_value = text == NULL ? -1 : jw_alg_parse(text);
+	else if (param->kind == JW_PARAM_MODE)
+		*ret_value = text == NULL ? -1 : jw_mode_parse(text);
+	else
+		*ret_value = sqlite3_column_int(st, at);
+	return *ret_value >= 0;
+}
+
+static bool
+read_set_facts(sqlite3_stmt *st, int at, struct key_set_facts *facts)
+{
+	size_t n;
+	const struct jw_param *params = jw_policy_params(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		int32_t value;
+
+		if (!read_policy_value(st, at++, &params[i], &value))
+			return false;
+		jw_policy_set(&facts->policy, &params[i], value);
+	}
+	facts->next_number = sqlite3_column_int64(st, at++);
+	facts->version = sqlite3_column_int64(st, at++);
+	for (size_t i = 0; i < COUNT(set_times); i++)
+		*(int64_t *)(void *)((char *)facts + set_times[i]) =
+		    sqlite3_column_int64(st, at++);
+	facts->frozen = sqlite3_column_int(st, at++) != 0;
+	return true;
+}
+
+static int
+bind_facts(sqlite3_stmt *st, int at, const struct generation *gen)
+{
+	for (size_t i = 0; i < COUNT(fact_times); i++)
+		bind_time(st, at++,
+		    *(const int64_t *)(const void *)((const char *)gen +
+						     fact_times[i]));
+	sqlite3_bind_int(st, at++, gen->activations);
+	sqlite3_bind_int(st, at++, gen->retirements);
+	sqlite3_bind_int(st, at++, gen->verify_only);
+	return at;
+}
+
+static int
+base64url_value(char c)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *found = c == '\0' ? NULL : strchr(set, c);
+
+	return found == NULL ? 0 : (int)(found - set);
+}
+
+/* The first 30 bits of the thumbprint: evenly spread. */
+uint32_t
+store_spread(const char *kid)
+{
+	uint32_t spread = 0;
+
+	for (int i = 0; i < 5 && kid[i] != '\0'; i++)
+		spread = spread << 6 | (uint32_t)base64url_value(kid[i]);
+	return spread;
+}
+
+static bool
+read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
+{
+	struct generation *gen = &ret_key->facts;
+	const char *kid = (const char *)sqlite3_column_text(st, 2);
+	const char *alg = (const char *)sqlite3_column_text(st, 3);
+	int at = 6;
+
+	memset(ret_key, 0, sizeof(*ret_key));
+	*ret_set_id = sqlite3_column_int64(st, 0);
+	gen->number = sqlite3_column_int64(st, 1);
+	gen->alg = alg == NULL ? -1 : jw_alg_parse(alg);
+	if (kid == NULL || gen->alg < 0)
+		return false;
+	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", kid);
+	gen->spread = store_spread(ret_key->kid);
+	for (size_t i = 0; i < COUNT(fact_times); i++)
+		*(int64_t *)(void *)((char *)gen + fact_times[i]) =
+		    sqlite3_column_int64(st, at++);
+	gen->activations = sqlite3_column_int(st, at++);
+	gen->retirements = sqlite3_column_int(st, at++);
+	gen->verify_only = sqlite3_column_int(st, at++) != 0;
+	ret_key->jwk = column_text(st, 4);
+	ret_key->reason = column_text(st, 5);
+	return ret_key->jwk != NULL;
+}
+
+static void
+key_done(struct key *key)
+{
+	free(key->jwk);
+	free(key->reason);
+}
+
+void
+store_set_done(struct key_set *set)
+{
+	for (size_t i = 0; i < set->nkeys; i++)
+		key_done(&set->keys[i]);
+	free(set->keys);
+	set->keys = NULL;
+	set->nkeys = 0;
+}
+
+/* ---- opening ---- */
+
+bool
+store_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+/*
+ * One process at a time: an advisory lock beside the database, since the
+ * database itself may only be touched by its holder.
+ */
+static enum jw_err
+take_lock(struct store *store, struct jw_why *why)
+{
+	char name[PATH_MAX];
+
+	if (snprintf(name, sizeof(name), "%s.lock", store->path) >=
+	    (int)sizeof(name)) {
+		jw_why_set(why, "%s: the path is too long", store->path);
+		return JW_STORE_FAILED;
+	}
+	store->lock_fd =
+	    open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (store->lock_fd < 0) {
+		jw_why_set(why, "%s: %s", name, strerror(errno));
+		jw_why_hint(why,
+		    "its directory must exist and be writable by the daemon");
+		return JW_STORE_FAILED;
+	}
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return JW_OK;
+	jw_why_set(
+	    why, "%s: another jwksd has this database open", store->path);
+	jw_why_hint(why, "one database belongs to one daemon: stop the other, "
+			 "or give this one its own [store] path");
+	return JW_LOCKED;
+}
+
+/* Symbolic links above the file are the administrator's business. */
+static char *
+resolve(const char *path)
+{
+	char dir[PATH_MAX], base[PATH_MAX], real[PATH_MAX], *joined;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	snprintf(base, sizeof(base), "%s", path);
+	if (realpath(dirname(dir), real) == NULL)
+		return strdup(path);
+	if (asprintf(&joined, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+		basename(base)) < 0)
+		return NULL;
+	return joined;
+}
+
+static enum jw_err
+refuse_link(const char *path, struct jw_why *why)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return JW_OK;
+	if (S_ISLNK(st.st_mode)) {
+		jw_why_set(why,
+		    "%s: is a symbolic link; the database must be "
+		    "a file of its own",
+		    path);
+		jw_why_hint(why, "name the file itself in [store] path");
+		return JW_SYMLINK;
+	}
+	jw_why_set(why, "%s: is not a regular file", path);
+	return JW_FOREIGN_FILE;
+}
+
+static enum jw_err
+query_int(struct store *store, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &st, NULL);
+	enum jw_err err;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	err = rc == SQLITE_ROW ? JW_OK : failed(store, rc);
+	if (err == JW_OK)
+		*ret_value = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return err;
+}
+
+static enum jw_err
+execute(struct store *store, const char *sql)
+{
+	int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? JW_OK : failed(store, rc);
+}
+
+static int
+newest_schema(void)
+{
+	int newest = 0;
+
+	for (const struct sql_text *t = sql_texts; t->text != NULL; t++)
+		newest = t->number;
+	return newest;
+}
+
+/*
+ * Whose file is it?  Only reads, so that a foreign database stays as it is.
+ * ret_schema is 0 for an empty file.
+ */
+static enum jw_err
+identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
+{
+	int64_t application, tables;
+	enum jw_err err;
+
+	err = query_int(store, "PRAGMA application_id", &application);
+	if (err == JW_OK)
+		err = query_int(
+		    store, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (err == JW_OK)
+		err = query_int(store, "PRAGMA user_version", ret_schema);
+	if (err == JW_OK && application != APPLICATION_ID &&
+	    (application != 0 || tables != 0 || *ret_schema != 0))
+		err = JW_FOREIGN_FILE;
+	if (err == JW_FOREIGN_FILE) {
+		jw_why_set(why, "%s: is not a database of jwksd", store->path);
+		jw_why_hint(why, "[store] path must name a file that jwksd "
+				 "made, or none yet");
+	} else if (err != JW_OK) {
+		jw_why_set(why, "%s: %s", store->path, store->message);
+	} else if (*ret_schema > newest_schema()) {
+		jw_why_set(why,
+		    "%s: was made by a newer jwksd (schema %lld, this program "
+		    "knows %d)",
+		    store->path, (long long)*ret_schema, newest_schema());
+		jw_why_hint(why, "install the newer jwksd again");
+		err = JW_NEWER_SCHEMA;
+	}
+	return err;
+}
+
+static enum jw_err
+settings(struct store *store)
+{
+	/* The order matters: exclusive before WAL, so no -shm file is made. */
+	static const char *const pragmas[] = {
+	    "PRAGMA locking_mode = EXCLUSIVE",
+	    "PRAGMA journal_mode = WAL",
+	    "PRAGMA synchronous = FULL",
+	    "PRAGMA foreign_keys = ON",
+	    "PRAGMA trusted_schema = OFF",
+	    "PRAGMA secure_delete = ON",
+	    "PRAGMA temp_store = MEMORY",
+	};
+	enum jw_err err = JW_OK;
+
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	for (size_t i = 0; err == JW_OK && i < COUNT(pragmas); i++)
+		err = execute(store, pragmas[i]);
+	return err;
+}
+
+static enum jw_err
+check_integrity(struct store *store)
+{
+	sqlite3_stmt *st = NULL;
+	enum jw_err err = JW_OK;
+	int rc = sqlite3_prepare_v2(
+	    store->db, "PRAGMA quick_check(1)", -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW) {
+		err = failed(store, rc);
+	} else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") !=
+		   0) {
+		snprintf(store->message, sizeof(store->message), "%s",
+		    (const char *)sqlite3_column_text(st, 0));
+		err = JW_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return err;
+}
+
+/* A copy of what was, before it is changed. */
+static enum jw_err
+copy_before(struct store *store, int64_t schema)
+{
+	sqlite3_stmt *st = NULL;
+	char name[PATH_MAX];
+	enum jw_err err;
+	int rc;
+
+	snprintf(name, sizeof(name), "%s.before-%lld", store->path,
+	    (long long)schema + 1);
+	if (unlink(name) != 0 && errno != ENOENT)
+		return JW_STORE_FAILED;
+	rc = sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return failed(store, rc);
+	bind_text(st, 1, name);
+	err = run(store, st);
+	sqlite3_finalize(st);
+	return err;
+}
+
+static enum jw_err
+migrate_one(struct store *store, const struct sql_text *text)
+{
+	char version[64];
+	enum jw_err err;
+
+	snprintf(
+	    version, sizeof(version), "PRAGMA user_version = %d", text->number);
+	err = execute(store, "BEGIN IMMEDIATE");
+	if (err == JW_OK)
+		err = execute(store, text->text);
+	if (err == JW_OK)
+		err = execute(store, version);
+	if (err == JW_OK)
+		err = execute(store, "COMMIT");
+	if (err != JW_OK && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
+static enum jw_err
+migrate(struct store *store, int64_t schema)
+{
+	char id[64];
+	enum jw_err err = JW_OK;
+
+	snprintf(id, sizeof(id), "PRAGMA application_id = %d", APPLICATION_ID);
+	if (schema == newest_schema())
+		return JW_OK;
+	if (schema > 0)
+		err = copy_before(store, schema);
+	for (const struct sql_text *t = sql_texts;
+	     err == JW_OK && t->text != NULL; t++)
+		if (t->number > schema)
+			err = migrate_one(store, t);
+	return err == JW_OK ? execute(store, id) : err;
+}
+
+static enum jw_err
+prepare_all(struct store *store)
+{
+	for (int i = 0; i < ST_COUNT; i++) {
+		int rc = sqlite3_prepare_v3(store->db, statements[i], -1,
+		    SQLITE_PREPARE_PERSISTENT, &store->st[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return failed(store, rc);
+	}
+	return JW_OK;
+}
+
+/* Version 4, RFC 9562. */
+static enum jw_err
+make_uuid(char *buf, size_t size)
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		return JW_IO;
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(buf, size,
+	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x%02x%02x%02x%02x",
+	    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
+	    b[11], b[12], b[13], b[14], b[15]);
+	return JW_OK;
+}
+
+static enum jw_err
+name_database(struct store *store, int64_t now)
+{
+	char uuid[37], created[24];
+	enum jw_err err = store_meta_get(store, "uuid", &store->uuid);
+
+	if (err != JW_NO_SUCH_KEY)
+		return err;
+	snprintf(created, sizeof(created), "%lld", (long long)now);
+	err = make_uuid(uuid, sizeof(uuid));
+	if (err == JW_OK)
+		err = store_meta_set(store, "created_at", created);
+	if (err == JW_OK)
+		err = store_meta_set(store, "uuid", uuid);
+	if (err == JW_OK)
+		err = store_meta_get(store, "uuid", &store->uuid);
+	return err;
+}
+
+static enum jw_err
+open_database(struct store *store, int64_t now, struct jw_why *why)
+{
+	int64_t schema = 0;
+	enum jw_err err;
+	int rc = sqlite3_open_v2(store->path, &store->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+		SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE |
+		SQLITE_OPEN_NOMUTEX,
+	    NULL);
+
+	if (rc != SQLITE_OK) {
+		err = failed(store, rc);
+		jw_why_set(why, "%s: %s", store->path, store->message);
+		return err;
+	}
+	err = identify(store, &schema, why);
+	if (err != JW_OK)
+		return err;
+	err = settings(store);
+	if (err == JW_OK)
+		err = check_integrity(store);
+	if (err == JW_OK)
+		err = migrate(store, schema);
+	if (err == JW_OK)
+		err = prepare_all(store);
+	if (err == JW_OK)
+		err = name_database(store, now);
+	if (err != JW_OK)
+		jw_why_set(why, "%s: %s", store->path, store->message);
+	return err;
+}
+
+enum jw_err
+store_open(
+    const char *path, int64_t now, struct store **ret_store, struct jw_why *why)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	enum jw_err err;
+
+	if (store == NULL)
+		return JW_NO_MEMORY;
+	store->lock_fd = -1;
+	store->path = resolve(path);
+	err =
+	    store->path == NULL ? JW_NO_MEMORY : refuse_link(store->path, why);
+	if (err == JW_OK)
+		err = take_lock(store, why);
+	if (err == JW_OK)
+		err = open_database(store, now, why);
+	if (err != JW_OK)
+		store_close(store);
+	else
+		*ret_store = store;
+	return err;
+}
+
+void
+store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	for (int i = 0; i < ST_COUNT; i++)
+		sqlite3_finalize(store->st[i]);
+	sqlite3_close(store->db);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	free(store->uuid);
+	free(store->path);
+	free(store);
+}
+
+const char *
+store_uuid(const struct store *store)
+{
+	return store->uuid;
+}
+
+/* ---- loading ---- */
+
+static bool
+read_set(sqlite3_stmt *st, struct key_set *set)
+{
+	memset(set, 0, sizeof(*set));
+	set->id = sqlite3_column_int64(st, 0);
+	snprintf(set->name, sizeof(set->name), "%s",
+	    (const char *)sqlite3_column_text(st, 1));
+	set->revision = sqlite3_column_int64(st, 2);
+	return read_set_facts(st, 3, &set->facts);
+}
+
+static enum jw_err
+append_key(struct store *store, struct key_set *set, sqlite3_stmt *st)
+{
+	struct key *grown =
+	    realloc(set->keys, (set->nkeys + 1) * sizeof(*grown));
+	int64_t set_id;
+
+	if (grown == NULL)
+		return JW_NO_MEMORY;
+	set->keys = grown;
+	if (!read_key(st, &grown[set->nkeys], &set_id)) {
+		key_done(&grown[set->nkeys]);
+		snprintf(store->message, sizeof(store->message),
+		    "key set %s: a generation's row makes no sense", set->name);
+		return JW_CORRUPT;
+	}
+	set->nkeys++;
+	return set->nkeys > MODEL_GENERATIONS_MAX ? JW_CORRUPT : JW_OK;
+}
+
+/* Take the rows of set from a cursor that stands on its first key. */
+static enum jw_err
+take_keys(
+    struct store *store, struct key_set *set, sqlite3_stmt *keys, int *row)
+{
+	enum jw_err err = JW_OK;
+
+	while (err == JW_OK && *row == SQLITE_ROW &&
+	       sqlite3_column_int64(keys, 0) < set->id)
+		*row = sqlite3_step(keys);
+	while (err == JW_OK && *row == SQLITE_ROW &&
+	       sqlite3_column_int64(keys, 0) == set->id) {
+		err = append_key(store, set, keys);
+		*row = sqlite3_step(keys);
+	}
+	if (err == JW_OK && *row != SQLITE_ROW && *row != SQLITE_DONE)
+		err = failed(store, *row);
+	return err;
+}
+
+/* Two cursors in step: one pass over each table. */
+enum jw_err
+store_load(struct store *store, store_set_fn *fn, void *arg)
+{
+	sqlite3_stmt *sets = statement(store, ST_SETS);
+	sqlite3_stmt *keys = statement(store, ST_KEYS_LIVING);
+	int row = sqlite3_step(keys), rc;
+	enum jw_err err = JW_OK;
+
+	while (err == JW_OK && (rc = sqlite3_step(sets)) == SQLITE_ROW) {
+		struct key_set set;
+
+		if (!read_set(sets, &set)) {
+			snprintf(store->message, sizeof(store->message),
+			    "key set %s: its row makes no sense", set.name);
+			err = JW_CORRUPT;
+			break;
+		}
+		err = take_keys(store, &set, keys, &row);
+		if (err == JW_OK)
+			err = fn(&set, arg);
+		else
+			store_set_done(&set);
+	}
+	if (err == JW_OK && rc != SQLITE_DONE)
+		err = failed(store, rc);
+	sqlite3_reset(sets);
+	sqlite3_reset(keys);
+	return err;
+}
+
+static enum jw_err
+each_key(struct store *store, sqlite3_stmt *st, store_key_fn *fn, void *arg)
+{
+	enum jw_err err = JW_OK;
+	bool more = true;
+	int rc = SQLITE_DONE;
+
+	while (err == JW_OK && more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct key key;
+		int64_t set_id;
+
+		if (read_key(st, &key, &set_id))
+			more = fn(set_id, &key, arg);
+		else
+			err = JW_CORRUPT;
+		key_done(&key);
+	}
+	if (err == JW_OK && rc != SQLITE_DONE && rc != SQLITE_ROW)
+		err = failed(store, rc);
+	sqlite3_reset(st);
+	return err;
+}
+
+enum jw_err
+store_each_key(struct store *store, int64_t set_id, store_key_fn *fn, void *arg)
+{
+	sqlite3_stmt *st = statement(store, ST_KEYS_OF_SET);
+
+	sqlite3_bind_int64(st, 1, set_id);
+	return each_key(store, st, fn, arg);
+}
+
+enum jw_err
+store_find_kid(
+    struct store *store, const char *kid_prefix, store_key_fn *fn, void *arg)
+{
+	sqlite3_stmt *st = statement(store, ST_KEYS_BY_KID);
+
+	bind_text(st, 1, kid_prefix);
+	return each_key(store, st, fn, arg);
+}
+
+enum jw_err
+store_sealed(struct store *store, int64_t set_id, int64_t number,
+    uint8_t **ret_blob, size_t *ret_len)
+{
+	sqlite3_stmt *st = statement(store, ST_SEALED);
+	enum jw_err err = JW_NO_SUCH_KEY;
+	uint8_t *copy;
+	int rc, len;
+
+	sqlite3_bind_int64(st, 1, set_id);
+	sqlite3_bind_int64(st, 2, number);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW && (len = sqlite3_column_bytes(st, 0)) > 0) {
+		copy = malloc((size_t)len);
+		err = copy == NULL ? JW_NO_MEMORY : JW_OK;
+		if (copy != NULL) {
+			memcpy(copy, sqlite3_column_blob(st, 0), (size_t)len);
+			*ret_blob = copy;
+			*ret_len = (size_t)len;
+		}
+	} else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		err = failed(store, rc);
+	}
+	sqlite3_reset(st);
+	return err;
+}
+
+/* ---- committing ---- */
+
+static enum jw_err
+write_set(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	bool is_new = change->set->id == 0;
+	sqlite3_stmt *st =
+	    statement(store, is_new ? ST_SET_INSERT : ST_SET_UPDATE);
+	enum jw_err err;
+
+	if (is_new) {
+		bind_text(st, 2, change->set->name);
+	} else {
+		sqlite3_bind_int64(st, 1, change->set->id);
+		sqlite3_bind_int64(st, 2, change->set->revision);
+	}
+	bind_set_facts(st, 3, change->facts);
+	err = run(store, st);
+	if (err != JW_OK)
+		return err;
+	if (sqlite3_changes(store->db) != 1) {
+		snprintf(store->message, sizeof(store->message),
+		    "key set %s: changed meanwhile", change->set->name);
+		return JW_CONFLICT;
+	}
+	*ret_id =
+	    is_new ? sqlite3_last_insert_rowid(store->db) : change->set->id;
+	return JW_OK;
+}
+
+static enum jw_err
+update_key(struct store *store, const struct store_change *change, int64_t id,
+    const struct generation *gen)
+{
+	sqlite3_stmt *st = statement(store, ST_KEY_UPDATE);
+	enum jw_err err;
+
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, gen->number);
+	bind_facts(st, 3, gen);
+	err = run(store, st);
+	if (err == JW_OK && sqlite3_changes(store->db) != 1)
+		err = JW_BUG;
+	if (err != JW_OK || gen->revoked_at == 0 || change->reason == NULL)
+		return err;
+	st = statement(store, ST_KEY_REASON);
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, gen->number);
+	bind_text(st, 3, change->reason);
+	return run(store, st);
+}
+
+static bool
+is_signer(const struct generation *gen)
+{
+	return gen->activations > gen->retirements && gen->removed_at == 0 &&
+	       gen->revoked_at == 0;
+}
+
+/* Who stops signing first, then who starts: the index allows only one. */
+static enum jw_err
+update_keys(struct store *store, const struct store_change *change, int64_t id)
+{
+	enum jw_err err = JW_OK;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; err == JW_OK && i < change->nupdated; i++)
+			if (is_signer(&change->updated[i]) == (pass == 1))
+				err = update_key(
+				    store, change, id, &change->updated[i]);
+	return err;
+}
+
+static enum jw_err
+insert_key(struct store *store, int64_t id, const struct store_new_key *new)
+{
+	sqlite3_stmt *st = statement(store, ST_KEY_INSERT);
+	int at;
+
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, new->key->facts.number);
+	at = bind_facts(st, 3, &new->key->facts);
+	bind_text(st, at++, new->key->kid);
+	bind_text(st, at++, jw_alg_name(new->key->facts.alg));
+	bind_text(st, at++, new->key->jwk);
+	if (new->sealed != NULL)
+		sqlite3_bind_blob(
+		    st, at, new->sealed, (int)new->sealed_len, SQLITE_STATIC);
+	return run(store, st);
+}
+
+static void
+bind_actor(sqlite3_stmt *st, const struct store_change *change)
+{
+	if (change->actor.uid >= 0) {
+		sqlite3_bind_int64(st, 9, change->actor.uid);
+		sqlite3_bind_int64(st, 10, change->actor.gid);
+		sqlite3_bind_int64(st, 11, change->actor.pid);
+	}
+	if (change->request != NULL)
+		bind_text(st, 12, change->request->id);
+	bind_text(st, 13, change->audit_reason);
+}
+
+static enum jw_err
+insert_audit(struct store *store, const struct store_change *change,
+    const struct store_audit *audit)
+{
+	sqlite3_stmt *st = statement(store, ST_AUDIT_INSERT);
+
+	sqlite3_bind_int64(st, 1, change->now);
+	bind_text(st, 2, change->set->name);
+	if (audit->generation != 0)
+		sqlite3_bind_int64(st, 3, audit->generation);
+	bind_text(st, 4, audit->kid);
+	bind_text(st, 5, audit->event);
+	bind_text(st, 6, audit->from_state);
+	bind_text(st, 7, audit->to_state);
+	bind_text(st, 8, audit->cause);
+	bind_actor(st, change);
+	return run(store, st);
+}
+
+static enum jw_err
+insert_request(struct store *store, const struct store_change *change)
+{
+	sqlite3_stmt *st = statement(store, ST_REQUEST_INSERT);
+
+	bind_text(st, 1, change->request->id);
+	sqlite3_bind_int64(st, 2, change->now);
+	sqlite3_bind_int64(st, 3, change->actor.uid);
+	bind_text(st, 4, change->request->method);
+	bind_text(st, 5, change->request->asked);
+	bind_text(st, 6, change->request->outcome);
+	return run(store, st);
+}
+
+static enum jw_err
+write_change(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	enum jw_err err = write_set(store, change, ret_id);
+
+	if (err == JW_OK)
+		err = update_keys(store, change, *ret_id);
+	for (size_t i = 0; err == JW_OK && i < change->ncreated; i++)
+		err = insert_key(store, *ret_id, &change->created[i]);
+	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
+		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
+	return err;
+}
+
+enum jw_err
+store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	int64_t id = 0;
+	enum jw_err err = run(store, statement(store, ST_BEGIN));
+
+	if (err != JW_OK)
+		return err == JW_NO_SPACE ? err : JW_STORE_FAILED;
+	err = write_change(store, change, &id);
+	if (err != JW_OK) {
+		char message[sizeof(store->message)];
+
+		memcpy(message, store->message, sizeof(message));
+		if (!sqlite3_get_autocommit(store->db))
+			run(store, statement(store, ST_ROLLBACK));
+		memcpy(store->message, message, sizeof(message));
+		return err;
+	}
+	err = run(store, statement(store, ST_COMMIT));
+	if (err == JW_OK) {
+		*ret_id = id;
+		return JW_OK;
+	}
+	/* A full disk is found before anything is written; else who knows. */
+	if (!sqlite3_get_autocommit(store->db))
+		run(store, statement(store, ST_ROLLBACK));
+	return err == JW_NO_SPACE ? err : JW_OUTCOME_UNKNOWN;
+}
+
+/* ---- requests and meta ---- */
+
+enum jw_err
+store_request_find(
+    struct store *store, const char *id, char **ret_asked, char **ret_outcome)
+{
+	sqlite3_stmt *st = statement(store, ST_REQUEST_FIND);
+	char *asked = NULL, *outcome = NULL;
+	enum jw_err err;
+	int rc;
+
+	bind_text(st, 1, id);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		asked = column_text(st, 0);
+		outcome = column_text(st, 1);
+		err = asked == NULL || outcome == NULL ? JW_NO_MEMORY : JW_OK;
+	} else {
+		err = rc == SQLITE_DONE ? JW_NO_SUCH_KEY : failed(store, rc);
+	}
+	sqlite3_reset(st);
+	if (err != JW_OK) {
+		free(asked);
+		free(outcome);
+		return err;
+	}
+	*ret_asked = asked;
+	*ret_outcome = outcome;
+	return JW_OK;
+}
+
+enum jw_err
+store_request_prune(struct store *store, int64_t before)
+{
+	sqlite3_stmt *st = statement(store, ST_REQUEST_PRUNE);
+
+	sqlite3_bind_int64(st, 1, before);
+	return run(store, st);
+}
+
+enum jw_err
+store_meta_get(struct store *store, const char *name, char **ret_value)
+{
+	sqlite3_stmt *st = statement(store, ST_META_GET);
+	enum jw_err err;
+	char *value;
+	int rc;
+
+	bind_text(st, 1, name);
+	rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW) {
+		err = rc == SQLITE_DONE ? JW_NO_SUCH_KEY : failed(store, rc);
+	} else {
+		value = column_text(st, 0);
+		err = value == NULL ? JW_NO_MEMORY : JW_OK;
+		if (value != NULL)
+			*ret_value = value;
+	}
+	sqlite3_reset(st);
+	return err;
+}
+
+enum jw_err
+store_meta_set(struct store *store, const char *name, const char *value)
+{
+	sqlite3_stmt *st = statement(store, ST_META_SET);
+
+	bind_text(st, 1, name);
+	bind_text(st, 2, value);
+	return run(store, st);
+}

@@ -1,0 +1,145 @@
+/*
+ * The store: key sets, generations, requests and audit in one SQLite
+ * database.  The only user of SQLite.
+ *
+ * Reached through few operations (open, load, commit, look up), so that
+ * another store can stand behind the same ones.  Each commit is one
+ * transaction and a compare-and-swap on the key set's revision; when it
+ * returns JW_OK it is on disk.  Everything here blocks on the disk.  Not for
+ * use by several threads.
+ */
+#ifndef JWKSD_DAEMON_STORE_H
+#define JWKSD_DAEMON_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "daemon/model.h"
+
+struct store;
+
+/* Is there anything at path?  Does not follow a symbolic link. */
+bool store_exists(const char *path);
+
+/*
+ * Open, or create, the database at path (its directory must exist), lock it,
+ * check it, and migrate it (after a copy to PATH.before-VERSION).  Each with
+ * why: JW_LOCKED (another daemon), JW_SYMLINK, JW_FOREIGN_FILE,
+ * JW_NEWER_SCHEMA, JW_CORRUPT, JW_NO_SPACE, JW_STORE_FAILED.  A refused file
+ * is left as it was.  `now` is for a new database.
+ */
+enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
+    struct jw_why *why);
+void store_close(struct store *store);
+
+/* Names the database for ever; owned by the store. */
+const char *store_uuid(const struct store *store);
+
+/* What the last failure said; for a log. */
+const char *store_message(const struct store *store);
+
+/*
+ * Every living key set with its living generations, in the order of ids.  fn
+ * takes over set's heap members (the struct itself is the store's).
+ * Stops at the first error of fn, and returns it.
+ */
+typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
+enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
+
+/*
+ * Tombstones too: every generation of a key set (set_id != 0) by number, or
+ * every one whose kid begins with kid_prefix.  The key is the store's.  Stops
+ * without error when fn returns false.
+ */
+typedef bool store_key_fn(int64_t set_id, const struct key *key, void *arg);
+enum jw_err store_each_key(
+    struct store *store, int64_t set_id, store_key_fn *fn, void *arg);
+enum jw_err store_find_kid(
+    struct store *store, const char *kid_prefix, store_key_fn *fn, void *arg);
+
+/*
+ * The sealed private key; the caller frees it.  JW_NO_SUCH_KEY when there is
+ * none (destroyed, verify-only).
+ */
+enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
+    uint8_t **ret_blob, size_t *ret_len);
+
+/* A new generation: kid, jwk and facts of key, and its sealed private key
+ * (NULL: verify-only). */
+struct store_new_key {
+	const struct key *key;
+	const uint8_t *sealed;
+	size_t sealed_len;
+};
+
+/* Who asked; all -1 for the daemon itself. */
+struct store_actor {
+	int64_t uid, gid, pid;
+};
+
+struct store_audit {
+	int64_t generation; /* 0: of the key set as a whole */
+	const char *kid;    /* NULL as well */
+	const char *event;
+	const char *from_state; /* NULL: none */
+	const char *to_state;
+	const char *cause;
+};
+
+struct store_request {
+	const char *id;
+	const char *method;
+	const char *asked;
+	const char *outcome;
+};
+
+/* One transaction. */
+struct store_change {
+	const struct key_set *set; /* id, name, revision; id 0: a new one */
+	const struct key_set_facts *facts; /* as they are to be */
+	int64_t now;
+
+	const struct generation *updated; /* rows that exist */
+	size_t nupdated;
+	const char *reason; /* of the revocations among them; or NULL */
+	const struct store_new_key *created;
+	size_t ncreated;
+	const struct store_audit *audit;
+	size_t naudit;
+	struct store_actor actor;
+	const char *audit_reason;            /* or NULL */
+	const struct store_request *request; /* or NULL */
+};
+
+/*
+ * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
+ * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
+ * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; close, open and
+ * load again to learn what holds.  On JW_OK *ret_id is the key set's id and
+ * its revision is one more than it was (1 for a new one).  Private keys of
+ * generations with destroyed_at set are erased.
+ */
+enum jw_err store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id);
+
+/* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
+enum jw_err store_request_find(
+    struct store *store, const char *id, char **ret_asked, char **ret_outcome);
+/* Forget requests from before a time. */
+enum jw_err store_request_prune(struct store *store, int64_t before);
+
+/* JW_NO_SUCH_KEY when unset.  The caller frees. */
+enum jw_err store_meta_get(
+    struct store *store, const char *name, char **ret_value);
+enum jw_err store_meta_set(
+    struct store *store, const char *name, const char *value);
+
+/* What spreads a kid's rotations: evenly distributed, from the kid alone. */
+uint32_t store_spread(const char *kid);
+
+/* Frees what a key set holds, not the struct. */
+void store_set_done(struct key_set *set);
+
+#endif
