@@ -64,6 +64,26 @@ lc_has_private(const struct generation *gen)
 	return !gen->verify_only && gen->destroyed_at == 0;
 }
 
+static uint32_t
+base64url_value(char c)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *found = c == '\0' ? NULL : strchr(set, c);
+
+	return found == NULL ? 0 : (uint32_t)(found - set);
+}
+
+uint32_t
+lc_spread(const char *kid)
+{
+	uint32_t spread = 0;
+
+	for (int i = 0; i < 5 && kid[i] != '\0'; i++)
+		spread = spread << 6 | base64url_value(kid[i]);
+	return spread;
+}
+
 /* ---- what a key set has ---- */
 
 size_t

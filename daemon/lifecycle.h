@@ -60,6 +60,9 @@ const char *lc_state_name(enum gen_state state);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
 
+/* What spreads a kid's rotations: evenly distributed, from the kid alone. */
+uint32_t lc_spread(const char *kid);
+
 /* NULL when there is none. */
 const struct generation *lc_active(const struct lc_set *set);
 const struct generation *lc_find(const struct lc_set *set, int64_t number);

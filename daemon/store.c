@@ -319,27 +319,6 @@ bind_facts(sqlite3_stmt *st, int at, const struct generation *gen)
 	return at;
 }
 
-static int
-base64url_value(char c)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *found = c == '\0' ? NULL : strchr(set, c);
-
-	return found == NULL ? 0 : (int)(found - set);
-}
-
-/* The first 30 bits of the thumbprint: evenly spread. */
-uint32_t
-store_spread(const char *kid)
-{
-	uint32_t spread = 0;
-
-	for (int i = 0; i < 5 && kid[i] != '\0'; i++)
-		spread = spread << 6 | (uint32_t)base64url_value(kid[i]);
-	return spread;
-}
-
 static bool
 read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 {
@@ -355,7 +334,6 @@ read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 	if (kid == NULL || gen->alg < 0)
 		return false;
 	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", kid);
-	gen->spread = store_spread(ret_key->kid);
 	for (size_t i = 0; i < COUNT(fact_times); i++)
 		*(int64_t *)(void *)((char *)gen + fact_times[i]) =
 		    sqlite3_column_int64(st, at++);
@@ -620,10 +598,8 @@ migrate_one(struct store *store, const struct sql_text *text)
 static enum jw_err
 migrate(struct store *store, int64_t schema)
 {
-	char id[64];
 	enum jw_err err = JW_OK;
 
-	snprintf(id, sizeof(id), "PRAGMA application_id = %d", APPLICATION_ID);
 	if (schema == newest_schema())
 		return JW_OK;
 	if (schema > 0)
@@ -632,7 +608,7 @@ migrate(struct store *store, int64_t schema)
 	     err == JW_OK && t->text != NULL; t++)
 		if (t->number > schema)
 			err = migrate_one(store, t);
-	return err == JW_OK ? execute(store, id) : err;
+	return err;
 }
 
 static enum jw_err

@@ -42,7 +42,8 @@ const char *store_message(const struct store *store);
 
 /*
  * Every living key set with its living generations, in the order of ids.  fn
- * takes over set's heap members (the struct itself is the store's).
+ * takes over set's heap members (the struct itself is the store's);
+ * `spread` of the generations is left 0.
  * Stops at the first error of fn, and returns it.
  */
 typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
@@ -135,9 +136,6 @@ enum jw_err store_meta_get(
     struct store *store, const char *name, char **ret_value);
 enum jw_err store_meta_set(
     struct store *store, const char *name, const char *value);
-
-/* What spreads a kid's rotations: evenly distributed, from the kid alone. */
-uint32_t store_spread(const char *kid);
 
 /* Frees what a key set holds, not the struct. */
 void store_set_done(struct key_set *set);

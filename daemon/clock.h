@@ -1,0 +1,38 @@
+/*
+ * Is the wall clock to be believed?  A pure guard: it is told what the wall
+ * clock and the boot-time clock (which no one sets) say, and distrusts the
+ * wall clock after a jump against the other until it has been stable again.
+ */
+#ifndef JWKSD_DAEMON_CLOCK_H
+#define JWKSD_DAEMON_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	CLOCK_JUMP = 120,       /* seconds; less is drift and adjustment */
+	CLOCK_STABLE_FOR = 600, /* then a new time is believed */
+};
+
+struct clock_guard {
+	bool started;
+	bool trusted;
+	int64_t offset;       /* wall - boot, when it was last believed */
+	int64_t stable_since; /* boot-time clock */
+};
+
+/*
+ * Look at both clocks (seconds).  True: trusted.  The first call believes
+ * what it sees.
+ */
+bool clock_check(struct clock_guard *guard, int64_t wall, int64_t boot);
+
+/* An operator says that the wall clock is right as it is now. */
+void clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot);
+
+/* The two clocks of this machine; the only place that reads them.  The wall
+ * clock never says less than 1: 0 means "has not happened" in rows. */
+int64_t clock_wall(void);
+int64_t clock_boot(void);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The published documents: pure rendering.  The body of a JWKSet is a
+ * function of its keys and nothing else (RFC 7517 section 5).
+ */
+#ifndef JWKSD_DAEMON_JWKS_H
+#define JWKSD_DAEMON_JWKS_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+#include "common/policy.h"
+#include "daemon/model.h"
+
+enum {
+	JWKS_BODY_MAX = 16384,
+	JWKS_KEYS_MAX = 10,
+	JWKS_HEADER_SIZE = 160,
+};
+
+/*
+ * The JWKSet of keys, in their order.  Checked before it is handed out: at
+ * least one key, at most JWKS_KEYS_MAX and JWKS_BODY_MAX octets, unique kids,
+ * and of each key exactly the public members of its type.  JW_BUG with why
+ * otherwise: never publish it.  The caller frees.
+ */
+enum jw_err jwks_render(const struct key *const *keys, size_t count,
+    char **ret_body, struct jw_why *why);
+
+/* The value of Cache-Control (RFC 9111, RFC 5861) under a policy;
+ * JWKS_HEADER_SIZE octets. */
+void jwks_cache_control(const struct jw_policy *policy, char *ret_value);
+
+/*
+ * Where a key set is served: "APP" at /.well-known/jwks.json, "APP/NAME" at
+ * /.well-known/NAME-jwks.json.  ret_app and ret_path have MODEL_NAME_SIZE.
+ */
+void jwks_location(const char *name, char *ret_app, char *ret_path);
+
+#endif

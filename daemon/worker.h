@@ -1,0 +1,43 @@
+/*
+ * Threads for what takes long: generating key pairs (and signing).  Jobs run
+ * on a thread of the pool; their ends run on the event loop.
+ */
+#ifndef JWKSD_DAEMON_WORKER_H
+#define JWKSD_DAEMON_WORKER_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct event_base;
+struct worker_pool;
+
+/* On a thread of the pool.  Must not touch what the loop touches. */
+typedef void worker_run_fn(void *arg);
+/* On the event loop, in the order in which jobs end. */
+typedef void worker_done_fn(void *arg);
+
+/*
+ * threads of them at the given nice level (0: as the process).  JW_IO,
+ * JW_NO_MEMORY.
+ */
+enum jw_err worker_pool_new(struct event_base *base, int threads,
+    int nice_level, struct worker_pool **ret_pool);
+
+/*
+ * Queue a job.  `done` is called exactly once for it, unless the pool is
+ * freed first.  JW_NO_MEMORY.
+ */
+enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
+    worker_done_fn *done, void *arg);
+
+/*
+ * Ends the threads: waits for jobs that run, forgets those that wait, and
+ * calls `drop` with the argument of each job whose `done` was not called.
+ */
+void worker_pool_free(struct worker_pool *pool, worker_done_fn *drop);
+
+/* Jobs that run or wait. */
+size_t worker_pending(const struct worker_pool *pool);
+
+#endif
