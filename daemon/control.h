@@ -1,0 +1,105 @@
+/*
+ * Varlink servers on Unix sockets: accept, peer identity, framing, order of
+ * replies, limits.  What a verb does is somebody else's.
+ *
+ * The server owns connections and calls; a handler gets a call, answers it
+ * now or later, and never frees it.  Nothing that a client sends can stop,
+ * block or end the daemon: a client that breaks the rules loses its
+ * connection.
+ */
+#ifndef JWKSD_DAEMON_CONTROL_H
+#define JWKSD_DAEMON_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+
+struct control_call;
+struct control_server;
+struct event_base;
+struct json_t;
+struct varlink_service;
+
+/* Who is at the other end, as the kernel says. */
+struct control_peer {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+};
+
+/* A verb: the `tag` of its row in the service's table (varlink.h). */
+struct control_verb {
+	void (*run)(struct control_call *call, void *context);
+};
+
+struct control_limits {
+	int connections;     /* in all */
+	int per_uid;         /* of one uid (root and our own excepted) */
+	int calls;           /* of one connection under way */
+	size_t queued;       /* octets of output */
+	int half_message_ms; /* for the rest of a message */
+};
+
+/* 64 connections, 16 a uid, one call at a time, 1 MiB, 10 s. */
+extern const struct control_limits control_default_limits;
+
+struct control_options {
+	struct event_base *base;
+	const struct varlink_service *service;
+	void *context;     /* for the verbs */
+	int take_fd;       /* a listening socket */
+	const char *group; /* whose members may call; NULL: nobody else */
+	const struct control_limits *limits;
+};
+
+/*
+ * Bind a Unix socket at path: mode 0660 and the group's (NULL, or a group
+ * that does not exist: mode 0600).  Made under a temporary name and moved
+ * into place when it listens.  JW_IO with why.
+ */
+enum jw_err control_bind(
+    const char *path, const char *group, int *ret_fd, struct jw_why *why);
+
+/* Owns take_fd from here on. */
+enum jw_err control_server_new(
+    const struct control_options *options, struct control_server **ret_server);
+void control_server_free(struct control_server *server);
+
+/* ---- for verbs ---- */
+
+const struct json_t *control_parameters(const struct control_call *call);
+const char *control_method(const struct control_call *call);
+const struct control_peer *control_peer(const struct control_call *call);
+bool control_wants_more(const struct control_call *call);
+
+/*
+ * Answer, and end the call.  Takes the parameters (NULL: none, and out of
+ * memory where a verb could not build them: control_fail() then).
+ */
+void control_reply(struct control_call *call, struct json_t *take_parameters);
+/* An error of the interfaces; err without a name on the wire is reported as
+ * StoreFailed. */
+void control_fail(
+    struct control_call *call, enum jw_err err, struct json_t *take_parameters);
+
+/*
+ * One of several replies of a call with `more`.  False: there is too much
+ * output queued; the reply was not sent, and the call is to be ended with
+ * control_reply().
+ */
+bool control_continue(
+    struct control_call *call, struct json_t *take_parameters);
+
+/*
+ * Follow a call that lives on: `closed` when its connection is gone (then
+ * the call is gone too), `drained` when all its output has been read (may be
+ * NULL).
+ */
+void control_follow(struct control_call *call,
+    void (*closed)(struct control_call *call, void *arg),
+    void (*drained)(struct control_call *call, void *arg), void *arg);
+
+#endif

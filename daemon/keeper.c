@@ -1,0 +1,967 @@
+/*
+ * The keeper: one timer; plan, act, publish.  Holds the key sets and is the
+ * only writer of the store.  Must never act on what it has not committed, nor
+ * commit what the lifecycle has not decided, nor wait for a key pair.
+ */
+#include "daemon/keeper.h"
+
+#include <event2/event.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "daemon/clock.h"
+#include "daemon/envelope.h"
+#include "daemon/jwks.h"
+#include "daemon/keys.h"
+#include "daemon/worker.h"
+
+enum {
+	WAKE_MAX = 30,    /* seconds; deadlines are not monotonic */
+	STEPS_A_PASS = 8, /* then the event loop has its turn */
+	HOLD_MAX = 60,    /* seconds after a failure */
+	REQUESTS_KEPT = 7 * 86400,
+	GENERATOR_THREADS = 2,
+	GENERATOR_NICE = 19,
+};
+
+struct keeper {
+	struct event_base *base;
+	char *store_path;
+	struct store *store;
+	const struct envelope_kek *kek;
+	struct jw_policy policy;
+	struct worker_pool *generators;
+	struct event *timer;
+	struct clock_guard clock;
+	struct keeper_observer *observers;
+	struct keeper_set **sets; /* by id */
+	size_t nsets;
+	size_t sets_room;
+	size_t without_active; /* key sets without an active key */
+	void *by_name;         /* tsearch(3) */
+	struct agenda agenda;
+	int64_t pruned_at;
+	bool serving;
+};
+
+/* A key pair on its way. */
+struct generate {
+	struct keeper *keeper;
+	int64_t set_id;
+	enum jw_alg alg;
+	int rsa_bits;
+	struct keys_pair *pair;
+	enum jw_err err;
+};
+
+/* ---- key sets in memory ---- */
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct keeper_set *x = a, *y = b;
+
+	return strcmp(x->row.name, y->row.name);
+}
+
+static void
+set_free(struct keeper_set *set)
+{
+	store_set_done(&set->row);
+	free(set);
+}
+
+static bool
+has_active(const struct keeper_set *set)
+{
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (lc_state(&set->row.keys[i].facts) == GEN_ACTIVE)
+			return true;
+	return false;
+}
+
+static enum jw_err
+index_set(struct keeper *keeper, struct keeper_set *set)
+{
+	struct keeper_set **grown;
+	size_t room = keeper->sets_room == 0 ? 16 : keeper->sets_room * 2;
+
+	if (keeper->nsets == keeper->sets_room) {
+		grown =
+		    realloc(keeper->sets, room * sizeof(struct keeper_set *));
+		if (grown == NULL)
+			return JW_NO_MEMORY;
+		keeper->sets = grown;
+		keeper->sets_room = room;
+	}
+	if (tsearch(set, &keeper->by_name, compare_names) == NULL)
+		return JW_NO_MEMORY;
+	keeper->sets[keeper->nsets++] = set;
+	keeper->without_active += !has_active(set);
+	return JW_OK;
+}
+
+/* Take over a row from the store. */
+static enum jw_err
+add_set(struct key_set *take_row, void *arg)
+{
+	struct keeper *keeper = arg;
+	struct keeper_set *set = calloc(1, sizeof(*set));
+	enum jw_err err;
+
+	if (set == NULL) {
+		store_set_done(take_row);
+		return JW_NO_MEMORY;
+	}
+	set->row = *take_row;
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
+	err = index_set(keeper, set);
+	if (err != JW_OK)
+		set_free(set);
+	return err;
+}
+
+static void
+forget_sets(struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->nsets; i++) {
+		agenda_remove(&keeper->agenda, &keeper->sets[i]->item);
+		tdelete(keeper->sets[i], &keeper->by_name, compare_names);
+		set_free(keeper->sets[i]);
+	}
+	keeper->nsets = 0;
+	keeper->without_active = 0;
+}
+
+size_t
+keeper_count(const struct keeper *keeper)
+{
+	return keeper->nsets;
+}
+
+struct keeper_set *
+keeper_at(const struct keeper *keeper, size_t place)
+{
+	return place < keeper->nsets ? keeper->sets[place] : NULL;
+}
+
+struct keeper_set *
+keeper_find(const struct keeper *keeper, const char *name)
+{
+	struct keeper_set probe;
+	void *found;
+
+	if (strlen(name) >= sizeof(probe.row.name))
+		return NULL;
+	strcpy(probe.row.name, name);
+	found = tfind(&probe, &keeper->by_name, compare_names);
+	return found == NULL ? NULL : *(struct keeper_set **)found;
+}
+
+struct keeper_set *
+keeper_by_id(const struct keeper *keeper, int64_t id)
+{
+	size_t low = 0, high = keeper->nsets;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (keeper->sets[mid]->row.id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < keeper->nsets && keeper->sets[low]->row.id == id
+		   ? keeper->sets[low]
+		   : NULL;
+}
+
+struct keeper_set *
+keeper_first_due(const struct keeper *keeper)
+{
+	struct agenda_item *item = agenda_first(&keeper->agenda);
+
+	if (item == NULL)
+		return NULL;
+	return (struct keeper_set *)(void *)((char *)item -
+					     offsetof(struct keeper_set, item));
+}
+
+struct store *
+keeper_store(const struct keeper *keeper)
+{
+	return keeper->store;
+}
+
+bool
+keeper_is_ready(const struct keeper *keeper)
+{
+	return keeper->nsets > 0 && keeper->without_active == 0;
+}
+
+bool
+keeper_clock_trusted(const struct keeper *keeper)
+{
+	return keeper->clock.trusted;
+}
+
+int64_t
+keeper_now(struct keeper *keeper)
+{
+	int64_t now = clock_wall();
+	bool was = keeper->clock.trusted;
+
+	if (!clock_check(&keeper->clock, now, clock_boot()) && was)
+		jw_log(JW_LOG_WARNING,
+		    "the wall clock jumped: nothing becomes ready, rotates by "
+		    "schedule or is removed until it has been stable for %d "
+		    "min",
+		    CLOCK_STABLE_FOR / 60);
+	return now;
+}
+
+void
+keeper_view(const struct keeper_set *set, struct lc_set *ret_view)
+{
+	ret_view->facts = set->row.facts;
+	ret_view->count = set->row.nkeys;
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		ret_view->gens[i] = set->row.keys[i].facts;
+}
+
+struct lc_env
+keeper_env(struct keeper *keeper, const struct keeper_set *set)
+{
+	return (struct lc_env){
+	    .now = keeper_now(keeper),
+	    .clock_trusted = keeper->clock.trusted,
+	    .serving = keeper->serving,
+	    .pairs_coming = set->pairs_coming,
+	};
+}
+
+/* ---- when to look again ---- */
+
+static void
+arm(struct keeper *keeper, int64_t now)
+{
+	struct agenda_item *item = agenda_first(&keeper->agenda);
+	struct timeval wait = {.tv_sec = WAKE_MAX};
+
+	if (item != NULL && item->due <= now)
+		wait.tv_sec = 0;
+	else if (item != NULL && item->due - now < WAKE_MAX)
+		wait.tv_sec = (time_t)(item->due - now);
+	evtimer_add(keeper->timer, &wait);
+}
+
+static void
+reconsider(struct keeper *keeper, struct keeper_set *set)
+{
+	struct lc_env env = keeper_env(keeper, set);
+	struct lc_set view;
+	int64_t due;
+
+	keeper_view(set, &view);
+	due = lc_next(&view, &env).due;
+	if (due != LC_NEVER && due < set->hold_until)
+		due = set->hold_until;
+	if (due == LC_NEVER)
+		agenda_remove(&keeper->agenda, &set->item);
+	else if (agenda_set(&keeper->agenda, &set->item, due) != JW_OK)
+		jw_log(JW_LOG_ERROR, "%s: no memory to plan its next change",
+		    set->row.name);
+	arm(keeper, env.now);
+}
+
+static void
+reconsider_all(struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->nsets; i++)
+		reconsider(keeper, keeper->sets[i]);
+}
+
+/* After a failure: wait longer each time, but never give up. */
+static void
+hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
+{
+	int64_t wait = HOLD_MAX;
+
+	if (set->failures < 6)
+		wait = (int64_t)1 << set->failures++;
+	set->hold_until = now + (wait < HOLD_MAX ? wait : HOLD_MAX);
+	reconsider(keeper, set);
+}
+
+void
+keeper_set_serving(struct keeper *keeper, bool serving)
+{
+	if (keeper->serving == serving)
+		return;
+	keeper->serving = serving;
+	reconsider_all(keeper);
+}
+
+/* ---- observers ---- */
+
+void
+keeper_observe(struct keeper *keeper, struct keeper_observer *observer)
+{
+	observer->next = keeper->observers;
+	keeper->observers = observer;
+}
+
+void
+keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer)
+{
+	struct keeper_observer **at = &keeper->observers;
+
+	while (*at != NULL && *at != observer)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = observer->next;
+}
+
+static void
+tell(struct keeper *keeper, const struct keeper_news *news)
+{
+	struct keeper_observer *observer = keeper->observers, *next;
+
+	for (; observer != NULL; observer = next) {
+		next = observer->next;
+		observer->fn(news, observer->arg);
+	}
+}
+
+/* ---- committing ---- */
+
+void
+keeper_edit_begin(
+    struct keeper *keeper, struct keeper_set *set, struct keeper_edit *ret_edit)
+{
+	ret_edit->set = set;
+	ret_edit->env = keeper_env(keeper, set);
+	keeper_view(set, &ret_edit->before);
+	ret_edit->after = ret_edit->before;
+}
+
+static const struct key *
+find_key(const struct keeper_set *set, const struct keeper_commit *how,
+    int64_t number)
+{
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (set->row.keys[i].facts.number == number)
+			return &set->row.keys[i];
+	for (size_t i = 0; i < how->ncreated; i++)
+		if (how->created[i].key->facts.number == number)
+			return how->created[i].key;
+	return NULL;
+}
+
+static size_t
+collect_updates(const struct keeper_edit *edit, struct generation *ret_gens)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < edit->after.count; i++) {
+		const struct generation *now = &edit->after.gens[i];
+		const struct generation *was =
+		    lc_find(&edit->before, now->number);
+
+		if (was != NULL && memcmp(was, now, sizeof(*now)) != 0)
+			ret_gens[n++] = *now;
+	}
+	return n;
+}
+
+/* What one commit is made of, while it is being made. */
+struct draft {
+	struct generation updated[MODEL_GENERATIONS_MAX];
+	struct lc_change changes[MODEL_GENERATIONS_MAX];
+	const struct key *keys[MODEL_GENERATIONS_MAX];
+	struct store_audit audit[MODEL_GENERATIONS_MAX + 1];
+	size_t nchanges;
+	struct store_change change;
+};
+
+static void
+draft_audit(struct draft *draft, const struct keeper_commit *how)
+{
+	size_t n = 0;
+
+	if (how->event != NULL)
+		draft->audit[n++] = (struct store_audit){
+		    .event = how->event,
+		    .cause = how->cause,
+		};
+	for (size_t i = 0; i < draft->nchanges; i++) {
+		const struct lc_change *c = &draft->changes[i];
+
+		draft->audit[n++] = (struct store_audit){
+		    .generation = c->number,
+		    .kid = draft->keys[i]->kid,
+		    .event = lc_state_name(c->to),
+		    .from_state = c->has_from ? lc_state_name(c->from) : NULL,
+		    .to_state = lc_state_name(c->to),
+		    .cause = how->cause,
+		};
+	}
+	draft->change.audit = draft->audit;
+	draft->change.naudit = n;
+}
+
+static enum jw_err
+draft_make(struct draft *draft, const struct keeper_edit *edit,
+    const struct keeper_commit *how)
+{
+	draft->nchanges = lc_diff(
+	    &edit->before, &edit->after, draft->changes, MODEL_GENERATIONS_MAX);
+	for (size_t i = 0; i < draft->nchanges; i++) {
+		draft->changes[i].time = edit->env.now;
+		draft->changes[i].cause = how->cause;
+		draft->keys[i] =
+		    find_key(edit->set, how, draft->changes[i].number);
+		if (draft->keys[i] == NULL)
+			return JW_BUG;
+	}
+	draft->change = (struct store_change){
+	    .set = &edit->set->row,
+	    .facts = &edit->after.facts,
+	    .now = edit->env.now,
+	    .updated = draft->updated,
+	    .nupdated = collect_updates(edit, draft->updated),
+	    .reason = how->reason,
+	    .created = how->created,
+	    .ncreated = how->ncreated,
+	    .actor = how->actor,
+	    .audit_reason = how->reason,
+	    .request = how->request,
+	};
+	draft_audit(draft, how);
+	return JW_OK;
+}
+
+/* The committed facts, into memory. */
+static void
+adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
+{
+	struct keeper_set *set = edit->set;
+	bool had = has_active(set);
+
+	set->row.facts = edit->after.facts;
+	for (size_t i = 0; i < set->row.nkeys; i++) {
+		struct key *key = &set->row.keys[i];
+		const struct generation *now =
+		    lc_find(&edit->after, key->facts.number);
+
+		if (now != NULL)
+			key->facts = *now;
+	}
+	keeper->without_active += had && !has_active(set);
+	keeper->without_active -= !had && has_active(set);
+}
+
+/* Tombstones live in the store alone. */
+static void
+drop_tombstones(struct keeper_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->row.nkeys; i++) {
+		struct key *key = &set->row.keys[i];
+
+		if (lc_state(&key->facts) < GEN_REMOVED) {
+			set->row.keys[n++] = *key;
+			continue;
+		}
+		free(key->jwk);
+		free(key->reason);
+	}
+	set->row.nkeys = n;
+}
+
+/* Room for keys that a commit adds, before it is made. */
+static enum jw_err
+make_room(struct keeper_set *set, size_t more)
+{
+	struct key *grown;
+
+	if (more == 0)
+		return JW_OK;
+	grown =
+	    realloc(set->row.keys, (set->row.nkeys + more) * sizeof(*grown));
+	if (grown == NULL)
+		return JW_NO_MEMORY;
+	set->row.keys = grown;
+	return JW_OK;
+}
+
+static void
+adopt_created(struct keeper_set *set, const struct keeper_commit *how)
+{
+	for (size_t i = 0; i < how->ncreated; i++)
+		set->row.keys[set->row.nkeys++] = *how->created[i].key;
+}
+
+static void
+log_changes(const struct keeper_set *set, const struct draft *draft)
+{
+	for (size_t i = 0; i < draft->nchanges; i++)
+		jw_log(JW_LOG_NOTICE, "%s: generation %lld (%s) is %s: %s",
+		    set->row.name, (long long)draft->changes[i].number,
+		    draft->keys[i]->kid, lc_state_name(draft->changes[i].to),
+		    draft->changes[i].cause);
+}
+
+static enum jw_err reopen(struct keeper *keeper);
+
+static enum jw_err
+commit_failed(
+    struct keeper *keeper, const struct keeper_edit *edit, enum jw_err err)
+{
+	jw_log(JW_LOG_ERROR, "%s: not committed: %s: %s", edit->set->row.name,
+	    jw_err_text(err), store_message(keeper->store));
+	if (err == JW_OUTCOME_UNKNOWN && reopen(keeper) != JW_OK) {
+		jw_log(JW_LOG_ERROR, "the store cannot be opened again: "
+				     "ending; the front serves on");
+		event_base_loopbreak(keeper->base);
+	}
+	return err;
+}
+
+static void
+adopt(struct keeper *keeper, const struct keeper_edit *edit,
+    const struct keeper_commit *how, const struct draft *draft)
+{
+	struct keeper_set *set = edit->set;
+	struct keeper_news news = {
+	    .set = set,
+	    .changes = draft->changes,
+	    .count = draft->nchanges,
+	    .keys = draft->keys,
+	    .order = how->event,
+	    .version_changed =
+		edit->before.facts.version != edit->after.facts.version,
+	};
+
+	set->row.revision++;
+	set->failures = 0;
+	set->hold_until = 0;
+	adopt_facts(keeper, edit);
+	log_changes(set, draft);
+	tell(keeper, &news);
+	drop_tombstones(set);
+	reconsider(keeper, set);
+}
+
+enum jw_err
+keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
+    const struct keeper_commit *how)
+{
+	struct draft draft = {.nchanges = 0};
+	int64_t id;
+	enum jw_err err = make_room(edit->set, how->ncreated);
+
+	if (err == JW_OK)
+		err = draft_make(&draft, edit, how);
+	if (err == JW_OK)
+		err = store_commit(keeper->store, &draft.change, &id);
+	if (err != JW_OK)
+		return commit_failed(keeper, edit, err);
+	adopt_created(edit->set, how);
+	adopt(keeper, edit, how, &draft);
+	return JW_OK;
+}
+
+/* ---- key pairs ---- */
+
+static void
+generate_free(void *arg)
+{
+	struct generate *job = arg;
+
+	keys_free(job->pair);
+	free(job);
+}
+
+static void
+generate_run(void *arg)
+{
+	struct generate *job = arg;
+
+	job->err = keys_generate(job->alg, job->rsa_bits, &job->pair);
+}
+
+static enum jw_err
+add_pair(
+    struct keeper *keeper, struct keeper_set *set, const struct keys_pair *pair)
+{
+	struct keeper_edit edit;
+	struct key key = {.jwk = NULL};
+	struct store_new_key created = {.key = &key};
+	struct keeper_commit how = {
+	    .cause = "a standby is missing",
+	    .actor = {-1, -1, -1},
+	    .created = &created,
+	    .ncreated = 1,
+	};
+	struct envelope_row row;
+	uint8_t *sealed = NULL;
+	enum jw_err err;
+
+	keeper_edit_begin(keeper, set, &edit);
+	if (!lc_add(&edit.after, &edit.env, keys_alg(pair),
+		lc_spread(keys_kid(pair))))
+		return JW_BUG;
+	key.facts = edit.after.gens[edit.after.count - 1];
+	snprintf(key.kid, sizeof(key.kid), "%s", keys_kid(pair));
+	key.jwk = strdup(keys_public_jwk(pair));
+	if (key.jwk == NULL)
+		return JW_NO_MEMORY;
+	row = (struct envelope_row){
+	    .database_uuid = store_uuid(keeper->store),
+	    .key_set = set->row.name,
+	    .kid = key.kid,
+	    .generation = key.facts.number,
+	    .alg = jw_alg_name(key.facts.alg),
+	};
+	err = envelope_seal(
+	    keeper->kek, &row, pair, &sealed, &created.sealed_len);
+	created.sealed = sealed;
+	if (err == JW_OK)
+		err = keeper_commit(keeper, &edit, &how);
+	if (err != JW_OK)
+		free(key.jwk);
+	free(sealed);
+	return err;
+}
+
+/* The policy may have changed while the pair was made. */
+static bool
+is_still_wanted(
+    struct keeper *keeper, struct keeper_set *set, const struct generate *job)
+{
+	struct lc_env env = keeper_env(keeper, set);
+	struct lc_set view;
+
+	keeper_view(set, &view);
+	for (;;) {
+		struct lc_step step = lc_next(&view, &env);
+
+		if (step.action == LC_CREATE)
+			return view.facts.policy.algorithm == (int32_t)job->alg;
+		if (step.action == LC_NONE || step.due > env.now)
+			return false;
+		lc_apply(&view, &step, &env);
+		lc_bury(&view);
+	}
+}
+
+static void
+generate_done(void *arg)
+{
+	struct generate *job = arg;
+	struct keeper *keeper = job->keeper;
+	struct keeper_set *set = keeper_by_id(keeper, job->set_id);
+	enum jw_err err = job->err;
+
+	if (set == NULL) {
+		generate_free(job);
+		return;
+	}
+	if (set->pairs_coming > 0)
+		set->pairs_coming--;
+	if (err == JW_OK && is_still_wanted(keeper, set, job))
+		err = add_pair(keeper, set, job->pair);
+	if (err == JW_OUTCOME_UNKNOWN)
+		set = keeper_by_id(keeper, job->set_id);
+	if (err != JW_OK) {
+		jw_log(JW_LOG_ERROR, "%s: no new key pair: %s",
+		    set == NULL ? "?" : set->row.name, jw_err_text(err));
+		if (set != NULL)
+			hold(keeper, set, keeper_now(keeper));
+	} else {
+		reconsider(keeper, set);
+	}
+	generate_free(job);
+}
+
+static enum jw_err
+generate_start(struct keeper *keeper, struct keeper_set *set)
+{
+	struct generate *job = calloc(1, sizeof(*job));
+	enum jw_err err;
+
+	if (job == NULL)
+		return JW_NO_MEMORY;
+	job->keeper = keeper;
+	job->set_id = set->row.id;
+	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
+	job->rsa_bits = set->row.facts.policy.rsa_bits;
+	err =
+	    worker_submit(keeper->generators, generate_run, generate_done, job);
+	if (err == JW_OK)
+		set->pairs_coming++;
+	else
+		free(job);
+	return err;
+}
+
+/* ---- the wake ---- */
+
+static enum jw_err
+perform(
+    struct keeper *keeper, struct keeper_edit *edit, const struct lc_step *step)
+{
+	struct keeper_commit how = {
+	    .cause = step->cause,
+	    .actor = {-1, -1, -1},
+	};
+
+	lc_apply(&edit->after, step, &edit->env);
+	return keeper_commit(keeper, edit, &how);
+}
+
+/* One step of one key set. */
+static void
+act(struct keeper *keeper, struct keeper_set *set)
+{
+	struct keeper_edit edit;
+	struct lc_step step;
+	enum jw_err err = JW_OK;
+
+	keeper_edit_begin(keeper, set, &edit);
+	step = lc_next(&edit.before, &edit.env);
+	if (step.due > edit.env.now || set->hold_until > edit.env.now) {
+		reconsider(keeper, set);
+		return;
+	}
+	if (step.action == LC_CREATE) {
+		err = generate_start(keeper, set);
+		reconsider(keeper, set);
+	} else {
+		err = perform(keeper, &edit, &step);
+	}
+	if (err != JW_OK && err != JW_OUTCOME_UNKNOWN)
+		hold(keeper, set, edit.env.now);
+}
+
+static void
+prune(struct keeper *keeper, int64_t now)
+{
+	if (now - keeper->pruned_at < 86400 && now >= keeper->pruned_at)
+		return;
+	keeper->pruned_at = now;
+	if (store_request_prune(keeper->store, now - REQUESTS_KEPT) != JW_OK)
+		jw_log(JW_LOG_WARNING, "old requests stay: %s",
+		    store_message(keeper->store));
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *keeper = arg;
+	struct keeper_set *set;
+	bool trusted = keeper->clock.trusted;
+	int64_t now = keeper_now(keeper);
+
+	(void)fd;
+	(void)what;
+	if (trusted != keeper->clock.trusted)
+		reconsider_all(keeper);
+	for (int i = 0; i < STEPS_A_PASS; i++) {
+		set = keeper_first_due(keeper);
+		if (set == NULL || set->item.due > now)
+			break;
+		act(keeper, set);
+	}
+	if (keeper->store == NULL)
+		return; /* the loop is ending */
+	prune(keeper, now);
+	arm(keeper, now);
+}
+
+/* ---- start and end ---- */
+
+/* The key set that every installation has. */
+static enum jw_err
+create_default(struct keeper *keeper, int64_t now)
+{
+	struct key_set row = {.name = "default"};
+	struct key_set_facts facts = {
+	    .policy = keeper->policy,
+	    .next_number = 1,
+	};
+	struct store_audit audit = {
+	    .event = "keyset",
+	    .cause = "first start",
+	};
+	struct store_change change = {
+	    .set = &row,
+	    .facts = &facts,
+	    .now = now,
+	    .audit = &audit,
+	    .naudit = 1,
+	    .actor = {-1, -1, -1},
+	};
+	enum jw_err err = store_commit(keeper->store, &change, &row.id);
+
+	if (err != JW_OK)
+		return err;
+	row.revision = 1;
+	row.facts = facts;
+	return add_set(&row, keeper);
+}
+
+/* A wrong KEK must be found before it seals anything. */
+static enum jw_err
+check_kek(struct keeper *keeper, struct jw_why *why)
+{
+	char hex[2 * ENVELOPE_KEK_ID_SIZE + 1], *known = NULL;
+	const uint8_t *id = envelope_kek_id(keeper->kek);
+	enum jw_err err;
+
+	for (int i = 0; i < ENVELOPE_KEK_ID_SIZE; i++)
+		snprintf(hex + (ptrdiff_t)2 * i, 3, "%02x", id[i]);
+	err = store_meta_get(keeper->store, "kek_id", &known);
+	if (err == JW_NO_SUCH_KEY)
+		return store_meta_set(keeper->store, "kek_id", hex);
+	if (err == JW_OK && strcmp(known, hex) != 0) {
+		jw_why_set(why, "the key-encryption key is not the one that "
+				"sealed the keys of this database");
+		jw_why_hint(why, "put the right one in place: without it the "
+				 "private keys cannot be opened");
+		err = JW_BAD_KEK;
+	}
+	free(known);
+	return err;
+}
+
+static enum jw_err
+load(struct keeper *keeper, struct jw_why *why)
+{
+	enum jw_err err = check_kek(keeper, why);
+
+	if (err == JW_BAD_KEK)
+		return err;
+	if (err == JW_OK)
+		err = store_load(keeper->store, add_set, keeper);
+	if (err == JW_OK && keeper->nsets == 0)
+		err = create_default(keeper, keeper_now(keeper));
+	if (err != JW_OK)
+		jw_why_set(why, "%s: %s", keeper->store_path,
+		    store_message(keeper->store));
+	return err;
+}
+
+/*
+ * A failed COMMIT may be there after all: only the store knows.  Whoever held
+ * a pointer to a key set gets a new one by its id.
+ */
+static enum jw_err
+reopen(struct keeper *keeper)
+{
+	struct jw_why why = {"", ""};
+	enum jw_err err;
+
+	store_close(keeper->store);
+	keeper->store = NULL;
+	forget_sets(keeper);
+	err = store_open(
+	    keeper->store_path, keeper_now(keeper), &keeper->store, &why);
+	if (err == JW_OK)
+		err = load(keeper, &why);
+	if (err != JW_OK) {
+		jw_log(JW_LOG_ERROR, "%s", why.text);
+		return err;
+	}
+	reconsider_all(keeper);
+	return JW_OK;
+}
+
+enum jw_err
+keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
+    struct jw_why *why)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	enum jw_err err;
+
+	if (keeper == NULL) {
+		store_close(options->take_store);
+		return JW_NO_MEMORY;
+	}
+	keeper->base = options->base;
+	keeper->store = options->take_store;
+	keeper->kek = options->kek;
+	keeper->policy = *options->policy;
+	keeper->store_path = strdup(options->store_path);
+	keeper->timer = evtimer_new(keeper->base, on_wake, keeper);
+	err = keeper->store_path == NULL || keeper->timer == NULL
+		  ? JW_NO_MEMORY
+		  : worker_pool_new(keeper->base, GENERATOR_THREADS,
+			GENERATOR_NICE, &keeper->generators);
+	if (err == JW_OK)
+		err = load(keeper, why);
+	if (err != JW_OK)
+		keeper_free(keeper);
+	else
+		*ret_keeper = keeper;
+	return err;
+}
+
+void
+keeper_start(struct keeper *keeper)
+{
+	reconsider_all(keeper);
+}
+
+void
+keeper_free(struct keeper *keeper)
+{
+	if (keeper == NULL)
+		return;
+	worker_pool_free(keeper->generators, generate_free);
+	forget_sets(keeper);
+	agenda_done(&keeper->agenda);
+	if (keeper->timer != NULL)
+		event_free(keeper->timer);
+	store_close(keeper->store);
+	free(keeper->sets);
+	free(keeper->store_path);
+	free(keeper);
+}
+
+/* ---- rendering ---- */
+
+enum jw_err
+keeper_render(
+    const struct keeper_set *set, const struct lc_set *view, char **ret_body)
+{
+	size_t order[MODEL_GENERATIONS_MAX], n, count = 0;
+	const struct key *keys[MODEL_GENERATIONS_MAX];
+	struct keeper_commit none = {.ncreated = 0};
+	struct jw_why why = {"", ""};
+	struct lc_set own;
+	enum jw_err err;
+
+	if (view == NULL) {
+		keeper_view(set, &own);
+		view = &own;
+	}
+	n = lc_publication(view, order);
+	for (size_t i = 0; i < n; i++) {
+		keys[count] = find_key(set, &none, view->gens[order[i]].number);
+		count += keys[count] != NULL;
+	}
+	if (count == 0)
+		return JW_NO_ACTIVE_KEY;
+	err = jwks_render(keys, count, ret_body, &why);
+	if (err != JW_OK)
+		jw_log(JW_LOG_ERROR, "%s: not published: %s", set->row.name,
+		    why.text);
+	return err;
+}

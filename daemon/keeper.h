@@ -1,0 +1,144 @@
+/*
+ * The keeper: the key sets in memory, one timer, and the only writer of the
+ * store.  At each wake it reads the clock once, asks the lifecycle what is
+ * due, performs it in one transaction, tells its observers, and asks again.
+ *
+ * Everything here runs on the event loop.  Commits block on the disk;
+ * generating key pairs does not block (worker.h).
+ */
+#ifndef JWKSD_DAEMON_KEEPER_H
+#define JWKSD_DAEMON_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/policy.h"
+#include "daemon/agenda.h"
+#include "daemon/lifecycle.h"
+#include "daemon/model.h"
+#include "daemon/store.h"
+
+struct envelope_kek;
+struct event_base;
+struct keeper;
+
+/* A key set in memory; read-only outside the keeper. */
+struct keeper_set {
+	struct key_set row;
+	struct agenda_item item;
+	int pairs_coming;   /* key pairs that are being generated */
+	int64_t hold_until; /* after a failure; 0: nothing in the way */
+	int32_t failures;   /* in a row */
+};
+
+struct keeper_options {
+	struct event_base *base;
+	const char *store_path;
+	struct store *take_store;
+	const struct envelope_kek *kek;
+	const struct jw_policy *policy; /* of the first key set */
+};
+
+/*
+ * Load everything; a new database gets the key set `default`.  Nothing is
+ * performed yet.  Owns the store from here on, on success and on failure.
+ */
+enum jw_err keeper_new(const struct keeper_options *options,
+    struct keeper **ret_keeper, struct jw_why *why);
+void keeper_free(struct keeper *keeper);
+
+/* The first pass, and the timer. */
+void keeper_start(struct keeper *keeper);
+
+/* The wall clock as of this wake of the event loop. */
+int64_t keeper_now(struct keeper *keeper);
+bool keeper_clock_trusted(const struct keeper *keeper);
+
+/* Every key set has an active key. */
+bool keeper_is_ready(const struct keeper *keeper);
+size_t keeper_count(const struct keeper *keeper);
+/* In the order of ids: a place stays behind the same set while sets are only
+ * added.  NULL past the last. */
+struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);
+struct keeper_set *keeper_find(const struct keeper *keeper, const char *name);
+struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
+/* The key set whose next change is the earliest; NULL: none is planned. */
+struct keeper_set *keeper_first_due(const struct keeper *keeper);
+struct store *keeper_store(const struct keeper *keeper);
+
+/* A front serves what it is sent (or no longer does). */
+void keeper_set_serving(struct keeper *keeper, bool serving);
+
+/* ---- looking at and changing a key set ---- */
+
+void keeper_view(const struct keeper_set *set, struct lc_set *ret_view);
+struct lc_env keeper_env(struct keeper *keeper, const struct keeper_set *set);
+
+struct keeper_edit {
+	struct keeper_set *set;
+	struct lc_env env;
+	struct lc_set before;
+	struct lc_set after; /* the caller's to change */
+};
+
+void keeper_edit_begin(struct keeper *keeper, struct keeper_set *set,
+    struct keeper_edit *ret_edit);
+
+/* How and why; everything may be NULL or empty but cause. */
+struct keeper_commit {
+	const char *cause;
+	const char *event; /* of an order: an audit row of its own */
+	const char *reason;
+	struct store_actor actor;
+	const struct store_request *request;
+	const struct store_new_key *created;
+	size_t ncreated;
+};
+
+/*
+ * Make an edit true: on disk, then in memory, then told to the observers.
+ * Errors are store_commit()'s; then nothing has changed in memory (after
+ * JW_OUTCOME_UNKNOWN: memory is what the store says, or the loop ends; the
+ * edit's set is gone either way).  On JW_OK the keeper has taken over the
+ * `jwk` of the created keys.
+ */
+enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
+    const struct keeper_commit *how);
+
+/* ---- what is published ---- */
+
+/*
+ * A key set's body as it is (view NULL) or as a view of it would be.  The
+ * caller frees.  JW_NO_ACTIVE_KEY before the first version.
+ */
+enum jw_err keeper_render(
+    const struct keeper_set *set, const struct lc_set *view, char **ret_body);
+
+/* ---- observers ---- */
+
+/*
+ * After each commit.  changes has count of them; `order` is an order's event
+ * ("scheduled", …) or NULL.
+ */
+struct keeper_news {
+	struct keeper_set *set;
+	const struct lc_change *changes;
+	size_t count;
+	const struct key *const *keys; /* one for each change */
+	const char *order;
+	bool version_changed;
+};
+
+struct keeper_observer {
+	void (*fn)(const struct keeper_news *news, void *arg);
+	void *arg;
+	struct keeper_observer *next;
+};
+
+/* The observer is the caller's and outlives its registration. */
+void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
+void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
+
+#endif
