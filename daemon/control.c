@@ -25,7 +25,7 @@
 #include "common/log.h"
 #include "common/varlink.h"
 
-enum { BACKLOG = 128, PAUSE_MS = 100, GROUPS_MAX = 1024 };
+enum { BACKLOG = 128, PAUSE_MS = 100, GROUPS_MAX = 1024, FAREWELL_S = 10 };
 
 const struct control_limits control_default_limits = {
     .connections = 64,
@@ -254,6 +254,12 @@ control_continue(struct control_call *call, struct json_t *take_parameters)
 	return true;
 }
 
+void
+control_hang_up(struct control_call *call)
+{
+	call->conn->closing = true;
+}
+
 /* ---- reading ---- */
 
 static void
@@ -336,6 +342,28 @@ guard_half_message(struct conn *conn)
 		event_add(conn->half, &wait);
 }
 
+/* A client that does not read its replies gets no further ones. */
+static bool
+may_go_on(struct conn *conn)
+{
+	const struct control_limits *limits = &conn->server->limits;
+
+	return !conn->broken && !conn->closing &&
+	       conn->ncalls < limits->calls &&
+	       evbuffer_get_length(bufferevent_get_output(conn->bev)) <
+		   limits->queued;
+}
+
+/* The last words are queued; they need not wait for ever. */
+static void
+limit_farewell(struct conn *conn)
+{
+	struct timeval wait = {FAREWELL_S, 0};
+
+	if (conn->closing)
+		bufferevent_set_timeouts(conn->bev, NULL, &wait);
+}
+
 /* Everything that can be done with what has arrived. */
 static void
 process(struct conn *conn)
@@ -343,8 +371,7 @@ process(struct conn *conn)
 	enum jw_err err = JW_OK;
 
 	conn->in_process = true;
-	while (err == JW_OK && !conn->broken && !conn->closing &&
-	       conn->ncalls < conn->server->limits.calls) {
+	while (err == JW_OK && may_go_on(conn)) {
 		err = next_message(conn);
 		/* The time of half a message begins with its first byte. */
 		if (err == JW_OK)
@@ -362,6 +389,7 @@ process(struct conn *conn)
 		conn_free(conn);
 		return;
 	}
+	limit_farewell(conn);
 	guard_half_message(conn);
 }
 
@@ -385,6 +413,8 @@ on_drained(struct bufferevent *bev, void *arg)
 	}
 	if (head != NULL && head->drained != NULL)
 		head->drained(head, head->arg);
+	else
+		process(conn);
 }
 
 static bool
@@ -464,8 +494,6 @@ has_place(const struct control_server *server, uid_t uid)
 
 	if (server->nconns > server->limits.connections)
 		return false;
-	if (uid == 0 || uid == geteuid())
-		return true;
 	TAILQ_FOREACH(conn, &server->conns, link)
 	of_uid += conn->peer.uid == uid;
 	return of_uid <= server->limits.per_uid;

@@ -37,7 +37,7 @@ struct control_verb {
 
 struct control_limits {
 	int connections;     /* in all */
-	int per_uid;         /* of one uid (root and our own excepted) */
+	int per_uid;         /* of one uid */
 	int calls;           /* of one connection under way */
 	size_t queued;       /* octets of output */
 	int half_message_ms; /* for the rest of a message */
@@ -92,6 +92,10 @@ void control_fail(
  */
 bool control_continue(
     struct control_call *call, struct json_t *take_parameters);
+
+/* Close the connection when its queued output has been read, or after 10 s;
+ * called before control_reply(). */
+void control_hang_up(struct control_call *call);
 
 /*
  * Follow a call that lives on: `closed` when its connection is gone (then

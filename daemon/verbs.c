@@ -1,0 +1,580 @@
+/*
+ * The methods of org.jwksd.keys: the table, and those that only look.  They
+ * show what the rows and the lifecycle say; nothing here changes anything.
+ */
+#include "daemon/verbs.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/varlink.h"
+#include "daemon/control.h"
+#include "daemon/keeper.h"
+#include "daemon/keys.h"
+#include "daemon/publish.h"
+#include "daemon/wire.h"
+
+enum { PLAN_MAX = 512, MATCHES_MAX = 8 };
+
+/* The last second of the year 9999: what RFC 3339 can write. */
+#define TIME_MAX INT64_C(253402300799)
+
+/* ---- parameters and errors ---- */
+
+const char *
+verbs_string(
+    const struct json_t *parameters, const char *name, const char *fallback)
+{
+	const char *value =
+	    json_string_value(json_object_get(parameters, name));
+
+	return value == NULL ? fallback : value;
+}
+
+int64_t
+verbs_integer(
+    const struct json_t *parameters, const char *name, int64_t fallback)
+{
+	const json_t *value = json_object_get(parameters, name);
+
+	return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool
+verbs_bool(const struct json_t *parameters, const char *name)
+{
+	return json_is_true(json_object_get(parameters, name));
+}
+
+void
+verbs_invalid(struct control_call *call, const char *parameter)
+{
+	control_fail(call, JW_INVALID_PARAMETER,
+	    json_pack("{s:s}", "parameter", parameter));
+}
+
+void
+verbs_store_failed(
+    struct control_call *call, const struct verbs *verbs, enum jw_err err)
+{
+	const char *id =
+	    verbs_string(control_parameters(call), "requestId", "");
+
+	if (err == JW_NO_SPACE)
+		control_fail(call, err, NULL);
+	else if (err == JW_OUTCOME_UNKNOWN)
+		control_fail(call, err, json_pack("{s:s}", "requestId", id));
+	else
+		control_fail(call, JW_STORE_FAILED,
+		    json_pack("{s:s}", "message",
+			store_message(keeper_store(verbs->keeper))));
+}
+
+struct keeper_set *
+verbs_key_set(struct control_call *call, const struct verbs *verbs)
+{
+	const char *name =
+	    verbs_string(control_parameters(call), "keySet", "default");
+	struct keeper_set *set = keeper_find(verbs->keeper, name);
+
+	if (set == NULL)
+		control_fail(call, JW_NO_SUCH_KEY_SET,
+		    json_pack("{s:s}", "keySet", name));
+	return set;
+}
+
+/* ---- Status ---- */
+
+static void
+warn(json_t *warnings, const char *key_set, const char *what)
+{
+	json_array_append_new(warnings, json_sprintf("%s: %s", key_set, what));
+}
+
+static void
+warn_of_set(
+    json_t *warnings, struct keeper *keeper, const struct keeper_set *set)
+{
+	struct lc_env env = keeper_env(keeper, set);
+	struct jw_why why = {"", ""};
+	struct lc_set view;
+	const char *overdue;
+
+	keeper_view(set, &view);
+	if (lc_active(&view) == NULL)
+		warn(warnings, set->row.name, "no key signs yet");
+	if (set->failures > 0)
+		warn(warnings, set->row.name,
+		    "the last change failed and will be tried again: see the "
+		    "log");
+	overdue = lc_overdue(&view, &env);
+	if (overdue != NULL)
+		json_array_append_new(warnings,
+		    json_sprintf("%s: a rotation is due and waits: %s",
+			set->row.name, overdue));
+	if (jw_policy_warning(&set->row.facts.policy, &why))
+		warn(warnings, set->row.name, why.text);
+}
+
+static json_t *
+all_warnings(const struct verbs *verbs)
+{
+	struct keeper *keeper = verbs->keeper;
+	json_t *warnings = json_array();
+
+	if (!keeper_clock_trusted(keeper))
+		json_array_append_new(warnings,
+		    json_string("the wall clock jumped and is not trusted: "
+				"nothing rotates by schedule"));
+	if (publish_fronts(verbs->publish) == 0)
+		json_array_append_new(warnings,
+		    json_string("no HTTP front is connected: the key sets "
+				"may not be served"));
+	for (size_t i = 0; i < keeper_count(keeper) &&
+			   json_array_size(warnings) < MATCHES_MAX * 4;
+	     i++)
+		warn_of_set(warnings, keeper, keeper_at(keeper, i));
+	return warnings;
+}
+
+static const char *
+kid_of(const struct keeper_set *set, int64_t number)
+{
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (set->row.keys[i].facts.number == number)
+			return set->row.keys[i].kid;
+	return NULL;
+}
+
+static json_t *
+next_change(struct keeper *keeper)
+{
+	struct keeper_set *set = keeper_first_due(keeper);
+	struct lc_change change;
+	struct lc_env env;
+	struct lc_set view;
+
+	if (set == NULL)
+		return NULL;
+	env = keeper_env(keeper, set);
+	keeper_view(set, &view);
+	if (lc_plan(&view, env, LC_NEVER - 1, &change, 1) == 0)
+		return NULL;
+	return wire_change(set->row.name, &change, kid_of(set, change.number));
+}
+
+static void
+run_status(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	struct keeper *keeper = verbs->keeper;
+	size_t generations = 0;
+	json_t *reply, *change = next_change(keeper);
+
+	for (size_t i = 0; i < keeper_count(keeper); i++)
+		generations += keeper_at(keeper, i)->row.nkeys;
+	reply = json_pack("{s:s, s:I, s:b, s:s, s:b, s:I, s:I, s:I, s:o}",
+	    "version", JWKSD_VERSION, "started", (json_int_t)verbs->started,
+	    "ready", (int)keeper_is_ready(keeper), "mode", "auto",
+	    "clockTrusted", (int)keeper_clock_trusted(keeper), "keySets",
+	    (json_int_t)keeper_count(keeper), "generations",
+	    (json_int_t)generations, "fronts",
+	    (json_int_t)publish_fronts(verbs->publish), "warnings",
+	    all_warnings(verbs));
+	if (change != NULL)
+		json_object_set_new(reply, "nextChange", change);
+	control_reply(call, reply);
+}
+
+/* ---- ListKeySets, ListKeys, ShowKey ---- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct keeper_set *const *x = a, *const *y = b;
+
+	return strcmp((*x)->row.name, (*y)->row.name);
+}
+
+/* The caller frees. */
+static struct keeper_set **
+sorted_sets(struct keeper *keeper)
+{
+	size_t n = keeper_count(keeper);
+	struct keeper_set **sets = calloc(n + 1, sizeof(struct keeper_set *));
+
+	if (sets == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		sets[i] = keeper_at(keeper, i);
+	qsort(sets, n, sizeof(struct keeper_set *), by_name);
+	return sets;
+}
+
+static void
+run_list_key_sets(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	struct keeper_set **sets = sorted_sets(verbs->keeper);
+	json_t *rows = json_array();
+
+	for (size_t i = 0; sets != NULL && sets[i] != NULL; i++)
+		json_array_append_new(rows, wire_key_set(&sets[i]->row));
+	free(sets);
+	control_reply(call, json_pack("{s:o}", "keySets", rows));
+}
+
+static void
+append_living(json_t *rows, const struct keeper_set *set)
+{
+	size_t order[MODEL_GENERATIONS_MAX], n;
+	struct lc_set view;
+
+	keeper_view(set, &view);
+	n = lc_publication(&view, order);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(
+		    rows, wire_key(set->row.name, &set->row.keys[order[i]],
+			      &view.gens[order[i]], false));
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (!lc_is_published(&view.gens[i]))
+			json_array_append_new(
+			    rows, wire_key(set->row.name, &set->row.keys[i],
+				      &view.gens[i], false));
+}
+
+struct append_arg {
+	json_t *rows;
+	const char *key_set;
+};
+
+static bool
+append_tombstone(int64_t set_id, const struct key *key, void *arg)
+{
+	struct append_arg *to = arg;
+
+	(void)set_id;
+	if (lc_state(&key->facts) >= GEN_REMOVED)
+		json_array_insert_new(to->rows, 0,
+		    wire_key(to->key_set, key, &key->facts, false));
+	return true;
+}
+
+/* Living ones in the order of publication, then tombstones, newest first. */
+static enum jw_err
+append_keys(
+    struct verbs *verbs, json_t *rows, const struct keeper_set *set, bool all)
+{
+	struct append_arg to = {json_array(), set->row.name};
+	enum jw_err err = JW_OK;
+
+	append_living(rows, set);
+	if (all)
+		err = store_each_key(keeper_store(verbs->keeper), set->row.id,
+		    append_tombstone, &to);
+	json_array_extend(rows, to.rows);
+	json_decref(to.rows);
+	return err;
+}
+
+static enum jw_err
+append_all_keys(struct verbs *verbs, json_t *rows, bool all)
+{
+	struct keeper_set **sets = sorted_sets(verbs->keeper);
+	enum jw_err err = sets == NULL ? JW_NO_MEMORY : JW_OK;
+
+	for (size_t i = 0; err == JW_OK && sets[i] != NULL; i++)
+		err = append_keys(verbs, rows, sets[i], all);
+	free(sets);
+	return err;
+}
+
+static void
+run_list_keys(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	const json_t *parameters = control_parameters(call);
+	bool all = verbs_bool(parameters, "all");
+	struct keeper_set *set;
+	json_t *rows;
+	enum jw_err err;
+
+	if (verbs_string(parameters, "keySet", NULL) != NULL) {
+		set = verbs_key_set(call, verbs);
+		if (set == NULL)
+			return;
+		rows = json_array();
+		err = append_keys(verbs, rows, set, all);
+	} else {
+		rows = json_array();
+		err = append_all_keys(verbs, rows, all);
+	}
+	if (err == JW_OK) {
+		control_reply(call, json_pack("{s:o}", "keys", rows));
+		return;
+	}
+	json_decref(rows);
+	verbs_store_failed(call, verbs, err);
+}
+
+/* Keys that a name might mean. */
+struct matches {
+	struct keeper *keeper;
+	int64_t number; /* 0: any */
+	json_t *key;    /* the first */
+	json_t *kids;
+};
+
+static bool
+match(int64_t set_id, const struct key *key, void *arg)
+{
+	struct matches *m = arg;
+	struct keeper_set *set = keeper_by_id(m->keeper, set_id);
+
+	if (m->number != 0 && m->number != key->facts.number)
+		return true;
+	json_array_append_new(m->kids, json_string(key->kid));
+	if (m->key == NULL)
+		m->key = wire_key(set == NULL ? "(removed)" : set->row.name,
+		    key, &key->facts, true);
+	return json_array_size(m->kids) < MATCHES_MAX;
+}
+
+/* "KEYSET#GENERATION" */
+static enum jw_err
+find_by_number(struct verbs *verbs, const char *name, const char *hash,
+    struct matches *matches)
+{
+	char key_set[MODEL_NAME_SIZE];
+	struct keeper_set *set;
+	char *end;
+
+	if (hash - name >= MODEL_NAME_SIZE)
+		return JW_OK;
+	snprintf(key_set, sizeof(key_set), "%.*s", (int)(hash - name), name);
+	set = keeper_find(verbs->keeper, key_set);
+	matches->number = strtoll(hash + 1, &end, 10);
+	if (set == NULL || *end != '\0' || matches->number <= 0)
+		return JW_OK;
+	return store_each_key(
+	    keeper_store(verbs->keeper), set->row.id, match, matches);
+}
+
+static void
+run_show_key(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	const char *name = verbs_string(control_parameters(call), "key", "");
+	const char *hash = strrchr(name, '#');
+	struct matches m = {
+	    .keeper = verbs->keeper,
+	    .kids = json_array(),
+	};
+	enum jw_err err;
+
+	if (hash != NULL)
+		err = find_by_number(verbs, name, hash, &m);
+	else
+		err = store_find_kid(
+		    keeper_store(verbs->keeper), name, match, &m);
+	if (err != JW_OK)
+		verbs_store_failed(call, verbs, err);
+	else if (json_array_size(m.kids) == 0)
+		control_fail(
+		    call, JW_NO_SUCH_KEY, json_pack("{s:s}", "key", name));
+	else if (json_array_size(m.kids) > 1)
+		control_fail(call, JW_AMBIGUOUS_KEY,
+		    json_pack("{s:s, s:O}", "key", name, "matches", m.kids));
+	else
+		control_reply(call, json_pack("{s:O}", "key", m.key));
+	json_decref(m.key);
+	json_decref(m.kids);
+}
+
+/* ---- Plan ---- */
+
+static int
+by_time(const void *a, const void *b)
+{
+	const json_t *const *x = a, *const *y = b;
+	json_int_t t = json_integer_value(json_object_get(*x, "time"));
+	json_int_t u = json_integer_value(json_object_get(*y, "time"));
+
+	return (t > u) - (t < u);
+}
+
+/* One rotation period, and what follows from it. */
+static int64_t
+plan_horizon(const struct keeper_set *set, int64_t now)
+{
+	const struct jw_policy *p = &set->row.facts.policy;
+
+	return now + p->rotation_period + jw_policy_publish_interval(p) +
+	       jw_policy_retire_interval(p);
+}
+
+static void
+plan_set(
+    struct verbs *verbs, struct keeper_set *set, int64_t until, json_t *rows)
+{
+	struct lc_env env = keeper_env(verbs->keeper, set);
+	struct lc_change *changes = calloc(PLAN_MAX, sizeof(*changes));
+	struct lc_set view;
+	size_t n;
+
+	if (changes == NULL)
+		return;
+	keeper_view(set, &view);
+	if (until == 0)
+		until = plan_horizon(set, env.now);
+	n = lc_plan(&view, env, until, changes, PLAN_MAX);
+	for (size_t i = 0; i < n && json_array_size(rows) < PLAN_MAX; i++)
+		json_array_append_new(
+		    rows, wire_change(set->row.name, &changes[i],
+			      kid_of(set, changes[i].number)));
+	free(changes);
+}
+
+/* A stable sort by time over the rows of several key sets. */
+static json_t *
+sorted_changes(json_t *take_rows)
+{
+	size_t n = json_array_size(take_rows);
+	json_t **rows = calloc(n + 1, sizeof(json_t *));
+	json_t *sorted = json_array();
+
+	for (size_t i = 0; rows != NULL && i < n; i++)
+		rows[i] = json_array_get(take_rows, i);
+	if (rows != NULL)
+		qsort(rows, n, sizeof(json_t *), by_time);
+	for (size_t i = 0; rows != NULL && i < n; i++)
+		json_array_append(sorted, rows[i]);
+	free(rows);
+	json_decref(take_rows);
+	return sorted;
+}
+
+static void
+run_plan(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	const json_t *parameters = control_parameters(call);
+	int64_t until = verbs_integer(parameters, "until", 0);
+	struct keeper_set *set;
+	json_t *rows;
+
+	if (json_is_integer(json_object_get(parameters, "until")) &&
+	    (until < keeper_now(verbs->keeper) || until > TIME_MAX)) {
+		verbs_invalid(call, "until");
+		return;
+	}
+	if (verbs_string(parameters, "keySet", NULL) != NULL) {
+		set = verbs_key_set(call, verbs);
+		if (set == NULL)
+			return;
+		rows = json_array();
+		plan_set(verbs, set, until, rows);
+	} else {
+		rows = json_array();
+		for (size_t i = 0; i < keeper_count(verbs->keeper) &&
+				   json_array_size(rows) < PLAN_MAX;
+		     i++)
+			plan_set(
+			    verbs, keeper_at(verbs->keeper, i), until, rows);
+		rows = sorted_changes(rows);
+	}
+	control_reply(call, json_pack("{s:o}", "changes", rows));
+}
+
+/* ---- GetJwks ---- */
+
+/* The set as it will be; keys that are yet to be made are left out. */
+static void
+look_ahead(struct verbs *verbs, const struct keeper_set *set, int64_t at,
+    struct lc_set *view)
+{
+	struct lc_change *changes = calloc(PLAN_MAX, sizeof(*changes));
+
+	if (changes == NULL)
+		return;
+	lc_plan(view, keeper_env(verbs->keeper, set), at, changes, PLAN_MAX);
+	free(changes);
+}
+
+static void
+reply_jwks(struct control_call *call, const struct keeper_set *set,
+    const struct lc_set *view)
+{
+	char etag[KEYS_ETAG_SIZE], *body = NULL;
+	enum jw_err err = keeper_render(set, view, &body);
+
+	if (err == JW_OK)
+		err = keys_etag(body, strlen(body), etag);
+	if (err == JW_OK)
+		control_reply(
+		    call, json_pack("{s:o, s:s, s:i, s:I}", "jwks",
+			      json_loads(body, 0, NULL), "etag", etag, "maxAge",
+			      (int)view->facts.policy.cache_max_age, "version",
+			      (json_int_t)view->facts.version));
+	else if (err == JW_NO_ACTIVE_KEY)
+		control_fail(
+		    call, err, json_pack("{s:s}", "keySet", set->row.name));
+	else
+		control_fail(call, err, NULL);
+	free(body);
+}
+
+static void
+run_get_jwks(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	const json_t *parameters = control_parameters(call);
+	struct keeper_set *set = verbs_key_set(call, verbs);
+	int64_t at = verbs_integer(parameters, "at", 0);
+	struct lc_set view;
+
+	if (set == NULL)
+		return;
+	keeper_view(set, &view);
+	if (json_is_integer(json_object_get(parameters, "at"))) {
+		if (at < keeper_now(verbs->keeper) || at > TIME_MAX) {
+			verbs_invalid(call, "at");
+			return;
+		}
+		look_ahead(verbs, set, at, &view);
+	}
+	reply_jwks(call, set, &view);
+}
+
+/* ---- the table ---- */
+
+#define VERB(name, fn) static const struct control_verb name = {fn}
+
+VERB(verb_status, run_status);
+VERB(verb_list_key_sets, run_list_key_sets);
+VERB(verb_list_keys, run_list_keys);
+VERB(verb_show_key, run_show_key);
+VERB(verb_rotate, verbs_rotate);
+VERB(verb_plan, run_plan);
+VERB(verb_get_jwks, run_get_jwks);
+VERB(verb_monitor, verbs_monitor);
+
+static const struct varlink_verb table[] = {
+    {"Status", 0, &verb_status},
+    {"ListKeySets", 0, &verb_list_key_sets},
+    {"ListKeys", 0, &verb_list_keys},
+    {"ShowKey", 0, &verb_show_key},
+    {"Rotate", 0, &verb_rotate},
+    {"Plan", 0, &verb_plan},
+    {"GetJwks", 0, &verb_get_jwks},
+    {"Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, &verb_monitor},
+};
+
+enum jw_err
+verbs_offer(struct varlink_service *service, struct jw_why *why)
+{
+	return varlink_service_add(service, varlink_text("org.jwksd.keys"),
+	    table, sizeof(table) / sizeof(table[0]), why);
+}

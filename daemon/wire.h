@@ -1,0 +1,34 @@
+/*
+ * Rows as the interfaces show them: pure builders of JSON values for the
+ * types of org.jwksd.keys.  Each returns a new reference, NULL when memory is
+ * short.  Members without a value are left out.
+ */
+#ifndef JWKSD_DAEMON_WIRE_H
+#define JWKSD_DAEMON_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/lifecycle.h"
+#include "daemon/model.h"
+
+struct json_t;
+struct lc_exposure;
+
+/* `facts` may be other than key->facts (a dry run); with_jwk adds the public
+ * key. */
+struct json_t *wire_key(const char *key_set, const struct key *key,
+    const struct generation *facts, bool with_jwk);
+
+struct json_t *wire_policy(const struct jw_policy *policy);
+struct json_t *wire_key_set(const struct key_set *set);
+/* kid may be NULL. */
+struct json_t *wire_change(
+    const char *key_set, const struct lc_change *change, const char *kid);
+struct json_t *wire_exposure(const struct lc_exposure *exposure);
+
+/* The first word of a monitor's reply for a state that was entered. */
+const char *wire_event(enum gen_state to);
+
+#endif
