@@ -446,7 +446,10 @@ parse_offset(
 	if (hours > 23 || minutes > 59) {
 		return bad_time(text, "an offset is at most 23:59", why);
 	}
-	*ret_seconds = (*at == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	*ret_seconds = hours * 3600 + minutes * 60;
+	if (*at == '-') {
+		*ret_seconds = -*ret_seconds;
+	}
 	return JW_OK;
 }
 

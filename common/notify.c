@@ -41,12 +41,14 @@ notify_fds_take(struct notify_fds **ret_fds)
 {
 	struct notify_fds *fds = calloc(1, sizeof(*fds));
 	enum jw_err err = JW_NO_MEMORY;
+	char **names = NULL;
 	int n;
 
 	if (fds == NULL) {
 		return JW_NO_MEMORY;
 	}
-	n = sd_listen_fds_with_names(1, &fds->names);
+	n = sd_listen_fds_with_names(1, &names);
+	fds->names = names;
 	if (n < 0) {
 		err = n == -ENOMEM ? JW_NO_MEMORY : JW_IO;
 		errno = -n;

@@ -385,127 +385,125 @@ the_longest_line_is_read(void **state)
 
 /* ---- what is refused: one line each ---- */
 
+static const struct {
+	const char *text;
+	const char *errors;
+} bad_lines[] = {
+    {"x = 1\n", "a.conf:1: x stands before any section; write [daemon], "
+		"[http], [store], [access] or [policy] above it\n"},
+    {"[policy]\nrotation_perod = 30d\n",
+	"a.conf:2: unknown key rotation_perod in [policy]; did "
+	"you mean rotation_period?\n"},
+    {"[policy]\nrotationPeriod = 30d\n",
+	"a.conf:2: unknown key rotationPeriod in [policy]; did "
+	"you mean rotation_period?\n"},
+    {"[http]\nlitsen = 127.0.0.1:80\n",
+	"a.conf:2: unknown key litsen in [http]; did you mean "
+	"listen?\n"},
+    {"[http]\nrotation_period = 30d\n",
+	"a.conf:2: unknown key rotation_period in [http]; it "
+	"belongs to [policy]\n"},
+    {"[http]\nrotation_perid = 30d\n",
+	"a.conf:2: unknown key rotation_perid in [http]; did you "
+	"mean rotation_period in [policy]?\n"},
+    {"[access]\nadmn_group = x\n", "a.conf:2: unknown key admn_group in "
+				   "[access]; did you mean admin_group?\n"},
+    {"[http]\nxyzzy = 1\n",
+	"a.conf:2: unknown key xyzzy in [http]; jwksd.conf(5) "
+	"lists the keys\n"},
+    {"[htpt]\nlisten = 1\n", "a.conf:1: unknown section [htpt]; did you mean "
+			     "[http]?\n"},
+    {"[HTTP]\n", "a.conf:1: unknown section [HTTP]; did you mean "
+		 "[http]?\n"},
+    {"[logging]\nanything goes here = 1\n",
+	"a.conf:1: unknown section [logging]; there are [daemon], "
+	"[http], [store], [access] and [policy]\n"},
+    {"[]\n", "a.conf:1: unknown section []; there are [daemon], "
+	     "[http], [store], [access] and [policy]\n"},
+    {"[http\n", "a.conf:1: the section has no ]; write [NAME]\n"},
+    {"[http] x\n", "a.conf:1: something stands after the ]; write [NAME] on "
+		   "a line of its own\n"},
+    {"[http]\nlisten\n", "a.conf:2: there is no =; write NAME = VALUE\n"},
+    {"[http]\nprocesses: 3\n",
+	"a.conf:2: there is no = before the \":\"; write NAME = "
+	"VALUE\n"},
+    {"[http]\nlisten 127.0.0.1:80 = x\n",
+	"a.conf:2: there is no = before the \":\"; write NAME = "
+	"VALUE\n"},
+    {"[http]\n= 3\n", "a.conf:2: no name stands before the =\n"},
+    {"[http]\nprocesses =\n",
+	"a.conf:2: processes has no value; leave the line out for "
+	"the default\n"},
+    {"[store]\npath = \"/x\"\n",
+	"a.conf:2: path: write the value without quotes\n"},
+    {"[store]\npath = /x ; comment\n",
+	"a.conf:2: \";\" begins no comment here; write the "
+	"comment on a line of its own\n"},
+    {"[http]\nprocesses = 3 # comment\n",
+	"a.conf:2: \"#\" begins no comment here; write the "
+	"comment on a line of its own\n"},
+    {"[http]\nprocesses =;3\n",
+	"a.conf:2: \";\" begins no comment here; write the "
+	"comment on a line of its own\n"},
+    {"[http]\nprocesses = 3\nprocesses = 3\n",
+	"a.conf:3: processes is given twice in this file, first "
+	"in line 2\n"},
+    {"[http]\nprocesses = 3\n[daemon]\n[http]\nprocesses = 3\n",
+	"a.conf:5: processes is given twice in this file, first "
+	"in line 2\n"},
+    {"[http]\nprocesses = 2\n  4\n",
+	"a.conf:3: there is no =; write NAME = VALUE\n"},
+    {"[http]\nprocesses = 2\x01\n",
+	"a.conf:2: octet 14 of the line is the control byte 0x01; "
+	"write plain text\n"},
+    {"[http]\nprocesses = 2\r \n",
+	"a.conf:2: octet 14 of the line is the control byte 0x0d; "
+	"write plain text\n"},
+    {"[http]\nprocesses = 65\n",
+	"a.conf:2: processes is \"65\" but must be a number from "
+	"1 to 64\n"},
+    {"[http]\nprocesses = 0x3\n",
+	"a.conf:2: processes is \"0x3\" but must be a number from "
+	"1 to 64\n"},
+    {"[http]\nprocesses = -1\n",
+	"a.conf:2: processes is \"-1\" but must be a number from "
+	"1 to 64\n"},
+    {"[http]\nprocesses = 4294967297\n",
+	"a.conf:2: processes is \"4294967297\" but must be a "
+	"number from 1 to 64\n"},
+    {"[daemon]\nlog_level = loud\n",
+	"a.conf:2: log_level \"loud\" is unknown; it is one of "
+	"error, warning, notice, info, debug\n"},
+    {"[store]\npath = jwksd.db\n",
+	"a.conf:2: path \"jwksd.db\" is not absolute; write the "
+	"whole path, beginning with /\n"},
+    {"[store]\npath = /srv/\n",
+	"a.conf:2: path \"/srv/\" is a directory; write the path "
+	"of a file\n"},
+    {"[access]\nadmin_group = 27\n",
+	"a.conf:2: admin_group \"27\" is a number; write the name "
+	"of the group\n"},
+    {"[access]\nadmin_group = a b\n",
+	"a.conf:2: admin_group \"a b\" is no name of a group; "
+	"write one name of letters, digits, _, - and ., at most "
+	"32\n"},
+    {"[policy]\nrotation_period = 5 fortnights\n",
+	"a.conf:2: rotation_period: \"fortnights\" in \"5 "
+	"fortnights\" is no unit; it is one of s, min, h, d, w, "
+	"M, y\n"},
+    {"[policy]\nalgorithm = eddsa\n",
+	"a.conf:2: algorithm \"eddsa\" is unknown; it is one of "
+	"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+	"EdDSA, Ed25519; did you mean EdDSA?\n"},
+};
+
 static void
 lines_are_refused_with_words(void **state)
 {
-	static const struct {
-		const char *text;
-		const char *errors;
-	} rows[] = {
-	    {"x = 1\n",
-		"a.conf:1: x stands before any section; write [daemon], "
-		"[http], [store], [access] or [policy] above it\n"},
-	    {"[policy]\nrotation_perod = 30d\n",
-		"a.conf:2: unknown key rotation_perod in [policy]; did "
-		"you mean rotation_period?\n"},
-	    {"[policy]\nrotationPeriod = 30d\n",
-		"a.conf:2: unknown key rotationPeriod in [policy]; did "
-		"you mean rotation_period?\n"},
-	    {"[http]\nlitsen = 127.0.0.1:80\n",
-		"a.conf:2: unknown key litsen in [http]; did you mean "
-		"listen?\n"},
-	    {"[http]\nrotation_period = 30d\n",
-		"a.conf:2: unknown key rotation_period in [http]; it "
-		"belongs to [policy]\n"},
-	    {"[http]\nrotation_perid = 30d\n",
-		"a.conf:2: unknown key rotation_perid in [http]; did you "
-		"mean rotation_period in [policy]?\n"},
-	    {"[http]\nxyzzy = 1\n",
-		"a.conf:2: unknown key xyzzy in [http]; jwksd.conf(5) "
-		"lists the keys\n"},
-	    {"[htpt]\nlisten = 1\n",
-		"a.conf:1: unknown section [htpt]; did you mean "
-		"[http]?\n"},
-	    {"[HTTP]\n", "a.conf:1: unknown section [HTTP]; did you mean "
-			 "[http]?\n"},
-	    {"[logging]\nanything goes here = 1\n",
-		"a.conf:1: unknown section [logging]; there are [daemon], "
-		"[http], [store], [access] and [policy]\n"},
-	    {"[]\n", "a.conf:1: unknown section []; there are [daemon], "
-		     "[http], [store], [access] and [policy]\n"},
-	    {"[http\n", "a.conf:1: the section has no ]; write [NAME]\n"},
-	    {"[http] x\n",
-		"a.conf:1: something stands after the ]; write [NAME] on "
-		"a line of its own\n"},
-	    {"[http]\nlisten\n",
-		"a.conf:2: there is no =; write NAME = VALUE\n"},
-	    {"[http]\nprocesses: 3\n",
-		"a.conf:2: there is no = before the \":\"; write NAME = "
-		"VALUE\n"},
-	    {"[http]\nlisten 127.0.0.1:80 = x\n",
-		"a.conf:2: there is no = before the \":\"; write NAME = "
-		"VALUE\n"},
-	    {"[http]\n= 3\n", "a.conf:2: no name stands before the =\n"},
-	    {"[http]\nprocesses =\n",
-		"a.conf:2: processes has no value; leave the line out for "
-		"the default\n"},
-	    {"[store]\npath = \"/x\"\n",
-		"a.conf:2: path: write the value without quotes\n"},
-	    {"[store]\npath = /x ; comment\n",
-		"a.conf:2: \";\" begins no comment here; write the "
-		"comment on a line of its own\n"},
-	    {"[http]\nprocesses = 3 # comment\n",
-		"a.conf:2: \"#\" begins no comment here; write the "
-		"comment on a line of its own\n"},
-	    {"[http]\nprocesses =;3\n",
-		"a.conf:2: \";\" begins no comment here; write the "
-		"comment on a line of its own\n"},
-	    {"[http]\nprocesses = 3\nprocesses = 3\n",
-		"a.conf:3: processes is given twice in this file, first "
-		"in line 2\n"},
-	    {"[http]\nprocesses = 3\n[daemon]\n[http]\nprocesses = 3\n",
-		"a.conf:5: processes is given twice in this file, first "
-		"in line 2\n"},
-	    {"[http]\nprocesses = 2\n  4\n",
-		"a.conf:3: there is no =; write NAME = VALUE\n"},
-	    {"[http]\nprocesses = 2\x01\n",
-		"a.conf:2: octet 14 of the line is the control byte 0x01; "
-		"write plain text\n"},
-	    {"[http]\nprocesses = 2\r \n",
-		"a.conf:2: octet 14 of the line is the control byte 0x0d; "
-		"write plain text\n"},
-	    {"[http]\nprocesses = 65\n",
-		"a.conf:2: processes is \"65\" but must be a number from "
-		"1 to 64\n"},
-	    {"[http]\nprocesses = 0x3\n",
-		"a.conf:2: processes is \"0x3\" but must be a number from "
-		"1 to 64\n"},
-	    {"[http]\nprocesses = -1\n",
-		"a.conf:2: processes is \"-1\" but must be a number from "
-		"1 to 64\n"},
-	    {"[http]\nprocesses = 4294967297\n",
-		"a.conf:2: processes is \"4294967297\" but must be a "
-		"number from 1 to 64\n"},
-	    {"[daemon]\nlog_level = loud\n",
-		"a.conf:2: log_level \"loud\" is unknown; it is one of "
-		"error, warning, notice, info, debug\n"},
-	    {"[store]\npath = jwksd.db\n",
-		"a.conf:2: path \"jwksd.db\" is not absolute; write the "
-		"whole path, beginning with /\n"},
-	    {"[store]\npath = /srv/\n",
-		"a.conf:2: path \"/srv/\" is a directory; write the path "
-		"of a file\n"},
-	    {"[access]\nadmin_group = 27\n",
-		"a.conf:2: admin_group \"27\" is a number; write the name "
-		"of the group\n"},
-	    {"[access]\nadmin_group = a b\n",
-		"a.conf:2: admin_group \"a b\" is no name of a group; "
-		"write one name of letters, digits, _, - and ., at most "
-		"32\n"},
-	    {"[policy]\nrotation_period = 5 fortnights\n",
-		"a.conf:2: rotation_period: \"fortnights\" in \"5 "
-		"fortnights\" is no unit; it is one of s, min, h, d, w, "
-		"M, y\n"},
-	    {"[policy]\nalgorithm = eddsa\n",
-		"a.conf:2: algorithm \"eddsa\" is unknown; it is one of "
-		"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
-		"EdDSA, Ed25519; did you mean EdDSA?\n"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		put("a.conf", rows[i].text);
-		assert_string_equal(errors_of(), rows[i].errors);
+	for (size_t i = 0; i < COUNT(bad_lines); i++) {
+		put("a.conf", bad_lines[i].text);
+		assert_string_equal(errors_of(), bad_lines[i].errors);
 	}
 }
 
@@ -573,13 +571,9 @@ domains_are_checked(void **state)
 {
 	static const char *const bad[] = {".", "a..b", ".a", "-a.b", "a-.b",
 	    "a_b.c", "*.example.com", "https://example.com", "example.com:80",
-	    "127.0.0.1", "1", "a b", "b\303\274cher.de", "a.b..",
-	    "0123456789012345678901234567890123456789012345678901234567890"
-	    "123.de"};
-	static const char *const good[] = {"localhost", "a.b", "1a.2b",
-	    "x-1.example", "3.com",
-	    "012345678901234567890123456789012345678901234567890123456789"
-	    "012.de"};
+	    "127.0.0.1", "1", "a b", "b\303\274cher.de", "a.b.."};
+	static const char *const good[] = {
+	    "localhost", "a.b", "1a.2b", "x-1.example", "3.com"};
 	char text[256];
 
 	(void)state;
@@ -599,6 +593,13 @@ domains_are_checked(void **state)
 		assert_string_equal(config->domain, good[i]);
 		jw_config_free(config);
 	}
+	/* A label has 63 octets at most. */
+	(void)snprintf(text, sizeof(text), "[http]\ndomain = %063d.de\n", 1);
+	put("a.conf", text);
+	jw_config_free(load());
+	(void)snprintf(text, sizeof(text), "[http]\ndomain = %064d.de\n", 1);
+	put("a.conf", text);
+	assert_non_null(strstr(errors_of(), "is no DNS name"));
 }
 
 static void

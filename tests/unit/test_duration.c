@@ -236,67 +236,68 @@ moments_are_read(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	const char *says;
+} bad_moments[] = {
+    {"", "none of its forms"},
+    {"yesterday", "none of its forms"},
+    {"2026-1-1", "none of its forms"},
+    {"20261201", "none of its forms"},
+    {"2026/12/01", "none of its forms"},
+    {"Tomorrow", "none of its forms"},
+    {"2026-13-01", "no such month"},
+    {"2026-00-01", "no such month"},
+    {"2026-01-00", "no such day"},
+    {"2026-01-32", "no such day"},
+    {"2026-04-31", "no such day"},
+    {"2026-02-29", "no such day"},
+    {"2100-02-29", "no such day"},
+    {"2024-02-30", "no such day"},
+    {"1969-12-31", "1970 to 9999"},
+    {"1970-01-01T00:00:00+00:01", "1970 to 9999"},
+    {"9999-12-31T23:59:59-00:01", "1970 to 9999"},
+    {"0000-01-01", "1970 to 9999"},
+    {"2026-12-01T24:00:00Z", "23:59:59"},
+    {"2026-12-01T23:60:00Z", "23:59:59"},
+    {"2026-12-01T23:59:61Z", "23:59:59"},
+    {"2016-12-31T23:59:60Z", "leap second"},
+    {"2026-12-01T10:00", "08:30:00"},
+    {"2026-12-01T10:00:00", "Z (for UTC)"},
+    {"2026-12-01T10:00:00ZZ", "Z (for UTC)"},
+    {"2026-12-01T10:00:00+0100", "Z (for UTC)"},
+    {"2026-12-01T10:00:00+01:000", "Z (for UTC)"},
+    {"2026-12-01T10:00:00.Z", "Z (for UTC)"},
+    {"2026-12-01T10:00:00.5Z", "whole"},
+    {"2026-12-01T10:00:00.001Z", "whole"},
+    {"2026-12-01T10:00:00+24:00", "23:59"},
+    {"2026-12-01T10:00:00+01:60", "23:59"},
+    {"2026-12-01  10:00:00Z", "08:30:00"},
+    {"2026-12-01_10:00:00Z", "a T"},
+    {"@", "whole seconds"},
+    {"@-1", "whole seconds"},
+    {"@1.5", "whole seconds"},
+    {"@253402300800", "1970 to 9999"},
+    {"@99999999999999999999999", "1970 to 9999"},
+    {"+", "number and a unit"},
+    {"+5x", "\"x\""},
+    {"+-5s", "no sign"},
+};
+
 static void
 bad_moments_are_explained(void **state)
 {
-	static const struct {
-		const char *text;
-		const char *says;
-	} rows[] = {
-	    {"", "none of its forms"},
-	    {"yesterday", "none of its forms"},
-	    {"2026-1-1", "none of its forms"},
-	    {"20261201", "none of its forms"},
-	    {"2026/12/01", "none of its forms"},
-	    {"Tomorrow", "none of its forms"},
-	    {"2026-13-01", "no such month"},
-	    {"2026-00-01", "no such month"},
-	    {"2026-01-00", "no such day"},
-	    {"2026-01-32", "no such day"},
-	    {"2026-04-31", "no such day"},
-	    {"2026-02-29", "no such day"},
-	    {"2100-02-29", "no such day"},
-	    {"2024-02-30", "no such day"},
-	    {"1969-12-31", "1970 to 9999"},
-	    {"1970-01-01T00:00:00+00:01", "1970 to 9999"},
-	    {"9999-12-31T23:59:59-00:01", "1970 to 9999"},
-	    {"0000-01-01", "1970 to 9999"},
-	    {"2026-12-01T24:00:00Z", "23:59:59"},
-	    {"2026-12-01T23:60:00Z", "23:59:59"},
-	    {"2026-12-01T23:59:61Z", "23:59:59"},
-	    {"2016-12-31T23:59:60Z", "leap second"},
-	    {"2026-12-01T10:00", "08:30:00"},
-	    {"2026-12-01T10:00:00", "Z (for UTC)"},
-	    {"2026-12-01T10:00:00ZZ", "Z (for UTC)"},
-	    {"2026-12-01T10:00:00+0100", "Z (for UTC)"},
-	    {"2026-12-01T10:00:00+01:000", "Z (for UTC)"},
-	    {"2026-12-01T10:00:00.Z", "Z (for UTC)"},
-	    {"2026-12-01T10:00:00.5Z", "whole"},
-	    {"2026-12-01T10:00:00.001Z", "whole"},
-	    {"2026-12-01T10:00:00+24:00", "23:59"},
-	    {"2026-12-01T10:00:00+01:60", "23:59"},
-	    {"2026-12-01  10:00:00Z", "08:30:00"},
-	    {"2026-12-01_10:00:00Z", "a T"},
-	    {"@", "whole seconds"},
-	    {"@-1", "whole seconds"},
-	    {"@1.5", "whole seconds"},
-	    {"@253402300800", "1970 to 9999"},
-	    {"@99999999999999999999999", "1970 to 9999"},
-	    {"+", "number and a unit"},
-	    {"+5x", "\"x\""},
-	    {"+-5s", "no sign"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(bad_moments); i++) {
 		struct jw_why why = {"", ""};
 		int64_t when = -77;
 
-		assert_int_equal(jw_time_parse(rows[i].text, NOW, &when, &why),
+		assert_int_equal(
+		    jw_time_parse(bad_moments[i].text, NOW, &when, &why),
 		    JW_INVALID_PARAMETER);
 		assert_int_equal(when, -77);
-		if (strstr(why.text, rows[i].says) == NULL) {
-			fail_msg("\"%s\": %s", rows[i].text, why.text);
+		if (strstr(why.text, bad_moments[i].says) == NULL) {
+			fail_msg("\"%s\": %s", bad_moments[i].text, why.text);
 		}
 	}
 }

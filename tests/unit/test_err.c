@@ -82,6 +82,12 @@ exit_statuses_are_the_documented_ones(void **state)
 	    {JW_OUTCOME_UNKNOWN, 75},
 	    {JW_PERMISSION_DENIED, 77},
 	    {JW_BAD_CONFIG, 78},
+	    {JW_LOCKED, 75},
+	    {JW_NEWER_SCHEMA, 78},
+	    {JW_FOREIGN_FILE, 65},
+	    {JW_SYMLINK, 77},
+	    {JW_CORRUPT, 76},
+	    {JW_BAD_KEK, 72},
 	};
 
 	(void)state;

@@ -152,6 +152,8 @@ static void
 an_inherited_variable_is_no_journal(void **state)
 {
 	static const char *const streams[] = {"1:2", "", "x", "1", "1:2:3"};
+	char stream[64];
+	struct stat st;
 
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		setenv("JOURNAL_STREAM", streams[i], 1);
@@ -159,6 +161,14 @@ an_inherited_variable_is_no_journal(void **state)
 		jw_log(JW_LOG_ERROR, "x");
 		assert_string_equal(next_line(*state), "test: x\n");
 	}
+	/* The right device alone is not enough. */
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	(void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", stream, 1);
+	jw_log_init("test");
+	jw_log(JW_LOG_ERROR, "x");
+	assert_string_equal(next_line(*state), "test: x\n");
 	unsetenv("JOURNAL_STREAM");
 }
 

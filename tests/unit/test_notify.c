@@ -49,6 +49,19 @@ in_child(void (*body)(void))
 	assert_int_equal(status, 0);
 }
 
+/* A blocking socket at just that number. */
+static void
+put_socket(int fd)
+{
+	int other = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(other >= 0);
+	if (other != fd) {
+		CHECK(dup2(other, fd) == fd);
+		close(other);
+	}
+}
+
 /* Descriptors 3 to 2 + n are blocking sockets, handed over under names. */
 static void
 hand_over(int n, const char *names)
@@ -56,13 +69,7 @@ hand_over(int n, const char *names)
 	char text[32];
 
 	for (int fd = 3; fd < 3 + n; fd++) {
-		int other = socket(AF_UNIX, SOCK_STREAM, 0);
-
-		CHECK(other >= 0);
-		if (other != fd) {
-			CHECK(dup2(other, fd) == fd);
-			close(other);
-		}
+		put_socket(fd);
 	}
 	(void)snprintf(text, sizeof(text), "%d", (int)getpid());
 	setenv("LISTEN_PID", text, 1);
