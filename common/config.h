@@ -1,6 +1,7 @@
 /*
- * The configuration: FILE, then FILE.d/*.conf in byte order of their names.
- * The only user of inih.  Sections [daemon] [http] [store] [access] [policy].
+ * The configuration: FILE, then the files in FILE.d whose names end in .conf,
+ * in byte order.  The only user of inih.  Sections [daemon] [http] [store]
+ * [access] [policy].
  *
  * All or nothing: either a whole configuration comes back, or every mistake
  * of every file, each as "file:line: what, and what was meant".

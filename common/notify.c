@@ -1,0 +1,187 @@
+/*
+ * The conversation with the service manager: descriptors in, states out.
+ *
+ * The only file that includes libsystemd's headers.  Must never fail because
+ * there is no service manager, and never leave a descriptor blocking: an
+ * accept loop on a blocking one hangs the daemon after its first connection.
+ */
+#include "common/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+struct notify_fds {
+	char **names; /* count of them, NULL-terminated; NULL: none */
+	int count;
+	bool *taken;
+};
+
+/* Ours until somebody takes it: not blocking, not inherited further. */
+static enum jw_err
+prepare(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+		return JW_IO;
+	}
+	return JW_OK;
+}
+
+enum jw_err
+notify_fds_take(struct notify_fds **ret_fds)
+{
+	struct notify_fds *fds = calloc(1, sizeof(*fds));
+	enum jw_err err = JW_NO_MEMORY;
+	char **names = NULL;
+	int n;
+
+	if (fds == NULL) {
+		return JW_NO_MEMORY;
+	}
+	n = sd_listen_fds_with_names(1, &names);
+	fds->names = names;
+	if (n < 0) {
+		err = n == -ENOMEM ? JW_NO_MEMORY : JW_IO;
+		errno = -n;
+		goto out;
+	}
+	fds->taken = calloc((size_t)n + 1, sizeof(*fds->taken));
+	if (fds->taken == NULL) {
+		goto out;
+	}
+	fds->count = n;
+	err = JW_OK;
+	for (int i = 0; i < n && err == JW_OK; i++) {
+		err = prepare(SD_LISTEN_FDS_START + i);
+	}
+	if (err != JW_OK) {
+		goto out;
+	}
+	*ret_fds = fds;
+	fds = NULL;
+out:
+	notify_fds_free(fds);
+	return err;
+}
+
+void
+notify_fds_free(struct notify_fds *fds)
+{
+	int saved = errno;
+
+	if (fds == NULL) {
+		return;
+	}
+	for (int i = 0; i < fds->count; i++) {
+		if (!fds->taken[i]) {
+			(void)close(SD_LISTEN_FDS_START + i);
+		}
+	}
+	for (char **name = fds->names; name != NULL && *name != NULL; name++) {
+		free(*name);
+	}
+	free(fds->names);
+	free(fds->taken);
+	free(fds);
+	errno = saved;
+}
+
+int
+notify_fds_next(struct notify_fds *fds, const char *name)
+{
+	for (int i = 0; i < fds->count; i++) {
+		if (!fds->taken[i] && strcmp(fds->names[i], name) == 0) {
+			fds->taken[i] = true;
+			return SD_LISTEN_FDS_START + i;
+		}
+	}
+	return -1;
+}
+
+/* A newline would begin another assignment of the protocol. */
+static void
+one_line(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20) {
+			*text = ' ';
+		}
+	}
+}
+
+static void
+send_status(const char *prefix, const char *status)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "%s", status);
+	one_line(line);
+	(void)sd_notifyf(0, "%sSTATUS=%s", prefix, line);
+}
+
+void
+notify_ready(const char *status)
+{
+	send_status("READY=1\n", status != NULL ? status : "");
+}
+
+void
+notify_status(const char *fmt, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	send_status("", line);
+}
+
+void
+notify_reloading(void)
+{
+	struct timespec now;
+	uint64_t usec;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	(void)sd_notifyf(
+	    0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)usec);
+}
+
+void
+notify_stopping(void)
+{
+	(void)sd_notify(0, "STOPPING=1");
+}
+
+void
+notify_extend_timeout(unsigned seconds)
+{
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
+	    (unsigned long long)seconds * 1000000);
+}
+
+uint64_t
+notify_watchdog_interval(void)
+{
+	uint64_t usec;
+
+	/* Half of the limit, as sd_watchdog_enabled(3) asks for. */
+	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2 : 0;
+}
+
+void
+notify_watchdog(void)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+}

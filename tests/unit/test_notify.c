@@ -1,0 +1,279 @@
+/*
+ * Descriptors by name, and what a service manager is told.
+ *
+ * Each case runs in a child, because descriptors begin at 3 and the variables
+ * name the process.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/notify.h"
+
+#define CHECK(condition)                                                    \
+	do {                                                                \
+		if (!(condition)) {                                         \
+			fprintf(                                            \
+			    stderr, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                           \
+		}                                                           \
+	} while (0)
+
+static void
+in_child(void (*body)(void))
+{
+	pid_t pid;
+	int status = -1;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		body();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* A blocking socket at just that number. */
+static void
+put_socket(int fd)
+{
+	int other = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(other >= 0);
+	if (other != fd) {
+		CHECK(dup2(other, fd) == fd);
+		close(other);
+	}
+}
+
+/* Descriptors 3 to 2 + n are blocking sockets, handed over under names. */
+static void
+hand_over(int n, const char *names)
+{
+	char text[32];
+
+	for (int fd = 3; fd < 3 + n; fd++) {
+		put_socket(fd);
+	}
+	(void)snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+	(void)snprintf(text, sizeof(text), "%d", n);
+	setenv("LISTEN_FDS", text, 1);
+	if (names != NULL) {
+		setenv("LISTEN_FDNAMES", names, 1);
+	}
+}
+
+static void
+nothing_handed_over(void)
+{
+	struct notify_fds *fds = NULL;
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(fds != NULL);
+	CHECK(notify_fds_next(fds, "control") == -1);
+	notify_fds_free(fds);
+	notify_fds_free(NULL);
+}
+
+static void
+taken_by_name(void)
+{
+	struct notify_fds *fds;
+
+	hand_over(4, "http:control:http:sign");
+	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(getenv("LISTEN_PID") == NULL);
+	CHECK(getenv("LISTEN_FDS") == NULL);
+	CHECK(getenv("LISTEN_FDNAMES") == NULL);
+	for (int fd = 3; fd < 7; fd++) {
+		CHECK(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	}
+	CHECK(notify_fds_next(fds, "control") == 4);
+	CHECK(notify_fds_next(fds, "control") == -1);
+	CHECK(notify_fds_next(fds, "http") == 3);
+	CHECK(notify_fds_next(fds, "http") == 5);
+	CHECK(notify_fds_next(fds, "http") == -1);
+	CHECK(notify_fds_next(fds, "htt") == -1);
+	notify_fds_free(fds);
+	CHECK(fcntl(3, F_GETFD) >= 0);
+	CHECK(fcntl(4, F_GETFD) >= 0);
+	CHECK(fcntl(5, F_GETFD) >= 0);
+	CHECK(fcntl(6, F_GETFD) == -1 && errno == EBADF);
+}
+
+static void
+unnamed_and_wrong(void)
+{
+	struct notify_fds *fds = NULL;
+
+	hand_over(1, NULL);
+	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_next(fds, "unknown") == 3);
+	notify_fds_free(fds);
+	/* Three names for one descriptor. */
+	fds = NULL;
+	hand_over(1, "a:b:c");
+	CHECK(notify_fds_take(&fds) == JW_IO);
+	CHECK(fds == NULL);
+	/* A descriptor that is not there. */
+	hand_over(1, "a");
+	close(3);
+	CHECK(notify_fds_take(&fds) == JW_IO);
+	CHECK(errno == EBADF);
+	CHECK(fds == NULL);
+}
+
+static void
+meant_for_another(void)
+{
+	struct notify_fds *fds;
+
+	hand_over(1, "a");
+	setenv("LISTEN_PID", "1", 1);
+	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_next(fds, "a") == -1);
+	CHECK(getenv("LISTEN_FDS") == NULL);
+	notify_fds_free(fds);
+}
+
+static void
+nobody_listens(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	notify_ready("all is well");
+	notify_ready(NULL);
+	notify_status("%d", 1);
+	notify_reloading();
+	notify_stopping();
+	notify_extend_timeout(5);
+	notify_watchdog();
+	CHECK(notify_watchdog_interval() == 0);
+	/* Nor when the manager is gone. */
+	setenv("NOTIFY_SOCKET", "@jwksd-test-nobody-is-here", 1);
+	notify_ready("all is well");
+	notify_status("%d", 1);
+	notify_watchdog();
+}
+
+/* A service manager's end, under an abstract name of the kernel's choice. */
+static int
+manager(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[64];
+
+	CHECK(fd >= 0);
+	CHECK(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+	(void)snprintf(name, sizeof(name), "@%.*s",
+	    (int)(len - sizeof(sa_family_t) - 1), address.sun_path + 1);
+	setenv("NOTIFY_SOCKET", name, 1);
+	return fd;
+}
+
+static const char *
+hear(int fd)
+{
+	static char text[2048];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void
+the_manager_is_told(void)
+{
+	int fd = manager();
+	char big[2000];
+
+	notify_ready("serving 1 key set");
+	CHECK(strcmp(hear(fd), "READY=1\nSTATUS=serving 1 key set") == 0);
+	notify_status("%d of %d", 2, 3);
+	CHECK(strcmp(hear(fd), "STATUS=2 of 3") == 0);
+	notify_status("a\nSTOPPING=1");
+	CHECK(strcmp(hear(fd), "STATUS=a STOPPING=1") == 0);
+	notify_stopping();
+	CHECK(strcmp(hear(fd), "STOPPING=1") == 0);
+	notify_extend_timeout(4000000000u);
+	CHECK(strcmp(hear(fd), "EXTEND_TIMEOUT_USEC=4000000000000000") == 0);
+	notify_watchdog();
+	CHECK(strcmp(hear(fd), "WATCHDOG=1") == 0);
+	notify_reloading();
+	CHECK(strncmp(hear(fd), "RELOADING=1\nMONOTONIC_USEC=", 27) == 0);
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	notify_status("%s", big);
+	CHECK(strlen(hear(fd)) == strlen("STATUS=") + 511);
+}
+
+static void
+the_watchdog_wants_half(void)
+{
+	char pid[32];
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	setenv("WATCHDOG_PID", pid, 1);
+	CHECK(notify_watchdog_interval() == 15000000);
+	setenv("WATCHDOG_PID", "1", 1);
+	CHECK(notify_watchdog_interval() == 0);
+	unsetenv("WATCHDOG_PID");
+	setenv("WATCHDOG_USEC", "nonsense", 1);
+	CHECK(notify_watchdog_interval() == 0);
+}
+
+/* cmocka knows each case by the name of its wrapper. */
+#define CASE(name)                            \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		in_child(name);               \
+	}
+
+CASE(nothing_handed_over)
+CASE(taken_by_name)
+CASE(unnamed_and_wrong)
+CASE(meant_for_another)
+CASE(nobody_listens)
+CASE(the_manager_is_told)
+CASE(the_watchdog_wants_half)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_nothing_handed_over),
+	    cmocka_unit_test(test_taken_by_name),
+	    cmocka_unit_test(test_unnamed_and_wrong),
+	    cmocka_unit_test(test_meant_for_another),
+	    cmocka_unit_test(test_nobody_listens),
+	    cmocka_unit_test(test_the_manager_is_told),
+	    cmocka_unit_test(test_the_watchdog_wants_half),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
