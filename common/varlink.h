@@ -34,8 +34,9 @@ struct varlink_call {
 
 /*
  * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL: not one JSON
- * object, duplicate members, too deep, an unknown member, a member of the
- * wrong type, no method, oneway with more, `upgrade`, a NUL in a string.
+ * object, duplicate members, too long, too deep, an unknown member, a member
+ * of the wrong type, no method, oneway with more, `upgrade` asked for, a NUL
+ * in a string.  An integer beyond int64 becomes a real, which no `int` takes.
  * Release with varlink_call_done().
  */
 enum jw_err varlink_call_parse(
@@ -48,15 +49,19 @@ struct varlink_reply {
 	bool continues;
 };
 
-/* The client's side: the same rules.  Release with varlink_reply_done(). */
+/*
+ * The client's side: the same rules, and no error that continues.  Release
+ * with varlink_reply_done().
+ */
 enum jw_err varlink_reply_parse(
     const char *data, size_t len, struct varlink_reply *ret_reply);
 void varlink_reply_done(struct varlink_reply *reply);
 
 /*
  * Format a message with its NUL byte, compact.  ret_len counts the NUL.  The
- * caller frees the result with free(); NULL when memory is short.  parameters
- * may be NULL (left out) and stay the caller's.
+ * caller frees the result with free(); NULL when memory is short, or when the
+ * method is not UTF-8.  parameters may be NULL (left out) and stay the
+ * caller's.
  */
 char *varlink_call_format(const char *method, const struct json_t *parameters,
     bool more, bool oneway, size_t *ret_len);
