@@ -1,5 +1,5 @@
 /*
- * Varlink messages, and the service that says which verb answers a call.
+ * Varlink messages: parse and format.
  *
  * Bytes from a peer come in here, so nothing here may trust a length, a type
  * or a character, recurse without a bound, or fail in a way that ends more
@@ -8,7 +8,7 @@
 #include "common/varlink.h"
 
 #include <jansson.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
