@@ -104,7 +104,8 @@ fits_struct(const struct type *type, json_t *value, const struct place *place,
 	struct place member = {place, NULL, 0};
 	json_t *v;
 
-	if (!json_is_object(value))
+	/* NULL is an empty object for the whole, and absent anywhere else. */
+	if (value == NULL ? place->up != NULL : !json_is_object(value))
 		return false;
 	json_object_foreach (value, member.name, v) {
 		if (varlink_type_field(type, member.name) == NULL) {
@@ -197,8 +198,7 @@ varlink_type_check(
 	/* Jansson's iterators ask for a mutable object, and change nothing. */
 	json_t *object = (json_t *)(uintptr_t)parameters;
 
-	if (parameters == NULL ? type->fields == NULL
-			       : fits(type, object, &whole, name))
+	if (fits(type, object, &whole, name))
 		return JW_OK;
 	if (ret_name != NULL)
 		memcpy(ret_name, name, sizeof(name));
