@@ -551,6 +551,10 @@ test_format(void **state)
 				  "{\"b\":[1,\"\303\234/\\u0001\"],\"a\":{}}}");
 	assert_int_equal(len, strlen(text) + 1);
 	free(text);
+	text = varlink_reply_format(NULL, parameters, false, &len);
+	assert_string_equal(
+	    text, "{\"parameters\":{\"b\":[1,\"\303\234/\\u0001\"],\"a\":{}}}");
+	free(text);
 	text = varlink_reply_format("a.E", parameters, false, &len);
 	assert_non_null(strstr(text, "\"error\":\"a.E\""));
 	free(text);
@@ -688,6 +692,16 @@ test_docs(void **state)
 	assert_string_equal(
 	    varlink_method_doc(varlink_interface_method(interface, "Shapes")),
 	    "one\r");
+	varlink_interface_free(interface);
+
+	/* A comment belongs to what begins the next line, and to that alone. */
+	interface = description("interface a.b\n# first\n"
+				"method A() -> () method B() -> ()");
+	assert_string_equal(
+	    varlink_method_doc(varlink_interface_method(interface, "A")),
+	    "first");
+	assert_string_equal(
+	    varlink_method_doc(varlink_interface_method(interface, "B")), "");
 	varlink_interface_free(interface);
 }
 
