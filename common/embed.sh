@@ -2,11 +2,12 @@
 # Turn text files into one C table on standard output.
 #   embed.sh varlink FILE...  const char *varlink_text(const char *interface)
 #   embed.sh sql FILE...      const struct sql_text sql_texts[], by number
-# Octets are written as numbers, so no character of a file needs escaping.
+# Each octet becomes '\ooo', so no character of a file needs escaping, and
+# none is out of range whether char is signed or not.
 set -eu
 
 octets() {
-	od -An -v -tu1 "$1" | sed 's/  */,/g; s/^,//; s/$/,/'
+	od -An -v -to1 "$1" | sed "s/ *\([0-7][0-7]*\)/'\\\\\1',/g"
 }
 
 kind=$1

@@ -34,8 +34,9 @@ struct varlink_call {
 
 /*
  * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL: not one JSON
- * object, duplicate members, too deep, an unknown member, a member of the
- * wrong type, no method, oneway with more, `upgrade`, a NUL in a string.
+ * object, duplicate members, too long, too deep, an unknown member, a member
+ * of the wrong type, no method, oneway with more, `upgrade` asked for, a NUL
+ * in a string.  An integer beyond int64 becomes a real, which no `int` takes.
  * Release with varlink_call_done().
  */
 enum jw_err varlink_call_parse(
@@ -48,15 +49,19 @@ struct varlink_reply {
 	bool continues;
 };
 
-/* The client's side: the same rules.  Release with varlink_reply_done(). */
+/*
+ * The client's side: the same rules, and no error that continues.  Release
+ * with varlink_reply_done().
+ */
 enum jw_err varlink_reply_parse(
     const char *data, size_t len, struct varlink_reply *ret_reply);
 void varlink_reply_done(struct varlink_reply *reply);
 
 /*
  * Format a message with its NUL byte, compact.  ret_len counts the NUL.  The
- * caller frees the result with free(); NULL when memory is short.  parameters
- * may be NULL (left out) and stay the caller's.
+ * caller frees the result with free(); NULL when memory is short, or when the
+ * method is not UTF-8.  parameters may be NULL (left out) and stay the
+ * caller's.
  */
 char *varlink_call_format(const char *method, const struct json_t *parameters,
     bool more, bool oneway, size_t *ret_len);
@@ -95,13 +100,14 @@ const char *varlink_method_doc(const struct varlink_method *method);
  * Does an object fit the method's input (or output)?  Unknown, missing and
  * ill-typed members do not; null stands for an absent optional.
  * JW_INVALID_PARAMETER with the member's name in ret_name
- * (VARLINK_NAME_SIZE, truncated; dotted for nested members).
+ * (VARLINK_NAME_SIZE, cut between characters; dotted for nested members and
+ * elements: "policy.rsaBits", "keys.0.kid").  NULL parameters are empty ones.
  */
 enum jw_err varlink_method_check_input(const struct varlink_method *method,
     const struct json_t *parameters, char *ret_name);
 enum jw_err varlink_method_check_output(const struct varlink_method *method,
     const struct json_t *parameters, char *ret_name);
-/* The same for the parameters of an error, by its unqualified name. */
+/* The same for an error, by its unqualified name; JW_BUG for an unknown one. */
 enum jw_err varlink_error_check(const struct varlink_interface *interface,
     const char *error, const struct json_t *parameters, char *ret_name);
 
@@ -129,7 +135,8 @@ void varlink_service_free(struct varlink_service *service);
 /*
  * Offer an interface.  verbs has count rows that outlive the service and must
  * name the description's methods exactly, none missing, none unknown:
- * JW_BUG with why otherwise.
+ * JW_BUG with why otherwise, and for a text that is NULL, unsound, or offered
+ * already.
  */
 enum jw_err varlink_service_add(struct varlink_service *service,
     const char *text, const struct varlink_verb *verbs, size_t count,
@@ -141,7 +148,9 @@ enum jw_err varlink_service_add(struct varlink_service *service,
  * JW_OK the call was org.varlink.service's own and *ret_parameters is the
  * finished reply (the caller's to json_decref).  Otherwise the error to send,
  * with its parameters in *ret_parameters: JW_INTERFACE_NOT_FOUND,
- * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE, JW_NO_MEMORY.
+ * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE; JW_NO_MEMORY
+ * without parameters.  Both results are always written; names that the peer
+ * chose come back cut to VARLINK_NAME_SIZE.
  */
 enum jw_err varlink_service_resolve(const struct varlink_service *service,
     const struct varlink_call *call, const struct varlink_verb **ret_verb,
