@@ -72,8 +72,9 @@ enum jw_err keys_verify(const struct keys_pair *pair, const void *data,
     size_t len, const uint8_t *signature, size_t signature_len);
 
 /*
- * The private half as DER (RFC 5208), for envelope.c alone, in memory of the
- * secure heap; keys_private_free() cleanses and frees it.
+ * The private half as DER (RSA: RFC 8017 A.1.2, EC: RFC 5915, Ed25519: RFC
+ * 8410), for envelope.c alone, in memory of the secure heap;
+ * keys_private_free() cleanses and frees it.
  */
 enum jw_err keys_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len);
@@ -87,14 +88,16 @@ enum jw_err keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
 
 /*
  * From PEM (PKCS#8, or traditional RSA/EC) text, for import and tests.
- * Never asks for a passphrase.  JW_BAD_KEY with why.
+ * Never asks for a passphrase.  JW_BAD_KEY with why.  For RSA this proves
+ * primes, up to a second: not on the event loop.
  */
 enum jw_err keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);
 /*
  * From a JWK text (RFC 7517): kty RSA, EC, OKP; with or without private
  * members.  Members other than the key's own are ignored.  JW_BAD_KEY with
- * why, also for a private half that does not belong to the public one.
+ * why, also for a private half that does not belong to the public one.  For
+ * RSA as slow as keys_from_pem().
  */
 enum jw_err keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);

@@ -1,0 +1,90 @@
+/*
+ * Any octets as a JWK, as PEM, as DER and as base64url: refused or taken,
+ * never a crash.  The first octet chooses the algorithm.  What is taken must
+ * describe itself so that it is taken again, and sign if it has a private
+ * half.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/keys.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+must(int holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void
+check_pair(struct keys_pair *pair)
+{
+	const char *jwk = keys_public_jwk(pair);
+	uint8_t signature[KEYS_SIGNATURE_MAX];
+	struct keys_pair *again = NULL;
+	size_t len;
+
+	must(keys_from_jwk(keys_alg(pair), jwk, strlen(jwk), &again, NULL) ==
+	     JW_OK);
+	must(strcmp(keys_kid(again), keys_kid(pair)) == 0);
+	must(strcmp(keys_public_jwk(again), jwk) == 0);
+	if (keys_sign(pair, "x", 1, signature, &len) == JW_OK)
+		must(keys_verify(again, "x", 1, signature, len) == JW_OK);
+	keys_free(again);
+	keys_free(pair);
+}
+
+static void
+check_base64url(const char *text, size_t size)
+{
+	uint8_t *data;
+	size_t len;
+	char *back;
+
+	if (keys_base64url_decode(text, size, &data, &len) != JW_OK)
+		return;
+	back = keys_base64url(data, len);
+	must(back != NULL && strlen(back) == size &&
+	     memcmp(back, text, size) == 0);
+	free(back);
+	free(data);
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	int locked;
+
+	(void)argc;
+	(void)argv;
+	return keys_init(1 << 22, &locked) == JW_OK ? 0 : -1;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct keys_pair *pair;
+	struct jw_why why;
+	enum jw_alg alg;
+	const char *text;
+
+	if (size == 0)
+		return 0;
+	alg = (enum jw_alg)(data[0] % JW_ALG_COUNT);
+	data++;
+	size--;
+	text = (const char *)data;
+	if (keys_from_jwk(alg, text, size, &pair, &why) == JW_OK)
+		check_pair(pair);
+	if (keys_from_pem(alg, text, size, &pair, &why) == JW_OK)
+		check_pair(pair);
+	/* Sealed DER is ours; its two halves are only checked by signing. */
+	if (keys_private_import(alg, data, size, &pair) == JW_OK)
+		keys_free(pair);
+	check_base64url(text, size);
+	return 0;
+}
