@@ -414,12 +414,17 @@ def all_pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def read_proc(pid, name):
+def read_file(path):
+    """Its text, or none where there is none."""
     try:
-        with open(f"/proc/{pid}/{name}", errors="replace") as f:
+        with open(path, errors="replace") as f:
             return f.read()
     except OSError:
         return ""
+
+
+def read_proc(pid, name):
+    return read_file(f"/proc/{pid}/{name}")
 
 
 def status_of(pid):
