@@ -100,6 +100,7 @@ $(B)/gen/%.o: $(B)/gen/%.c $(B)/.flags
 $(B)/.flags: STAMP = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(B)/.sources: STAMP = $(COMMON) $(DAEMON) $(FRONT) $(CTL) \
 	$(wildcard common/*.varlink sql/*.sql)
+$(B)/.sources: | $(B)/.flags
 $(B)/.flags $(B)/.sources: FORCE
 	@pkg-config --exists $(LIBS) 2>/dev/null || { \
 		echo 'jwksd: libraries to build with are missing;' \
