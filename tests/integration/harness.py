@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -30,6 +31,8 @@ WRAPPER = shlex.split(os.environ.get("JWKSD_WRAPPER", ""))
 SLOW = float(os.environ.get("JWKSD_SLOW", "1"))
 NODE_MODULES = os.path.join(ROOT, "build/interop/node_modules")
 JWKS_PATH = "/.well-known/jwks.json"
+
+REPORT = re.compile(r"^.*(: runtime error: |ERROR: \w+Sanitizer)", re.M)
 
 # A whole life in seconds: published and ready within 1 s, retired for 1 s.
 FAST = {
@@ -183,7 +186,10 @@ class Daemon:
                       file=sys.stderr)
         finally:
             self.kill_everything()
+            log = self.log()
             shutil.rmtree(self.directory, ignore_errors=True)
+        # gcc's UBSan writes to standard error whatever log_path says.
+        assert not REPORT.search(log), f"a sanitizer reports:\n{log}"
 
     def write_config(self, **sections):
         """Write jwksd.conf; sections given here win and stay."""
@@ -223,7 +229,7 @@ class Daemon:
 
     def spawn(self, *arguments):
         with open(self.log_file, "ab") as log:
-            self.log_start = log.tell()
+            self.log_start = len(self.log())
             self.process = subprocess.Popen(
                 [*self.wrapper, os.path.join(BUILD, "jwksd"), "--config",
                  self.config_file, *arguments],
@@ -310,9 +316,7 @@ class Daemon:
         return found
 
     def log(self, start=0):
-        with open(self.log_file, errors="replace") as f:
-            f.seek(start)
-            return f.read()
+        return read_file(self.log_file)[start:]
 
     # ---- talking to it ----
 

@@ -2,6 +2,7 @@
  * How the sanitizers report, linked into every program of a sanitized build.
  * Not by environment: jwksd starts jwksd-http with a clean one.  Reports go
  * to files, where the test runner finds them whatever became of the process.
+ * (UBSan of gcc writes to standard error all the same: harness.py looks there.)
  */
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
