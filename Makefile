@@ -1,74 +1,177 @@
 # jwksd: one Makefile, not recursive.
 #
-#   make            the three programs, in build/
-#   make run        a daemon of your own under build/run, to try things
-#   make check      every test
-#   make unit       the unit tests alone
-#   make lint       clang-format, clang-tidy, cppcheck
+#   make                 the three programs, in build/
+#   make run             a daemon of your own under build/run, to try things
+#   make check           what that needs, and every test
+#   make unit            the unit tests alone
+#   make lint            clang-format, clang-tidy, cppcheck
+#   make check-asan      every test under ASan and UBSan (gcc)
+#   make check-clang     every test, built with clang
+#   make check-valgrind  a tour of the real programs under valgrind
+#   make bench           what tests/bench measures
+#   make fuzz            each fuzzer for FUZZ_SECONDS
+#   make install         into DESTDIR and PREFIX
 #
-# CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured.
+# CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured;
+# WERROR= lets warnings pass.  Changed flags rebuild what they touch.
 
 B ?= build
 CC ?= cc
 CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+LISTEN ?= 127.0.0.1:7517
+FUZZ_SECONDS ?= 60
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
 WERROR ?= -Werror
+# Fortified functions need the optimizer, and hide from the sanitizers.
+NO_FORTIFY := -O0 -fsanitize=% -D_FORTIFY_SOURCE=% -U_FORTIFY_SOURCE
+HARDEN := -fstack-protector-strong -fPIE $(if $(filter $(NO_FORTIFY), \
+	$(CFLAGS) $(CPPFLAGS)),,-D_FORTIFY_SOURCE=2)
 ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DJWKSD_VERSION='"$(VERSION)"' $(CPPFLAGS)
-ALL_CFLAGS = -std=c11 -pthread $(WARN) $(WERROR) $(CFLAGS)
-ALL_LDFLAGS = -pthread $(CFLAGS) $(LDFLAGS)
+ALL_CFLAGS = -std=c11 -pthread $(WARN) $(WERROR) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
 PKG = $(shell pkg-config --libs $(1))
+LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra inih \
+	libsystemd smartcols
 
-COMMON := $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c))
-DAEMON := $(patsubst %.c,$(B)/%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
-FRONT  := $(patsubst %.c,$(B)/%.o,$(filter-out daemon/http/main.c,$(wildcard daemon/http/*.c)))
-CTL    := $(patsubst %.c,$(B)/%.o,$(filter-out ctl/main.c,$(wildcard ctl/*.c)))
-UNIT   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard $(1))))
+COMMON := $(call objects,common/*.c)
+DAEMON := $(call objects,daemon/*.c)
+FRONT := $(call objects,daemon/http/*.c)
+CTL := $(call objects,ctl/*.c)
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# Sanitized programs carry their options: the front starts without any
+# environment that could.
+SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
+	$(B)/tests/sanitize/options.o)
 
-.PHONY: all unit clean
+.PHONY: all programs run unit check check-asan check-clang check-valgrind \
+	lint bench fuzz fuzzers install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
+programs: all $(UNIT)
 
 $(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
 $(B)/libfront.a: $(FRONT)
 $(B)/libctl.a: $(CTL)
-$(B)/%.a:
-	rm -f $@; $(AR) rcs $@ $^
+$(B)/%.a: $(B)/.sources
+	rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
 # Which program may touch which library.
-$(B)/jwksd: $(B)/daemon/main.o $(B)/libdaemon.a $(B)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
-$(B)/jwksd-http: $(B)/daemon/http/main.o $(B)/libfront.a $(B)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call PKG,libevent_core libevent_extra jansson inih libsystemd)
-$(B)/jwksctl: $(B)/ctl/main.o $(B)/libctl.a $(B)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call PKG,jansson inih smartcols)
+LINK = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(B)/jwksd: $(B)/daemon/main.o $(SANITIZE) $(B)/libdaemon.a $(B)/libcommon.a
+	$(LINK) $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
+$(B)/jwksd-http: $(B)/daemon/http/main.o $(SANITIZE) $(B)/libfront.a \
+		$(B)/libcommon.a
+	$(LINK) $(call PKG,libevent_core libevent_extra jansson inih libsystemd)
+$(B)/jwksctl: $(B)/ctl/main.o $(SANITIZE) $(B)/libctl.a $(B)/libcommon.a
+	$(LINK) $(call PKG,jansson inih smartcols)
 
-$(B)/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
+ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
+$(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call PKG,cmocka sqlite3 libcrypto jansson libevent_core libevent_extra inih libsystemd smartcols)
-
-unit: $(UNIT)
-	@fail=0; for t in $(UNIT); do $$t || fail=1; done; exit $$fail
+	$(LINK) $(call PKG,cmocka $(LIBS))
+$(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
 
 # Text that the programs carry: interface descriptions and migrations.
-$(B)/gen/varlink_text.c: $(wildcard common/*.varlink) common/embed.sh
+$(B)/gen/varlink_text.c: $(wildcard common/*.varlink) common/embed.sh \
+		$(B)/.sources
 	@mkdir -p $(@D)
 	sh common/embed.sh varlink $(filter %.varlink,$^) > $@
-$(B)/gen/sql_text.c: $(wildcard sql/*.sql) common/embed.sh
+$(B)/gen/sql_text.c: $(wildcard sql/*.sql) common/embed.sh $(B)/.sources
 	@mkdir -p $(@D)
 	sh common/embed.sh sql $(filter %.sql,$^) > $@
 
-$(B)/%.o: %.c
+$(B)/tests/sanitize/options.o: CPPFLAGS += -DREPORTS='"$(abspath $(B))/reports"'
+$(B)/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/gen/%.o: $(B)/gen/%.c
+$(B)/gen/%.o: $(B)/gen/%.c $(B)/.flags
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Stamps that change only when what they say does.
+$(B)/.flags: STAMP = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(B)/.sources: STAMP = $(COMMON) $(DAEMON) $(FRONT) $(CTL) \
+	$(wildcard common/*.varlink sql/*.sql)
+$(B)/.sources: | $(B)/.flags
+$(B)/.flags $(B)/.sources: FORCE
+	@pkg-config --exists $(LIBS) 2>/dev/null || { \
+		echo 'jwksd: libraries to build with are missing;' \
+		    'packaging/dev/prepare run installs them' >&2; exit 69; }
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(STAMP))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(STAMP))' > $@
+
+# ---- people's targets ----
+
+# A make of ours that builds in parallel unless the caller said otherwise.
+BUILD = $(MAKE) --no-print-directory \
+	$(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
+
+run:
+	@packaging/dev/prepare run
+	@$(BUILD) all
+	@LISTEN='$(LISTEN)' packaging/dev/run $(B)
+
+unit: $(UNIT)
+	@tests/run --build $(B) unit
+
+check:
+	@packaging/dev/prepare run check
+	@$(BUILD) programs
+	@tests/run --build $(B)
+
+check-asan:
+	@packaging/dev/prepare run check
+	@$(BUILD) programs B=build-asan CC=gcc CFLAGS='-O1 -g \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer'
+	@tests/run --build build-asan --slow 3
+
+check-clang:
+	@packaging/dev/prepare run check clang
+	@$(BUILD) programs B=build-clang CC=clang
+	@tests/run --build build-clang
+
+check-valgrind:
+	@packaging/dev/prepare run check
+	@$(BUILD) programs
+	@tests/run --build $(B) --slow 10 --valgrind \
+		tests/integration/test_tour.py
+
+lint:
+	@packaging/dev/prepare run check lint
+	@$(BUILD) $(B)/gen/varlink_text.c
+	@tests/lint/run
+
+bench:
+	@packaging/dev/prepare run check
+	@$(BUILD) all
+	@set -e; for f in tests/bench/bench_*; do \
+		JWKSD_BUILD=$(abspath $(B)) "$$f"; done
+
+fuzzers: $(FUZZ)
+fuzz:
+	@packaging/dev/prepare run clang fuzz
+	@$(BUILD) fuzzers B=build-fuzz CC=clang CFLAGS='-O1 -g \
+		-fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all'
+	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/jwksd $(B)/jwksd-http $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(B)/jwksctl $(DESTDIR)$(PREFIX)/bin
+
 clean:
-	rm -rf $(B)
+	rm -rf build build-asan build-clang build-fuzz $(B)
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
