@@ -84,6 +84,11 @@ ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 		err = client_receive(client, sooner(once->deadline, patience()),
 		    ret_reply, &ctl->why);
 	client_close(client);
+	if (err == JW_OK && ret_reply->continues) {
+		jw_why_set(&ctl->why, "the daemon sent a stream unasked");
+		varlink_reply_done(ret_reply);
+		return JW_PROTOCOL;
+	}
 	return err;
 }
 

@@ -51,8 +51,9 @@ put_overview(void)
 	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
 	     "The socket is --socket, else JWKSCTL_SOCKET, else\n"
 	     "/run/jwksd/control.sock.  Exit status: 64 usage, 69 no daemon,\n"
-	     "70 a bug, 75 a conflict or try again, 77 not allowed, 1 when\n"
-	     "the answer to a question was no.  With --json an error of the\n"
+	     "75 a conflict or try again, 76 a reply without sense, 77 not\n"
+	     "allowed; 1 when the answer to a question was no.  With --json an "
+	     "error of the\n"
 	     "daemon is {\"error\":NAME,\"parameters\":{...}}.");
 }
 
@@ -81,13 +82,14 @@ wanted(struct ctl *ctl, const struct ctl_command **ret_command)
 	const struct ctl_command *command = ctl->line.command;
 
 	if (command != NULL && command->run == ctl_help) {
-		command = NULL;
-		if (ctl_arg(ctl) != NULL) {
-			command = ctl_command_find(ctl_arg(ctl));
-			if (command == NULL) {
-				ctl_command_unknown(ctl_arg(ctl), &ctl->why);
-				return JW_USAGE;
-			}
+		const char *name = ctl_arg(ctl);
+
+		if (name == NULL && ctl_line_flag(&ctl->line, "help"))
+			name = "help";
+		command = name != NULL ? ctl_command_find(name) : NULL;
+		if (name != NULL && command == NULL) {
+			ctl_command_unknown(name, &ctl->why);
+			return JW_USAGE;
 		}
 	}
 	*ret_command = command;

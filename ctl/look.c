@@ -240,7 +240,7 @@ put_jwk(const json_t *jwk)
 
 	if (text == NULL)
 		return JW_NO_MEMORY;
-	printf("jwk        %s\n", text);
+	printf("jwk\n%s\n", text);
 	free(text);
 	return JW_OK;
 }

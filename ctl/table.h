@@ -29,7 +29,7 @@ struct table_cell {
 };
 
 /*
- * columns must outlive the table and end with name == NULL.  JW_NO_MEMORY.
+ * columns end with name == NULL, at most 8 of them; one may wrap. JW_NO_MEMORY.
  * Release with table_free().
  */
 enum jw_err table_new(const struct text *text,

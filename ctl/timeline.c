@@ -108,10 +108,11 @@ enum jw_err
 timeline_keys(const struct text *text, const struct json_t *keys,
     bool whole_kids, char **ret_text, struct jw_why *why)
 {
-	static const struct table_column columns[] = {
-	    {"KEYSET", TABLE_CUT},
+	const struct table_column columns[] = {
+	    {"KEYSET", 0},
 	    {"GEN", TABLE_RIGHT},
-	    {"KID", TABLE_CUT},
+	    /* The beginning of a kid still names it. */
+	    {"KID", whole_kids ? 0 : TABLE_CUT},
 	    {"ALG", 0},
 	    {"STATE", 0},
 	    {"SINCE", 0},
