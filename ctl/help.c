@@ -52,9 +52,9 @@ put_overview(void)
 	     "The socket is --socket, else JWKSCTL_SOCKET, else\n"
 	     "/run/jwksd/control.sock.  Exit status: 64 usage, 69 no daemon,\n"
 	     "75 a conflict or try again, 76 a reply without sense, 77 not\n"
-	     "allowed; 1 when the answer to a question was no.  With --json an "
-	     "error of the\n"
-	     "daemon is {\"error\":NAME,\"parameters\":{...}}.");
+	     "allowed; 1 when the answer to a question was no.\n\n"
+	     "With --json an error of the daemon is\n"
+	     "{\"error\":NAME,\"parameters\":{...}}.");
 }
 
 static void
