@@ -1,0 +1,255 @@
+/*
+ * Ask the daemon something.
+ *
+ * A request that may have reached the daemon is repeated only under its own
+ * request id; everything else is asked once.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/varlink.h"
+#include "ctl/ask.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "ctl/fault.h"
+
+enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
+
+static int64_t
+patience(void)
+{
+	return client_clock() + CLIENT_PATIENCE_MS;
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- one reply ---- */
+
+static enum jw_err
+print_error(struct ctl *ctl, const struct varlink_reply *reply)
+{
+	json_t *object = json_pack("{s:s, s:O}", "error", reply->error,
+	    "parameters", reply->parameters);
+	enum jw_err err = JW_NO_MEMORY;
+
+	if (object != NULL)
+		err = ctl_print_json(ctl, object);
+	json_decref(object);
+	return err;
+}
+
+/* A typed error becomes ctl->why; a reply is kept. */
+static enum jw_err
+take_reply(struct ctl *ctl, const struct varlink_reply *reply,
+    struct json_t **ret_reply)
+{
+	if (reply->error == NULL) {
+		*ret_reply = json_incref(reply->parameters);
+		return JW_OK;
+	}
+	return fault_explain(
+	    &ctl->text, reply->error, reply->parameters, &ctl->why);
+}
+
+struct once {
+	const char *method;
+	const json_t *parameters;
+	int64_t deadline; /* of everything */
+	bool sent;        /* the daemon may have it */
+};
+
+/* Release the reply when it is JW_OK. */
+static enum jw_err
+ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+{
+	struct client *client = NULL;
+	enum jw_err err;
+
+	err = client_open(ctl->socket, sooner(once->deadline, patience()),
+	    &client, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	once->sent = true;
+	err = client_send(client, once->method, once->parameters, false,
+	    sooner(once->deadline, patience()), &ctl->why);
+	if (err == JW_OK)
+		err = client_receive(client, sooner(once->deadline, patience()),
+		    ret_reply, &ctl->why);
+	client_close(client);
+	if (err == JW_OK && ret_reply->continues) {
+		jw_why_set(&ctl->why, "the daemon sent a stream unasked");
+		varlink_reply_done(ret_reply);
+		return JW_PROTOCOL;
+	}
+	return err;
+}
+
+enum jw_err
+ask(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    struct json_t **ret_reply)
+{
+	struct once once = {.method = method,
+	    .parameters = parameters,
+	    .deadline = CLIENT_FOREVER};
+	struct varlink_reply reply = {0};
+	enum jw_err err = ask_once(ctl, &once, &reply);
+
+	if (err != JW_OK)
+		return err;
+	if (ctl->json && reply.error != NULL)
+		err = print_error(ctl, &reply);
+	if (err == JW_OK)
+		err = take_reply(ctl, &reply, ret_reply);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+/* ---- until the outcome is known ---- */
+
+static bool
+is_open(
+    const struct once *once, enum jw_err err, const struct varlink_reply *reply)
+{
+	if (err == JW_UNREACHABLE)
+		return once->sent;
+	return err == JW_OK && reply->error != NULL &&
+	       jw_err_from_wire(reply->error) == JW_OUTCOME_UNKNOWN;
+}
+
+/* Asks until it knows, or has no time left; sent stays true once it was. */
+static enum jw_err
+ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+{
+	int64_t pause = FIRST_PAUSE_MS;
+	enum jw_err err;
+
+	for (int tries = 1;; tries++) {
+		err = ask_once(ctl, once, ret_reply);
+		if (!is_open(once, err, ret_reply) || tries == TRIES_MAX)
+			return err;
+		once->deadline = sooner(once->deadline, patience());
+		if (client_clock() + pause >= once->deadline)
+			return err;
+		varlink_reply_done(ret_reply);
+		memset(ret_reply, 0, sizeof(*ret_reply));
+		client_sleep(pause);
+		pause *= 2;
+	}
+}
+
+static enum jw_err
+outcome_unknown(struct ctl *ctl, const struct json_t *parameters)
+{
+	const char *id =
+	    json_string_value(json_object_get(parameters, "requestId"));
+
+	jw_why_set(&ctl->why,
+	    "the connection broke before the answer: nobody knows yet whether "
+	    "it was done");
+	jw_why_hint(&ctl->why,
+	    "repeat the command with --request-id %s: nothing is done twice",
+	    id != NULL ? id : "?");
+	return JW_OUTCOME_UNKNOWN;
+}
+
+enum jw_err
+ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    struct json_t **ret_reply)
+{
+	struct once once = {.method = method,
+	    .parameters = parameters,
+	    .deadline = CLIENT_FOREVER};
+	struct varlink_reply reply = {0};
+	enum jw_err err = ask_again(ctl, &once, &reply);
+
+	if (err == JW_UNREACHABLE && once.sent)
+		return outcome_unknown(ctl, parameters);
+	if (err != JW_OK)
+		return err;
+	if (ctl->json && reply.error != NULL)
+		err = print_error(ctl, &reply);
+	if (err == JW_OK)
+		err = take_reply(ctl, &reply, ret_reply);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+/* ---- streams ---- */
+
+/* SIGINT and SIGTERM become readable instead of deadly. */
+static enum jw_err
+open_signals(struct ctl *ctl, int *ret_fd)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+		jw_why_set(&ctl->why, "signalfd: %s", strerror(errno));
+		return JW_IO;
+	}
+	*ret_fd = fd;
+	return JW_OK;
+}
+
+static enum jw_err
+next_reply(struct ctl *ctl, struct client *client, ask_fn *fn, void *arg,
+    bool *ret_continues)
+{
+	struct varlink_reply reply = {0};
+	json_t *parameters = NULL;
+	enum jw_err err;
+
+	err = client_receive(client, CLIENT_FOREVER, &reply, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	*ret_continues = reply.continues;
+	if (ctl->json && reply.error != NULL)
+		err = print_error(ctl, &reply);
+	if (err == JW_OK)
+		err = take_reply(ctl, &reply, &parameters);
+	if (err == JW_OK)
+		err = fn(ctl, parameters, arg);
+	json_decref(parameters);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+enum jw_err
+ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    ask_fn *fn, void *arg)
+{
+	struct client *client = NULL;
+	bool continues = true;
+	enum jw_err err;
+	int signals = -1;
+
+	err = client_open(ctl->socket, patience(), &client, &ctl->why);
+	if (err == JW_OK)
+		err = open_signals(ctl, &signals);
+	if (err != JW_OK)
+		goto out;
+	client_stop_on(client, signals, STDOUT_FILENO);
+	err = client_send(
+	    client, method, parameters, true, patience(), &ctl->why);
+	while (err == JW_OK && continues)
+		err = next_reply(ctl, client, fn, arg, &continues);
+	if (err == JW_UNREACHABLE && client_stopped(client))
+		err = JW_OK;
+out:
+	if (signals >= 0)
+		close(signals);
+	client_close(client);
+	return err;
+}

@@ -1,0 +1,41 @@
+/*
+ * Ask the daemon something, and turn what it answers into a reply or a reason.
+ *
+ * `method` is qualified.  parameters may be NULL and stay the caller's; a reply
+ * is the caller's to json_decref().  With --json a typed error is printed on
+ * standard output as {"error": …, "parameters": …}.  Blocks; each reply may
+ * take CLIENT_PATIENCE_MS.
+ */
+#ifndef JWKSD_CTL_ASK_H
+#define JWKSD_CTL_ASK_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+struct ctl;
+struct json_t;
+
+enum jw_err ask(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply);
+
+/*
+ * The same for a request that carries requestId: when the connection breaks or
+ * the daemon cannot tell the outcome, ask again a few times within
+ * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN with a hint that names the id when
+ * that did not help.
+ */
+enum jw_err ask_surely(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply);
+
+/*
+ * Each reply of a stream is handed to fn, which returns JW_OK to go on.  Ends
+ * with JW_OK after the last reply, on SIGINT or SIGTERM, and when nobody reads
+ * standard output any more; with JW_UNREACHABLE when the daemon hangs up.
+ */
+typedef enum jw_err ask_fn(
+    struct ctl *ctl, const struct json_t *reply, void *arg);
+enum jw_err ask_stream(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, ask_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * The daemon's typed errors as sentences.
+ */
+#ifndef JWKSD_CTL_FAULT_H
+#define JWKSD_CTL_FAULT_H
+
+#include "common/err.h"
+
+struct json_t;
+struct text;
+
+/*
+ * The value for a qualified error, with why (and a hint where one helps) made
+ * of its parameters; a parameter that is missing reads "?".  JW_PROTOCOL for
+ * an error that we do not know.
+ */
+enum jw_err fault_explain(const struct text *text, const char *error,
+    const struct json_t *parameters, struct jw_why *why);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * help and version: made from the command table, so that they cannot lag
+ * behind it.  Needs no daemon.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+/* Print each line of text behind an indentation. */
+static void
+put_indented(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		printf("%s%.*s\n", len > 0 ? "  " : "", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void
+put_options(const struct ctl_option *options)
+{
+	char name[32];
+
+	for (; options->name != NULL; options++) {
+		snprintf(name, sizeof(name), "--%s%s%s", options->name,
+		    options->value != NULL ? " " : "",
+		    options->value != NULL ? options->value : "");
+		if (options->letter != 0)
+			printf("  -%c, ", options->letter);
+		else
+			fputs("      ", stdout);
+		printf("%-16s  %s\n", name, options->help);
+	}
+}
+
+static void
+put_overview(void)
+{
+	const struct ctl_command *command;
+
+	puts("Look at and rotate the signing keys of a jwksd.\n\n"
+	     "usage: jwksctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
+	     "commands:");
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
+		printf("  %-10s  %s\n", command->name, command->summary);
+	puts("\noptions, before or after the command:");
+	put_options(ctl_global_options());
+	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
+	     "The socket is --socket, else JWKSCTL_SOCKET, else\n"
+	     "/run/jwksd/control.sock.  Exit status: 64 usage, 69 no daemon,\n"
+	     "75 a conflict or try again, 76 a reply without sense, 77 not\n"
+	     "allowed; 1 when the answer to a question was no.\n\n"
+	     "With --json an error of the daemon is\n"
+	     "{\"error\":NAME,\"parameters\":{...}}.");
+}
+
+static void
+put_command(const struct ctl_command *command)
+{
+	printf("usage: jwksctl %s [OPTION...]%s%s\n\n", command->name,
+	    command->arguments[0] != '\0' ? " " : "", command->arguments);
+	put_indented(command->summary);
+	if (command->details[0] != '\0') {
+		putchar('\n');
+		put_indented(command->details);
+	}
+	if (command->options->name != NULL) {
+		puts("\noptions:");
+		put_options(command->options);
+	}
+	puts("\noptions of every command: `jwksctl help`\n\nexamples:");
+	put_indented(command->examples);
+}
+
+/* Whose help is wanted: `help NAME`, `NAME --help`, or nobody's. */
+static enum jw_err
+wanted(struct ctl *ctl, const struct ctl_command **ret_command)
+{
+	const struct ctl_command *command = ctl->line.command;
+
+	if (command != NULL && command->run == ctl_help) {
+		const char *name = ctl_arg(ctl);
+
+		if (name == NULL && ctl_line_flag(&ctl->line, "help"))
+			name = "help";
+		command = name != NULL ? ctl_command_find(name) : NULL;
+		if (name != NULL && command == NULL) {
+			ctl_command_unknown(name, &ctl->why);
+			return JW_USAGE;
+		}
+	}
+	*ret_command = command;
+	return JW_OK;
+}
+
+enum jw_err
+ctl_help(struct ctl *ctl)
+{
+	const struct ctl_command *command;
+	enum jw_err err = wanted(ctl, &command);
+
+	if (err != JW_OK)
+		return err;
+	if (command == NULL)
+		put_overview();
+	else
+		put_command(command);
+	return ctl_flush(ctl);
+}
+
+enum jw_err
+ctl_version(struct ctl *ctl)
+{
+	if (ctl->json)
+		puts("{\"version\":\"" JWKSD_VERSION "\"}");
+	else
+		puts("jwksctl " JWKSD_VERSION);
+	return ctl_flush(ctl);
+}

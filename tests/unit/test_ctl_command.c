@@ -1,0 +1,290 @@
+/*
+ * The command table is sound, and command lines are understood or refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/varlink.h"
+#include "ctl/command.h"
+
+enum { ARGC_MAX = 48, COLUMNS = 79 };
+
+/* Parse one line of words. */
+static enum jw_err
+parse(const char *words, struct ctl_line *ret_line, struct jw_why *why)
+{
+	static char copy[512]; /* the line keeps pointers into it */
+	char *argv[ARGC_MAX] = {copy};
+	char *rest = NULL;
+	int argc = 0;
+
+	memset(why, 0, sizeof(*why));
+	assert_true(strlen(words) < sizeof(copy) - 8);
+	strcpy(copy, "jwksctl ");
+	strcat(copy, words);
+	for (char *word = strtok_r(copy, " ", &rest); word != NULL;
+	     word = strtok_r(NULL, " ", &rest))
+		argv[argc++] = word;
+	return ctl_line_parse(argc, argv, ret_line, why);
+}
+
+static void
+check_refused(const char *words, const char *text, const char *hint)
+{
+	struct ctl_line line = {.nargs = 77};
+	struct jw_why why;
+
+	assert_int_equal(parse(words, &line, &why), JW_USAGE);
+	assert_int_equal(line.nargs, 77);
+	assert_non_null(strstr(why.text, text));
+	assert_non_null(strstr(why.hint, hint));
+}
+
+static void
+check_lines(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		assert_true(len <= COLUMNS - 2);
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void
+check_options(const struct ctl_option *options)
+{
+	for (; options->name != NULL; options++) {
+		assert_true(strlen(options->name) <= 16);
+		assert_true(strlen(options->help) <= COLUMNS - 24);
+		/* The parser has no letters with values. */
+		assert_true(options->letter == 0 || options->value == NULL);
+	}
+}
+
+static void
+test_table(void **state)
+{
+	const struct ctl_command *command;
+	size_t i;
+
+	(void)state;
+	check_options(ctl_global_options());
+	for (i = 0; (command = ctl_command_at(i)) != NULL; i++) {
+		assert_ptr_equal(ctl_command_find(command->name), command);
+		assert_true(strlen(command->name) <= 10);
+		assert_true(strlen(command->summary) <= COLUMNS - 14);
+		assert_true(command->max_args <= CTL_ARGS_MAX);
+		assert_true(command->min_args <= command->max_args);
+		assert_non_null(command->run);
+		assert_non_null(strstr(command->examples, command->name));
+		check_lines(command->details);
+		check_lines(command->examples);
+		check_options(command->options);
+	}
+	assert_int_equal(i, 11);
+	assert_null(ctl_command_find("lis"));
+	assert_null(ctl_command_find(""));
+}
+
+/* Every option of one name takes a value, or none does; so with letters. */
+static void
+check_same_arity(const struct ctl_option *a, const struct ctl_option *b)
+{
+	for (; b->name != NULL; b++) {
+		if (strcmp(a->name, b->name) == 0)
+			assert_int_equal(a->value == NULL, b->value == NULL);
+		else if (a->letter != 0)
+			assert_int_not_equal(a->letter, b->letter);
+	}
+}
+
+static void
+test_arity(void **state)
+{
+	const struct ctl_command *a, *b;
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; (a = ctl_command_at(i)) != NULL; i++) {
+		for (const struct ctl_option *o = a->options; o->name != NULL;
+		     o++) {
+			check_same_arity(o, ctl_global_options());
+			for (size_t j = 0; (b = ctl_command_at(j)) != NULL; j++)
+				check_same_arity(o, b->options);
+			count++;
+		}
+	}
+	assert_true(count > 0);
+	assert_true(count <= CTL_GIVEN_MAX);
+}
+
+static void
+test_methods_are_declared(void **state)
+{
+	const char *text = varlink_text("org.jwksd.keys");
+	struct varlink_interface *interface;
+	const struct ctl_command *command;
+	struct jw_why why;
+	size_t methods = 0;
+
+	(void)state;
+	assert_non_null(text);
+	assert_int_equal(varlink_interface_parse(text, &interface, &why), 0);
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
+		if (command->method == NULL)
+			continue;
+		assert_non_null(
+		    varlink_interface_method(interface, command->method));
+		methods++;
+	}
+	assert_int_equal(methods, 7);
+	varlink_interface_free(interface);
+}
+
+static void
+test_options_anywhere(void **state)
+{
+	static const char *const lines[] = {
+	    "rotate web --at tomorrow --json -q",
+	    "--json --at tomorrow -q rotate web",
+	    "-q --at=tomorrow rotate --json web",
+	    "--json rotate -q --at tomorrow -- web",
+	    "-q --json --at tomorrow -- rotate web",
+	};
+	struct ctl_line line;
+	struct jw_why why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		assert_int_equal(parse(lines[i], &line, &why), JW_OK);
+		assert_string_equal(line.command->name, "rotate");
+		assert_int_equal(line.nargs, 1);
+		assert_string_equal(line.args[0], "web");
+		assert_string_equal(ctl_line_value(&line, "at"), "tomorrow");
+		assert_true(ctl_line_flag(&line, "json"));
+		assert_true(ctl_line_flag(&line, "quiet"));
+		assert_false(ctl_line_flag(&line, "now"));
+		assert_null(ctl_line_value(&line, "socket"));
+	}
+}
+
+static void
+test_forms(void **state)
+{
+	struct ctl_line line;
+	struct jw_why why;
+
+	(void)state;
+	assert_int_equal(parse("list -qal", &line, &why), JW_OK);
+	assert_true(ctl_line_flag(&line, "quiet"));
+	assert_true(ctl_line_flag(&line, "all"));
+	assert_true(ctl_line_flag(&line, "long"));
+	assert_int_equal(parse("list --all --all", &line, &why), JW_OK);
+	assert_int_equal(line.ngiven, 1);
+	assert_int_equal(parse("rotate --reason= x", &line, &why), JW_OK);
+	assert_string_equal(ctl_line_value(&line, "reason"), "");
+	assert_string_equal(line.args[0], "x");
+	assert_int_equal(parse("rotate --reason a=b", &line, &why), JW_OK);
+	assert_string_equal(ctl_line_value(&line, "reason"), "a=b");
+	assert_int_equal(parse("rotate --if-gen -1", &line, &why), JW_OK);
+	assert_string_equal(ctl_line_value(&line, "if-gen"), "-1");
+	assert_int_equal(parse("call X -", &line, &why), JW_OK);
+	assert_string_equal(line.args[1], "-");
+	assert_int_equal(parse("show -- --x", &line, &why), JW_OK);
+	assert_string_equal(line.args[0], "--x");
+	assert_int_equal(parse("show -- --", &line, &why), JW_OK);
+	assert_string_equal(line.args[0], "--");
+}
+
+static void
+test_help_needs_nothing(void **state)
+{
+	struct ctl_line line;
+	struct jw_why why;
+
+	(void)state;
+	assert_int_equal(parse("--help", &line, &why), JW_OK);
+	assert_null(line.command);
+	assert_int_equal(parse("show -h", &line, &why), JW_OK);
+	assert_string_equal(line.command->name, "show");
+	assert_int_equal(parse("--version", &line, &why), JW_OK);
+}
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	check_refused("", "a command is missing", "jwksctl help");
+	check_refused("--json", "a command is missing", "jwksctl help");
+	check_refused("--", "a command is missing", "jwksctl help");
+	check_refused("lits", "no command \"lits\"", "\"list\"");
+	check_refused("stat", "no command \"stat\"", "\"status\"");
+	check_refused("zzzzzzz", "no command \"zzzzzzz\"", "lists");
+	check_refused(
+	    "x-very-long-word-that-is-no-command", "no command", "lists");
+	check_refused("rotate --nwo", "no option --nwo for rotate", "--now");
+	check_refused("rotate --all", "no option --all for rotate", "");
+	check_refused("list --al", "no option --al", "--all");
+	check_refused("list -qz", "no option -z", "");
+	check_refused("list --=x", "no option --=x", "");
+	check_refused("list a b", "\"b\" is one", "list [KEYSET]");
+	check_refused("show", "missing", "show KEY");
+	check_refused("rotate --at", "--at needs a value: --at TIME", "");
+	check_refused("--at", "--at needs a value", "");
+	check_refused("rotate --now=1", "takes no value", "");
+	check_refused("rotate --at a --at b", "twice", "");
+}
+
+/* Any words at all: an answer, and never a crash. */
+static void
+test_any_words(void **state)
+{
+	static const char *const words[] = {"rotate", "list", "call", "-", "--",
+	    "-q", "-qh", "--at", "--at=", "--now", "--json", "x", "---",
+	    "--=", "-x", "--socket", "--more", "--yes", "help"};
+	enum { WORDS = sizeof(words) / sizeof(*words) };
+	unsigned seed = 7;
+	size_t understood = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		char text[256] = "";
+		struct ctl_line line;
+		struct jw_why why;
+
+		for (int i = 0; i < round % 9; i++) {
+			seed = seed * 1103515245 + 12345;
+			strcat(text, words[(seed >> 16) % WORDS]);
+			strcat(text, " ");
+		}
+		if (parse(text, &line, &why) == JW_OK)
+			understood++;
+		else
+			assert_true(why.text[0] != '\0');
+	}
+	assert_true(understood > 100);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_arity),
+	    cmocka_unit_test(test_methods_are_declared),
+	    cmocka_unit_test(test_options_anywhere),
+	    cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_help_needs_nothing),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_any_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

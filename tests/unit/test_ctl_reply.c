@@ -1,0 +1,227 @@
+/*
+ * Replies and errors are checked as they are read, whatever they hold.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "ctl/fault.h"
+#include "ctl/reply.h"
+#include "ctl/text.h"
+
+static json_t *
+load(const char *text)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+	assert_non_null(value);
+	return value;
+}
+
+static void
+test_members(void **state)
+{
+	json_t *o = load("{\"s\":\"x\",\"n\":7,\"t\":true,\"a\":[],\"o\":{},"
+			 "\"z\":null}");
+	struct jw_why why = {0};
+	const json_t *value;
+	const char *s;
+	int64_t n;
+	bool b;
+
+	(void)state;
+	assert_int_equal(reply_string(o, "s", &s, &why), JW_OK);
+	assert_string_equal(s, "x");
+	assert_int_equal(reply_string(o, "z", &s, &why), JW_OK);
+	assert_null(s);
+	assert_int_equal(reply_number(o, "n", &n, &why), JW_OK);
+	assert_int_equal(n, 7);
+	assert_int_equal(reply_number(o, "absent", &n, &why), JW_OK);
+	assert_int_equal(n, REPLY_NONE);
+	assert_int_equal(reply_bool(o, "t", &b, &why), JW_OK);
+	assert_true(b);
+	assert_int_equal(reply_array(o, "a", &value, &why), JW_OK);
+	assert_int_equal(reply_object(o, "o", &value, &why), JW_OK);
+	assert_non_null(value);
+	assert_int_equal(reply_object(o, "z", &value, &why), JW_OK);
+	assert_null(value);
+	assert_string_equal(why.text, "");
+	json_decref(o);
+}
+
+static void
+test_wrong_types(void **state)
+{
+	json_t *o = load("{\"s\":\"x\",\"n\":7,\"f\":1.5,\"m\":-1,"
+			 "\"big\":253402300800}");
+	struct jw_why why = {0};
+	const json_t *value = o;
+	const char *s = "untouched";
+	int64_t n = 5;
+	bool b = true;
+
+	(void)state;
+	assert_int_equal(reply_string(o, "n", &s, &why), JW_PROTOCOL);
+	assert_non_null(strstr(why.text, "\"n\""));
+	assert_int_equal(reply_name(o, "absent", &s, &why), JW_PROTOCOL);
+	assert_int_equal(reply_number(o, "s", &n, &why), JW_PROTOCOL);
+	assert_int_equal(reply_number(o, "f", &n, &why), JW_PROTOCOL);
+	assert_int_equal(reply_number(o, "m", &n, &why), JW_PROTOCOL);
+	assert_int_equal(reply_number(o, "big", &n, &why), JW_PROTOCOL);
+	assert_int_equal(reply_bool(o, "n", &b, &why), JW_PROTOCOL);
+	assert_int_equal(reply_array(o, "s", &value, &why), JW_PROTOCOL);
+	assert_int_equal(reply_array(o, "absent", &value, &why), JW_PROTOCOL);
+	assert_int_equal(reply_object(o, "s", &value, &why), JW_PROTOCOL);
+	assert_string_equal(s, "untouched");
+	assert_int_equal(n, 5);
+	assert_true(b);
+	assert_ptr_equal(value, o);
+	json_decref(o);
+}
+
+static void
+test_key(void **state)
+{
+	json_t *o = load("{\"kid\":\"k\",\"keySet\":\"d\",\"generation\":2,"
+			 "\"alg\":\"ES256\",\"state\":\"ready\","
+			 "\"createdAt\":10,\"readyAt\":30,\"new\":1}");
+	struct reply_key key = {0};
+	struct jw_why why = {0};
+
+	(void)state;
+	assert_int_equal(reply_key(o, &key, &why), JW_OK);
+	assert_string_equal(key.kid, "k");
+	assert_int_equal(key.generation, 2);
+	assert_int_equal(key.at[REPLY_CREATED], 10);
+	assert_int_equal(key.at[REPLY_READY], 30);
+	assert_int_equal(key.at[REPLY_REMOVE], REPLY_NONE);
+	assert_null(key.jwk);
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const needed[] = {
+		    "kid", "keySet", "generation", "alg", "state"};
+		json_t *copy = json_copy(o);
+
+		json_object_del(copy, needed[i]);
+		assert_int_equal(reply_key(copy, &key, &why), JW_PROTOCOL);
+		assert_non_null(strstr(why.text, needed[i]));
+		json_decref(copy);
+	}
+	json_decref(o);
+}
+
+static void
+test_visible(void **state)
+{
+	json_t *o = load("{\"a\":[\"\\u001b[2J\",{\"b\":\"\\u009b\"}],"
+			 "\"n\":1,\"t\":true,\"z\":null,\"f\":0.5}");
+	json_t *expected = load("{\"a\":[\"\\\\x1b[2J\",{\"b\":"
+				"\"\\\\u009b\"}],\"n\":1,\"t\":true,"
+				"\"z\":null,\"f\":0.5}");
+	json_t *shown = reply_visible(o, TEXT_UTF8);
+
+	(void)state;
+	assert_non_null(shown);
+	assert_true(json_equal(shown, expected));
+	json_decref(shown);
+	json_decref(expected);
+	json_decref(o);
+}
+
+static enum jw_err
+explain(const char *error, const char *parameters, struct jw_why *why)
+{
+	struct text text = {.times = TEXT_UNIX};
+	json_t *value = load(parameters);
+	enum jw_err err;
+
+	memset(why, 0, sizeof(*why));
+	err = fault_explain(&text, error, value, why);
+	json_decref(value);
+	return err;
+}
+
+static void
+test_faults(void **state)
+{
+	struct jw_why why;
+
+	(void)state;
+	assert_int_equal(explain("org.jwksd.keys.NotReady",
+			     "{\"readyAt\":1795468589}", &why),
+	    JW_NOT_READY);
+	assert_string_equal(
+	    why.text, "no key may be promoted before 1795468589");
+	assert_int_equal(explain("org.jwksd.keys.Conflict",
+			     "{\"expected\":1,\"actual\":2}", &why),
+	    JW_CONFLICT);
+	assert_non_null(strstr(why.text, "generation 2 is active, not 1"));
+	assert_int_equal(
+	    explain("org.jwksd.keys.AmbiguousKey",
+		"{\"key\":\"A\",\"matches\":[\"A1\",2,\"A3\"]}", &why),
+	    JW_AMBIGUOUS_KEY);
+	assert_string_equal(
+	    why.text, "several kids begin with \"A\": A1, ?, A3");
+	assert_int_equal(explain("org.example.X", "{}", &why), JW_PROTOCOL);
+	assert_non_null(strstr(why.text, "org.example.X {}"));
+}
+
+/* Every error of ours has a sentence, and needs none of its parameters. */
+static void
+test_every_fault(void **state)
+{
+	int sentences = 0;
+
+	(void)state;
+	for (int err = 1; err < JW_ERR_COUNT; err++) {
+		const char *wire = jw_err_wire((enum jw_err)err);
+		struct jw_why why;
+
+		if (wire == NULL)
+			continue;
+		assert_int_equal(explain(wire, "{}", &why), err);
+		assert_true(why.text[0] != '\0');
+		assert_null(strchr(why.text, '{'));
+		assert_null(strchr(why.hint, '{'));
+		sentences++;
+	}
+	assert_int_equal(sentences, JW_EXPECTED_MORE);
+}
+
+static void
+test_long_parameters_are_cut(void **state)
+{
+	char parameters[4096];
+	struct jw_why why;
+
+	(void)state;
+	strcpy(parameters, "{\"requestId\":\"");
+	memset(parameters + strlen(parameters), 'x', 3000);
+	strcpy(parameters + 14 + 3000, "\"}");
+	assert_int_equal(
+	    explain("org.jwksd.keys.OutcomeUnknown", parameters, &why),
+	    JW_OUTCOME_UNKNOWN);
+	assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
+	assert_int_equal(strlen(why.hint), sizeof(why.hint) - 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_members),
+	    cmocka_unit_test(test_wrong_types),
+	    cmocka_unit_test(test_key),
+	    cmocka_unit_test(test_visible),
+	    cmocka_unit_test(test_faults),
+	    cmocka_unit_test(test_every_fault),
+	    cmocka_unit_test(test_long_parameters_are_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
