@@ -68,7 +68,7 @@ detach(struct msghdr *msg, int *fds)
 static ssize_t
 receive(int sock, int timeout_ms, struct msghdr *msg)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	struct pollfd pfd = {.fd = sock, .events = POLLIN};
 	int ready;
 
 	do {
@@ -94,13 +94,13 @@ enum jw_err
 handover_send(int sock, const struct handover_offer *offer)
 {
 	struct packet packet = {
-		.magic = OFFER_MAGIC,
-		.nfds = (uint32_t)offer->nfds,
-		.serving_since = offer->serving_since,
-		.pid = offer->pid,
+	    .magic = OFFER_MAGIC,
+	    .nfds = (uint32_t)offer->nfds,
+	    .serving_since = offer->serving_since,
+	    .pid = offer->pid,
 	};
-	struct iovec iov = { .iov_base = &packet, .iov_len = sizeof(packet) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	union control control;
 	ssize_t n;
 
@@ -118,16 +118,16 @@ handover_send(int sock, const struct handover_offer *offer)
 enum jw_err
 handover_receive(int sock, int timeout_ms, struct handover_offer *ret_offer)
 {
-	struct packet packet = { 0 };
-	struct iovec iov = { .iov_base = &packet, .iov_len = sizeof(packet) };
+	struct packet packet = {0};
+	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
 	union control control;
 	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes),
 	};
-	struct handover_offer offer = { 0 };
+	struct handover_offer offer = {0};
 	ssize_t n = receive(sock, timeout_ms, &msg);
 
 	if (n < 0)

@@ -65,7 +65,7 @@ is_etag(const char *etag)
 	size_t len = strlen(etag);
 
 	return len >= 3 && etag[0] == '"' && etag[len - 1] == '"' &&
-	    strchr(etag + 1, '"') == etag + len - 1 && is_header_text(etag);
+	       strchr(etag + 1, '"') == etag + len - 1 && is_header_text(etag);
 }
 
 static enum jw_err
@@ -104,9 +104,9 @@ static size_t
 size_of(const struct document_parts *parts)
 {
 	return sizeof(struct document) + strlen(parts->key_set) +
-	    strlen(parts->app) + strlen(parts->path) + strlen(parts->etag) +
-	    strlen(parts->cache_control) + ROUTE_DATE_SIZE + parts->body_len +
-	    7;
+	       strlen(parts->app) + strlen(parts->path) + strlen(parts->etag) +
+	       strlen(parts->cache_control) + ROUTE_DATE_SIZE +
+	       parts->body_len + 7;
 }
 
 enum jw_err
@@ -132,8 +132,8 @@ document_new(const struct document_parts *parts, struct document **ret_document,
 	d->app = append(&end, parts->app, strlen(parts->app));
 	d->path = append(&end, parts->path, strlen(parts->path));
 	d->etag = append(&end, parts->etag, strlen(parts->etag));
-	d->cache_control = append(
-	    &end, parts->cache_control, strlen(parts->cache_control));
+	d->cache_control =
+	    append(&end, parts->cache_control, strlen(parts->cache_control));
 	route_date_format(parts->last_modified, date);
 	d->modified_text = append(&end, date, strlen(date));
 	d->body = append(&end, parts->body, parts->body_len);
@@ -161,9 +161,9 @@ link_in(struct documents *documents, struct document *d)
 	size_t mask = documents->buckets - 1;
 	struct document **path, **key_set;
 
-	path = &documents->by_path[hash_path(
-				       d->app, d->path, strlen(d->path)) &
-	    mask];
+	path =
+	    &documents
+		 ->by_path[hash_path(d->app, d->path, strlen(d->path)) & mask];
 	key_set = &documents->by_key_set[hash_key_set(d->key_set) & mask];
 	d->next_by_path = *path;
 	*path = d;
@@ -254,7 +254,7 @@ unlink_out(struct documents *documents, struct document *gone)
 
 	at = &documents->by_path[hash_path(gone->app, gone->path,
 				     strlen(gone->path)) &
-	    mask];
+				 mask];
 	while (*at != gone)
 		at = &(*at)->next_by_path;
 	*at = gone->next_by_path;
@@ -287,8 +287,8 @@ documents_remove(struct documents *documents, const char *key_set)
 {
 	struct document *d;
 
-	d = documents->by_key_set[hash_key_set(key_set) &
-	    (documents->buckets - 1)];
+	d = documents
+		->by_key_set[hash_key_set(key_set) & (documents->buckets - 1)];
 	while (d != NULL && strcmp(d->key_set, key_set) != 0)
 		d = d->next_by_key_set;
 	if (d != NULL)
@@ -302,7 +302,7 @@ documents_find(const struct documents *documents, const char *app,
 	struct document *d;
 
 	d = documents->by_path[hash_path(app, path, path_len) &
-	    (documents->buckets - 1)];
+			       (documents->buckets - 1)];
 	for (; d; d = d->next_by_path) {
 		if (strlen(d->path) == path_len &&
 		    memcmp(d->path, path, path_len) == 0 &&

@@ -46,21 +46,20 @@ static bool
 is_target(char c)
 {
 	return is_alpha(c) || is_digit(c) ||
-	    is_one_of(c, "-._~!$&'()*+,;=:@/?%");
+	       is_one_of(c, "-._~!$&'()*+,;=:@/?%");
 }
 
 bool
 head_text_is(struct head_text text, const char *word)
 {
-	return text.len == strlen(word) &&
-	    memcmp(text.at, word, text.len) == 0;
+	return text.len == strlen(word) && memcmp(text.at, word, text.len) == 0;
 }
 
 bool
 head_text_is_nocase(struct head_text text, const char *word)
 {
 	return text.len == strlen(word) &&
-	    strncasecmp(text.at, word, text.len) == 0;
+	       strncasecmp(text.at, word, text.len) == 0;
 }
 
 struct head_text
@@ -159,8 +158,8 @@ end_line(struct head_scan *scan)
 }
 
 enum head_status
-head_scan(struct head_scan *scan, const char *data, size_t len,
-    size_t head_bytes)
+head_scan(
+    struct head_scan *scan, const char *data, size_t len, size_t head_bytes)
 {
 	enum head_status status = HEAD_MORE;
 
@@ -177,7 +176,7 @@ head_scan(struct head_scan *scan, const char *data, size_t len,
 static enum head_method
 method_of(struct head_text text)
 {
-	static const char *const names[] = { "GET", "HEAD", "OPTIONS" };
+	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
 	size_t i;
 
 	for (i = 0; i < HEAD_OTHER; i++) {
@@ -317,8 +316,8 @@ parse_fields(struct head_text rest, struct head *head)
 }
 
 const struct head_field *
-head_next(const struct head *head, const char *name,
-    const struct head_field *after)
+head_next(
+    const struct head *head, const char *name, const struct head_field *after)
 {
 	size_t i = after == NULL ? 0 : (size_t)(after - head->fields) + 1;
 
@@ -400,7 +399,7 @@ connection_says(const struct head *head, const char *word)
 enum jw_err
 head_parse(const char *data, size_t len, struct head *ret_head)
 {
-	struct head_text rest = { data, len }, line;
+	struct head_text rest = {data, len}, line;
 	struct head head;
 
 	memset(&head, 0, sizeof(head));
@@ -410,7 +409,8 @@ head_parse(const char *data, size_t len, struct head *ret_head)
 	if (!parse_request_line(line, &head) || !parse_fields(rest, &head) ||
 	    !take_host(&head) || !take_framing(&head))
 		return JW_PROTOCOL;
-	head.keep_alive = !connection_says(&head, "close") &&
+	head.keep_alive =
+	    !connection_says(&head, "close") &&
 	    (head.minor == 1 || connection_says(&head, "keep-alive"));
 	*ret_head = head;
 	return JW_OK;

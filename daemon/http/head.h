@@ -52,8 +52,8 @@ enum head_status { HEAD_MORE, HEAD_DONE, HEAD_BAD };
  * HEAD_BAD: it can not become a sound one: a control octet, CR or LF alone,
  * more than head_bytes or LIMIT_HEAD_LINES.
  */
-enum head_status head_scan(struct head_scan *scan, const char *data,
-    size_t len, size_t head_bytes);
+enum head_status head_scan(
+    struct head_scan *scan, const char *data, size_t len, size_t head_bytes);
 
 /*
  * Parse a head that was scanned.  ret_head points into data.
@@ -65,8 +65,8 @@ enum jw_err head_parse(const char *data, size_t len, struct head *ret_head);
 bool head_is_head(const char *data, size_t len);
 
 /* The field after `after` with this name (any case); NULL: none (left). */
-const struct head_field *head_next(const struct head *head, const char *name,
-    const struct head_field *after);
+const struct head_field *head_next(
+    const struct head *head, const char *name, const struct head_field *after);
 
 bool head_text_is(struct head_text text, const char *word);
 bool head_text_is_nocase(struct head_text text, const char *word);

@@ -6,22 +6,22 @@
 #include "daemon/http/limits.h"
 
 const struct limits limits_default = {
-	.head_bytes = 8192,
-	.first_ms = 10 * 1000,
-	.head_ms = 10 * 1000,
-	.idle_ms = 75 * 1000,
-	.reply_ms = 30 * 1000,
-	.life_ms = 3600 * 1000,
-	.requests = 100000,
-	.linger_ms = 1000,
-	.evict_ms = 1000,
-	.pause_ms = 100,
-	.warm_ms = 1000,
-	.stop_ms = 2000,
-	.drain_idle_ms = 2000,
-	.drain_ms = 5000,
-	.reconnect_min_ms = 20,
-	.reconnect_max_ms = 1000,
+    .head_bytes = 8192,
+    .first_ms = 10 * 1000,
+    .head_ms = 10 * 1000,
+    .idle_ms = 75 * 1000,
+    .reply_ms = 30 * 1000,
+    .life_ms = 3600 * 1000,
+    .requests = 100000,
+    .linger_ms = 1000,
+    .evict_ms = 1000,
+    .pause_ms = 100,
+    .warm_ms = 1000,
+    .stop_ms = 2000,
+    .drain_idle_ms = 2000,
+    .drain_ms = 5000,
+    .reconnect_min_ms = 20,
+    .reconnect_max_ms = 1000,
 };
 
 static int64_t
@@ -54,9 +54,9 @@ int64_t
 pace_deadline(const struct pace *pace, const struct limits *limits)
 {
 	const int64_t patience[] = {
-		[PACE_IDLE] = limits->idle_ms,
-		[PACE_HEAD] = limits->head_ms,
-		[PACE_REPLY] = limits->reply_ms,
+	    [PACE_IDLE] = limits->idle_ms,
+	    [PACE_HEAD] = limits->head_ms,
+	    [PACE_REPLY] = limits->reply_ms,
 	};
 	int64_t deadline = pace->since + patience[pace->phase];
 
@@ -70,7 +70,7 @@ bool
 pace_last(const struct pace *pace, const struct limits *limits, int64_t now)
 {
 	return pace->requests >= limits->requests ||
-	    now - pace->born >= limits->life_ms;
+	       now - pace->born >= limits->life_ms;
 }
 
 int64_t

@@ -15,7 +15,7 @@ static bool
 is_name_octet(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '_';
+	       (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
 static bool
@@ -98,7 +98,7 @@ is_port(struct head_text port)
 static bool
 drop_port(struct head_text *host)
 {
-	struct head_text port = { host->at + host->len, 0 };
+	struct head_text port = {host->at + host->len, 0};
 	size_t i = host->len;
 
 	while (i > 0 && host->at[i - 1] != ':' && host->at[i - 1] != ']')
@@ -161,7 +161,7 @@ app_under(struct head_text name, const char *domain, char *ret_app)
 enum jw_err
 route_app(const struct head *head, const char *domain, char *ret_app)
 {
-	struct head_text name = { "", 0 };
+	struct head_text name = {"", 0};
 
 	if (head->authority.at != NULL &&
 	    !parse_authority(head->authority, &name))
@@ -224,9 +224,9 @@ route_not_modified(
 	if (field == NULL) {
 		field = head_next(head, "If-Modified-Since", NULL);
 		return field != NULL &&
-		    head_next(head, "If-Modified-Since", field) == NULL &&
-		    route_date_parse(field->value, &since) &&
-		    last_modified <= since;
+		       head_next(head, "If-Modified-Since", field) == NULL &&
+		       route_date_parse(field->value, &since) &&
+		       last_modified <= since;
 	}
 	for (; field; field = head_next(head, "If-None-Match", field)) {
 		if (matches(field->value, etag))
@@ -284,9 +284,9 @@ bool
 route_date_parse(struct head_text text, int64_t *ret_when)
 {
 	static const char *const forms[] = {
-		"%a, %d %b %Y %H:%M:%S GMT",
-		"%A, %d-%b-%y %H:%M:%S GMT",
-		"%a %b %e %H:%M:%S %Y",
+	    "%a, %d %b %Y %H:%M:%S GMT",
+	    "%A, %d-%b-%y %H:%M:%S GMT",
+	    "%a %b %e %H:%M:%S %Y",
 	};
 	char copy[48];
 	const char *end;

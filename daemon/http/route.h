@@ -13,8 +13,8 @@
 #include "daemon/http/head.h"
 
 enum {
-	ROUTE_APP_SIZE = 64,   /* one label of a name, and NUL */
-	ROUTE_DATE_SIZE = 32,  /* an IMF-fixdate */
+	ROUTE_APP_SIZE = 64,    /* one label of a name, and NUL */
+	ROUTE_DATE_SIZE = 32,   /* an IMF-fixdate */
 	ROUTE_ALLOW_SIZE = 512, /* of a preflight's header names */
 };
 
