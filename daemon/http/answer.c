@@ -1,0 +1,242 @@
+/*
+ * Decides on an answer and writes it.
+ *
+ * Must never reflect a target or Host, never send a length that differs from
+ * the body, and never answer 500 once documents are known.
+ */
+#include "daemon/http/answer.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/http/clock.h"
+#include "daemon/http/documents.h"
+#include "daemon/http/route.h"
+
+struct status {
+	int code;
+	const char *reason;
+	const char *body; /* NULL: the document's, or none */
+	bool has_body;
+};
+
+#define PROBLEM(name) "{\"code\":\"" name "\",\"type\":\"" name "\"}"
+
+static const struct status statuses[] = {
+    [ANSWER_DOCUMENT] = {200, "OK", NULL, true},
+    [ANSWER_NOT_MODIFIED] = {304, "Not Modified", NULL, false},
+    [ANSWER_OPTIONS] = {204, "No Content", NULL, false},
+    [ANSWER_BAD_REQUEST] = {400, "Bad Request", PROBLEM("bad_request"), true},
+    [ANSWER_NOT_FOUND] = {404, "Not Found", PROBLEM("not_found"), true},
+    [ANSWER_NOT_ALLOWED] = {405, "Method Not Allowed",
+	PROBLEM("method_not_allowed"), true},
+    [ANSWER_NO_DOCUMENTS] = {500, "Internal Server Error", PROBLEM("internal"),
+	true},
+};
+
+#define ON(kind) (1U << (kind))
+enum {
+	ON_200 = ON(ANSWER_DOCUMENT),
+	ON_304 = ON(ANSWER_NOT_MODIFIED),
+	ON_204 = ON(ANSWER_OPTIONS),
+	ON_405 = ON(ANSWER_NOT_ALLOWED),
+	ON_500 = ON(ANSWER_NO_DOCUMENTS),
+	ON_PROBLEM =
+	    ON(ANSWER_BAD_REQUEST) | ON(ANSWER_NOT_FOUND) | ON_405 | ON_500,
+	ON_BODY = ON_200 | ON_PROBLEM,
+	ON_ALL = ON_BODY | ON_304 | ON_204,
+};
+
+static const char *
+cache_control(const struct answer *answer)
+{
+	return answer->document->cache_control;
+}
+
+static const char *
+etag(const struct answer *answer)
+{
+	return answer->document->etag;
+}
+
+static const char *
+last_modified(const struct answer *answer)
+{
+	return answer->document->modified_text;
+}
+
+static const char *
+allow_headers(const struct answer *answer)
+{
+	return answer->allow_headers;
+}
+
+static const char *
+connection(const struct answer *answer)
+{
+	if (answer->close)
+		return "close";
+	return answer->old ? "keep-alive" : NULL;
+}
+
+/* A value, or a function that gives one; NULL leaves the line out. */
+struct line {
+	unsigned on;
+	const char *name;
+	const char *value;
+	const char *(*value_of)(const struct answer *answer);
+};
+
+static const char methods[] = "GET, HEAD, OPTIONS";
+
+static const struct line lines[] = {
+    {ON_BODY, "Content-Type", "application/json", NULL},
+    {ON_200 | ON_304, "Cache-Control", NULL, cache_control},
+    {ON_PROBLEM, "Cache-Control", "no-store", NULL},
+    {ON_200 | ON_304, "ETag", NULL, etag},
+    {ON_200 | ON_304, "Last-Modified", NULL, last_modified},
+    {ON_ALL, "Access-Control-Allow-Origin", "*", NULL},
+    {ON_200 | ON_304, "Access-Control-Expose-Headers", "ETag", NULL},
+    {ON_200 | ON_304, "Cross-Origin-Resource-Policy", "cross-origin", NULL},
+    {ON_BODY, "X-Content-Type-Options", "nosniff", NULL},
+    {ON_204 | ON_405, "Allow", methods, NULL},
+    {ON_204, "Access-Control-Allow-Methods", methods, NULL},
+    {ON_204, "Access-Control-Allow-Headers", NULL, allow_headers},
+    {ON_204, "Access-Control-Max-Age", "86400", NULL},
+    {ON_204, "Vary", "Access-Control-Request-Headers", NULL},
+    {ON_500, "Retry-After", "1", NULL},
+    {ON_ALL, "Connection", NULL, connection},
+};
+
+static void
+decide_document(const struct head *head, const struct documents *documents,
+    const char *app, struct answer *answer)
+{
+	struct document *document;
+
+	if (documents == NULL) {
+		answer->kind = ANSWER_NO_DOCUMENTS;
+		return;
+	}
+	document =
+	    documents_find(documents, app, head->path.at, head->path.len);
+	if (document == NULL) {
+		answer->kind = ANSWER_NOT_FOUND;
+		return;
+	}
+	answer->document = document_ref(document);
+	answer->kind =
+	    route_not_modified(head, document->etag, document->last_modified)
+		? ANSWER_NOT_MODIFIED
+		: ANSWER_DOCUMENT;
+}
+
+static void
+decide_options(const struct head *head, struct answer *answer)
+{
+	char names[ROUTE_ALLOW_SIZE];
+
+	answer->kind = ANSWER_OPTIONS;
+	if (route_preflight(head, names))
+		answer->allow_headers = strdup(names);
+}
+
+void
+answer_decide(const struct head *head, const struct documents *documents,
+    const char *domain, struct answer *ret_answer)
+{
+	struct answer answer = {
+	    .head = head->method == HEAD_HEAD,
+	    .close = !head->keep_alive || head->has_body,
+	    .old = head->minor == 0,
+	};
+	char app[ROUTE_APP_SIZE];
+	enum jw_err err = route_app(head, domain, app);
+
+	if (err == JW_INVALID_PARAMETER) {
+		answer_refuse(answer.head, &answer);
+	} else if (head->method == HEAD_OTHER) {
+		answer.kind = ANSWER_NOT_ALLOWED;
+	} else if (head->method == HEAD_OPTIONS) {
+		decide_options(head, &answer);
+	} else if (err != JW_OK && documents != NULL) {
+		answer.kind = ANSWER_NOT_FOUND;
+	} else {
+		decide_document(head, documents, app, &answer);
+	}
+	*ret_answer = answer;
+}
+
+void
+answer_refuse(bool head_only, struct answer *ret_answer)
+{
+	*ret_answer = (struct answer){
+	    .kind = ANSWER_BAD_REQUEST,
+	    .head = head_only,
+	    .close = true,
+	};
+}
+
+void
+answer_done(struct answer *answer)
+{
+	document_unref(answer->document);
+	free(answer->allow_headers);
+	memset(answer, 0, sizeof(*answer));
+}
+
+static void
+add_lines(const struct answer *answer, struct evkeyvalq *headers)
+{
+	char date[ROUTE_DATE_SIZE];
+	const struct line *line;
+	const char *value;
+	size_t i;
+
+	evhttp_add_header(
+	    headers, "Date", route_date_format(clock_wall(), date));
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		line = &lines[i];
+		if ((line->on & ON(answer->kind)) == 0)
+			continue;
+		value = line->value_of ? line->value_of(answer) : line->value;
+		if (value != NULL)
+			evhttp_add_header(headers, line->name, value);
+	}
+}
+
+static void
+add_body(const struct answer *answer, struct evhttp_request *request)
+{
+	const struct status *status = &statuses[answer->kind];
+	const char *body = status->body;
+	char text[24];
+	size_t len;
+
+	if (!status->has_body)
+		return;
+	if (body == NULL)
+		body = answer->document->body;
+	len = answer->document != NULL ? answer->document->body_len
+				       : strlen(body);
+	snprintf(text, sizeof(text), "%zu", len);
+	evhttp_add_header(
+	    evhttp_request_get_output_headers(request), "Content-Length", text);
+	/* evhttp would send a body after HEAD as well. */
+	if (!answer->head)
+		evbuffer_add(
+		    evhttp_request_get_output_buffer(request), body, len);
+}
+
+void
+answer_send(const struct answer *answer, struct evhttp_request *request)
+{
+	const struct status *status = &statuses[answer->kind];
+
+	add_lines(answer, evhttp_request_get_output_headers(request));
+	add_body(answer, request);
+	evhttp_send_reply(request, status->code, status->reason, NULL);
+}

@@ -1,0 +1,49 @@
+/*
+ * Answers: what goes out for each case of http.md, as rows of two tables
+ * (status lines and bodies; header lines).
+ */
+#ifndef JWKSD_HTTP_ANSWER_H
+#define JWKSD_HTTP_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/http/head.h"
+
+struct document;
+struct documents;
+struct evhttp_request;
+
+enum answer_kind {
+	ANSWER_DOCUMENT,     /* 200 */
+	ANSWER_NOT_MODIFIED, /* 304 */
+	ANSWER_OPTIONS,      /* 204 */
+	ANSWER_BAD_REQUEST,  /* 400 */
+	ANSWER_NOT_FOUND,    /* 404 */
+	ANSWER_NOT_ALLOWED,  /* 405 */
+	ANSWER_NO_DOCUMENTS, /* 500 */
+};
+
+struct answer {
+	enum answer_kind kind;
+	bool head;                 /* header lines only */
+	bool close;                /* then the connection ends */
+	bool old;                  /* HTTP/1.0 wants to hear of keep-alive */
+	struct document *document; /* with a reference; 200 and 304 only */
+	char *allow_headers;       /* of a preflight, or NULL */
+};
+
+/*
+ * Decide about a parsed head.  documents NULL: none known yet.  domain as
+ * for route_app().  Release with answer_done().
+ */
+void answer_decide(const struct head *head, const struct documents *documents,
+    const char *domain, struct answer *ret_answer);
+/* For a head that could not be parsed: 400, and the end. */
+void answer_refuse(bool head_only, struct answer *ret_answer);
+void answer_done(struct answer *answer);
+
+/* Hand the answer to evhttp, which owns request from then on. */
+void answer_send(const struct answer *answer, struct evhttp_request *request);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * The octets and the patience of one connection.
+ *
+ * Must never let an octet of a client pass to evhttp's parser, never have two
+ * requests in evhttp at a time, and never read on while an answer waits to be
+ * taken.
+ */
+#include "daemon/http/conn.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/http/clock.h"
+
+static void
+arm(struct conn *conn, int64_t now)
+{
+	int64_t deadline = pace_deadline(&conn->pace, conn->env->limits);
+	int64_t wait = deadline > now ? deadline - now : 0;
+	struct timeval tv = {
+	    .tv_sec = wait / 1000,
+	    .tv_usec = wait % 1000 * 1000,
+	};
+
+	/* A timer that fires too early looks again; that is cheaper. */
+	if (conn->armed != 0 && conn->armed <= deadline)
+		return;
+	conn->armed = deadline;
+	evtimer_add(conn->timer, &tv);
+}
+
+static void
+enter(struct conn *conn, enum pace_phase phase, int64_t now)
+{
+	if (conn->pace.phase == phase)
+		return;
+	if (conn->pace.phase == PACE_IDLE)
+		TAILQ_REMOVE(&conn->env->idle, conn, link);
+	if (phase == PACE_IDLE)
+		TAILQ_INSERT_TAIL(&conn->env->idle, conn, link);
+	pace_enter(&conn->pace, phase, now);
+}
+
+static void
+decide(struct conn *conn, enum head_status status, const char *data, size_t len)
+{
+	struct conn_env *env = conn->env;
+	struct head head;
+
+	if (status == HEAD_BAD || head_parse(data, len, &head) != JW_OK)
+		answer_refuse(head_is_head(data, len), &conn->answer);
+	else
+		answer_decide(&head, env->documents(env->arg), env->domain,
+		    &conn->answer);
+}
+
+/* What evhttp is to see of a request. */
+static void
+feed(struct conn *conn)
+{
+	static const char get[] = "GET / HTTP/1.1\r\n\r\n";
+	static const char head[] = "HEAD / HTTP/1.1\r\n\r\n";
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+
+	conn->busy = true;
+	conn->feeding = true;
+	/* Outside of a read only the front of an input may be changed. */
+	if (conn->answer.head)
+		evbuffer_prepend(input, head, sizeof(head) - 1);
+	else
+		evbuffer_prepend(input, get, sizeof(get) - 1);
+	conn->feeding = false;
+}
+
+static void
+begin_answer(struct conn *conn, enum head_status status, const char *data)
+{
+	const struct conn_env *env = conn->env;
+	size_t skipped = conn->scan.skipped;
+	int64_t now = clock_ms();
+
+	decide(conn, status, data + skipped, conn->scan.seen - skipped);
+	evbuffer_drain(conn->raw, conn->scan.seen);
+	memset(&conn->scan, 0, sizeof(conn->scan));
+	enter(conn, PACE_REPLY, now);
+	if (env->ending || pace_last(&conn->pace, env->limits, now))
+		conn->answer.close = true;
+	if (conn->answer.close) {
+		conn->closing = true;
+		conn->linger = conn->answer.kind == ANSWER_BAD_REQUEST ||
+			       conn->answer.kind == ANSWER_NOT_ALLOWED ||
+			       evbuffer_get_length(conn->raw) > 0;
+		evbuffer_drain(conn->raw, evbuffer_get_length(conn->raw));
+	}
+	feed(conn);
+	arm(conn, now);
+}
+
+static void
+advance(struct conn *conn)
+{
+	size_t len = evbuffer_get_length(conn->raw);
+	enum head_status status;
+	const char *data;
+
+	if (conn->busy || conn->closing || len == 0)
+		return;
+	data = (const char *)evbuffer_pullup(conn->raw, -1);
+	status =
+	    head_scan(&conn->scan, data, len, conn->env->limits->head_bytes);
+	if (status != HEAD_MORE) {
+		begin_answer(conn, status, data);
+		return;
+	}
+	enter(conn, PACE_HEAD, clock_ms());
+	arm(conn, clock_ms());
+}
+
+/* Take what a client sent; the first `ours` octets are feed()'s. */
+static void
+take(struct conn *conn, struct evbuffer *input, size_t ours)
+{
+	struct evbuffer *own = NULL;
+
+	conn->feeding = true;
+	if (ours > 0) {
+		own = evbuffer_new();
+		evbuffer_remove_buffer(input, own, ours);
+	}
+	if (conn->closing)
+		evbuffer_drain(input, evbuffer_get_length(input));
+	else
+		evbuffer_add_buffer(conn->raw, input);
+	if (own != NULL) {
+		evbuffer_prepend_buffer(input, own);
+		evbuffer_free(own);
+	}
+	conn->feeding = false;
+}
+
+static void
+on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct conn *conn = arg;
+
+	/* Also called for what feed() adds and evhttp takes. */
+	if (info->n_added == 0 || conn->feeding)
+		return;
+	take(conn, input, info->orig_size);
+	advance(conn);
+}
+
+static void
+on_closed(struct evhttp_connection *evhttp, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)evhttp;
+	conn->env->closed(conn, conn->env->arg);
+	if (conn->pace.phase == PACE_IDLE)
+		TAILQ_REMOVE(&conn->env->idle, conn, link);
+	evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->entry);
+	answer_done(&conn->answer);
+	event_free(conn->timer);
+	evbuffer_free(conn->raw);
+	free(conn);
+}
+
+/*
+ * evhttp makes its connection after it asked for our bufferevent, and tells
+ * nobody; but it leaves itself as the argument of the callbacks.
+ */
+static void
+open_conn(struct conn *conn)
+{
+	void *evhttp = NULL;
+
+	bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evhttp);
+	if (evhttp == NULL ||
+	    evhttp_connection_get_bufferevent(evhttp) != conn->bev)
+		abort();
+	conn->evhttp = evhttp;
+	conn->fd = bufferevent_getfd(conn->bev);
+	evhttp_connection_set_closecb(conn->evhttp, on_closed, conn);
+	conn->env->opened(conn, conn->env->arg);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+	int64_t now = clock_ms();
+
+	(void)fd;
+	(void)what;
+	conn->armed = 0;
+	if (conn->evhttp == NULL)
+		open_conn(conn);
+	else if (pace_deadline(&conn->pace, conn->env->limits) <= now) {
+		conn_end(conn);
+		return;
+	}
+	arm(conn, now);
+}
+
+struct bufferevent *
+conn_new(struct conn_env *env)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		abort();
+	conn->env = env;
+	conn->fd = -1;
+	conn->bev =
+	    bufferevent_socket_new(env->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	conn->raw = evbuffer_new();
+	conn->timer = evtimer_new(env->base, on_timer, conn);
+	conn->entry =
+	    evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
+	pace_init(&conn->pace, clock_ms());
+	TAILQ_INSERT_TAIL(&env->idle, conn, link);
+	/* Runs before the loop looks at the new socket. */
+	event_active(conn->timer, EV_TIMEOUT, 0);
+	return conn->bev;
+}
+
+/* The answer has gone out whole, and the connection stays. */
+static void
+on_complete(struct evhttp_request *request, void *arg)
+{
+	struct conn *conn = arg;
+	int64_t now = clock_ms();
+
+	(void)request;
+	answer_done(&conn->answer);
+	conn->busy = false;
+	if (conn->closing)
+		return;
+	enter(conn, PACE_IDLE, now);
+	arm(conn, now);
+	advance(conn);
+}
+
+void
+conn_answer(struct conn *conn, struct evhttp_request *request)
+{
+	evhttp_request_set_on_complete_cb(request, on_complete, conn);
+	answer_send(&conn->answer, request);
+	/*
+	 * evhttp reads on while it writes, to notice an end; a client that
+	 * only shut down its sending half would lose its answer that way.
+	 */
+	bufferevent_disable(conn->bev, EV_READ);
+}
+
+void
+conn_end(struct conn *conn)
+{
+	evhttp_connection_free(conn->evhttp);
+}

@@ -1,0 +1,71 @@
+/*
+ * Finished documents in memory, found by app and path.  A table is plain
+ * data; one document is one block of memory and is never changed: answers in
+ * flight keep theirs by a reference.
+ */
+#ifndef JWKSD_HTTP_DOCUMENTS_H
+#define JWKSD_HTTP_DOCUMENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+/* What a document is made from; all strings are copied. */
+struct document_parts {
+	const char *key_set;
+	const char *app;
+	const char *path;
+	const char *body;
+	size_t body_len;
+	const char *etag; /* with its quotes */
+	const char *cache_control;
+	int64_t last_modified;
+	int64_t version;
+};
+
+struct document {
+	struct document *next_by_path;
+	struct document *next_by_key_set;
+	int64_t last_modified;
+	int64_t version;
+	const char *app;
+	const char *path;
+	const char *key_set;
+	const char *etag;
+	const char *cache_control;
+	const char *modified_text; /* of the header line */
+	const char *body;
+	uint32_t body_len;
+	uint32_t references;
+};
+
+/*
+ * JW_INVALID_PARAMETER with why: something that must not reach a header line
+ * or a client (a control octet, no quotes, an empty or too long body, a path
+ * without "/").  JW_NO_MEMORY.
+ */
+enum jw_err document_new(const struct document_parts *parts,
+    struct document **ret_document, struct jw_why *why);
+struct document *document_ref(struct document *document);
+void document_unref(struct document *document);
+
+struct documents;
+
+/* NULL when memory is short. */
+struct documents *documents_new(void);
+void documents_free(struct documents *documents);
+
+/*
+ * Put a document in place of its key set's former one and of any other at
+ * the same app and path.  Takes over the caller's reference.
+ */
+void documents_put(struct documents *documents, struct document *document);
+/* An unknown name is fine. */
+void documents_remove(struct documents *documents, const char *key_set);
+/* NULL: none.  The table's own reference. */
+struct document *documents_find(const struct documents *documents,
+    const char *app, const char *path, size_t path_len);
+size_t documents_count(const struct documents *documents);
+
+#endif

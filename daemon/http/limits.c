@@ -1,0 +1,82 @@
+/*
+ * The limits of the front and the arithmetic of waiting.
+ *
+ * Must never read a clock: tests run it on a clock of their own.
+ */
+#include "daemon/http/limits.h"
+
+const struct limits limits_default = {
+    .head_bytes = 8192,
+    .first_ms = 10 * 1000,
+    .head_ms = 10 * 1000,
+    .idle_ms = 75 * 1000,
+    .reply_ms = 30 * 1000,
+    .life_ms = 3600 * 1000,
+    .requests = 100000,
+    .linger_ms = 1000,
+    .evict_ms = 1000,
+    .pause_ms = 100,
+    .warm_ms = 1000,
+    .stop_ms = 2000,
+    .drain_idle_ms = 2000,
+    .drain_ms = 5000,
+    .reconnect_min_ms = 20,
+    .reconnect_max_ms = 1000,
+};
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+void
+pace_init(struct pace *pace, int64_t now)
+{
+	pace->phase = PACE_IDLE;
+	pace->born = now;
+	pace->since = now;
+	pace->requests = 0;
+}
+
+void
+pace_enter(struct pace *pace, enum pace_phase phase, int64_t now)
+{
+	if (pace->phase == phase)
+		return;
+	if (phase == PACE_REPLY)
+		pace->requests++;
+	pace->phase = phase;
+	pace->since = now;
+}
+
+int64_t
+pace_deadline(const struct pace *pace, const struct limits *limits)
+{
+	const int64_t patience[] = {
+	    [PACE_IDLE] = limits->idle_ms,
+	    [PACE_HEAD] = limits->head_ms,
+	    [PACE_REPLY] = limits->reply_ms,
+	};
+	int64_t deadline = pace->since + patience[pace->phase];
+
+	/* Octets that trickle in must not buy a new connection time. */
+	if (pace->requests == 0)
+		deadline = earlier(deadline, pace->born + limits->first_ms);
+	return deadline;
+}
+
+bool
+pace_last(const struct pace *pace, const struct limits *limits, int64_t now)
+{
+	return pace->requests >= limits->requests ||
+	       now - pace->born >= limits->life_ms;
+}
+
+int64_t
+limits_backoff(int64_t last, int64_t minimum, int64_t maximum)
+{
+	if (last < minimum)
+		return minimum;
+	return earlier(last * 2, maximum);
+}

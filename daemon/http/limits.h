@@ -1,0 +1,66 @@
+/*
+ * How much and how long a client may: every limit of the front in one table,
+ * and the arithmetic of a connection's patience.  Pure; times are
+ * milliseconds of a monotonic clock that the caller reads.
+ */
+#ifndef JWKSD_HTTP_LIMITS_H
+#define JWKSD_HTTP_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LIMIT_HEAD_LINES = 64,          /* header lines of one request */
+	LIMIT_BODY_BYTES = 16384,       /* of a document */
+	LIMIT_LINGER_BYTES = 64 * 1024, /* read and dropped after a refusal */
+	LIMIT_LINGERERS = 64,           /* refused connections still read */
+	LIMIT_CONNECTIONS = 65536,      /* of one process, whatever is asked */
+	LIMIT_SPARE_FDS = 32,           /* kept back from connections */
+};
+
+struct limits {
+	size_t head_bytes;     /* request line and header lines */
+	int64_t first_ms;      /* accept until the first whole request */
+	int64_t head_ms;       /* first octet until the whole of a request */
+	int64_t idle_ms;       /* between two requests */
+	int64_t reply_ms;      /* until the client has taken an answer */
+	int64_t life_ms;       /* of a connection; then one last answer */
+	int64_t requests;      /* of a connection; the last one says so */
+	int64_t linger_ms;     /* reading on after a refusal */
+	int64_t evict_ms;      /* idle that long, it may go at the cap */
+	int64_t pause_ms;      /* no accept after a failed one */
+	int64_t warm_ms;       /* a new process waits so long for documents */
+	int64_t stop_ms;       /* to finish what is being written */
+	int64_t drain_idle_ms; /* idle connections during a hand-over */
+	int64_t drain_ms;      /* the whole of a hand-over */
+	int64_t reconnect_min_ms; /* to the keeper */
+	int64_t reconnect_max_ms;
+};
+
+/* The values of the documentation. */
+extern const struct limits limits_default;
+
+/* What a connection is waiting for. */
+enum pace_phase { PACE_IDLE, PACE_HEAD, PACE_REPLY };
+
+struct pace {
+	enum pace_phase phase;
+	int64_t born;
+	int64_t since; /* the phase began */
+	int64_t requests;
+};
+
+void pace_init(struct pace *pace, int64_t now);
+/* Enter a phase; entering the present one again changes nothing. */
+void pace_enter(struct pace *pace, enum pace_phase phase, int64_t now);
+/* Patience ends then, unless the phase changes before. */
+int64_t pace_deadline(const struct pace *pace, const struct limits *limits);
+/* Must the answer that begins now be the connection's last? */
+bool pace_last(
+    const struct pace *pace, const struct limits *limits, int64_t now);
+
+/* Twice as long, from minimum to maximum. */
+int64_t limits_backoff(int64_t last, int64_t minimum, int64_t maximum);
+
+#endif

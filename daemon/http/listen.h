@@ -1,0 +1,36 @@
+/*
+ * The listening sockets of the front: those that a service manager or the
+ * keeper handed over, else those that [http] listen names.
+ */
+#ifndef JWKSD_HTTP_LISTEN_H
+#define JWKSD_HTTP_LISTEN_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+#include "common/handover.h"
+
+struct jw_config;
+struct notify_fds;
+
+struct listeners {
+	size_t count;
+	int fds[HANDOVER_FDS_MAX];
+	char *paths[HANDOVER_FDS_MAX]; /* Unix sockets that we made, or NULL */
+};
+
+/*
+ * Take every descriptor named "http"; without any, bind what config names.
+ * Non-blocking and close-on-exec.  JW_IO with why (which address, and what
+ * would be right).
+ */
+enum jw_err listeners_open(struct notify_fds *handed,
+    const struct jw_config *config, struct listeners *ret_listeners,
+    struct jw_why *why);
+/*
+ * unlink_paths: remove the Unix sockets that we made.  Not after a hand-over,
+ * when others listen there.
+ */
+void listeners_close(struct listeners *listeners, int unlink_paths);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * jwksd-http, the front of jwksd: serves finished key sets over HTTP.
+ *
+ * Must never hold a key or open a database: it knows only what the keeper
+ * tells everybody.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "daemon/http/listen.h"
+#include "daemon/http/master.h"
+#include "daemon/http/server.h"
+
+struct front {
+	struct jw_config *config;
+	struct notify_fds *handed;
+	struct listeners listeners;
+	struct serving *serving;
+	char *publish_path;
+	int front_fd;
+};
+
+static enum jw_err
+parse_arguments(int argc, char **argv, const char **ret_file)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'V') {
+			puts("jwksd-http " JWKSD_VERSION);
+			exit(0);
+		}
+		if (c != 'c')
+			goto usage;
+		*ret_file = optarg;
+	}
+	if (optind == argc)
+		return JW_OK;
+usage:
+	fputs("usage: jwksd-http [--config FILE] [--version]\n", stderr);
+	return JW_USAGE;
+}
+
+static enum jw_err
+load_config(const char *file, struct front *front)
+{
+	struct jw_config_errors errors = {0};
+	enum jw_err err = jw_config_load(file, &front->config, &errors);
+	size_t i;
+
+	for (i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
+		    errors.rows[i].line, errors.rows[i].message);
+	jw_config_errors_done(&errors);
+	if (err == JW_OK)
+		jw_log_set_level(front->config->log_level);
+	return err;
+}
+
+static enum jw_err
+open_sockets(struct front *front)
+{
+	struct jw_why why = {0};
+	enum jw_err err = notify_fds_take(&front->handed);
+
+	if (err != JW_OK)
+		return err;
+	front->front_fd = notify_fds_next(front->handed, "front");
+	err = listeners_open(
+	    front->handed, front->config, &front->listeners, &why);
+	if (err != JW_OK)
+		jw_log(JW_LOG_ERROR, "%s", why.text);
+	return err;
+}
+
+/* What the keeper learned from the front before us, if it was one. */
+static int64_t
+inherited_since(void)
+{
+	const char *text = getenv("JWKSD_SERVING_SINCE");
+	char *end;
+	long long since;
+
+	if (text == NULL)
+		return 0;
+	since = strtoll(text, &end, 10);
+	return *end == '\0' && since > 0 ? since : 0;
+}
+
+static enum jw_err
+share_memory(struct front *front)
+{
+	front->serving = serving_new(inherited_since());
+	if (front->serving == NULL ||
+	    asprintf(&front->publish_path, "%s/publish.sock",
+		front->config->runtime_directory) < 0) {
+		front->publish_path = NULL;
+		return JW_NO_MEMORY;
+	}
+	return JW_OK;
+}
+
+static int
+work(size_t slot, void *arg)
+{
+	struct front *front = arg;
+	const struct server_options options = {
+	    .limits = &limits_default,
+	    .domain = front->config->domain,
+	    .max_connections = (size_t)front->config->max_connections,
+	    .publish_path = front->publish_path,
+	    .fds = front->listeners.fds,
+	    .nfds = front->listeners.count,
+	    .serving = front->serving,
+	};
+
+	return server_run(&options, slot);
+}
+
+static enum jw_err
+supervise(struct front *front, bool *ret_handed)
+{
+	const struct master_options options = {
+	    .processes = (size_t)front->config->processes,
+	    .limits = &limits_default,
+	    .serving = front->serving,
+	    .fds = front->listeners.fds,
+	    .nfds = front->listeners.count,
+	    .front_fd = front->front_fd,
+	    .work = work,
+	    .arg = front,
+	};
+
+	notify_ready("serving");
+	return master_run(&options, ret_handed);
+}
+
+static void
+front_done(struct front *front, bool handed)
+{
+	listeners_close(&front->listeners, !handed);
+	if (front->front_fd >= 0)
+		close(front->front_fd);
+	notify_fds_free(front->handed);
+	serving_free(front->serving);
+	free(front->publish_path);
+	jw_config_free(front->config);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct front front = {.front_fd = -1};
+	const char *file = NULL;
+	bool handed = false;
+	enum jw_err err;
+
+	jw_log_init("jwksd-http");
+	err = parse_arguments(argc, argv, &file);
+	if (err == JW_OK)
+		err = load_config(file, &front);
+	if (err == JW_OK)
+		err = open_sockets(&front);
+	if (err == JW_OK)
+		err = share_memory(&front);
+	if (err == JW_OK)
+		err = supervise(&front, &handed);
+	front_done(&front, handed);
+	return jw_err_exit(err);
+}

@@ -1,0 +1,49 @@
+/*
+ * From a parsed head to what it asks for: which app, whether the copy that
+ * the client has is still good, what a preflight may be told.  Pure.
+ */
+#ifndef JWKSD_HTTP_ROUTE_H
+#define JWKSD_HTTP_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "daemon/http/head.h"
+
+enum {
+	ROUTE_APP_SIZE = 64,    /* one label of a name, and NUL */
+	ROUTE_DATE_SIZE = 32,   /* an IMF-fixdate */
+	ROUTE_ALLOW_SIZE = 512, /* of a preflight's header names */
+};
+
+/*
+ * The app that the head's authority names, in lower case.  domain NULL: every
+ * valid one names "default", as does a HTTP/1.0 request without any.
+ * JW_INVALID_PARAMETER: no valid name (answer 400).
+ * JW_NO_SUCH_KEY_SET: not a name of exactly one label under domain (404).
+ * ret_app has room for ROUTE_APP_SIZE.
+ */
+enum jw_err route_app(
+    const struct head *head, const char *domain, char *ret_app);
+
+/*
+ * RFC 9110 section 13.1: If-None-Match in any number of lines, compared
+ * weakly with etag (with its quotes); without it If-Modified-Since.
+ */
+bool route_not_modified(
+    const struct head *head, const char *etag, int64_t last_modified);
+
+/*
+ * The names in Access-Control-Request-Headers that are tokens, separated by
+ * ", " in ret_names (ROUTE_ALLOW_SIZE); as many as fit.  False: none.
+ */
+bool route_preflight(const struct head *head, char *ret_names);
+
+/* IMF-fixdate; buf has ROUTE_DATE_SIZE; returns buf. */
+char *route_date_format(int64_t when, char *buf);
+/* Any of the three forms of RFC 9110 section 5.6.7. */
+bool route_date_parse(struct head_text text, int64_t *ret_when);
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * The event loop of a worker: documents on one side, clients on the other.
+ *
+ * Must never keep clients waiting for the keeper longer than warm_ms, nor
+ * stay when it was told to end.
+ */
+#include "daemon/http/server.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "daemon/http/follow.h"
+#include "daemon/http/guard.h"
+
+enum { ON_WARM, ON_STOP, ON_DRAIN, ON_IDLE_END, ON_END, MOMENTS };
+
+struct server {
+	const struct server_options *options;
+	struct event_base *base;
+	struct follow *follow;
+	struct guard *guard;
+	struct event *moments[MOMENTS];
+};
+
+static void
+after(struct server *server, int moment, int64_t ms)
+{
+	struct timeval wait = {
+	    .tv_sec = ms / 1000,
+	    .tv_usec = ms % 1000 * 1000,
+	};
+
+	evtimer_add(server->moments[moment], &wait);
+}
+
+static void
+end_when_empty(void *arg)
+{
+	struct server *server = arg;
+
+	event_base_loopexit(server->base, NULL);
+}
+
+static void
+begin_end(struct server *server)
+{
+	guard_end(server->guard);
+	if (guard_count(server->guard) == 0)
+		end_when_empty(server);
+}
+
+static void
+on_warm(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	guard_open(server->guard);
+}
+
+static void
+on_stop(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	after(server, ON_END, server->options->limits->stop_ms);
+	guard_end(server->guard);
+	guard_close_idle(server->guard);
+	begin_end(server);
+}
+
+static void
+on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	after(server, ON_IDLE_END, server->options->limits->drain_idle_ms);
+	after(server, ON_END, server->options->limits->drain_ms);
+	begin_end(server);
+}
+
+static void
+on_idle_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	guard_close_idle(server->guard);
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end_when_empty(arg);
+}
+
+static const struct {
+	int signal; /* or -1: a timer */
+	event_callback_fn callback;
+} moments[MOMENTS] = {
+    [ON_WARM] = {-1, on_warm},
+    [ON_STOP] = {SIGTERM, on_stop},
+    [ON_DRAIN] = {SIGUSR1, on_drain},
+    [ON_IDLE_END] = {-1, on_idle_end},
+    [ON_END] = {-1, on_end},
+};
+
+static void
+add_moments(struct server *server)
+{
+	short what;
+	int i;
+
+	for (i = 0; i < MOMENTS; i++) {
+		what = moments[i].signal < 0 ? 0 : EV_SIGNAL | EV_PERSIST;
+		server->moments[i] = event_new(server->base, moments[i].signal,
+		    what, moments[i].callback, server);
+		if (what != 0)
+			event_add(server->moments[i], NULL);
+	}
+	after(server, ON_WARM, server->options->limits->warm_ms);
+}
+
+static void
+on_first(void *arg)
+{
+	struct server *server = arg;
+
+	guard_open(server->guard);
+}
+
+static const struct documents *
+documents_of(void *arg)
+{
+	struct server *server = arg;
+
+	return follow_documents(server->follow);
+}
+
+static enum jw_err
+open_guard(struct server *server)
+{
+	const struct server_options *options = server->options;
+	const struct guard_options guard = {
+	    .limits = options->limits,
+	    .domain = options->domain,
+	    .max_connections = options->max_connections,
+	    .fds = options->fds,
+	    .nfds = options->nfds,
+	    .documents = documents_of,
+	    .empty = end_when_empty,
+	    .arg = server,
+	};
+
+	return guard_new(server->base, &guard, &server->guard);
+}
+
+static enum jw_err
+open_follow(struct server *server, size_t slot, struct jw_why *why)
+{
+	const struct follow_options follow = {
+	    .socket_path = server->options->publish_path,
+	    .serving = server->options->serving,
+	    .slot = slot,
+	    .limits = server->options->limits,
+	    .first = on_first,
+	    .arg = server,
+	};
+
+	return follow_new(server->base, &follow, &server->follow, why);
+}
+
+static void
+server_done(struct server *server)
+{
+	int i;
+
+	guard_free(server->guard);
+	follow_free(server->follow);
+	for (i = 0; i < MOMENTS; i++) {
+		if (server->moments[i] != NULL)
+			event_free(server->moments[i]);
+	}
+	if (server->base != NULL)
+		event_base_free(server->base);
+	libevent_global_shutdown();
+}
+
+int
+server_run(const struct server_options *options, size_t slot)
+{
+	struct server server = {.options = options};
+	struct jw_why why = {0};
+	enum jw_err err = JW_NO_MEMORY;
+
+	/* Later there may be no file system to read the time zone from. */
+	tzset();
+	guard_init();
+	server.base = event_base_new();
+	if (server.base == NULL)
+		goto out;
+	err = open_guard(&server);
+	if (err == JW_OK)
+		err = open_follow(&server, slot, &why);
+	if (err != JW_OK)
+		goto out;
+	add_moments(&server);
+	event_base_dispatch(server.base);
+out:
+	if (err != JW_OK)
+		jw_log(JW_LOG_ERROR, "cannot serve: %s",
+		    why.text[0] != '\0' ? why.text : jw_err_text(err));
+	server_done(&server);
+	return jw_err_exit(err);
+}

@@ -1,0 +1,28 @@
+/*
+ * A worker: one process with an event loop that answers clients.
+ *
+ * SIGTERM: finish what is being written, then end.  SIGUSR1: another front
+ * takes over; accept no more, end politely.
+ */
+#ifndef JWKSD_HTTP_SERVER_H
+#define JWKSD_HTTP_SERVER_H
+
+#include <stddef.h>
+
+#include "daemon/http/limits.h"
+#include "daemon/http/serving.h"
+
+struct server_options {
+	const struct limits *limits;
+	const char *domain;
+	size_t max_connections;
+	const char *publish_path; /* the keeper's socket */
+	const int *fds;           /* listening */
+	size_t nfds;
+	struct serving *serving;
+};
+
+/* Runs until it is told to end; returns the exit status of the process. */
+int server_run(const struct server_options *options, size_t slot);
+
+#endif
