@@ -1183,7 +1183,12 @@ differences_are_told_signer_first(void **state)
 	assert_int_equal(c[2].to, GEN_PENDING);
 	c[1].number = -1;
 	assert_int_equal(lc_diff(&before, &after, c, 1), 1);
+	assert_int_equal(c[0].number, 2);
+	assert_int_equal(c[0].to, GEN_ACTIVE);
 	assert_int_equal(c[1].number, -1);
+	assert_int_equal(lc_diff(&before, &after, c, 2), 2);
+	assert_int_equal(c[0].number, 2);
+	assert_int_equal(c[1].number, 1);
 	assert_int_equal(lc_diff(&before, &after, c, 0), 0);
 }
 
@@ -1369,7 +1374,10 @@ verify(const struct history *h, int64_t number, int64_t now, int64_t age,
 		    (long long)lag);
 }
 
-/* Worst cases: first and last moment of a signer, every edge of a copy. */
+/*
+ * Worst cases: first and last moment of a signer, every edge of a copy.  At
+ * exp itself a token is no longer valid (RFC 7519 section 4.1.4).
+ */
 static size_t
 verify_all(const struct history *h, const struct jw_policy *p, int64_t end)
 {
@@ -1380,7 +1388,7 @@ verify_all(const struct history *h, const struct jw_policy *p, int64_t end)
 		int64_t to = h->signers[i + 1].time + p->signer_drain;
 		const int64_t moments[] = {from, from + 1,
 		    from + p->verifier_max_age, to,
-		    to + p->token_max_ttl + p->clock_skew};
+		    to + p->token_max_ttl + p->clock_skew - 1};
 		const int64_t ages[] = {
 		    0, 1, p->verifier_max_age - 1, p->verifier_max_age};
 		const int64_t lags[] = {0, p->propagation_delay};
