@@ -15,6 +15,12 @@ frozen_by(const struct lc_set *set)
 				 : "the key set's mode is frozen";
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Copies without the new key live on; `from` is when the last was served. */
 static struct lc_exposure
 exposure_of_new(const struct lc_set *set, int64_t from, int64_t now)
@@ -27,9 +33,11 @@ exposure_of_new(const struct lc_set *set, int64_t from, int64_t now)
 	e.reject_new_tokens.polls_within_max_age = served + p->verifier_max_age;
 	if (set->facts.copies_until > now) {
 		e.reject_new_tokens.honours_cache_control =
-		    set->facts.copies_until;
+		    later(e.reject_new_tokens.honours_cache_control,
+			set->facts.copies_until);
 		e.reject_new_tokens.polls_within_max_age =
-		    set->facts.copies_until;
+		    later(e.reject_new_tokens.polls_within_max_age,
+			set->facts.copies_until);
 	}
 	/* They meet an unknown kid, and read the set again. */
 	e.reject_new_tokens.never_expires = 0;
