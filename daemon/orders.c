@@ -65,6 +65,30 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 	lc_promote(set, number, env);
 }
 
+static bool
+is_full(const struct lc_set *set)
+{
+	size_t index[MODEL_GENERATIONS_MAX];
+
+	return lc_publication(set, index) >=
+	       (size_t)set->facts.policy.max_published_keys;
+}
+
+/* When a published key makes room for another; now when no one knows. */
+static int64_t
+next_removal(const struct lc_set *set, const struct lc_env *env)
+{
+	struct lc_change changes[MODEL_GENERATIONS_MAX];
+	struct lc_set ahead = *set;
+	size_t n =
+	    lc_plan(&ahead, *env, LC_NEVER - 1, changes, MODEL_GENERATIONS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (changes[i].to == GEN_REMOVED)
+			return changes[i].time;
+	return env->now;
+}
+
 static enum jw_err
 rotate_checked(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *out)
@@ -76,6 +100,10 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 	if (order->now && standby == NULL) {
 		/* Its key pair is being made: a matter of seconds. */
 		out->ready_at = env->now;
+		return JW_NOT_READY;
+	}
+	if (order->now && !lc_is_published(standby) && is_full(set)) {
+		out->ready_at = next_removal(set, env);
 		return JW_NOT_READY;
 	}
 	if (order->now) {
