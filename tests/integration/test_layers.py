@@ -29,7 +29,7 @@ LEVELS = [
     {"model", "sql_text"},
     {"lifecycle", "jwks", "store", "keys", "clock", "agenda", "worker"},
     {"orders", "envelope"},
-    {"signer"},
+    {"signer", "wire"},
     {"keeper"},
     {"control"},
     {"verbs", "publish", "front"},
