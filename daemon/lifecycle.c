@@ -223,36 +223,36 @@ lc_mode(const struct lc_set *set)
 static bool
 is_held(const struct lc_set *set, const struct lc_env *env)
 {
-	return !env->clock_trusted || lc_mode(set) == JW_MODE_FROZEN;
+	return !env->clock_trusted || env->frozen ||
+	       lc_mode(set) == JW_MODE_FROZEN;
 }
 
 static int64_t
-ready_due(const struct lc_set *set, const struct lc_env *env)
+ready_due(const struct lc_set *set, int64_t absent_until)
 {
-	return max64(env->now + jw_policy_publish_interval(&set->facts.policy),
+	return max64(
+	    absent_until + jw_policy_publish_interval(&set->facts.policy),
 	    set->facts.copies_until);
 }
 
 /* The jitter only shortens: no generation signs longer than it was told. */
-static int64_t
-rotate_due(const struct lc_set *set, const struct generation *gen)
+int64_t
+lc_rotate_due(const struct lc_set *set, const struct generation *gen)
 {
 	int64_t period = set->facts.policy.rotation_period;
 
 	return gen->activated_at + period - gen->spread % (period / 50 + 1);
 }
 
+/* Until when a token that it really signed may be shown to a verifier. */
 static int64_t
-remove_due(const struct lc_set *set, const struct generation *gen)
+signed_until(const struct lc_set *set, const struct generation *gen)
 {
 	const struct jw_policy *p = &set->facts.policy;
-	int64_t retired = gen->retired_at + jw_policy_retire_interval(p);
-	int64_t signed_until = 0;
 
-	if (gen->max_exp != 0)
-		signed_until = gen->max_exp + p->clock_skew + p->retire_safety;
-	return max64(max64(retired, signed_until),
-	    max64(gen->remove_due, set->facts.tokens_until));
+	return gen->max_exp == 0
+		   ? 0
+		   : gen->max_exp + p->clock_skew + p->retire_safety;
 }
 
 /* Two standbys at least are wanted before the first start: one to sign. */
@@ -355,7 +355,9 @@ remove_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	if (is_obsolete(set, gen))
 		return env->now;
-	return lc_state(gen) == GEN_RETIRED ? remove_due(set, gen) : LC_NEVER;
+	if (lc_state(gen) != GEN_RETIRED)
+		return LC_NEVER;
+	return max64(gen->remove_due, signed_until(set, gen));
 }
 
 /* ---- the next step ---- */
@@ -450,9 +452,11 @@ publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	if (gen->verify_only) {
 		gen->retirements = 1;
 		gen->retired_at = env->now;
+		gen->remove_due = max64(gen->remove_due,
+		    env->now + jw_policy_retire_interval(&set->facts.policy));
 		return;
 	}
-	gen->ready_due = ready_due(set, env);
+	gen->ready_due = ready_due(set, env->now);
 }
 
 static void
@@ -461,7 +465,9 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	gen->retirements++;
 	gen->retired_at = env->now;
 	gen->destroy_due = env->now + set->facts.policy.rollback_window;
-	gen->remove_due = remove_due(set, gen);
+	gen->remove_due =
+	    max64(max64(signed_until(set, gen), set->facts.tokens_until),
+		env->now + jw_policy_retire_interval(&set->facts.policy));
 }
 
 static void
@@ -473,7 +479,7 @@ activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	gen->activated_at = env->now;
 	gen->destroy_due = 0;
 	gen->remove_due = 0;
-	gen->rotate_due = rotate_due(set, gen);
+	gen->rotate_due = lc_rotate_due(set, gen);
 }
 
 static void
@@ -487,6 +493,24 @@ promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 		publish(set, gen, env);
 	activate(set, gen, env);
 	set->facts.wanted_at = 0;
+}
+
+bool
+lc_resume(struct lc_set *set, int64_t since)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) != GEN_PUBLISHED)
+			continue;
+		gen->absent_until = max64(gen->absent_until, since);
+		gen->ready_due =
+		    max64(gen->ready_due, ready_due(set, gen->absent_until));
+		waits = true;
+	}
+	return waits;
 }
 
 /*
@@ -616,7 +640,7 @@ lc_ready_time(const struct lc_set *set, const struct lc_env *env)
 	const struct generation *gen = lc_standby(set);
 
 	if (gen == NULL || lc_state(gen) == GEN_PENDING)
-		return ready_due(set, env);
+		return ready_due(set, env->now);
 	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
 }
 
@@ -638,7 +662,7 @@ lc_overdue(const struct lc_set *set, const struct lc_env *env)
 
 	if (active == NULL || active->rotate_due > env->now)
 		return NULL;
-	if (lc_mode(set) == JW_MODE_FROZEN)
+	if (env->frozen || lc_mode(set) == JW_MODE_FROZEN)
 		return "rotation is frozen";
 	if (lc_mode(set) == JW_MODE_MANUAL)
 		return "the mode is manual";

@@ -31,6 +31,7 @@ struct lc_set {
 struct lc_env {
 	int64_t now;
 	bool clock_trusted;
+	bool frozen;      /* an operator froze every key set */
 	bool serving;     /* a front serves what it has been sent */
 	int pairs_coming; /* key pairs that are being generated */
 };
@@ -102,6 +103,9 @@ void lc_apply(
 bool lc_add(
     struct lc_set *set, const struct lc_env *env, int32_t alg, uint32_t spread);
 
+/* When an active generation's period ends. */
+int64_t lc_rotate_due(const struct lc_set *set, const struct generation *gen);
+
 /* Promote a generation now, whatever it is; the old active one retires. */
 void lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env);
 
@@ -111,6 +115,13 @@ void lc_touch(
 
 /* Forget the removed and revoked. */
 void lc_bury(struct lc_set *set);
+
+/*
+ * Serving resumed at `since` after an outage: copies of the set from before
+ * it may be as old as verifiers allow, so waits in progress start again.
+ * False: no generation waits.
+ */
+bool lc_resume(struct lc_set *set, int64_t since);
 
 /* When the standby is (or was) ready; counted from now while there is none. */
 int64_t lc_ready_time(const struct lc_set *set, const struct lc_env *env);
