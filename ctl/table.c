@@ -200,14 +200,15 @@ wrap(struct table *table)
 		    scols_table_get_line(table->scols, i), table->wrapped);
 		const char *data = scols_cell_get_data(cell);
 		char *copy = strdup(data != NULL ? data : "");
+		int failed;
 
 		if (copy == NULL)
 			return JW_NO_MEMORY;
 		break_lines(copy, room);
-		if (scols_cell_refer_data(cell, copy) != 0) {
-			free(copy);
+		failed = scols_cell_set_data(cell, copy);
+		free(copy);
+		if (failed != 0)
 			return JW_NO_MEMORY;
-		}
 	}
 	return JW_OK;
 }
