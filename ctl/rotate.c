@@ -219,13 +219,14 @@ put_outcome(
 		put_activated(ctl, outcome, dry, out);
 		return;
 	}
-	if (outcome->scheduled_for != REPLY_NONE)
-		fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
-		    dry ? "would be " : "",
-		    text_moment(&ctl->text, outcome->scheduled_for, when));
-	else
-		fprintf(out, "%s: no operator's rotation %s scheduled",
+	if (outcome->scheduled_for == REPLY_NONE) {
+		fprintf(out, "%s: the scheduled rotation %s taken back\n",
 		    outcome->key_set, dry ? "would be" : "is");
+		return;
+	}
+	fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
+	    dry ? "would be " : "",
+	    text_moment(&ctl->text, outcome->scheduled_for, when));
 	if (outcome->cause != NULL)
 		fprintf(out, ": %s", outcome->cause);
 	fputc('\n', out);

@@ -213,6 +213,24 @@ wrap(struct table *table)
 	return JW_OK;
 }
 
+/* A table that the library prints to a string lacks its last newline. */
+static char *
+take_whole_lines(char *text)
+{
+	size_t len = strlen(text);
+	char *longer;
+
+	if (len > 0 && text[len - 1] == '\n')
+		return text;
+	longer = realloc(text, len + 2);
+	if (longer == NULL) {
+		free(text);
+		return NULL;
+	}
+	strcpy(longer + len, "\n");
+	return longer;
+}
+
 enum jw_err
 table_render(struct table *table, char **ret_text)
 {
@@ -225,8 +243,8 @@ table_render(struct table *table, char **ret_text)
 		scols_table_set_column_separator(table->scols, " ");
 	if (scols_table_is_empty(table->scols))
 		text = strdup("");
-	else if (scols_print_table_to_string(table->scols, &text) != 0)
-		text = NULL;
+	else if (scols_print_table_to_string(table->scols, &text) == 0)
+		text = take_whole_lines(text);
 	if (text == NULL)
 		return JW_NO_MEMORY;
 	*ret_text = text;

@@ -89,7 +89,10 @@ class Rotate(Case):
         self.daemon.set("Rotate", {"keySet": "default"})
         out, _ = self.run_ctl("rotate", "--cancel")
         self.assertEqual(
-            out, "default: no operator's rotation is scheduled\n")
+            out, "default: the scheduled rotation is taken back\n")
+        out, _ = self.run_ctl("rotate", "--cancel", "-n")
+        self.assertEqual(
+            out, "default: the scheduled rotation would be taken back\n")
 
     def test_dry_run(self):
         out, _ = self.run_ctl("rotate", "-n")
