@@ -30,6 +30,7 @@ struct keeper_set {
 	struct agenda_item item;
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
+	int64_t resumed_at; /* an outage ended then, and is to be recorded */
 	int32_t failures;   /* in a row */
 };
 
@@ -68,8 +69,23 @@ struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
 struct keeper_set *keeper_first_due(const struct keeper *keeper);
 struct store *keeper_store(const struct keeper *keeper);
 
-/* A front serves what it is sent (or no longer does). */
-void keeper_set_serving(struct keeper *keeper, bool serving);
+/*
+ * A front serves everything it has been sent.  reported: since when it says
+ * it has been serving; 0: it is new.  An outage that ended restarts the waits
+ * of published keys.
+ */
+void keeper_serving(struct keeper *keeper, int64_t reported);
+/* No front is left.  listening: the listener stays open all the same. */
+void keeper_not_serving(struct keeper *keeper, bool listening);
+
+/* Freeze or thaw every key set; kept in the store.  reason may be NULL. */
+enum jw_err keeper_freeze_all(struct keeper *keeper, bool frozen,
+    const struct store_actor *actor, const char *reason);
+bool keeper_is_frozen(const struct keeper *keeper);
+
+/* An operator says that the wall clock is right. */
+enum jw_err keeper_accept_clock(
+    struct keeper *keeper, const struct store_actor *actor, const char *reason);
 
 /* ---- looking at and changing a key set ---- */
 
@@ -128,7 +144,7 @@ struct keeper_news {
 	size_t count;
 	const struct key *const *keys; /* one for each change */
 	const char *order;
-	bool version_changed;
+	bool document_changed; /* the published bytes or their headers */
 };
 
 struct keeper_observer {
