@@ -139,8 +139,12 @@ class FakeKeeper:
 
     def raw(self, data):
         with self.lock:
-            for client in self.clients:
-                client.sendall(data)
+            for client in list(self.clients):
+                try:
+                    client.sendall(data)
+                except OSError:
+                    self.clients.remove(client)
+                    client.close()
 
 
 def listening(family=socket.AF_INET, host="127.0.0.1"):
