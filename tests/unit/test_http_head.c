@@ -85,9 +85,26 @@ test_scan_limits(void **state)
 }
 
 static void
+test_scan_lines(void **state)
+{
+	struct head_scan scan = {0};
+	char text[600] = "GET\r\n";
+	size_t i, len = 5;
+
+	(void)state;
+	for (i = 0; i < LIMIT_HEAD_LINES; i++) {
+		memcpy(text + len, "a:\r\n", 4);
+		len += 4;
+	}
+	assert_int_equal(head_scan(&scan, text, len, 8192), HEAD_MORE);
+	memcpy(text + len, "a:\r\n", 4);
+	assert_int_equal(head_scan(&scan, text, len + 4, 8192), HEAD_BAD);
+}
+
+static void
 test_parse(void **state)
 {
-	struct head head;
+	struct head head = {0};
 
 	(void)state;
 	assert_int_equal(parse("GET /p?q HTTP/1.1\r\nHost: A:1\r\nX:\t y \r\n"
@@ -134,7 +151,7 @@ test_targets(void **state)
 	    {"GET /#", NULL, NULL},
 	    {"GET http://b/<", NULL, NULL},
 	};
-	struct head head;
+	struct head head = {0};
 	char text[128];
 	size_t i;
 
@@ -169,7 +186,7 @@ test_keep_alive(void **state)
 	    {"Connection: keep-alive\r\n", 0, true},
 	    {"Connection: keep-alive, close\r\n", 0, false},
 	};
-	struct head head;
+	struct head head = {0};
 	char text[128];
 	size_t i;
 
@@ -205,7 +222,7 @@ test_framing(void **state)
 	    {"POST", "Content-Length: 1\r\nTransfer-Encoding: x\r\n", -1},
 	    {"POST", "", 0},
 	};
-	struct head head;
+	struct head head = {0};
 	char text[160];
 	size_t i;
 
@@ -223,9 +240,20 @@ test_framing(void **state)
 }
 
 static void
+test_coding_is_too_new_for_old_version(void **state)
+{
+	struct head head = {0};
+
+	(void)state;
+	assert_int_equal(
+	    parse("POST / HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n", &head),
+	    JW_PROTOCOL);
+}
+
+static void
 test_hosts(void **state)
 {
-	struct head head;
+	struct head head = {0};
 
 	(void)state;
 	assert_int_equal(parse("GET / HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
@@ -273,7 +301,7 @@ test_any_octets(void **state)
 	    "Content-Length: 0\r\n", "\r\n\r\n", "?", "\x80"};
 	char data[512], *exact;
 	struct head_scan scan;
-	struct head head;
+	struct head head = {0};
 	size_t len, n, i;
 	int round;
 
@@ -307,10 +335,12 @@ main(void)
 	    cmocka_unit_test(test_scan_in_pieces),
 	    cmocka_unit_test(test_scan_refuses),
 	    cmocka_unit_test(test_scan_limits),
+	    cmocka_unit_test(test_scan_lines),
 	    cmocka_unit_test(test_parse),
 	    cmocka_unit_test(test_targets),
 	    cmocka_unit_test(test_keep_alive),
 	    cmocka_unit_test(test_framing),
+	    cmocka_unit_test(test_coding_is_too_new_for_old_version),
 	    cmocka_unit_test(test_hosts),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_any_octets),

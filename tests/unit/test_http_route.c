@@ -78,13 +78,29 @@ test_longest_label(void **state)
 
 	(void)state;
 	memset(name, 'a', 64);
-	strcpy(name + 63, ".s.test");
+	memcpy(name + 63, ".s.test", sizeof(".s.test"));
 	head.authority = text(name);
 	assert_int_equal(route_app(&head, "s.test", app), JW_OK);
 	assert_int_equal(strlen(app), 63);
-	strcpy(name + 63, "a.s.test");
+	memcpy(name + 63, "a.s.test", sizeof("a.s.test"));
 	head.authority = text(name);
 	assert_int_equal(route_app(&head, "s.test", app), JW_INVALID_PARAMETER);
+}
+
+static void
+test_longest_name(void **state)
+{
+	char name[256], app[ROUTE_APP_SIZE];
+	struct head head = {0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(name); i++)
+		name[i] = i % 2 == 0 ? 'a' : '.';
+	head.authority = (struct head_text){name, 253};
+	assert_int_equal(route_app(&head, NULL, app), JW_OK);
+	head.authority.len = 255;
+	assert_int_equal(route_app(&head, NULL, app), JW_INVALID_PARAMETER);
 }
 
 static void
@@ -182,6 +198,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_app),
 	    cmocka_unit_test(test_longest_label),
+	    cmocka_unit_test(test_longest_name),
 	    cmocka_unit_test(test_etags),
 	    cmocka_unit_test(test_dates),
 	    cmocka_unit_test(test_etag_rules_over_date),
