@@ -29,10 +29,11 @@ LEVELS = [
     {"model", "sql_text"},
     {"lifecycle", "jwks", "store", "keys", "clock", "agenda", "worker"},
     {"orders", "envelope"},
-    {"signer"},
+    {"signer", "wire"},
     {"keeper"},
     {"control"},
-    {"verbs", "publish", "front"},
+    {"publish", "front"},
+    {"verbs"},
     {"main"},
 ]
 # What those that must stay small and pure may use besides themselves.

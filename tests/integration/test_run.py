@@ -34,9 +34,12 @@ class Terminal:
         return self.text
 
     def expect(self, pattern, timeout=20):
-        return harness.wait_until(
-            lambda: re.search(pattern, self.read(0.05)), timeout,
-            f"no {pattern!r} on the terminal:\n{self.text}")
+        deadline = time.monotonic() + timeout * harness.SLOW
+        while not (match := re.search(pattern, self.read(0.05))):
+            if not harness.alive(self.pid) or time.monotonic() > deadline:
+                raise AssertionError(
+                    f"no {pattern!r} on the terminal:\n{self.text}")
+        return match
 
     def press(self, key):
         os.write(self.master, key)
@@ -154,7 +157,9 @@ class MakeRun(unittest.TestCase):
                 [SCRIPT, harness.BUILD], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, env={**os.environ, **self.environment(run)})
             try:
-                harness.wait_until(lambda: "ready: " in harness.read_file(log), 20)
+                harness.wait_until(
+                    lambda: process.poll() is not None
+                    or "ready: " in harness.read_file(log), 20)
             finally:
                 process.terminate()
                 self.assertEqual(process.wait(20), 0)
