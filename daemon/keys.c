@@ -36,6 +36,7 @@ enum {
 	ED25519_OCTETS = 32,
 	IMPORT_MAX = 65536,
 	SECURE_HEAP_UNIT = 32,
+	SECURE_HEAP_MIN = 4096,
 };
 
 /* The public numbers as base64url: n and e, x and y, or x alone. */
@@ -454,7 +455,6 @@ static enum jw_err
 rsa_from_jwk(struct import *in)
 {
 	size_t count = in->private ? RSA_MEMBERS : RSA_PUBLIC_MEMBERS;
-	enum jw_err err;
 
 	if (json_object_get(in->jwk, "oth") != NULL) {
 		jw_why_set(in->why, "the JWK has more than two primes "
@@ -462,7 +462,7 @@ rsa_from_jwk(struct import *in)
 		return JW_BAD_KEY;
 	}
 	for (size_t i = 0; i < count; i++) {
-		err = rsa_number(in, rsa_members[i].name,
+		enum jw_err err = rsa_number(in, rsa_members[i].name,
 		    i < RSA_PUBLIC_MEMBERS, &in->numbers[i]);
 		if (err != JW_OK)
 			return err;
@@ -498,7 +498,6 @@ ec_from_jwk(struct import *in)
 	static const char *const names[] = {"x", "y"};
 	size_t field = in->algorithm->field, size = 1 + 2 * field, len;
 	uint8_t *coordinate;
-	enum jw_err err;
 
 	in->point = OPENSSL_secure_malloc(size + 1);
 	if (in->point == NULL)
@@ -506,7 +505,7 @@ ec_from_jwk(struct import *in)
 	in->point_len = size;
 	in->point[0] = POINT_CONVERSION_UNCOMPRESSED;
 	for (size_t i = 0; i < 2; i++) {
-		err = import_octets(
+		enum jw_err err = import_octets(
 		    in, names[i], field, field, &coordinate, &len);
 		if (err != JW_OK)
 			return err;
@@ -821,7 +820,7 @@ wiping_realloc(void *old, size_t size, const char *file, int line)
 enum jw_err
 keys_init(size_t secure_heap_bytes, int *ret_locked)
 {
-	size_t size = SECURE_HEAP_UNIT * 2;
+	size_t size = SECURE_HEAP_MIN;
 	int result;
 
 	if (CRYPTO_secure_malloc_initialized())

@@ -89,7 +89,7 @@ enum jw_err keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
 /*
  * From PEM (PKCS#8, or traditional RSA/EC) text, for import and tests.
  * Never asks for a passphrase.  JW_BAD_KEY with why.  For RSA this proves
- * primes, up to a second: not on the event loop.
+ * primes, up to some seconds: not on the event loop.
  */
 enum jw_err keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);

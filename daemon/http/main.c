@@ -14,7 +14,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/notify.h"
-#include "daemon/http/listen.h"
+#include "common/listen.h"
 #include "daemon/http/master.h"
 #include "daemon/http/server.h"
 

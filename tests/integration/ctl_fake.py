@@ -16,6 +16,9 @@ JWKSCTL = ROOT / os.environ.get("B", "build") / "jwksctl"
 KEYS = "org.jwksd.keys."
 NOW = int(time.time())
 DAY = 86400
+# Half an hour away from where a relative time changes its words, so that a
+# slow machine sees the same words.
+SLACK = 5400
 
 
 def interface_text():
@@ -46,31 +49,34 @@ def key(generation=1, state="active", **members):
 
 
 ACTIVE = key(1, "active", publishedAt=NOW - 3 * DAY, readyAt=NOW - 3 * DAY,
-             activatedAt=NOW - 3 * DAY, rotateAt=NOW + 27 * DAY + 3600)
+             activatedAt=NOW - 3 * DAY, rotateAt=NOW + 27 * DAY + SLACK)
 READY = key(2, "ready", publishedAt=NOW - 3 * DAY, readyAt=NOW - 2 * DAY)
-PUBLISHED = key(3, "published", publishedAt=NOW - 60, readyAt=NOW + 90060)
-RETIRED = key(4, "retired", retiredAt=NOW - 600, removeAt=NOW + 7000,
+PUBLISHED = key(3, "published", publishedAt=NOW - DAY - SLACK,
+                readyAt=NOW + DAY + SLACK)
+RETIRED = key(4, "retired", retiredAt=NOW - DAY - SLACK,
+              removeAt=NOW + 2 * DAY + SLACK,
               publishedAt=NOW - 40 * DAY)
 JWK = {"kty": "EC", "use": "sig", "alg": "ES256", "kid": ACTIVE["kid"],
        "crv": "P-256", "x": "AAAA", "y": "BBBB"}
 CHANGES = [
-    {"time": NOW + 90060, "keySet": "default", "generation": 3,
+    {"time": NOW + DAY + SLACK, "keySet": "default", "generation": 3,
      "kid": PUBLISHED["kid"], "from": "published", "to": "ready",
      "cause": "every copy of the set without it has expired by then"},
-    {"time": NOW + 27 * DAY, "keySet": "default", "to": "pending",
+    {"time": NOW + 27 * DAY + SLACK, "keySet": "default", "to": "pending",
      "cause": "a standby is missing"},
 ]
 EXPOSURE = {
-    "until": NOW + 86460,
-    "rejectNewTokens": {"honoursCacheControl": NOW + 360,
-                        "pollsWithinMaxAge": NOW + 86460, "neverExpires": 0},
+    "until": NOW + 2 * DAY + SLACK,
+    "rejectNewTokens": {"honoursCacheControl": NOW + DAY + SLACK,
+                        "pollsWithinMaxAge": NOW + 2 * DAY + SLACK,
+                        "neverExpires": 0},
     "acceptOldTokens": {},
 }
 PROMOTED = {"keySet": "default",
             "activated": dict(READY, state="active", activatedAt=NOW),
             "retired": dict(ACTIVE, state="retired", retiredAt=NOW,
-                            removeAt=NOW + 7560)}
-STATUS = {"version": "0.1.0", "started": NOW - 7200, "ready": True,
+                            removeAt=NOW + 3 * DAY + SLACK)}
+STATUS = {"version": "0.1.0", "started": NOW - 2 * DAY, "ready": True,
           "mode": "auto", "clockTrusted": True, "keySets": 1,
           "generations": 4, "fronts": 1, "nextChange": CHANGES[0],
           "warnings": ["the disk is nearly full"]}

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import ctl_fake
-from ctl_fake import NOW, Case, Drop, Error, Raw, compact
+from ctl_fake import DAY, NOW, SLACK, Case, Drop, Error, Raw, compact
 
 # name, parameters, exit status, what the sentence says, what the hint says
 ERRORS = [
@@ -22,8 +22,8 @@ ERRORS = [
      "generation 2 is active, not 1; nothing was changed", "faster"),
     ("Conflict", {"expected": 2, "actual": 2}, 75,
      "another rotation is in the way", "--cancel"),
-    ("NotReady", {"readyAt": NOW + 90060}, 75,
-     r"promoted before 20\S+Z \(in 1d ", "--at"),
+    ("NotReady", {"readyAt": NOW + DAY + SLACK}, 75,
+     r"promoted before 20\S+Z \(in 1d 1h\)", "--at"),
     ("BadState", {"kid": "Ab1", "state": "removed"}, 65,
      "Ab1 is removed", None),
     ("NoActiveKey", {"keySet": "web"}, 75, '"web" has no active key',

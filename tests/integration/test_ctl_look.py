@@ -134,11 +134,11 @@ class Look(Case):
     def test_status(self):
         out, _ = self.run_ctl("status")
         self.assertIn("0.1.0, ready", out)
-        self.assertRegex(out, r"started +\S+Z \(2h ago\)")
+        self.assertRegex(out, r"started +\S+Z \(2d ago\)")
         self.assertRegex(out, r"key sets +1\n")
         self.assertRegex(out, r"keys +4\n")
         self.assertRegex(
-            out, r"next +default#3 published → ready, \S+Z \(in 1d \d+")
+            out, r"next +default#3 published → ready, \S+Z \(in 1d 1h\)")
         self.assertIn("every copy of the set", out)
         self.assertRegex(out, r"warning +the disk is nearly full\n")
 
@@ -159,10 +159,10 @@ class Look(Case):
                                             "STATE", "SINCE", "NEXT"])
         self.assertEqual(len(lines), 5)
         self.assertIn(ACTIVE["kid"][:12] + " ", lines[1])
-        self.assertRegex(lines[1], r"ES256 +active +3d ago +rotates in 27d")
+        self.assertRegex(lines[1], r"ES256 +active +3d ago +rotates in 27d 1h$")
         self.assertRegex(lines[2], r"ready +2d ago +-$")
-        self.assertRegex(lines[3], r"published +1min.* +ready in 1d 1h$")
-        self.assertRegex(lines[4], r"retired +10min.* +removed in 1h 5")
+        self.assertRegex(lines[3], r"published +1d 1h ago +ready in 1d 1h$")
+        self.assertRegex(lines[4], r"retired +1d 1h ago +removed in 2d 1h$")
         for line in lines:
             self.assertLessEqual(len(line), 80)
         self.assertEqual(self.daemon.parameters(), {})
@@ -227,7 +227,7 @@ class Look(Case):
         self.assertEqual(lines[0].split(),
                          ["TIME", "KEYSET", "GEN", "CHANGE", "CAUSE"])
         self.assertRegex(
-            lines[1], r"^in 1d \w+ +default +3 +published → ready +every copy")
+            lines[1], r"^in 1d 1h +default +3 +published → ready +every copy")
         self.assertRegex(lines[2], r"default +- +new → pending +a standby")
         self.assertIn(str(CHANGES[0]["time"]),
                       self.run_ctl("plan", "--time=unix")[0])

@@ -267,6 +267,23 @@ test_rfc7515_es256(void **state)
 	check_rfc7515("rfc7515_A.3_ES256.json", JW_ALG_ES256, false);
 }
 
+/* Of the uncompressed point; computed by another implementation. */
+static void
+test_spki_hash(void **state)
+{
+	json_t *json = vector("rfc7515_A.3_ES256.json");
+	struct keys_pair *pair =
+	    pair_of(JW_ALG_ES256, json_object_get(json, "public_jwk"));
+	char *text = keys_base64url(keys_spki_hash(pair), KEYS_HASH_SIZE);
+
+	(void)state;
+	assert_string_equal(
+	    text, "K9G7DESol8MKeqCZHN442AYv5EHeUNoPRoJTRPYC6Cc");
+	free(text);
+	keys_free(pair);
+	json_decref(json);
+}
+
 static void
 test_rfc8037_ed25519(void **state)
 {
@@ -1005,6 +1022,7 @@ main(void)
 	    cmocka_unit_test(test_rfc7638_thumbprint),
 	    cmocka_unit_test(test_rfc7515_rs256),
 	    cmocka_unit_test(test_rfc7515_es256),
+	    cmocka_unit_test(test_spki_hash),
 	    cmocka_unit_test(test_rfc8037_ed25519),
 	    cmocka_unit_test(test_rfc9864_ed25519),
 	    cmocka_unit_test(test_signatures_of_others),

@@ -3,11 +3,12 @@
  *
  * Must never take a socket away from a process that still listens on it.
  */
-#include "daemon/http/listen.h"
+#include "common/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -117,17 +118,58 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 	return JW_OK;
 }
 
+/* Bound to what `where` says?  Port 0 stands for any. */
+static bool
+is_bound_to(int fd, const struct jw_listen *where)
+{
+	union address wanted, bound;
+	socklen_t len = sizeof(bound);
+
+	memset(&bound, 0, sizeof(bound));
+	if (address_of(where, &wanted) == 0 ||
+	    getsockname(fd, &bound.any, &len) != 0 ||
+	    bound.any.sa_family != wanted.any.sa_family)
+		return false;
+	if (wanted.any.sa_family == AF_UNIX)
+		return strcmp(wanted.un.sun_path, bound.un.sun_path) == 0;
+	if (wanted.any.sa_family == AF_INET)
+		return wanted.v4.sin_addr.s_addr == bound.v4.sin_addr.s_addr &&
+		       (where->port == 0 ||
+			   wanted.v4.sin_port == bound.v4.sin_port);
+	return memcmp(&wanted.v6.sin6_addr, &bound.v6.sin6_addr,
+		   sizeof(bound.v6.sin6_addr)) == 0 &&
+	       (where->port == 0 || wanted.v6.sin6_port == bound.v6.sin6_port);
+}
+
+/* Takes it out of the offer; -1 when there is none. */
+static int
+take_offered(struct handover_offer *offer, const struct jw_listen *where)
+{
+	int fd;
+
+	for (size_t i = 0; i < offer->nfds; i++) {
+		if (!is_bound_to(offer->fds[i], where))
+			continue;
+		fd = offer->fds[i];
+		offer->fds[i] = offer->fds[--offer->nfds];
+		return fd;
+	}
+	return -1;
+}
+
 static enum jw_err
-open_all(const struct jw_config *config, struct listeners *listeners,
-    struct jw_why *why)
+open_all(struct handover_offer *offer, const struct jw_config *config,
+    struct listeners *listeners, struct jw_why *why)
 {
 	const struct jw_listen *where;
-	enum jw_err err;
+	enum jw_err err = JW_OK;
 	size_t i;
 
 	for (i = 0; i < config->nlisten && i < HANDOVER_FDS_MAX; i++) {
 		where = &config->listen[i];
-		err = open_one(where, &listeners->fds[i], why);
+		listeners->fds[i] = take_offered(offer, where);
+		if (listeners->fds[i] < 0)
+			err = open_one(where, &listeners->fds[i], why);
 		if (err != JW_OK)
 			return err;
 		listeners->count++;
@@ -138,23 +180,38 @@ open_all(const struct jw_config *config, struct listeners *listeners,
 }
 
 enum jw_err
+listeners_reuse(const struct handover_offer *take_offer,
+    const struct jw_config *config, struct listeners *ret_listeners,
+    struct jw_why *why)
+{
+	struct handover_offer offer = *take_offer;
+	struct listeners listeners = {0};
+	enum jw_err err = open_all(&offer, config, &listeners, why);
+
+	for (size_t i = 0; i < offer.nfds; i++)
+		close(offer.fds[i]);
+	if (err != JW_OK)
+		listeners_close(&listeners, offer.nfds == 0);
+	else
+		*ret_listeners = listeners;
+	return err;
+}
+
+enum jw_err
 listeners_open(struct notify_fds *handed, const struct jw_config *config,
     struct listeners *ret_listeners, struct jw_why *why)
 {
+	const struct handover_offer none = {0};
 	struct listeners listeners = {0};
-	enum jw_err err = JW_OK;
 	int fd;
 
 	while (listeners.count < HANDOVER_FDS_MAX &&
 	       (fd = notify_fds_next(handed, "http")) >= 0)
 		listeners.fds[listeners.count++] = fd;
 	if (listeners.count == 0)
-		err = open_all(config, &listeners, why);
-	if (err != JW_OK)
-		listeners_close(&listeners, 1);
-	else
-		*ret_listeners = listeners;
-	return err;
+		return listeners_reuse(&none, config, ret_listeners, why);
+	*ret_listeners = listeners;
+	return JW_OK;
 }
 
 void

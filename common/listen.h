@@ -1,9 +1,10 @@
 /*
- * The listening sockets of the front: those that a service manager or the
- * keeper handed over, else those that [http] listen names.
+ * The listening sockets of the front: those that a service manager, the
+ * keeper or an earlier front handed over, else those that [http] listen
+ * names.  Without systemd the keeper binds them and only passes them on.
  */
-#ifndef JWKSD_HTTP_LISTEN_H
-#define JWKSD_HTTP_LISTEN_H
+#ifndef JWKSD_COMMON_LISTEN_H
+#define JWKSD_COMMON_LISTEN_H
 
 #include <stddef.h>
 
@@ -25,6 +26,14 @@ struct listeners {
  * would be right).
  */
 enum jw_err listeners_open(struct notify_fds *handed,
+    const struct jw_config *config, struct listeners *ret_listeners,
+    struct jw_why *why);
+/*
+ * What config names: an offered socket where one is bound there already
+ * (those are taken over, the others closed), else a new one.  Errors as
+ * above; then every offered socket is closed.
+ */
+enum jw_err listeners_reuse(const struct handover_offer *take_offer,
     const struct jw_config *config, struct listeners *ret_listeners,
     struct jw_why *why);
 /*

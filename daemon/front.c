@@ -1,0 +1,471 @@
+/*
+ * Supervision of the front.  The listening sockets stay open here as long as
+ * the keeper lives, so a front that dies refuses nobody; they are never
+ * accepted from.  The child gets the descriptors that it needs, an
+ * environment made for it, and nothing else.
+ */
+#include "daemon/front.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/handover.h"
+#include "common/listen.h"
+#include "common/log.h"
+
+enum {
+	FIRST_FD = 3, /* of the handed-over ones (sd_listen_fds) */
+	FDS_MAX = HANDOVER_FDS_MAX + 1,
+	OFFER_WAIT_MS = 2000,
+	YOUNG_MS = 5000, /* a death before that is a bad sign */
+	DELAY_MIN_MS = 50,
+	DELAY_MAX_MS = 5000,
+	STOP_WAIT_MS = 3000,
+};
+
+struct front {
+	struct event_base *base;
+	const struct jw_config *config;
+	const char *config_file;
+	struct listeners listeners;
+	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char program[PATH_MAX];
+	int socket_fd; /* RUNTIME/front.sock, listening */
+	int old_fd;    /* to the earlier keeper's front */
+	struct event *old_event;
+	int64_t serving_since;
+	int32_t completes;
+	struct event *child_event;
+	struct event *restart;
+	pid_t pid; /* 0: not running */
+	int64_t started_ms;
+	int delay_ms;
+	bool owner; /* started: the sockets' paths are ours */
+};
+
+static int64_t
+monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- the front of an earlier keeper ---- */
+
+static int
+seqpacket_socket(const char *path, struct sockaddr_un *sa)
+{
+	memset(sa, 0, sizeof(*sa));
+	sa->sun_family = AF_UNIX;
+	strcpy(sa->sun_path, path);
+	return socket(
+	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* An offer without sockets when nobody is there. */
+static void
+ask_old(struct front *front, struct handover_offer *ret_offer)
+{
+	struct sockaddr_un sa;
+	int fd = seqpacket_socket(front->socket_path, &sa);
+
+	memset(ret_offer, 0, sizeof(*ret_offer));
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    handover_receive(fd, OFFER_WAIT_MS, ret_offer) != JW_OK) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	front->old_fd = fd;
+	front->serving_since = ret_offer->serving_since;
+	jw_log(JW_LOG_NOTICE,
+	    "the front of an earlier keeper (pid %lld) serves on: it will be "
+	    "replaced",
+	    (long long)ret_offer->pid);
+}
+
+static void
+forget_old(struct front *front)
+{
+	if (front->old_event != NULL)
+		event_free(front->old_event);
+	front->old_event = NULL;
+	if (front->old_fd >= 0)
+		close(front->old_fd);
+	front->old_fd = -1;
+}
+
+static void
+on_old(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *front = arg;
+
+	(void)fd;
+	(void)what;
+	jw_log(JW_LOG_INFO, "the earlier front has ended");
+	forget_old(front);
+}
+
+void
+front_complete(struct front *front)
+{
+	const char drain = HANDOVER_DRAIN;
+
+	if (front->old_fd < 0 || ++front->completes != front->config->processes)
+		return;
+	if (send(front->old_fd, &drain, 1, MSG_NOSIGNAL) != 1)
+		forget_old(front);
+}
+
+int64_t
+front_serving_since(const struct front *front)
+{
+	return front->serving_since;
+}
+
+/* ---- starting the child ---- */
+
+/* Everything that execve(2) needs, made before fork(2): threads may hold
+ * locks that the child would wait for. */
+struct launch {
+	char names[FDS_MAX * 8];
+	char count[32];
+	char since[64];
+	char journal[128];
+	char pid[32];
+	char *env[6];
+	char *argv[4];
+	int fds[FDS_MAX];
+	int nfds;
+};
+
+static void
+add_env(struct launch *launch, char *text)
+{
+	size_t n = 0;
+
+	while (launch->env[n] != NULL)
+		n++;
+	launch->env[n] = text;
+}
+
+static void
+launch_fds(struct launch *launch, const struct front *front)
+{
+	size_t at = (size_t)snprintf(
+	    launch->names, sizeof(launch->names), "LISTEN_FDNAMES=front");
+
+	launch->fds[launch->nfds++] = front->socket_fd;
+	for (size_t i = 0; i < front->listeners.count; i++) {
+		launch->fds[launch->nfds++] = front->listeners.fds[i];
+		at += (size_t)snprintf(
+		    launch->names + at, sizeof(launch->names) - at, ":http");
+	}
+	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
+	    launch->nfds);
+	strcpy(launch->pid, "LISTEN_PID=");
+	add_env(launch, launch->names);
+	add_env(launch, launch->count);
+	add_env(launch, launch->pid);
+}
+
+static void
+launch_prepare(struct launch *launch, struct front *front)
+{
+	const char *journal = getenv("JOURNAL_STREAM");
+	static char option[] = "--config";
+
+	memset(launch, 0, sizeof(*launch));
+	launch_fds(launch, front);
+	if (front->serving_since != 0) {
+		snprintf(launch->since, sizeof(launch->since),
+		    "JWKSD_SERVING_SINCE=%lld",
+		    (long long)front->serving_since);
+		add_env(launch, launch->since);
+	}
+	if (journal != NULL) {
+		snprintf(launch->journal, sizeof(launch->journal),
+		    "JOURNAL_STREAM=%s", journal);
+		add_env(launch, launch->journal);
+	}
+	launch->argv[0] = front->program;
+	if (front->config_file != NULL) {
+		launch->argv[1] = option;
+		/* execve(2) does not write there. */
+		memcpy(&launch->argv[2], &front->config_file, sizeof(char *));
+	}
+}
+
+/* LISTEN_PID is known only here; snprintf(3) is not safe here. */
+static void
+append_pid(char *text)
+{
+	char digits[24];
+	int n = 0;
+	pid_t pid = getpid();
+
+	do {
+		digits[n++] = (char)('0' + pid % 10);
+		pid /= 10;
+	} while (pid > 0);
+	text += strlen(text);
+	while (n > 0)
+		*text++ = digits[--n];
+	*text = '\0';
+}
+
+/* In the child: only what signal-safety(7) allows. */
+static void
+become_front(struct launch *launch)
+{
+	sigset_t none;
+	int fd;
+
+	for (int i = 0; i < launch->nfds; i++)
+		launch->fds[i] =
+		    fcntl(launch->fds[i], F_DUPFD, FIRST_FD + launch->nfds);
+	for (int i = 0; i < launch->nfds; i++)
+		if (launch->fds[i] < 0 ||
+		    dup2(launch->fds[i], FIRST_FD + i) < 0)
+			_exit(71);
+	close_range((unsigned)(FIRST_FD + launch->nfds), ~0U, 0);
+	fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		dup2(fd, STDIN_FILENO);
+	if (fd > FIRST_FD + launch->nfds - 1)
+		close(fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Ctrl-C is for the keeper, which then ends its front. */
+	setpgid(0, 0);
+	append_pid(launch->pid);
+	execve(launch->argv[0], launch->argv, launch->env);
+	_exit(72);
+}
+
+static void
+later(struct front *front)
+{
+	struct timeval wait = {
+	    front->delay_ms / 1000, front->delay_ms % 1000 * 1000};
+
+	evtimer_add(front->restart, &wait);
+	front->delay_ms =
+	    front->delay_ms == 0 ? DELAY_MIN_MS : front->delay_ms * 2;
+	if (front->delay_ms > DELAY_MAX_MS)
+		front->delay_ms = DELAY_MAX_MS;
+}
+
+static void
+spawn(struct front *front)
+{
+	struct launch launch;
+
+	launch_prepare(&launch, front);
+	front->started_ms = monotonic_ms();
+	front->pid = fork();
+	if (front->pid == 0)
+		become_front(&launch);
+	if (front->pid > 0)
+		return;
+	jw_log(JW_LOG_ERROR, "the front does not start: %s", strerror(errno));
+	front->pid = 0;
+	later(front);
+}
+
+static void
+on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	spawn(arg);
+}
+
+static void
+describe_death(int status)
+{
+	if (WIFSIGNALED(status))
+		jw_log(JW_LOG_WARNING,
+		    "the front was killed by signal %d: "
+		    "it is started again",
+		    WTERMSIG(status));
+	else
+		jw_log(JW_LOG_WARNING,
+		    "the front ended with status %d: it is "
+		    "started again",
+		    WEXITSTATUS(status));
+}
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct front *front = arg;
+	int status;
+
+	(void)sig;
+	(void)what;
+	if (front->pid == 0 || waitpid(front->pid, &status, WNOHANG) <= 0)
+		return;
+	front->pid = 0;
+	describe_death(status);
+	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
+		front->delay_ms = 0;
+	later(front);
+}
+
+/* ---- the object ---- */
+
+/* jwksd-http is installed beside jwksd. */
+static bool
+find_program(struct front *front)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return false;
+	self[n] = '\0';
+	return snprintf(front->program, sizeof(front->program), "%s/jwksd-http",
+		   dirname(self)) < (int)sizeof(front->program);
+}
+
+enum jw_err
+front_new(struct event_base *base, const struct jw_config *config,
+    const char *config_file, struct front **ret_front, struct jw_why *why)
+{
+	struct front *front = calloc(1, sizeof(*front));
+	struct handover_offer offer;
+	enum jw_err err = JW_IO;
+
+	if (front == NULL)
+		return JW_NO_MEMORY;
+	front->base = base;
+	front->config = config;
+	front->config_file = config_file;
+	front->socket_fd = front->old_fd = -1;
+	if (!find_program(front) ||
+	    snprintf(front->socket_path, sizeof(front->socket_path),
+		"%s/front.sock",
+		config->runtime_directory) >= (int)sizeof(front->socket_path)) {
+		jw_why_set(why, "%s: the path is too long for a socket",
+		    config->runtime_directory);
+	} else {
+		ask_old(front, &offer);
+		err = listeners_reuse(&offer, config, &front->listeners, why);
+	}
+	if (err != JW_OK)
+		front_free(front);
+	else
+		*ret_front = front;
+	return err;
+}
+
+/* Where a later keeper will ask; under another name until it listens. */
+static enum jw_err
+bind_socket(struct front *front, struct jw_why *why)
+{
+	char temporary[sizeof(front->socket_path)];
+	struct sockaddr_un sa;
+	mode_t old;
+	int rc = -1;
+
+	if (snprintf(temporary, sizeof(temporary), "%s/front.new",
+		front->config->runtime_directory) < (int)sizeof(temporary)) {
+		front->socket_fd = seqpacket_socket(temporary, &sa);
+		unlink(temporary);
+		old = umask(0177);
+		rc = bind(
+		    front->socket_fd, (const struct sockaddr *)&sa, sizeof(sa));
+		umask(old);
+	}
+	if (rc == 0 && listen(front->socket_fd, 8) == 0 &&
+	    rename(temporary, front->socket_path) == 0)
+		return JW_OK;
+	jw_why_set(why, "%s: %s", front->socket_path, strerror(errno));
+	return JW_IO;
+}
+
+enum jw_err
+front_start(struct front *front, struct jw_why *why)
+{
+	enum jw_err err = bind_socket(front, why);
+
+	if (err != JW_OK)
+		return err;
+	if (access(front->program, X_OK) != 0) {
+		jw_why_set(why, "%s: %s", front->program, strerror(errno));
+		jw_why_hint(why, "jwksd-http belongs beside jwksd");
+		return JW_IO;
+	}
+	front->owner = true;
+	front->child_event =
+	    evsignal_new(front->base, SIGCHLD, on_child, front);
+	front->restart = evtimer_new(front->base, on_restart, front);
+	if (front->old_fd >= 0)
+		front->old_event = event_new(
+		    front->base, front->old_fd, EV_READ, on_old, front);
+	if (front->child_event == NULL || front->restart == NULL ||
+	    event_add(front->child_event, NULL) != 0)
+		return JW_NO_MEMORY;
+	if (front->old_event != NULL)
+		event_add(front->old_event, NULL);
+	spawn(front);
+	return JW_OK;
+}
+
+static void
+stop_child(struct front *front)
+{
+	int64_t until = monotonic_ms() + STOP_WAIT_MS;
+	const struct timespec nap = {0, 5000000};
+
+	if (front->pid == 0)
+		return;
+	kill(front->pid, SIGTERM);
+	while (waitpid(front->pid, NULL, WNOHANG) == 0) {
+		if (monotonic_ms() >= until) {
+			kill(front->pid, SIGKILL);
+			waitpid(front->pid, NULL, 0);
+			break;
+		}
+		nanosleep(&nap, NULL);
+	}
+	front->pid = 0;
+}
+
+void
+front_free(struct front *front)
+{
+	if (front == NULL)
+		return;
+	if (front->child_event != NULL)
+		event_free(front->child_event);
+	if (front->restart != NULL)
+		event_free(front->restart);
+	stop_child(front);
+	forget_old(front);
+	listeners_close(&front->listeners, front->owner);
+	if (front->socket_fd >= 0) {
+		close(front->socket_fd);
+		if (front->owner)
+			unlink(front->socket_path);
+	}
+	free(front);
+}

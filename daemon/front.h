@@ -1,0 +1,40 @@
+/*
+ * The front as the keeper's child, where no service manager runs it: bind
+ * its listening sockets, start jwksd-http with them and little else, start
+ * it again when it dies, and replace the front of an earlier keeper without
+ * one refused connection (handover.h).
+ */
+#ifndef JWKSD_DAEMON_FRONT_H
+#define JWKSD_DAEMON_FRONT_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct event_base;
+struct front;
+struct jw_config;
+
+/*
+ * Get the listening sockets: from the front of an earlier keeper if one
+ * lives, else by binding.  Comes before the database is opened: afterwards
+ * the keeper opens no inet socket.  config and config_file (NULL: the
+ * default) outlive the front.  JW_IO with why.
+ */
+enum jw_err front_new(struct event_base *base, const struct jw_config *config,
+    const char *config_file, struct front **ret_front, struct jw_why *why);
+
+/* Start it.  Only by the holder of the database.  JW_IO with why. */
+enum jw_err front_start(struct front *front, struct jw_why *why);
+
+/* One of its processes has been sent every document: when all have, the
+ * earlier keeper's front is let go. */
+void front_complete(struct front *front);
+
+/* Since when the replaced front had been serving; 0: there was none. */
+int64_t front_serving_since(const struct front *front);
+
+/* End it: asks, waits at most 3 s, insists. */
+void front_free(struct front *front);
+
+#endif

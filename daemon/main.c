@@ -1,0 +1,465 @@
+/*
+ * jwksd, the keeper: owns private keys, keeps their schedule, answers on
+ * Unix sockets.  This file shows the order in which it starts; it does
+ * nothing else.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "common/varlink.h"
+#include "daemon/clock.h"
+#include "daemon/control.h"
+#include "daemon/envelope.h"
+#include "daemon/front.h"
+#include "daemon/keeper.h"
+#include "daemon/keys.h"
+#include "daemon/publish.h"
+#include "daemon/store.h"
+#include "daemon/verbs.h"
+
+enum { SECURE_HEAP = 1024 * 1024, PUBLISH_CONNECTIONS = 160 };
+
+struct program {
+	const char *config_file;
+	bool check_only;
+	struct jw_config *config;
+	struct event_base *base;
+	struct notify_fds *handed;
+	int control_fd, publish_fd;
+	bool managed; /* a service manager runs the front */
+	struct front *front;
+	struct envelope_kek *kek;
+	struct keeper *keeper;
+	struct keeper_observer observer;
+	struct publish *publish;
+	struct verbs verbs;
+	struct varlink_service *services[2];
+	struct control_server *servers[2];
+	struct event *signals[3];
+	bool told_ready;
+	bool asked_to_stop;
+};
+
+/* ---- arguments and configuration ---- */
+
+static enum jw_err
+parse_arguments(int argc, char **argv, struct program *program)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"check", no_argument, NULL, 'k'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'V') {
+			puts("jwksd " JWKSD_VERSION);
+			exit(0);
+		}
+		if (c == 'c')
+			program->config_file = optarg;
+		else if (c == 'k')
+			program->check_only = true;
+		else
+			goto usage;
+	}
+	if (optind == argc)
+		return JW_OK;
+usage:
+	fputs("usage: jwksd [--config FILE] [--check] [--version]\n", stderr);
+	return JW_USAGE;
+}
+
+static bool
+group_exists(const char *name, const char *key)
+{
+	if (name == NULL || getgrnam(name) != NULL)
+		return true;
+	fprintf(stderr,
+	    "jwksd: [access] %s = %s: there is no such group; create it with "
+	    "groupadd --system %s\n",
+	    key, name, name);
+	return false;
+}
+
+static enum jw_err
+load_config(struct program *program, struct jw_why *why)
+{
+	struct jw_config_errors errors = {NULL, 0};
+	enum jw_err err =
+	    jw_config_load(program->config_file, &program->config, &errors);
+
+	(void)why;
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
+		    errors.rows[i].line, errors.rows[i].message);
+	jw_config_errors_done(&errors);
+	if (err != JW_OK)
+		return err;
+	jw_log_set_level(program->config->log_level);
+	if (!group_exists(program->config->admin_group, "admin_group") ||
+	    !group_exists(program->config->sign_group, "sign_group"))
+		return JW_BAD_CONFIG;
+	return JW_OK;
+}
+
+/* ---- the process ---- */
+
+static enum jw_err
+make_directory(const char *path, mode_t mode, struct jw_why *why)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) != 0 && errno != EEXIST) {
+		jw_why_set(why, "%s: %s", path, strerror(errno));
+		jw_why_hint(why, "create it, writable by the user who runs "
+				 "jwksd, or choose another one in [daemon]");
+		return JW_IO;
+	}
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return JW_OK;
+	jw_why_set(why, "%s: is not a directory", path);
+	return JW_IO;
+}
+
+static enum jw_err
+prepare_process(struct program *program, struct jw_why *why)
+{
+	const struct rlimit none = {0, 0};
+	int locked = 0;
+	enum jw_err err;
+
+	setrlimit(RLIMIT_CORE, &none);
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+	err = make_directory(program->config->runtime_directory, 0750, why);
+	umask(077);
+	if (err == JW_OK)
+		err =
+		    make_directory(program->config->state_directory, 0700, why);
+	if (err == JW_OK)
+		err = keys_init(SECURE_HEAP, &locked);
+	if (err == JW_OK && !locked)
+		jw_log(JW_LOG_WARNING, "private keys could be swapped out: "
+				       "the memory cannot be locked");
+	program->base = event_base_new();
+	if (err == JW_OK && program->base == NULL)
+		err = JW_NO_MEMORY;
+	return err;
+}
+
+/* ---- sockets and the front ---- */
+
+static enum jw_err
+take_sockets(struct program *program, struct jw_why *why)
+{
+	enum jw_err err = notify_fds_take(&program->handed);
+
+	if (err != JW_OK)
+		return err;
+	program->control_fd = notify_fds_next(program->handed, "control");
+	program->publish_fd = notify_fds_next(program->handed, "publish");
+	program->managed = program->publish_fd >= 0;
+	if (program->managed)
+		return JW_OK;
+	return front_new(program->base, program->config, program->config_file,
+	    &program->front, why);
+}
+
+static enum jw_err
+bind_socket(const struct program *program, const char *name, const char *group,
+    int *fd, struct jw_why *why)
+{
+	char path[256];
+
+	if (*fd >= 0)
+		return JW_OK;
+	snprintf(path, sizeof(path), "%s/%s",
+	    program->config->runtime_directory, name);
+	return control_bind(path, group, fd, why);
+}
+
+static const char *
+admin_group(const struct program *program)
+{
+	return program->config->admin_group != NULL
+		   ? program->config->admin_group
+		   : "jwksd-admin";
+}
+
+/* ---- the store and the keeper ---- */
+
+static enum jw_err
+open_keeper(struct program *program, struct jw_why *why)
+{
+	const struct jw_config *config = program->config;
+	struct keeper_options options = {
+	    .base = program->base,
+	    .store_path = config->store_path,
+	    .policy = &config->policy,
+	};
+	enum jw_err err;
+
+	/* Without a database nothing is sealed yet: only then may a missing
+	 * key-encryption key be made. */
+	err = envelope_kek_load(config->key_encryption_key,
+	    !store_exists(config->store_path), &program->kek, why);
+	if (err == JW_OK)
+		err = store_open(
+		    config->store_path, clock_wall(), &options.take_store, why);
+	if (err != JW_OK)
+		return err;
+	options.kek = program->kek;
+	return keeper_new(&options, &program->keeper, why);
+}
+
+static void
+on_complete(void *arg)
+{
+	struct program *program = arg;
+
+	if (program->front != NULL)
+		front_complete(program->front);
+}
+
+/* ---- the servers ---- */
+
+static enum jw_err
+serve(struct program *program, size_t slot, int take_fd, const char *group,
+    void *context)
+{
+	struct control_limits limits = control_default_limits;
+	struct control_options options = {
+	    .base = program->base,
+	    .service = program->services[slot],
+	    .context = context,
+	    .take_fd = take_fd,
+	    .group = group,
+	    .limits = &limits,
+	};
+
+	if (slot == 1)
+		limits.connections = limits.per_uid = PUBLISH_CONNECTIONS;
+	return control_server_new(&options, &program->servers[slot]);
+}
+
+static enum jw_err
+offer_services(struct program *program, struct jw_why *why)
+{
+	for (size_t i = 0; i < 2; i++) {
+		program->services[i] = varlink_service_new(
+		    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
+		if (program->services[i] == NULL)
+			return JW_NO_MEMORY;
+	}
+	if (verbs_offer(program->services[0], why) != JW_OK)
+		return JW_BUG;
+	return publish_offer(program->services[1], why);
+}
+
+static enum jw_err
+start_servers(struct program *program, struct jw_why *why)
+{
+	enum jw_err err = offer_services(program, why);
+
+	if (err == JW_OK)
+		err = bind_socket(program, "control.sock", admin_group(program),
+		    &program->control_fd, why);
+	if (err == JW_OK)
+		err = bind_socket(program, "publish.sock", "jwksd-http",
+		    &program->publish_fd, why);
+	if (err == JW_OK)
+		err = publish_new(
+		    program->keeper, on_complete, program, &program->publish);
+	if (err != JW_OK)
+		return err;
+	program->verbs = (struct verbs){
+	    .keeper = program->keeper,
+	    .publish = program->publish,
+	    .started = keeper_now(program->keeper),
+	};
+	err = serve(program, 0, program->control_fd, admin_group(program),
+	    &program->verbs);
+	program->control_fd = -1;
+	if (err == JW_OK) {
+		err = serve(program, 1, program->publish_fd, "jwksd-http",
+		    program->publish);
+		program->publish_fd = -1;
+	}
+	return err;
+}
+
+/* ---- signals and readiness ---- */
+
+static void
+on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct program *program = arg;
+
+	(void)what;
+	jw_log(JW_LOG_NOTICE, "%s: stopping", strsignal(sig));
+	program->asked_to_stop = true;
+	event_base_loopbreak(program->base);
+}
+
+static void
+on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	(void)arg;
+	jw_log(JW_LOG_NOTICE, "SIGHUP is ignored: it says neither stop nor "
+			      "what to read again");
+}
+
+static enum jw_err
+watch_signals(struct program *program)
+{
+	static const struct {
+		int sig;
+		event_callback_fn fn;
+	} rows[] = {
+	    {SIGTERM, on_stop},
+	    {SIGINT, on_stop},
+	    {SIGHUP, on_hangup},
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		program->signals[i] = evsignal_new(
+		    program->base, rows[i].sig, rows[i].fn, program);
+		if (program->signals[i] == NULL ||
+		    event_add(program->signals[i], NULL) != 0)
+			return JW_NO_MEMORY;
+	}
+	return JW_OK;
+}
+
+static void
+on_news(const struct keeper_news *news, void *arg)
+{
+	struct program *program = arg;
+
+	(void)news;
+	if (program->told_ready || !keeper_is_ready(program->keeper))
+		return;
+	program->told_ready = true;
+	jw_log(JW_LOG_NOTICE, "ready: %zu key set%s",
+	    keeper_count(program->keeper),
+	    keeper_count(program->keeper) == 1 ? "" : "s");
+	notify_ready("every key set has an active key");
+}
+
+static enum jw_err
+start(struct program *program, struct jw_why *why)
+{
+	enum jw_err err = watch_signals(program);
+
+	if (err != JW_OK)
+		return err;
+	program->observer.fn = on_news;
+	program->observer.arg = program;
+	keeper_observe(program->keeper, &program->observer);
+	if (program->front != NULL)
+		err = front_start(program->front, why);
+	if (err != JW_OK)
+		return err;
+	keeper_start(program->keeper);
+	on_news(NULL, program);
+	return JW_OK;
+}
+
+static void
+unlink_socket(const struct program *program, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s",
+	    program->config->runtime_directory, name);
+	unlink(path);
+}
+
+static void
+stop(struct program *program)
+{
+	notify_stopping();
+	/* The front first: it answers to the last, and knows where to ask. */
+	front_free(program->front);
+	if (program->servers[0] != NULL && !program->managed) {
+		unlink_socket(program, "control.sock");
+		unlink_socket(program, "publish.sock");
+	}
+	for (size_t i = 0; i < 2; i++)
+		control_server_free(program->servers[i]);
+	publish_free(program->publish);
+	keeper_free(program->keeper);
+	for (size_t i = 0; i < 2; i++)
+		varlink_service_free(program->services[i]);
+	for (size_t i = 0; i < 3; i++)
+		if (program->signals[i] != NULL)
+			event_free(program->signals[i]);
+	envelope_kek_free(program->kek);
+	notify_fds_free(program->handed);
+	if (program->base != NULL)
+		event_base_free(program->base);
+	keys_done();
+	jw_config_free(program->config);
+}
+
+static int
+report(enum jw_err err, const struct jw_why *why)
+{
+	if (err == JW_OK || err == JW_USAGE)
+		return jw_err_exit(err);
+	if (why->text[0] != '\0')
+		jw_log(JW_LOG_ERROR, "%s", why->text);
+	else if (err != JW_BAD_CONFIG)
+		jw_log(JW_LOG_ERROR, "%s", jw_err_text(err));
+	if (why->hint[0] != '\0')
+		jw_log(JW_LOG_ERROR, "hint: %s", why->hint);
+	return jw_err_exit(err);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct program program = {.control_fd = -1, .publish_fd = -1};
+	struct jw_why why = {"", ""};
+	enum jw_err err;
+
+	jw_log_init("jwksd");
+	err = parse_arguments(argc, argv, &program);
+	if (err == JW_OK)
+		err = load_config(&program, &why);
+	if (err == JW_OK && !program.check_only) {
+		err = prepare_process(&program, &why);
+		if (err == JW_OK)
+			err = take_sockets(&program, &why);
+		if (err == JW_OK)
+			err = open_keeper(&program, &why);
+		if (err == JW_OK)
+			err = start_servers(&program, &why);
+		if (err == JW_OK)
+			err = start(&program, &why);
+		if (err == JW_OK)
+			event_base_dispatch(program.base);
+		/* The store could not be opened again: another start may. */
+		if (err == JW_OK && !program.asked_to_stop)
+			err = JW_OUTCOME_UNKNOWN;
+	}
+	stop(&program);
+	return report(err, &why);
+}
