@@ -131,11 +131,11 @@ class MakeRun(unittest.TestCase):
         self.assertEqual(*bodies)
 
     def test_a_deep_tree(self):
-        run = os.path.join(self.directory, "deep" * 40)
+        run = os.path.join(self.directory, "deep" * 20)
         terminal, _ = self.start(run)
         terminal.press(b"\x03")
         self.assert_ends(terminal)
-        self.assertEqual(os.listdir(self.directory), ["deep" * 40])
+        self.assertEqual(os.listdir(self.directory), ["deep" * 20])
 
     def test_a_busy_port(self):
         with harness.Daemon() as daemon:
