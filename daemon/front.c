@@ -73,7 +73,7 @@ seqpacket_socket(const char *path, struct sockaddr_un *sa)
 {
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
-	strcpy(sa->sun_path, path);
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
 	return socket(
 	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -180,7 +180,7 @@ launch_fds(struct launch *launch, const struct front *front)
 	}
 	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
 	    launch->nfds);
-	strcpy(launch->pid, "LISTEN_PID=");
+	snprintf(launch->pid, sizeof(launch->pid), "LISTEN_PID=");
 	add_env(launch, launch->names);
 	add_env(launch, launch->count);
 	add_env(launch, launch->pid);

@@ -157,7 +157,7 @@ keeper_find(const struct keeper *keeper, const char *name)
 
 	if (strlen(name) >= sizeof(probe.row.name))
 		return NULL;
-	strcpy(probe.row.name, name);
+	snprintf(probe.row.name, sizeof(probe.row.name), "%s", name);
 	found = tfind(&probe, &keeper->by_name, compare_names);
 	return found == NULL ? NULL : *(struct keeper_set **)found;
 }

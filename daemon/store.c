@@ -578,11 +578,12 @@ copy_before(struct store *store, int64_t schema)
 static enum jw_err
 migrate_one(struct store *store, const struct sql_text *text)
 {
-	char version[64];
+	char version[96];
 	enum jw_err err;
 
-	snprintf(
-	    version, sizeof(version), "PRAGMA user_version = %d", text->number);
+	snprintf(version, sizeof(version),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    APPLICATION_ID, text->number);
 	err = execute(store, "BEGIN IMMEDIATE");
 	if (err == JW_OK)
 		err = execute(store, text->text);
