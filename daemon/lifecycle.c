@@ -682,14 +682,22 @@ change_rank(const struct lc_change *change)
 	return change->to == GEN_RETIRED ? 1 : 2;
 }
 
-static void
-insert_change(struct lc_change *changes, size_t n, struct lc_change change)
+/* Returns how many there are now; a full list loses the one told last. */
+static size_t
+insert_change(struct lc_change *changes, size_t n, size_t max,
+    const struct lc_change *change)
 {
-	while (n > 0 && change_rank(&change) < change_rank(&changes[n - 1])) {
-		changes[n] = changes[n - 1];
-		n--;
+	size_t place = n;
+
+	while (place > 0 &&
+	       change_rank(change) < change_rank(&changes[place - 1])) {
+		if (place < max)
+			changes[place] = changes[place - 1];
+		place--;
 	}
-	changes[n] = change;
+	if (place < max)
+		changes[place] = *change;
+	return n < max ? n + 1 : n;
 }
 
 size_t
@@ -698,7 +706,7 @@ lc_diff(const struct lc_set *before, const struct lc_set *after,
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < after->count && n < max; i++) {
+	for (size_t i = 0; i < after->count; i++) {
 		const struct generation *now = &after->gens[i];
 		const struct generation *was = lc_find(before, now->number);
 		struct lc_change change = {
@@ -712,7 +720,7 @@ lc_diff(const struct lc_set *before, const struct lc_set *after,
 			if (change.from == change.to)
 				continue;
 		}
-		insert_change(ret_changes, n++, change);
+		n = insert_change(ret_changes, n, max, &change);
 	}
 	return n;
 }
