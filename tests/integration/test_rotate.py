@@ -226,16 +226,34 @@ class Schedule(Case):
                       said.stdout + said.stderr)
         self.assertEqual(self.states()[3], "active")
 
+    def rotate_now(self):
+        """Its outcome, once there is a key to promote."""
+        def attempt():
+            try:
+                return self.rotate(now=True)
+            except VarlinkError as error:
+                self.assertEqual(error.short, "NotReady")
+                later = error.parameters["readyAt"] > time.time() + 60
+                return error if later else None
+        return harness.wait_until(attempt)
+
     def test_now_again_and_again(self):
-        """Each as soon as there is a key; the set stays within bounds."""
-        for number in range(3, 7):
-            self.new_standby(number)
-            self.assertEqual(
-                self.rotate(now=True)["activated"]["generation"], number)
-        keys = self.daemon.get().json()["keys"]
-        self.assertLessEqual(len(keys), 8)
-        self.assertEqual([k["state"] for k in self.daemon.keys()].count(
-            "active"), 1)
+        """Until the set is full: never a signer that is not in it."""
+        for number in range(3, 20):
+            answer = self.rotate_now()
+            if isinstance(answer, VarlinkError):
+                break
+            self.assertEqual(answer["activated"]["generation"], number)
+        self.assertEqual(number, 9)
+        keys = self.daemon.keys()
+        removals = [k["removeAt"] for k in keys if k["state"] == "retired"]
+        self.assertEqual(answer.parameters, {"readyAt": min(removals)})
+        self.assertEqual([k["state"] for k in keys],
+                         ["active"] + ["retired"] * 7 + ["pending"])
+        self.assertEqual(self.rotate()["scheduledFor"], min(removals) + IPUB)
+        harness.wait_until(lambda: [k["kid"] for k in self.daemon.get()
+                                    .json()["keys"]]
+                           == [k["kid"] for k in keys[:8]])
 
 
 class Refusals(Case):
