@@ -336,6 +336,15 @@ destroy_rule(const struct lc_set *set, const struct lc_env *env,
 	return gen->destroy_due;
 }
 
+/* When a retired one may leave the set; LC_NEVER for all others. */
+static int64_t
+leaves_at(const struct lc_set *set, const struct generation *gen)
+{
+	return lc_state(gen) == GEN_RETIRED
+		   ? max64(gen->remove_due, signed_until(set, gen))
+		   : LC_NEVER;
+}
+
 /* A standby of an algorithm that is no longer wanted never signed. */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)
@@ -355,9 +364,7 @@ remove_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	if (is_obsolete(set, gen))
 		return env->now;
-	if (lc_state(gen) != GEN_RETIRED)
-		return LC_NEVER;
-	return max64(gen->remove_due, signed_until(set, gen));
+	return leaves_at(set, gen);
 }
 
 /* ---- the next step ---- */
@@ -634,13 +641,42 @@ lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env)
 
 /* ---- looking ahead ---- */
 
+/* How many of the published keys will have left by then. */
+static size_t
+count_leaving(const struct lc_set *set, int64_t when)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += leaves_at(set, &set->gens[i]) <= when;
+	return n;
+}
+
+int64_t
+lc_room_time(const struct lc_set *set, const struct lc_env *env)
+{
+	size_t max = (size_t)set->facts.policy.max_published_keys;
+	size_t count = count_published(set);
+	int64_t best = LC_NEVER;
+
+	if (count < max)
+		return env->now;
+	for (size_t i = 0; i < set->count; i++) {
+		int64_t when = leaves_at(set, &set->gens[i]);
+
+		if (when < best && count_leaving(set, when) > count - max)
+			best = when;
+	}
+	return best == LC_NEVER ? env->now : max64(best, env->now);
+}
+
 int64_t
 lc_ready_time(const struct lc_set *set, const struct lc_env *env)
 {
 	const struct generation *gen = lc_standby(set);
 
 	if (gen == NULL || lc_state(gen) == GEN_PENDING)
-		return ready_due(set, env->now);
+		return ready_due(set, lc_room_time(set, env));
 	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
 }
 

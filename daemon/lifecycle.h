@@ -123,6 +123,9 @@ void lc_bury(struct lc_set *set);
  */
 bool lc_resume(struct lc_set *set, int64_t since);
 
+/* When one more key may be published: now, or when a retired one leaves. */
+int64_t lc_room_time(const struct lc_set *set, const struct lc_env *env);
+
 /* When the standby is (or was) ready; counted from now while there is none. */
 int64_t lc_ready_time(const struct lc_set *set, const struct lc_env *env);
 

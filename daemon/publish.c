@@ -157,7 +157,7 @@ next_documents(struct follower *follower)
 	return documents;
 }
 
-/* Send, and say so when that was all. */
+/* Send, and say so when that was all that exists. */
 static void
 send_documents(struct follower *follower, json_t *take_documents)
 {
@@ -211,7 +211,19 @@ run_documents(struct control_call *call, void *context)
 	send_documents(follower, next_documents(follower));
 }
 
-/* Whoever has been sent a key set is told of its new version. */
+/* Whoever has been sent a key set is told of its new version; the others get
+ * it in their turn. */
+static void
+send_change(struct follower *follower, int64_t set_id, json_t *object)
+{
+	if (set_id > follower->sent_id && !follower->complete)
+		return;
+	if (follower->sent_id < set_id)
+		follower->sent_id = set_id;
+	follower->has_any = true;
+	send_documents(follower, json_pack("[O]", object));
+}
+
 static void
 on_news(const struct keeper_news *news, void *arg)
 {
@@ -228,15 +240,7 @@ on_news(const struct keeper_news *news, void *arg)
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		if (news->set->row.id > follower->sent_id &&
-		    !follower->complete)
-			continue;
-		if (follower->sent_id < news->set->row.id)
-			follower->sent_id = news->set->row.id;
-		if (!control_continue(
-			follower->call, reply(json_pack("[O]", object),
-					    json_array(), follower->complete)))
-			end_follower(follower);
+		send_change(follower, news->set->row.id, object);
 	}
 	json_decref(object);
 }
