@@ -4,6 +4,7 @@
  * commit what the lifecycle has not decided, nor wait for a key pair.
  */
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 
 #include <event2/event.h>
 #include <search.h>

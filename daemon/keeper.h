@@ -18,11 +18,13 @@
 #include "daemon/agenda.h"
 #include "daemon/lifecycle.h"
 #include "daemon/model.h"
+#include "daemon/plan.h"
 #include "daemon/store.h"
 
 struct envelope_kek;
 struct event_base;
 struct keeper;
+struct keeper_observer;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
@@ -132,28 +134,8 @@ enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 enum jw_err keeper_render(
     const struct keeper_set *set, const struct lc_set *view, char **ret_body);
 
-/* ---- observers ---- */
-
-/*
- * After each commit.  changes has count of them; `order` is an order's event
- * ("scheduled", …) or NULL.
- */
-struct keeper_news {
-	struct keeper_set *set;
-	const struct lc_change *changes;
-	size_t count;
-	const struct key *const *keys; /* one for each change */
-	const char *order;
-	bool document_changed; /* the published bytes or their headers */
-};
-
-struct keeper_observer {
-	void (*fn)(const struct keeper_news *news, void *arg);
-	void *arg;
-	struct keeper_observer *next;
-};
-
-/* The observer is the caller's and outlives its registration. */
+/* The observer (keeper_news.h) is the caller's and outlives its
+ * registration. */
 void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
 void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 

@@ -24,6 +24,7 @@
 #include "daemon/envelope.h"
 #include "daemon/front.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
 #include "daemon/store.h"

@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/jwks.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 
 /* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
