@@ -466,6 +466,12 @@ def status_of(pid):
     return (words[0], int(words[1])) if words else ("X", 0)
 
 
+def catches(pid, signal_number):
+    """Has the process a handler for that signal?"""
+    mask = re.search(r"^SigCgt:\s*(\w+)", read_proc(pid, "status"), re.M)
+    return bool(mask) and int(mask.group(1), 16) >> (signal_number - 1) & 1
+
+
 def alive(pid):
     """A zombie is not."""
     return status_of(pid)[0] not in "ZX"
