@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 #include "common/varlink_idl.h"
 
 /* Where a value stands: a member or an element of what `up` names. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define LETTERS UPPER "abcdefghijklmnopqrstuvwxyz"

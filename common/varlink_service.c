@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 #include "common/varlink_idl.h"
 
 struct offer {

@@ -145,21 +145,6 @@ ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 	}
 }
 
-static enum jw_err
-outcome_unknown(struct ctl *ctl, const struct json_t *parameters)
-{
-	const char *id =
-	    json_string_value(json_object_get(parameters, "requestId"));
-
-	jw_why_set(&ctl->why,
-	    "the connection broke before the answer: nobody knows yet whether "
-	    "it was done");
-	jw_why_hint(&ctl->why,
-	    "repeat the command with --request-id %s: nothing is done twice",
-	    id != NULL ? id : "?");
-	return JW_OUTCOME_UNKNOWN;
-}
-
 enum jw_err
 ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
     struct json_t **ret_reply)
@@ -170,8 +155,12 @@ ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	struct varlink_reply reply = {0};
 	enum jw_err err = ask_again(ctl, &once, &reply);
 
-	if (err == JW_UNREACHABLE && once.sent)
-		return outcome_unknown(ctl, parameters);
+	if (err == JW_UNREACHABLE && once.sent) {
+		jw_why_set(&ctl->why,
+		    "the connection broke before the answer: nobody knows yet "
+		    "whether it was done");
+		return JW_OUTCOME_UNKNOWN;
+	}
 	if (err != JW_OK)
 		return err;
 	if (ctl->json && reply.error != NULL)

@@ -22,8 +22,8 @@ enum jw_err ask(struct ctl *ctl, const char *method,
 /*
  * The same for a request that carries requestId: when the connection breaks or
  * the daemon cannot tell the outcome, ask again a few times within
- * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN with a hint that names the id when
- * that did not help.
+ * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN when that did not help: then the
+ * caller hints how to repeat it.
  */
 enum jw_err ask_surely(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);

@@ -422,6 +422,8 @@ add_option(struct ctl_line *line, const struct token *token, struct jw_why *why)
 static enum jw_err
 add_word(struct ctl_line *line, const char *word, struct jw_why *why)
 {
+	/* command_word() cuts the line into the same words. */
+	assert(line->command != NULL);
 	if (line->nargs == line->command->max_args) {
 		jw_why_set(why, "%s: \"%s\" is one argument too many",
 		    line->command->name, word);

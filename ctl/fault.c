@@ -7,7 +7,9 @@
  */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/fault.h"
@@ -16,56 +18,93 @@
 
 enum { NAME_SIZE = 32 };
 
+/* Nothing was expected, or just what is: a rotation is in the way. */
+static bool
+is_in_the_way(const json_t *parameters)
+{
+	json_int_t expected =
+	    json_integer_value(json_object_get(parameters, "expected"));
+	json_int_t actual =
+	    json_integer_value(json_object_get(parameters, "actual"));
+
+	return expected == 0 || expected == actual;
+}
+
+static bool
+is_request_id(const json_t *parameters)
+{
+	const char *name =
+	    json_string_value(json_object_get(parameters, "parameter"));
+
+	return name != NULL && strcmp(name, "requestId") == 0;
+}
+
+/* The first row that applies counts. */
 static const struct fault {
 	enum jw_err err;
 	const char *sentence;
-	const char *hint; /* NULL: none */
+	const char *hint;                          /* NULL: none */
+	bool (*applies)(const json_t *parameters); /* NULL: always */
 } faults[] = {
     {JW_NO_SUCH_KEY_SET, "there is no key set \"{keySet}\"",
-	"`jwksctl list` shows the key sets and their keys"},
+	"`jwksctl list` shows the key sets and their keys", NULL},
     {JW_NO_SUCH_KEY, "there is no key \"{key}\"",
 	"a key is named by a unique prefix of its kid or by "
-	"KEYSET#GENERATION; `jwksctl list --all`"},
+	"KEYSET#GENERATION; `jwksctl list --all`",
+	NULL},
     {JW_AMBIGUOUS_KEY, "several kids begin with \"{key}\": {matches}",
-	"give more of the kid"},
+	"give more of the kid", NULL},
+    {JW_CONFLICT,
+	"another change of the key set is in the way; nothing was changed",
+	"look at `jwksctl list` and `jwksctl plan`, then decide again",
+	is_in_the_way},
     {JW_CONFLICT,
 	"generation {actual} is active, not {expected}; nothing was "
 	"changed",
 	"somebody else was faster: look at `jwksctl list` and decide "
-	"again"},
-    {JW_NOT_READY, "no key may be promoted before {@readyAt}",
-	"without --at the rotation is scheduled for that moment"},
-    {JW_BAD_STATE, "the key {kid} is {state}: that cannot be done with it",
+	"again",
 	NULL},
+    {JW_NOT_READY, "no key may be promoted before {@readyAt}",
+	"without --at the rotation is scheduled for that moment", NULL},
+    {JW_BAD_STATE, "the key {kid} is {state}: that cannot be done with it",
+	NULL, NULL},
     {JW_NO_ACTIVE_KEY, "the key set \"{keySet}\" has no active key yet",
-	"`jwksctl status` says what it waits for"},
-    {JW_BAD_KEY, "that key cannot be used: {message}", NULL},
+	"`jwksctl status` says what it waits for", NULL},
+    {JW_BAD_KEY, "that key cannot be used: {message}", NULL, NULL},
     {JW_BAD_POLICY,
 	"the policy breaks the arithmetic: {parameter}: "
 	"{message}",
+	NULL, NULL},
+    {JW_BAD_CLAIMS, "that may not be signed: {parameter}: {message}", NULL,
 	NULL},
-    {JW_BAD_CLAIMS, "that may not be signed: {parameter}: {message}", NULL},
-    {JW_BAD_CONFIG, "{file}:{line}: {message}", NULL},
-    {JW_FROZEN, "rotation is frozen: {cause}", "`jwksctl status` says more"},
-    {JW_NO_SPACE, "the daemon's disk is full; nothing was changed", NULL},
+    {JW_BAD_CONFIG, "{file}:{line}: {message}", NULL, NULL},
+    {JW_FROZEN, "rotation is frozen: {cause}", "`jwksctl status` says more",
+	NULL},
+    {JW_NO_SPACE, "the daemon's disk is full; nothing was changed", NULL, NULL},
     {JW_OUTCOME_UNKNOWN,
 	"the daemon cannot say whether it was done (request {requestId})",
 	"repeat the command with --request-id {requestId}: nothing is "
-	"done twice"},
+	"done twice",
+	NULL},
     {JW_STORE_FAILED,
-	"the daemon's store failed: {message}; nothing was changed", NULL},
+	"the daemon's store failed: {message}; nothing was changed", NULL,
+	NULL},
     {JW_PERMISSION_DENIED, "the daemon does not let you do that",
-	"members of the group jwksd-admin may"},
+	"members of the group jwksd-admin may", NULL},
+    {JW_INVALID_PARAMETER,
+	"that request id is no good, or belongs to another request",
+	"a request is repeated with the very same options, or is new",
+	is_request_id},
     {JW_INVALID_PARAMETER,
 	"the daemon does not accept the parameter \"{parameter}\"",
-	"`jwksctl introspect org.jwksd.keys` says what it takes"},
+	"`jwksctl introspect org.jwksd.keys` says what it takes", NULL},
     {JW_METHOD_NOT_FOUND, "the daemon has no method {method}",
-	"`jwksctl introspect org.jwksd.keys` lists them"},
+	"`jwksctl introspect org.jwksd.keys` lists them", NULL},
     {JW_METHOD_NOT_IMPLEMENTED, "the daemon does not implement {method} yet",
-	NULL},
+	NULL, NULL},
     {JW_INTERFACE_NOT_FOUND, "the daemon has no interface {interface}",
-	"`jwksctl introspect` lists them"},
-    {JW_EXPECTED_MORE, "that method answers with a stream", "add --more"},
+	"`jwksctl introspect` lists them", NULL},
+    {JW_EXPECTED_MORE, "that method answers with a stream", "add --more", NULL},
 };
 
 /* Writes at most size octets, and always a NUL. */
@@ -175,33 +214,17 @@ explain_unknown(const char *error, const json_t *parameters, struct jw_why *why)
 	free(dump);
 }
 
-/* Two things are called Conflict; only the numbers tell them apart. */
-static bool
-rotation_in_the_way(enum jw_err err, const json_t *parameters)
-{
-	return err == JW_CONFLICT &&
-	       json_equal(json_object_get(parameters, "expected"),
-		   json_object_get(parameters, "actual"));
-}
-
 enum jw_err
 fault_explain(const struct text *text, const char *error,
     const struct json_t *parameters, struct jw_why *why)
 {
 	enum jw_err err = jw_err_from_wire(error);
 
-	if (rotation_in_the_way(err, parameters)) {
-		jw_why_set(
-		    why, "another rotation is in the way; nothing was changed");
-		jw_why_hint(why,
-		    "`jwksctl plan` shows it, `jwksctl rotate --cancel` takes "
-		    "it back");
-		return err;
-	}
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
 		const struct fault *fault = &faults[i];
 
-		if (fault->err != err)
+		if (fault->err != err ||
+		    (fault->applies != NULL && !fault->applies(parameters)))
 			continue;
 		fill(text, fault->sentence, parameters, why->text,
 		    sizeof(why->text));

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,13 +219,14 @@ put_outcome(
 		put_activated(ctl, outcome, dry, out);
 		return;
 	}
-	if (outcome->scheduled_for != REPLY_NONE)
-		fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
-		    dry ? "would be " : "",
-		    text_moment(&ctl->text, outcome->scheduled_for, when));
-	else
-		fprintf(out, "%s: no operator's rotation %s scheduled",
+	if (outcome->scheduled_for == REPLY_NONE) {
+		fprintf(out, "%s: the scheduled rotation %s taken back\n",
 		    outcome->key_set, dry ? "would be" : "is");
+		return;
+	}
+	fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
+	    dry ? "would be " : "",
+	    text_moment(&ctl->text, outcome->scheduled_for, when));
 	if (outcome->cause != NULL)
 		fprintf(out, ": %s", outcome->cause);
 	fputc('\n', out);
@@ -339,6 +341,52 @@ print_reply(struct ctl *ctl, const json_t *reply, bool dry)
 	return err == JW_OK ? ctl_flush(ctl) : err;
 }
 
+/* ---- how to repeat it ---- */
+
+/* Append to the hint, silently up to its end. */
+static void __attribute__((format(printf, 2, 3)))
+hint_more(struct jw_why *why, const char *fmt, ...)
+{
+	size_t used = strlen(why->hint);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->hint + used, sizeof(why->hint) - used, fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * The daemon compares: only the very same request has the first one's outcome.
+ * So what we added, and what was relative, must be in the command.
+ */
+static void
+hint_repetition(struct ctl *ctl, const json_t *parameters)
+{
+	const json_t *at = json_object_get(parameters, "at");
+	const json_t *gen = json_object_get(parameters, "expectGeneration");
+	const char *id =
+	    json_string_value(json_object_get(parameters, "requestId"));
+
+	jw_why_hint(&ctl->why,
+	    "to repeat it without doing it twice: jwksctl "
+	    "rotate --request-id %s",
+	    id);
+	if (ctl_line_flag(&ctl->line, "now"))
+		hint_more(&ctl->why, " --now --yes");
+	if (gen != NULL)
+		hint_more(&ctl->why, " --if-gen %" JSON_INTEGER_FORMAT,
+		    json_integer_value(gen));
+	if (at != NULL)
+		hint_more(&ctl->why, " --at @%" JSON_INTEGER_FORMAT,
+		    json_integer_value(at));
+	if (ctl_line_flag(&ctl->line, "cancel"))
+		hint_more(&ctl->why, " --cancel");
+	if (ctl_line_flag(&ctl->line, "reason"))
+		hint_more(&ctl->why, " --reason (the same)");
+	if (ctl_arg(ctl) != NULL)
+		hint_more(&ctl->why, " %s", ctl_arg(ctl));
+}
+
 /* ---- the three ways to ask ---- */
 
 static enum jw_err
@@ -400,6 +448,17 @@ is_repetition(const struct ctl *ctl)
 }
 
 static enum jw_err
+do_it(struct ctl *ctl, const json_t *parameters, json_t **ret_reply)
+{
+	enum jw_err err =
+	    ask_surely(ctl, CTL_INTERFACE "Rotate", parameters, ret_reply);
+
+	if (err == JW_OUTCOME_UNKNOWN)
+		hint_repetition(ctl, parameters);
+	return err;
+}
+
+static enum jw_err
 run(struct ctl *ctl, json_t *parameters)
 {
 	bool dry = ctl_line_flag(&ctl->line, "dry-run");
@@ -416,7 +475,7 @@ run(struct ctl *ctl, json_t *parameters)
 	if (err != JW_OK || ctl->declined)
 		return err;
 	err = dry ? dry_run(ctl, parameters, &reply)
-		  : ask_surely(ctl, CTL_INTERFACE "Rotate", parameters, &reply);
+		  : do_it(ctl, parameters, &reply);
 	if (err == JW_OK)
 		err = print_reply(ctl, reply, dry);
 	json_decref(reply);

@@ -200,16 +200,35 @@ wrap(struct table *table)
 		    scols_table_get_line(table->scols, i), table->wrapped);
 		const char *data = scols_cell_get_data(cell);
 		char *copy = strdup(data != NULL ? data : "");
+		int failed;
 
 		if (copy == NULL)
 			return JW_NO_MEMORY;
 		break_lines(copy, room);
-		if (scols_cell_refer_data(cell, copy) != 0) {
-			free(copy);
+		failed = scols_cell_set_data(cell, copy);
+		free(copy);
+		if (failed != 0)
 			return JW_NO_MEMORY;
-		}
 	}
 	return JW_OK;
+}
+
+/* A table that the library prints to a string lacks its last newline. */
+static char *
+take_whole_lines(char *text)
+{
+	size_t len = strlen(text);
+	char *longer;
+
+	if (len > 0 && text[len - 1] == '\n')
+		return text;
+	longer = realloc(text, len + 2);
+	if (longer == NULL) {
+		free(text);
+		return NULL;
+	}
+	strcpy(longer + len, "\n");
+	return longer;
 }
 
 enum jw_err
@@ -224,8 +243,8 @@ table_render(struct table *table, char **ret_text)
 		scols_table_set_column_separator(table->scols, " ");
 	if (scols_table_is_empty(table->scols))
 		text = strdup("");
-	else if (scols_print_table_to_string(table->scols, &text) != 0)
-		text = NULL;
+	else if (scols_print_table_to_string(table->scols, &text) == 0)
+		text = take_whole_lines(text);
 	if (text == NULL)
 		return JW_NO_MEMORY;
 	*ret_text = text;

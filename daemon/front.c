@@ -73,7 +73,7 @@ seqpacket_socket(const char *path, struct sockaddr_un *sa)
 {
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
-	strcpy(sa->sun_path, path);
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
 	return socket(
 	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -180,7 +180,7 @@ launch_fds(struct launch *launch, const struct front *front)
 	}
 	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
 	    launch->nfds);
-	strcpy(launch->pid, "LISTEN_PID=");
+	snprintf(launch->pid, sizeof(launch->pid), "LISTEN_PID=");
 	add_env(launch, launch->names);
 	add_env(launch, launch->count);
 	add_env(launch, launch->pid);
@@ -453,6 +453,8 @@ stop_child(struct front *front)
 void
 front_free(struct front *front)
 {
+	const char drain = HANDOVER_DRAIN;
+
 	if (front == NULL)
 		return;
 	if (front->child_event != NULL)
@@ -460,6 +462,9 @@ front_free(struct front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
+	/* Whoever ends the daemon means the front that it replaces as well. */
+	if (front->owner && front->old_fd >= 0)
+		(void)send(front->old_fd, &drain, 1, MSG_NOSIGNAL);
 	forget_old(front);
 	listeners_close(&front->listeners, front->owner);
 	if (front->socket_fd >= 0) {

@@ -223,36 +223,36 @@ lc_mode(const struct lc_set *set)
 static bool
 is_held(const struct lc_set *set, const struct lc_env *env)
 {
-	return !env->clock_trusted || lc_mode(set) == JW_MODE_FROZEN;
+	return !env->clock_trusted || env->frozen ||
+	       lc_mode(set) == JW_MODE_FROZEN;
 }
 
 static int64_t
-ready_due(const struct lc_set *set, const struct lc_env *env)
+ready_due(const struct lc_set *set, int64_t absent_until)
 {
-	return max64(env->now + jw_policy_publish_interval(&set->facts.policy),
+	return max64(
+	    absent_until + jw_policy_publish_interval(&set->facts.policy),
 	    set->facts.copies_until);
 }
 
 /* The jitter only shortens: no generation signs longer than it was told. */
-static int64_t
-rotate_due(const struct lc_set *set, const struct generation *gen)
+int64_t
+lc_rotate_due(const struct lc_set *set, const struct generation *gen)
 {
 	int64_t period = set->facts.policy.rotation_period;
 
 	return gen->activated_at + period - gen->spread % (period / 50 + 1);
 }
 
+/* Until when a token that it really signed may be shown to a verifier. */
 static int64_t
-remove_due(const struct lc_set *set, const struct generation *gen)
+signed_until(const struct lc_set *set, const struct generation *gen)
 {
 	const struct jw_policy *p = &set->facts.policy;
-	int64_t retired = gen->retired_at + jw_policy_retire_interval(p);
-	int64_t signed_until = 0;
 
-	if (gen->max_exp != 0)
-		signed_until = gen->max_exp + p->clock_skew + p->retire_safety;
-	return max64(max64(retired, signed_until),
-	    max64(gen->remove_due, set->facts.tokens_until));
+	return gen->max_exp == 0
+		   ? 0
+		   : gen->max_exp + p->clock_skew + p->retire_safety;
 }
 
 /* Two standbys at least are wanted before the first start: one to sign. */
@@ -336,6 +336,15 @@ destroy_rule(const struct lc_set *set, const struct lc_env *env,
 	return gen->destroy_due;
 }
 
+/* When a retired one may leave the set; LC_NEVER for all others. */
+static int64_t
+leaves_at(const struct lc_set *set, const struct generation *gen)
+{
+	return lc_state(gen) == GEN_RETIRED
+		   ? max64(gen->remove_due, signed_until(set, gen))
+		   : LC_NEVER;
+}
+
 /* A standby of an algorithm that is no longer wanted never signed. */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)
@@ -355,7 +364,7 @@ remove_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	if (is_obsolete(set, gen))
 		return env->now;
-	return lc_state(gen) == GEN_RETIRED ? remove_due(set, gen) : LC_NEVER;
+	return leaves_at(set, gen);
 }
 
 /* ---- the next step ---- */
@@ -450,9 +459,11 @@ publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	if (gen->verify_only) {
 		gen->retirements = 1;
 		gen->retired_at = env->now;
+		gen->remove_due = max64(gen->remove_due,
+		    env->now + jw_policy_retire_interval(&set->facts.policy));
 		return;
 	}
-	gen->ready_due = ready_due(set, env);
+	gen->ready_due = ready_due(set, env->now);
 }
 
 static void
@@ -461,7 +472,9 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	gen->retirements++;
 	gen->retired_at = env->now;
 	gen->destroy_due = env->now + set->facts.policy.rollback_window;
-	gen->remove_due = remove_due(set, gen);
+	gen->remove_due =
+	    max64(max64(signed_until(set, gen), set->facts.tokens_until),
+		env->now + jw_policy_retire_interval(&set->facts.policy));
 }
 
 static void
@@ -473,7 +486,7 @@ activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	gen->activated_at = env->now;
 	gen->destroy_due = 0;
 	gen->remove_due = 0;
-	gen->rotate_due = rotate_due(set, gen);
+	gen->rotate_due = lc_rotate_due(set, gen);
 }
 
 static void
@@ -487,6 +500,24 @@ promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 		publish(set, gen, env);
 	activate(set, gen, env);
 	set->facts.wanted_at = 0;
+}
+
+bool
+lc_resume(struct lc_set *set, int64_t since)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) != GEN_PUBLISHED)
+			continue;
+		gen->absent_until = max64(gen->absent_until, since);
+		gen->ready_due =
+		    max64(gen->ready_due, ready_due(set, gen->absent_until));
+		waits = true;
+	}
+	return waits;
 }
 
 /*
@@ -610,95 +641,43 @@ lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env)
 
 /* ---- looking ahead ---- */
 
+/* How many of the published keys will have left by then. */
+static size_t
+count_leaving(const struct lc_set *set, int64_t when)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += leaves_at(set, &set->gens[i]) <= when;
+	return n;
+}
+
+int64_t
+lc_room_time(const struct lc_set *set, const struct lc_env *env)
+{
+	size_t max = (size_t)set->facts.policy.max_published_keys;
+	size_t count = count_published(set);
+	int64_t best = LC_NEVER;
+
+	if (count < max)
+		return env->now;
+	for (size_t i = 0; i < set->count; i++) {
+		int64_t when = leaves_at(set, &set->gens[i]);
+
+		if (when < best && count_leaving(set, when) > count - max)
+			best = when;
+	}
+	return best == LC_NEVER ? env->now : max64(best, env->now);
+}
+
 int64_t
 lc_ready_time(const struct lc_set *set, const struct lc_env *env)
 {
 	const struct generation *gen = lc_standby(set);
 
 	if (gen == NULL || lc_state(gen) == GEN_PENDING)
-		return ready_due(set, env);
+		return ready_due(set, lc_room_time(set, env));
 	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
-}
-
-int64_t
-lc_scheduled_for(const struct lc_set *set)
-{
-	struct lc_env at = {.now = set->facts.wanted_at};
-
-	if (set->facts.wanted_at == 0)
-		return 0;
-	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
-}
-
-const char *
-lc_overdue(const struct lc_set *set, const struct lc_env *env)
-{
-	const struct generation *active = lc_active(set);
-	const struct generation *standby = lc_standby(set);
-
-	if (active == NULL || active->rotate_due > env->now)
-		return NULL;
-	if (lc_mode(set) == JW_MODE_FROZEN)
-		return "rotation is frozen";
-	if (lc_mode(set) == JW_MODE_MANUAL)
-		return "the mode is manual";
-	if (!env->clock_trusted)
-		return "the clock is not trusted";
-	if (standby == NULL || lc_state(standby) != GEN_READY)
-		return "the standby is not ready";
-	return NULL;
-}
-
-/* Who signs first, then who stopped, then the rest by number. */
-static int
-change_rank(const struct lc_change *change)
-{
-	if (change->to == GEN_ACTIVE)
-		return 0;
-	return change->to == GEN_RETIRED ? 1 : 2;
-}
-
-/* Returns how many there are now; a full list loses the one told last. */
-static size_t
-insert_change(struct lc_change *changes, size_t n, size_t max,
-    const struct lc_change *change)
-{
-	size_t place = n;
-
-	while (place > 0 &&
-	       change_rank(change) < change_rank(&changes[place - 1])) {
-		if (place < max)
-			changes[place] = changes[place - 1];
-		place--;
-	}
-	if (place < max)
-		changes[place] = *change;
-	return n < max ? n + 1 : n;
-}
-
-size_t
-lc_diff(const struct lc_set *before, const struct lc_set *after,
-    struct lc_change *ret_changes, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < after->count; i++) {
-		const struct generation *now = &after->gens[i];
-		const struct generation *was = lc_find(before, now->number);
-		struct lc_change change = {
-		    .number = now->number,
-		    .to = lc_state(now),
-		};
-
-		if (was != NULL) {
-			change.has_from = true;
-			change.from = lc_state(was);
-			if (change.from == change.to)
-				continue;
-		}
-		n = insert_change(ret_changes, n, max, &change);
-	}
-	return n;
 }
 
 /* Tombstones take no part in what comes. */
@@ -711,30 +690,4 @@ lc_bury(struct lc_set *set)
 		if (lc_state(&set->gens[i]) < GEN_REMOVED)
 			set->gens[n++] = set->gens[i];
 	set->count = n;
-}
-
-size_t
-lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
-    struct lc_change *ret_changes, size_t max)
-{
-	size_t n = 0;
-
-	env.pairs_coming = 0;
-	while (n < max) {
-		struct lc_set before = *set;
-		struct lc_step step = lc_next(set, &env);
-		size_t first = n;
-
-		if (step.action == LC_NONE || step.due > until)
-			break;
-		env.now = max64(env.now, step.due);
-		lc_apply(set, &step, &env);
-		n += lc_diff(&before, set, ret_changes + n, max - n);
-		for (size_t i = first; i < n; i++) {
-			ret_changes[i].time = env.now;
-			ret_changes[i].cause = step.cause;
-		}
-		lc_bury(set);
-	}
-	return n;
 }

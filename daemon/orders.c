@@ -8,41 +8,57 @@
 
 #include <string.h>
 
-static const char *
-frozen_by(const struct lc_set *set)
-{
-	return set->facts.frozen ? "an operator froze the key set"
-				 : "the key set's mode is frozen";
-}
+enum { FLUSH_AFTER = 36 * 60 }; /* Envoy, Istio and jwx have polled by then */
 
 static int64_t
-later(int64_t a, int64_t b)
+max64(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
+const char *
+lc_frozen_by(const struct lc_set *set, const struct lc_env *env)
+{
+	if (env->frozen)
+		return "an operator froze every key set";
+	if (set->facts.frozen)
+		return "an operator froze the key set";
+	if (lc_mode(set) == JW_MODE_FROZEN)
+		return "the key set's mode is frozen";
+	return NULL;
+}
+
 /* Copies without the new key live on; `from` is when the last was served. */
-static struct lc_exposure
-exposure_of_new(const struct lc_set *set, int64_t from, int64_t now)
+static void
+expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
 	const struct jw_policy *p = &set->facts.policy;
 	int64_t served = from + p->propagation_delay;
-	struct lc_exposure e = {0};
+	int64_t old = set->facts.copies_until;
 
-	e.reject_new_tokens.honours_cache_control = served + p->cache_max_age;
-	e.reject_new_tokens.polls_within_max_age = served + p->verifier_max_age;
-	if (set->facts.copies_until > now) {
-		e.reject_new_tokens.honours_cache_control =
-		    later(e.reject_new_tokens.honours_cache_control,
-			set->facts.copies_until);
-		e.reject_new_tokens.polls_within_max_age =
-		    later(e.reject_new_tokens.polls_within_max_age,
-			set->facts.copies_until);
-	}
-	/* They meet an unknown kid, and read the set again. */
-	e.reject_new_tokens.never_expires = 0;
-	e.until = e.reject_new_tokens.polls_within_max_age;
-	return e;
+	e->reject_new_tokens.honours_cache_control =
+	    max64(served + p->cache_max_age, old);
+	e->reject_new_tokens.polls_within_max_age =
+	    max64(served + p->verifier_max_age, old);
+	/* Those without expiry meet an unknown kid, and read the set again. */
+	e->reject_new_tokens.never_expires = 0;
+	e->until = max64(e->until, e->reject_new_tokens.polls_within_max_age);
+}
+
+/* Copies with the old key live on. */
+static void
+expose_old(const struct lc_set *set, int64_t now, struct lc_exposure *e)
+{
+	const struct jw_policy *p = &set->facts.policy;
+	int64_t served = now + p->propagation_delay;
+	int64_t old = set->facts.copies_until;
+
+	e->accept_old_tokens.honours_cache_control =
+	    max64(served + p->cache_max_age, old);
+	e->accept_old_tokens.polls_within_max_age =
+	    max64(served + p->verifier_max_age, old);
+	e->accept_old_tokens.never_expires = LC_NEVER;
+	e->until = max64(e->until, e->accept_old_tokens.polls_within_max_age);
 }
 
 static void
@@ -57,7 +73,7 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 		    lc_is_published(standby) ? standby->absent_until : env->now;
 
 		out->exposed = true;
-		out->exposure = exposure_of_new(set, absent, env->now);
+		expose_new(set, absent, &out->exposure);
 	}
 	out->retired = active->number;
 	out->activated = number;
@@ -74,21 +90,6 @@ is_full(const struct lc_set *set)
 	       (size_t)set->facts.policy.max_published_keys;
 }
 
-/* When a published key makes room for another; now when no one knows. */
-static int64_t
-next_removal(const struct lc_set *set, const struct lc_env *env)
-{
-	struct lc_change changes[MODEL_GENERATIONS_MAX];
-	struct lc_set ahead = *set;
-	size_t n =
-	    lc_plan(&ahead, *env, LC_NEVER - 1, changes, MODEL_GENERATIONS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		if (changes[i].to == GEN_REMOVED)
-			return changes[i].time;
-	return env->now;
-}
-
 static enum jw_err
 rotate_checked(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *out)
@@ -103,7 +104,8 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 		return JW_NOT_READY;
 	}
 	if (order->now && !lc_is_published(standby) && is_full(set)) {
-		out->ready_at = next_removal(set, env);
+		/* A signer that no verifier can find would be worse. */
+		out->ready_at = lc_room_time(set, env);
 		return JW_NOT_READY;
 	}
 	if (order->now) {
@@ -153,9 +155,188 @@ lc_rotate(struct lc_set *set, const struct lc_env *env,
 		ret_outcome->cause = "an operator took it back";
 		return JW_OK;
 	}
-	if (lc_mode(set) == JW_MODE_FROZEN) {
-		ret_outcome->frozen_by = frozen_by(set);
+	ret_outcome->frozen_by = lc_frozen_by(set, env);
+	if (ret_outcome->frozen_by != NULL)
 		return JW_FROZEN;
-	}
 	return rotate_checked(set, env, order, ret_outcome);
+}
+
+/* ---- rollback ---- */
+
+/* Who signed last before the active one, and still may. */
+static const struct generation *
+predecessor(const struct lc_set *set, int64_t now)
+{
+	const struct generation *best = NULL;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) != GEN_RETIRED || !lc_has_private(gen) ||
+		    gen->activations == 0 || now > gen->destroy_due)
+			continue;
+		if (best == NULL || gen->retired_at >= best->retired_at)
+			best = gen;
+	}
+	return best;
+}
+
+enum jw_err
+lc_rollback(struct lc_set *set, const struct lc_env *env, bool expects,
+    int64_t expected, struct lc_outcome *ret_outcome)
+{
+	const struct generation *active = lc_active(set);
+	const struct generation *before = predecessor(set, env->now);
+
+	memset(ret_outcome, 0, sizeof(*ret_outcome));
+	if (active == NULL)
+		return JW_NO_ACTIVE_KEY;
+	ret_outcome->actual = active->number;
+	if (expects && expected != active->number)
+		return JW_CONFLICT;
+	if (before == NULL)
+		return JW_BAD_STATE;
+	ret_outcome->activated = before->number;
+	ret_outcome->retired = active->number;
+	ret_outcome->cause = "an operator rolled back";
+	lc_promote(set, before->number, env);
+	return JW_OK;
+}
+
+/* ---- revoke ---- */
+
+static struct generation *
+find_mutable(struct lc_set *set, int64_t number)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->gens[i].number == number)
+			return &set->gens[i];
+	return NULL;
+}
+
+/* Is a better than b to take over from a revoked signer? */
+static bool
+is_better(const struct lc_set *set, const struct generation *a,
+    const struct generation *b)
+{
+	int32_t alg = set->facts.policy.algorithm;
+
+	if (b == NULL || lc_state(a) != lc_state(b))
+		return b == NULL || lc_state(a) > lc_state(b);
+	return a->alg == alg && b->alg != alg;
+}
+
+static const struct generation *
+successor(const struct lc_set *set)
+{
+	const struct generation *best = NULL;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) <= GEN_READY && lc_has_private(gen) &&
+		    is_better(set, gen, best))
+			best = gen;
+	}
+	return best;
+}
+
+static enum jw_err
+replace_signer(struct lc_set *set, const struct lc_env *env, bool force,
+    struct lc_outcome *out)
+{
+	const struct generation *next = successor(set);
+	bool ready = next != NULL && lc_state(next) == GEN_READY;
+
+	if (next == NULL || (!ready && !force)) {
+		out->ready_at =
+		    next == NULL ? env->now : lc_ready_time(set, env);
+		return JW_NOT_READY;
+	}
+	promote_now(set, env, next, NULL, out);
+	out->retired = 0;
+	return JW_OK;
+}
+
+static bool
+is_only_one_published(const struct lc_set *set, int64_t number)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->gens[i].number != number &&
+		    lc_is_published(&set->gens[i]))
+			return false;
+	return true;
+}
+
+enum jw_err
+lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
+    bool force, struct lc_outcome *ret_outcome)
+{
+	struct lc_set before = *set;
+	struct generation *gen = find_mutable(set, number);
+	bool published = gen != NULL && lc_is_published(gen);
+	enum jw_err err = JW_OK;
+
+	memset(ret_outcome, 0, sizeof(*ret_outcome));
+	if (gen == NULL)
+		return JW_NO_SUCH_KEY;
+	if (lc_state(gen) >= GEN_REMOVED)
+		return JW_BAD_STATE;
+	if (lc_state(gen) == GEN_ACTIVE)
+		err = replace_signer(set, env, force, ret_outcome);
+	else if (published && is_only_one_published(set, number))
+		err = JW_NOT_READY;
+	if (err != JW_OK)
+		return err;
+	gen->revoked_at = env->now;
+	if (gen->destroyed_at == 0)
+		gen->destroyed_at = env->now;
+	ret_outcome->cause = "an operator revoked it";
+	ret_outcome->exposed = true;
+	if (published) {
+		expose_old(set, env->now, &ret_outcome->exposure);
+		ret_outcome->flush_at = env->now + FLUSH_AFTER;
+	}
+	/* One version for both changes. */
+	set->facts.version = before.facts.version;
+	set->facts.version_at = before.facts.version_at;
+	lc_touch(&before, set, env);
+	return JW_OK;
+}
+
+/* ---- policy ---- */
+
+/* Deadlines under the new policy: later ones count, earlier ones do not. */
+static void
+adjust(struct lc_set *set, struct generation *gen)
+{
+	const struct jw_policy *p = &set->facts.policy;
+	enum gen_state state = lc_state(gen);
+
+	if (state == GEN_PUBLISHED) {
+		gen->ready_due = max64(gen->ready_due,
+		    gen->absent_until + jw_policy_publish_interval(p));
+	} else if (state == GEN_ACTIVE) {
+		gen->rotate_due = lc_rotate_due(set, gen);
+	} else if (state == GEN_RETIRED) {
+		gen->remove_due = max64(gen->remove_due,
+		    gen->retired_at + jw_policy_retire_interval(p));
+		if (lc_has_private(gen))
+			gen->destroy_due = gen->retired_at + p->rollback_window;
+	}
+}
+
+void
+lc_set_policy(struct lc_set *set, const struct lc_env *env,
+    const struct jw_policy *policy)
+{
+	const struct jw_policy *old = &set->facts.policy;
+
+	set->facts.copies_until = max64(set->facts.copies_until,
+	    env->now + jw_policy_publish_interval(old));
+	set->facts.tokens_until = max64(
+	    set->facts.tokens_until, env->now + jw_policy_retire_interval(old));
+	set->facts.policy = *policy;
+	for (size_t i = 0; i < set->count; i++)
+		adjust(set, &set->gens[i]);
 }

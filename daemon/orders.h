@@ -44,7 +44,13 @@ struct lc_outcome {
 	int64_t actual;        /* with JW_CONFLICT */
 	int64_t ready_at;      /* with JW_NOT_READY */
 	const char *frozen_by; /* with JW_FROZEN */
+	int64_t flush_at;      /* a second rotation then flushes old copies */
 };
+
+/*
+ * Why an operator's rotation is refused, static text; NULL: it is not.
+ */
+const char *lc_frozen_by(const struct lc_set *set, const struct lc_env *env);
 
 /*
  * `rotate` of lifecycle.md: with a ready standby at once, otherwise scheduled
@@ -54,5 +60,29 @@ struct lc_outcome {
  */
 enum jw_err lc_rotate(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *ret_outcome);
+
+/*
+ * T5: the generation that signed before signs again, inside its rollback
+ * window; also while frozen.  JW_NO_ACTIVE_KEY, JW_CONFLICT (actual),
+ * JW_BAD_STATE: there is none to go back to (`actual` is the active one).
+ */
+enum jw_err lc_rollback(struct lc_set *set, const struct lc_env *env,
+    bool expects, int64_t expected, struct lc_outcome *ret_outcome);
+
+/*
+ * T7: a living generation is revoked.  An active one gives way to a ready
+ * standby; with `force` to any other key, published or pending.
+ * JW_NO_SUCH_KEY, JW_BAD_STATE (removed or revoked already), JW_NOT_READY
+ * (ready_at): no other key may sign yet, or none would stay published.
+ */
+enum jw_err lc_revoke(struct lc_set *set, const struct lc_env *env,
+    int64_t number, bool force, struct lc_outcome *ret_outcome);
+
+/*
+ * Another policy, which has passed jw_policy_check().  No wait in progress
+ * becomes shorter: copies and tokens from under the old one live on.
+ */
+void lc_set_policy(struct lc_set *set, const struct lc_env *env,
+    const struct jw_policy *policy);
 
 #endif

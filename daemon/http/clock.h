@@ -1,4 +1,6 @@
-/* The one place of the front that reads a clock. */
+/*
+ * The one place of the front that reads a clock.
+ */
 #ifndef JWKSD_HTTP_CLOCK_H
 #define JWKSD_HTTP_CLOCK_H
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 
 enum { VERBS_MAX = 32 };
 

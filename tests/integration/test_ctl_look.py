@@ -158,6 +158,7 @@ class Look(Case):
         self.assertEqual(lines[0].split(), ["KEYSET", "GEN", "KID", "ALG",
                                             "STATE", "SINCE", "NEXT"])
         self.assertEqual(len(lines), 5)
+        self.assertTrue(out.endswith("\n"))
         self.assertIn(ACTIVE["kid"][:12] + " ", lines[1])
         self.assertRegex(lines[1], r"ES256 +active +3d ago +rotates in 27d 1h$")
         self.assertRegex(lines[2], r"ready +2d ago +-$")
@@ -224,6 +225,7 @@ class Look(Case):
         self.assertEqual(self.daemon.parameters(),
                          {"keySet": "default", "until": 2000000000})
         lines = out.splitlines()
+        self.assertTrue(out.endswith("\n"))
         self.assertEqual(lines[0].split(),
                          ["TIME", "KEYSET", "GEN", "CHANGE", "CAUSE"])
         self.assertRegex(

@@ -1,5 +1,6 @@
 """rotate: what is asked, what is said, who is asked first, and that a broken
 connection never rotates twice."""
+import concurrent.futures
 import json
 import os
 import re
@@ -88,7 +89,10 @@ class Rotate(Case):
         self.daemon.set("Rotate", {"keySet": "default"})
         out, _ = self.run_ctl("rotate", "--cancel")
         self.assertEqual(
-            out, "default: no operator's rotation is scheduled\n")
+            out, "default: the scheduled rotation is taken back\n")
+        out, _ = self.run_ctl("rotate", "--cancel", "-n")
+        self.assertEqual(
+            out, "default: the scheduled rotation would be taken back\n")
 
     def test_dry_run(self):
         out, _ = self.run_ctl("rotate", "-n")
@@ -246,6 +250,36 @@ class Broken(Case):
         self.assertEqual(len(set(self.ids())), 1)
         self.assertIn("nobody knows yet", err)
         self.assertIn("--request-id " + self.ids()[0], err)
+
+    def test_the_hint_repeats_the_very_same_request(self):
+        """The daemon refuses a known id with other parameters."""
+        def never_sure(call):
+            if call["parameters"].get("dryRun"):
+                return PROMOTED
+            return Error("OutcomeUnknown",
+                         requestId=call["parameters"]["requestId"])
+
+        def hint_of(arguments):
+            _, err = self.run_ctl("rotate", *arguments, status=75,
+                                  first_line=None)
+            return err.splitlines()[-1].split("jwksctl ")[1].split()
+
+        self.daemon.set("Rotate", never_sure)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            hints = list(pool.map(hint_of, [
+                ["web"], ["--at", "+3h"], ["--cancel"],
+                ["--now", "--yes", "web"], ["--if-gen", "4"]]))
+        sent = {call["parameters"]["requestId"]: call["parameters"]
+                for call in self.daemon.calls
+                if "requestId" in call["parameters"]}
+        self.assertEqual(len(sent), 5)
+        self.daemon.set("Rotate", PROMOTED)
+        for hint in hints:
+            self.daemon.calls.clear()
+            self.run_ctl(*hint)
+            again = self.daemon.parameters()
+            self.assertEqual(len(self.daemon.calls), 1)
+            self.assertEqual(again, sent[again["requestId"]])
 
     def test_the_daemon_goes_for_good(self):
         def vanish(call):

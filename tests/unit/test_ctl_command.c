@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 #include "ctl/command.h"
 
 enum { ARGC_MAX = 48, COLUMNS = 79 };

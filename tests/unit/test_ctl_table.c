@@ -42,8 +42,7 @@ count_lines(const char *text)
 
 	for (; *text != '\0'; text++)
 		lines += *text == '\n';
-	/* The last line of libsmartcols may lack its newline. */
-	return lines + (lines > 0 && text[-1] != '\n');
+	return lines;
 }
 
 static json_t *
@@ -81,6 +80,7 @@ test_keys(void **state)
 		sample_key("default", "published")),
 	    false);
 	assert_int_equal(count_lines(out), 3);
+	assert_int_equal(out[strlen(out) - 1], '\n');
 	assert_non_null(strstr(out, "NzbLsXh8uDCc "));
 	assert_null(strstr(out, "NzbLsXh8uDCcd"));
 	assert_non_null(
@@ -228,6 +228,25 @@ test_changes(void **state)
 }
 
 static void
+test_changes_fit_any_width(void **state)
+{
+	struct text text = {.now = NOW};
+	struct jw_why why = {0};
+	json_t *changes = sample_changes();
+	char *out;
+
+	(void)state;
+	for (text.width = 70; text.width < 200; text.width++) {
+		assert_int_equal(
+		    timeline_changes(&text, changes, &out, &why), JW_OK);
+		assert_true(widest(out) <= (size_t)text.width);
+		check_words(out);
+		free(out);
+	}
+	json_decref(changes);
+}
+
+static void
 test_a_word_that_cannot_break(void **state)
 {
 	static const struct table_column columns[] = {
@@ -280,6 +299,7 @@ main(void)
 	    cmocka_unit_test(test_keys_in_a_pipe),
 	    cmocka_unit_test(test_colour),
 	    cmocka_unit_test(test_changes),
+	    cmocka_unit_test(test_changes_fit_any_width),
 	    cmocka_unit_test(test_a_word_that_cannot_break),
 	    cmocka_unit_test(test_nonsense),
 	};

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "daemon/lifecycle.h"
+#include "daemon/plan.h"
 #include "daemon/orders.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -792,8 +793,10 @@ removal_is_never_shortened_by_a_change_of_policy(void **state)
 	set.facts.policy.token_max_ttl = 60;
 	set.facts.policy.retire_safety = 0;
 	expect_due(&set, LC_REMOVE, 1, T0 + IRET);
-	set.facts.tokens_until = T0 + IRET + 99;
-	expect_due(&set, LC_REMOVE, 1, T0 + IRET + 99);
+	set.facts.tokens_until = T0 + HOUR + IRET + 99;
+	lc_promote(&set, 3, &(struct lc_env){.now = T0 + HOUR});
+	expect_due(&set, LC_REMOVE, 1, T0 + IRET);
+	assert_int_equal(lc_find(&set, 2)->remove_due, T0 + HOUR + IRET + 99);
 }
 
 static void

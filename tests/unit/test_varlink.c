@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "common/varlink.h"
+#include "common/varlink_interface.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
