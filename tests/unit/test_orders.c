@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/orders.h"
+#include "daemon/plan.h"
 
 #define T0 INT64_C(1800000000)
 
