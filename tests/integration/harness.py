@@ -48,7 +48,7 @@ FAST = {
     "clock_skew": "0",
     "signer_drain": "0",
     "retire_safety": "0",
-    "rollback_window": "0",
+    "rollback_window": "1s",
 }
 
 
