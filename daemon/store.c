@@ -479,7 +479,7 @@ newest_schema(void)
 static enum jw_err
 identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 {
-	int64_t application, tables;
+	int64_t application = 0, tables = 0;
 	enum jw_err err;
 
 	err = query_int(store, "PRAGMA application_id", &application);

@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "daemon/lifecycle.h"
-#include "daemon/plan.h"
 #include "daemon/orders.h"
+#include "daemon/plan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)
