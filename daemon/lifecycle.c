@@ -366,7 +366,10 @@ leaves_at(const struct lc_set *set, const struct generation *gen)
 		   : LC_NEVER;
 }
 
-/* A standby of an algorithm that is no longer wanted never signed. */
+/*
+ * A standby of an algorithm that is no longer wanted never signed.  While the
+ * signer's own is not wanted either, that signer's standby is the reserve.
+ */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)
 {
@@ -374,7 +377,7 @@ is_obsolete(const struct lc_set *set, const struct generation *gen)
 
 	return is_future(gen) && lc_is_published(gen) &&
 	       !is_current_alg(set, gen) && active != NULL &&
-	       is_current_alg(set, active);
+	       (is_current_alg(set, active) || gen->alg != active->alg);
 }
 
 static int64_t

@@ -508,6 +508,18 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 	return err;
 }
 
+/*
+ * Until it is known whose file this is: a log that another program left is
+ * neither brought home nor removed, and no -shm file is made.
+ */
+static void
+look_only(struct store *store, bool on)
+{
+	sqlite3_db_config(
+	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
+	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
+}
+
 static enum jw_err
 settings(struct store *store)
 {
@@ -678,9 +690,11 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 		jw_why_set(why, "%s: %s", store->path, store->message);
 		return err;
 	}
+	look_only(store, true);
 	err = identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
+	look_only(store, false);
 	err = settings(store);
 	if (err == JW_OK)
 		err = check_integrity(store);
