@@ -81,7 +81,7 @@ random_id(struct ctl *ctl, char *ret_id)
 		return JW_IO;
 	}
 	for (size_t i = 0; i < ID_OCTETS; i++)
-		sprintf(ret_id + 2 * i, "%02x", octets[i]);
+		snprintf(ret_id + 2 * i, 3, "%02x", octets[i]);
 	return JW_OK;
 }
 

@@ -1,4 +1,6 @@
-/* Listening sockets from one front to the next. */
+/*
+ * Listening sockets from one front to the next.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

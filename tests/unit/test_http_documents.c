@@ -1,4 +1,6 @@
-/* The table of documents, and what may be in one. */
+/*
+ * The table of documents, and what may be in one.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
-/* Request heads: what is read how, and that nothing else is read. */
+/*
+ * Request heads: what is read how, and that nothing else is read.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

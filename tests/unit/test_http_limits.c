@@ -1,4 +1,6 @@
-/* Patience, servingSince and restarts, on a clock of our own. */
+/*
+ * Patience, servingSince and restarts, on a clock of our own.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
-/* Which app a Host names, entity tags, dates, preflights. */
+/*
+ * Which app a Host names, entity tags, dates, preflights.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
