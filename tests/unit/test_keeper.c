@@ -677,6 +677,7 @@ requests_are_forgotten_after_a_week(void **state)
 	run(fix);
 	keeper_serving(fix->keeper, 0);
 	assert_int_equal(rotate(fix, "id-1"), JW_OK);
+	run(fix);
 	/* It wakes, and looks for old ones, when the standby is ready ... */
 	pass(fix, IPUB);
 	assert_int_equal(state_of(fix, 3), GEN_READY);
