@@ -524,6 +524,11 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 static void
 look_only(struct store *store, bool on)
 {
+	char log[PATH_MAX];
+
+	/* A log that only we made goes when we do. */
+	snprintf(log, sizeof(log), "%s-wal", store->path);
+	on = on && store_exists(log);
 	sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
 	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
