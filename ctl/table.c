@@ -227,7 +227,7 @@ take_whole_lines(char *text)
 		free(text);
 		return NULL;
 	}
-	strcpy(longer + len, "\n");
+	memcpy(longer + len, "\n", 2);
 	return longer;
 }
 
