@@ -228,7 +228,7 @@ check_options(struct ctl *ctl)
 }
 
 static enum jw_err
-revoke(struct ctl *ctl, struct change *change)
+revoke_and_offer(struct ctl *ctl, struct change *change)
 {
 	struct outcome outcome = {0};
 	json_t *reply = NULL, *shown = NULL;
@@ -269,7 +269,7 @@ ctl_revoke(struct ctl *ctl)
 	    "force", force ? json_true() : NULL);
 	if (change.parameters == NULL)
 		return change_not_utf8(ctl);
-	err = revoke(ctl, &change);
+	err = revoke_and_offer(ctl, &change);
 	json_decref(change.parameters);
 	return err;
 }
