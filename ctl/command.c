@@ -281,6 +281,7 @@ ctl_command_is_group(const char *name)
 void
 ctl_command_unknown(const char *name, struct jw_why *why)
 {
+	int group = (int)strcspn(name, " ");
 	struct nearest nearest;
 
 	nearest_init(&nearest, name);
@@ -289,6 +290,8 @@ ctl_command_unknown(const char *name, struct jw_why *why)
 	jw_why_set(why, "there is no command \"%s\"", name);
 	if (nearest.best != NULL)
 		jw_why_hint(why, "did you mean \"%s\"?", nearest.best);
+	else if (name[group] != '\0')
+		jw_why_hint(why, "`jwksctl help %.*s` lists them", group, name);
 	else
 		jw_why_hint(why, "`jwksctl help` lists the commands");
 }
