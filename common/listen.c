@@ -53,7 +53,7 @@ address_of(const struct jw_listen *listen, union address *ret)
 	if (strlen(listen->path) >= sizeof(ret->un.sun_path))
 		return 0;
 	ret->un.sun_family = AF_UNIX;
-	memcpy(ret->un.sun_path, listen->path, strlen(listen->path));
+	memcpy(ret->un.sun_path, listen->path, strlen(listen->path) + 1);
 	return sizeof(ret->un);
 }
 

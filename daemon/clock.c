@@ -4,7 +4,10 @@
  */
 #include "daemon/clock.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void
@@ -37,6 +40,48 @@ clock_check(struct clock_guard *guard, int64_t wall, int64_t boot)
 		guard->offset = offset;
 	}
 	return guard->trusted;
+}
+
+enum { BOOT_ID_SIZE = 37 };
+
+static bool
+read_boot_id(char *buf)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	size_t n = 0;
+
+	if (f == NULL)
+		return false;
+	n = fread(buf, 1, BOOT_ID_SIZE - 1, f);
+	fclose(f);
+	buf[n] = '\0';
+	return n == BOOT_ID_SIZE - 1;
+}
+
+bool
+clock_format(const struct clock_guard *guard, char *ret_text)
+{
+	char boot[BOOT_ID_SIZE];
+
+	if (!read_boot_id(boot))
+		return false;
+	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64, boot, guard->offset);
+	return true;
+}
+
+void
+clock_parse(struct clock_guard *guard, const char *text)
+{
+	char boot[BOOT_ID_SIZE], known[BOOT_ID_SIZE];
+	int64_t offset;
+
+	if (!read_boot_id(boot) ||
+	    sscanf(text, "%36s %" SCNd64, known, &offset) != 2 ||
+	    strcmp(boot, known) != 0)
+		return;
+	guard->started = true;
+	guard->trusted = true;
+	guard->offset = offset;
 }
 
 static int64_t

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum {
+	CLOCK_TEXT_SIZE = 80,
 	CLOCK_JUMP = 120,       /* seconds; less is drift and adjustment */
 	CLOCK_STABLE_FOR = 600, /* then a new time is believed */
 };
@@ -29,6 +30,15 @@ bool clock_check(struct clock_guard *guard, int64_t wall, int64_t boot);
 
 /* An operator says that the wall clock is right as it is now. */
 void clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot);
+
+/*
+ * What a guard must remember over a restart: its offset in this boot of the
+ * machine.  CLOCK_TEXT_SIZE octets.  clock_parse() of another boot's text, or
+ * of one that makes no sense, changes nothing: the first check believes what
+ * it sees.  clock_format() is false when the boot has no identity.
+ */
+bool clock_format(const struct clock_guard *guard, char *ret_text);
+void clock_parse(struct clock_guard *guard, const char *text);
 
 /* The two clocks of this machine; the only place that reads them.  The wall
  * clock never says less than 1: 0 means "has not happened" in rows. */

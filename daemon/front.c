@@ -453,6 +453,8 @@ stop_child(struct front *front)
 void
 front_free(struct front *front)
 {
+	const char drain = HANDOVER_DRAIN;
+
 	if (front == NULL)
 		return;
 	if (front->child_event != NULL)
@@ -460,6 +462,9 @@ front_free(struct front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
+	/* Whoever ends the daemon means the front that it replaces as well. */
+	if (front->owner && front->old_fd >= 0)
+		(void)send(front->old_fd, &drain, 1, MSG_NOSIGNAL);
 	forget_old(front);
 	listeners_close(&front->listeners, front->owner);
 	if (front->socket_fd >= 0) {

@@ -4,6 +4,7 @@
  * commit what the lifecycle has not decided, nor wait for a key pair.
  */
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 
 #include <event2/event.h>
 #include <search.h>
@@ -16,6 +17,7 @@
 #include "daemon/envelope.h"
 #include "daemon/jwks.h"
 #include "daemon/keys.h"
+#include "daemon/servable.h"
 #include "daemon/worker.h"
 
 enum {
@@ -44,7 +46,10 @@ struct keeper {
 	void *by_name;         /* tsearch(3) */
 	struct agenda agenda;
 	int64_t pruned_at;
-	bool serving;
+	struct servable servable;
+	bool frozen;
+	size_t unresumed; /* key sets that have yet to record an outage */
+	bool trusted;     /* what the agenda was planned with */
 };
 
 /* A key pair on its way. */
@@ -239,7 +244,8 @@ keeper_env(struct keeper *keeper, const struct keeper_set *set)
 	return (struct lc_env){
 	    .now = keeper_now(keeper),
 	    .clock_trusted = keeper->clock.trusted,
-	    .serving = keeper->serving,
+	    .frozen = keeper->frozen,
+	    .serving = keeper->servable.serving,
 	    .pairs_coming = set->pairs_coming,
 	};
 }
@@ -267,7 +273,7 @@ reconsider(struct keeper *keeper, struct keeper_set *set)
 	int64_t due;
 
 	keeper_view(set, &view);
-	due = lc_next(&view, &env).due;
+	due = set->resumed_at != 0 ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
 	if (due == LC_NEVER)
@@ -297,13 +303,145 @@ hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
 	reconsider(keeper, set);
 }
 
-void
-keeper_set_serving(struct keeper *keeper, bool serving)
+/* ---- serving, freezing, the clock: what holds for all ---- */
+
+/* What a failed write loses is found again as an outage: longer waits. */
+static void
+remember(struct keeper *keeper, const char *name, const char *value)
 {
-	if (keeper->serving == serving)
+	if (store_meta_set(keeper->store, name, value) != JW_OK)
+		jw_log(JW_LOG_ERROR, "%s is not kept: %s", name,
+		    store_message(keeper->store));
+}
+
+static void
+remember_servable(struct keeper *keeper)
+{
+	char text[SERVABLE_TEXT_SIZE];
+
+	servable_format(&keeper->servable, text);
+	remember(keeper, "servable", text);
+}
+
+static void
+note_outage(struct keeper *keeper, int64_t resumed)
+{
+	jw_log(JW_LOG_WARNING, "the key sets were not servable: keys that "
+			       "are not ready yet wait anew");
+	for (size_t i = 0; i < keeper->nsets; i++)
+		keeper->sets[i]->resumed_at = resumed;
+	keeper->unresumed = keeper->nsets;
+}
+
+void
+keeper_serving(struct keeper *keeper, int64_t reported)
+{
+	int64_t resumed;
+
+	if (keeper->servable.serving)
 		return;
-	keeper->serving = serving;
+	resumed =
+	    servable_begin(&keeper->servable, keeper_now(keeper), reported);
+	/* The outage is remembered until every key set has recorded it. */
+	if (resumed != 0)
+		note_outage(keeper, resumed);
+	else if (keeper->unresumed == 0)
+		remember_servable(keeper);
 	reconsider_all(keeper);
+}
+
+void
+keeper_not_serving(struct keeper *keeper, bool listening)
+{
+	if (!keeper->servable.serving || keeper->store == NULL)
+		return;
+	servable_end(&keeper->servable, keeper_now(keeper), listening);
+	if (keeper->unresumed == 0)
+		remember_servable(keeper);
+	reconsider_all(keeper);
+}
+
+bool
+keeper_is_frozen(const struct keeper *keeper)
+{
+	return keeper->frozen;
+}
+
+/* A value for all key sets, with who asked for it. */
+static enum jw_err
+commit_world(struct keeper *keeper, const char *name, const char *value,
+    const struct store_audit *audit, const struct store_actor *actor,
+    const char *reason)
+{
+	struct store_change change = {
+	    .now = keeper_now(keeper),
+	    .audit = audit,
+	    .naudit = 1,
+	    .actor = *actor,
+	    .audit_reason = reason,
+	};
+	enum jw_err err =
+	    store_meta_commit(keeper->store, name, value, &change);
+
+	if (err != JW_OK)
+		jw_log(JW_LOG_ERROR, "%s: not committed: %s", name,
+		    store_message(keeper->store));
+	return err;
+}
+
+enum jw_err
+keeper_freeze_all(struct keeper *keeper, bool frozen,
+    const struct store_actor *actor, const char *reason)
+{
+	struct store_audit audit = {
+	    .event = frozen ? "frozen" : "thawed",
+	    .cause = frozen ? "an operator froze every key set"
+			    : "an operator thawed every key set",
+	};
+	enum jw_err err = commit_world(
+	    keeper, "frozen", frozen ? "1" : "0", &audit, actor, reason);
+
+	if (err != JW_OK)
+		return err;
+	jw_log(JW_LOG_NOTICE, "%s", audit.cause);
+	keeper->frozen = frozen;
+	reconsider_all(keeper);
+	return JW_OK;
+}
+
+/* The clock's offset in this boot: a jump while we were away is a jump. */
+static void
+remember_clock(struct keeper *keeper)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (clock_format(&keeper->clock, text))
+		remember(keeper, "clock", text);
+}
+
+enum jw_err
+keeper_accept_clock(
+    struct keeper *keeper, const struct store_actor *actor, const char *reason)
+{
+	struct store_audit audit = {
+	    .event = "clock",
+	    .cause = "an operator accepted the clock",
+	};
+	char text[CLOCK_TEXT_SIZE] = "";
+	struct clock_guard guard;
+	enum jw_err err;
+
+	clock_accept(&guard, clock_wall(), clock_boot());
+	if (!clock_format(&guard, text))
+		text[0] = '\0';
+	err = commit_world(keeper, "clock", text, &audit, actor, reason);
+	if (err != JW_OK)
+		return err;
+	keeper->clock = guard;
+	keeper->trusted = true;
+	jw_log(JW_LOG_NOTICE, "%s", audit.cause);
+	reconsider_all(keeper);
+	return JW_OK;
 }
 
 /* ---- observers ---- */
@@ -372,6 +510,8 @@ collect_updates(const struct keeper_edit *edit, struct generation *ret_gens)
 		const struct generation *was =
 		    lc_find(&edit->before, now->number);
 
+		/* What differs in padding alone costs a write, no more. */
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c) */
 		if (was != NULL && memcmp(was, now, sizeof(*now)) != 0)
 			ret_gens[n++] = *now;
 	}
@@ -533,6 +673,17 @@ commit_failed(
 	return err;
 }
 
+static bool
+document_changed(const struct keeper_edit *edit)
+{
+	char was[JWKS_HEADER_SIZE], is[JWKS_HEADER_SIZE];
+
+	jwks_cache_control(&edit->before.facts.policy, was);
+	jwks_cache_control(&edit->after.facts.policy, is);
+	return edit->before.facts.version != edit->after.facts.version ||
+	       strcmp(was, is) != 0;
+}
+
 static void
 adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
@@ -544,8 +695,7 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	    .count = draft->nchanges,
 	    .keys = draft->keys,
 	    .order = how->event,
-	    .version_changed =
-		edit->before.facts.version != edit->after.facts.version,
+	    .document_changed = document_changed(edit),
 	};
 
 	set->row.revision++;
@@ -726,6 +876,33 @@ perform(
 	return keeper_commit(keeper, edit, &how);
 }
 
+/* Waits begin anew before anything else may happen. */
+static void
+resume(struct keeper *keeper, struct keeper_set *set)
+{
+	struct keeper_commit how = {
+	    .cause = "the set could not be read for a while",
+	    .event = "outage",
+	    .actor = {-1, -1, -1},
+	};
+	struct keeper_edit edit;
+	enum jw_err err = JW_OK;
+
+	keeper_edit_begin(keeper, set, &edit);
+	if (lc_resume(&edit.after, set->resumed_at))
+		err = keeper_commit(keeper, &edit, &how);
+	if (err == JW_OUTCOME_UNKNOWN)
+		return;
+	if (err != JW_OK) {
+		hold(keeper, set, edit.env.now);
+		return;
+	}
+	set->resumed_at = 0;
+	if (keeper->unresumed > 0 && --keeper->unresumed == 0)
+		remember_servable(keeper);
+	reconsider(keeper, set);
+}
+
 /* One step of one key set. */
 static void
 act(struct keeper *keeper, struct keeper_set *set)
@@ -734,6 +911,10 @@ act(struct keeper *keeper, struct keeper_set *set)
 	struct lc_step step;
 	enum jw_err err = JW_OK;
 
+	if (set->resumed_at != 0 && set->hold_until <= keeper_now(keeper)) {
+		resume(keeper, set);
+		return;
+	}
 	keeper_edit_begin(keeper, set, &edit);
 	step = lc_next(&edit.before, &edit.env);
 	if (step.due > edit.env.now || set->hold_until > edit.env.now) {
@@ -766,13 +947,17 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *keeper = arg;
 	struct keeper_set *set;
-	bool trusted = keeper->clock.trusted;
 	int64_t now = keeper_now(keeper);
 
 	(void)fd;
 	(void)what;
-	if (trusted != keeper->clock.trusted)
+	if (keeper->trusted != keeper->clock.trusted) {
+		keeper->trusted = keeper->clock.trusted;
+		if (keeper->trusted)
+			jw_log(
+			    JW_LOG_NOTICE, "the wall clock is trusted again");
 		reconsider_all(keeper);
+	}
 	for (int i = 0; i < STEPS_A_PASS; i++) {
 		set = keeper_first_due(keeper);
 		if (set == NULL || set->item.due > now)
@@ -841,6 +1026,28 @@ check_kek(struct keeper *keeper, struct jw_why *why)
 	return err;
 }
 
+/* What holds for all key sets; values that make no sense count as absent. */
+static enum jw_err
+load_world(struct keeper *keeper)
+{
+	char *frozen = NULL, *servable = NULL, *clock = NULL;
+	enum jw_err err = store_meta_get(keeper->store, "frozen", &frozen);
+
+	if (err == JW_OK || err == JW_NO_SUCH_KEY)
+		err = store_meta_get(keeper->store, "servable", &servable);
+	if (err == JW_OK || err == JW_NO_SUCH_KEY)
+		err = store_meta_get(keeper->store, "clock", &clock);
+	keeper->frozen = frozen != NULL && strcmp(frozen, "1") == 0;
+	if (servable != NULL && !keeper->servable.serving)
+		servable_parse(servable, &keeper->servable);
+	if (clock != NULL && !keeper->clock.started)
+		clock_parse(&keeper->clock, clock);
+	free(frozen);
+	free(servable);
+	free(clock);
+	return err == JW_NO_SUCH_KEY ? JW_OK : err;
+}
+
 static enum jw_err
 load(struct keeper *keeper, struct jw_why *why)
 {
@@ -848,6 +1055,8 @@ load(struct keeper *keeper, struct jw_why *why)
 
 	if (err == JW_BAD_KEK)
 		return err;
+	if (err == JW_OK)
+		err = load_world(keeper);
 	if (err == JW_OK)
 		err = store_load(keeper->store, add_set, keeper);
 	if (err == JW_OK && keeper->nsets == 0)
@@ -879,6 +1088,8 @@ reopen(struct keeper *keeper)
 		jw_log(JW_LOG_ERROR, "%s", why.text);
 		return err;
 	}
+	if (keeper->unresumed > 0)
+		note_outage(keeper, keeper->servable.since);
 	reconsider_all(keeper);
 	return JW_OK;
 }
@@ -916,6 +1127,9 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 void
 keeper_start(struct keeper *keeper)
 {
+	(void)keeper_now(keeper);
+	keeper->trusted = keeper->clock.trusted;
+	remember_clock(keeper);
 	reconsider_all(keeper);
 }
 

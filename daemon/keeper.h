@@ -18,11 +18,13 @@
 #include "daemon/agenda.h"
 #include "daemon/lifecycle.h"
 #include "daemon/model.h"
+#include "daemon/plan.h"
 #include "daemon/store.h"
 
 struct envelope_kek;
 struct event_base;
 struct keeper;
+struct keeper_observer;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
@@ -30,6 +32,7 @@ struct keeper_set {
 	struct agenda_item item;
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
+	int64_t resumed_at; /* an outage ended then, and is to be recorded */
 	int32_t failures;   /* in a row */
 };
 
@@ -68,8 +71,23 @@ struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
 struct keeper_set *keeper_first_due(const struct keeper *keeper);
 struct store *keeper_store(const struct keeper *keeper);
 
-/* A front serves what it is sent (or no longer does). */
-void keeper_set_serving(struct keeper *keeper, bool serving);
+/*
+ * A front serves everything it has been sent.  reported: since when it says
+ * it has been serving; 0: it is new.  An outage that ended restarts the waits
+ * of published keys.
+ */
+void keeper_serving(struct keeper *keeper, int64_t reported);
+/* No front is left.  listening: the listener stays open all the same. */
+void keeper_not_serving(struct keeper *keeper, bool listening);
+
+/* Freeze or thaw every key set; kept in the store.  reason may be NULL. */
+enum jw_err keeper_freeze_all(struct keeper *keeper, bool frozen,
+    const struct store_actor *actor, const char *reason);
+bool keeper_is_frozen(const struct keeper *keeper);
+
+/* An operator says that the wall clock is right. */
+enum jw_err keeper_accept_clock(
+    struct keeper *keeper, const struct store_actor *actor, const char *reason);
 
 /* ---- looking at and changing a key set ---- */
 
@@ -116,28 +134,8 @@ enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 enum jw_err keeper_render(
     const struct keeper_set *set, const struct lc_set *view, char **ret_body);
 
-/* ---- observers ---- */
-
-/*
- * After each commit.  changes has count of them; `order` is an order's event
- * ("scheduled", …) or NULL.
- */
-struct keeper_news {
-	struct keeper_set *set;
-	const struct lc_change *changes;
-	size_t count;
-	const struct key *const *keys; /* one for each change */
-	const char *order;
-	bool version_changed;
-};
-
-struct keeper_observer {
-	void (*fn)(const struct keeper_news *news, void *arg);
-	void *arg;
-	struct keeper_observer *next;
-};
-
-/* The observer is the caller's and outlives its registration. */
+/* The observer (keeper_news.h) is the caller's and outlives its
+ * registration. */
 void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
 void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 

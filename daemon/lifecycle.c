@@ -336,6 +336,15 @@ destroy_rule(const struct lc_set *set, const struct lc_env *env,
 	return gen->destroy_due;
 }
 
+/* When a retired one may leave the set; LC_NEVER for all others. */
+static int64_t
+leaves_at(const struct lc_set *set, const struct generation *gen)
+{
+	return lc_state(gen) == GEN_RETIRED
+		   ? max64(gen->remove_due, signed_until(set, gen))
+		   : LC_NEVER;
+}
+
 /* A standby of an algorithm that is no longer wanted never signed. */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)
@@ -355,9 +364,7 @@ remove_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	if (is_obsolete(set, gen))
 		return env->now;
-	if (lc_state(gen) != GEN_RETIRED)
-		return LC_NEVER;
-	return max64(gen->remove_due, signed_until(set, gen));
+	return leaves_at(set, gen);
 }
 
 /* ---- the next step ---- */
@@ -634,87 +641,43 @@ lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env)
 
 /* ---- looking ahead ---- */
 
+/* How many of the published keys will have left by then. */
+static size_t
+count_leaving(const struct lc_set *set, int64_t when)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += leaves_at(set, &set->gens[i]) <= when;
+	return n;
+}
+
+int64_t
+lc_room_time(const struct lc_set *set, const struct lc_env *env)
+{
+	size_t max = (size_t)set->facts.policy.max_published_keys;
+	size_t count = count_published(set);
+	int64_t best = LC_NEVER;
+
+	if (count < max)
+		return env->now;
+	for (size_t i = 0; i < set->count; i++) {
+		int64_t when = leaves_at(set, &set->gens[i]);
+
+		if (when < best && count_leaving(set, when) > count - max)
+			best = when;
+	}
+	return best == LC_NEVER ? env->now : max64(best, env->now);
+}
+
 int64_t
 lc_ready_time(const struct lc_set *set, const struct lc_env *env)
 {
 	const struct generation *gen = lc_standby(set);
 
 	if (gen == NULL || lc_state(gen) == GEN_PENDING)
-		return ready_due(set, env->now);
+		return ready_due(set, lc_room_time(set, env));
 	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
-}
-
-int64_t
-lc_scheduled_for(const struct lc_set *set)
-{
-	struct lc_env at = {.now = set->facts.wanted_at};
-
-	if (set->facts.wanted_at == 0)
-		return 0;
-	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
-}
-
-const char *
-lc_overdue(const struct lc_set *set, const struct lc_env *env)
-{
-	const struct generation *active = lc_active(set);
-	const struct generation *standby = lc_standby(set);
-
-	if (active == NULL || active->rotate_due > env->now)
-		return NULL;
-	if (env->frozen || lc_mode(set) == JW_MODE_FROZEN)
-		return "rotation is frozen";
-	if (lc_mode(set) == JW_MODE_MANUAL)
-		return "the mode is manual";
-	if (!env->clock_trusted)
-		return "the clock is not trusted";
-	if (standby == NULL || lc_state(standby) != GEN_READY)
-		return "the standby is not ready";
-	return NULL;
-}
-
-/* Who signs first, then who stopped, then the rest by number. */
-static int
-change_rank(const struct lc_change *change)
-{
-	if (change->to == GEN_ACTIVE)
-		return 0;
-	return change->to == GEN_RETIRED ? 1 : 2;
-}
-
-static void
-insert_change(struct lc_change *changes, size_t n, struct lc_change change)
-{
-	while (n > 0 && change_rank(&change) < change_rank(&changes[n - 1])) {
-		changes[n] = changes[n - 1];
-		n--;
-	}
-	changes[n] = change;
-}
-
-size_t
-lc_diff(const struct lc_set *before, const struct lc_set *after,
-    struct lc_change *ret_changes, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < after->count && n < max; i++) {
-		const struct generation *now = &after->gens[i];
-		const struct generation *was = lc_find(before, now->number);
-		struct lc_change change = {
-		    .number = now->number,
-		    .to = lc_state(now),
-		};
-
-		if (was != NULL) {
-			change.has_from = true;
-			change.from = lc_state(was);
-			if (change.from == change.to)
-				continue;
-		}
-		insert_change(ret_changes, n++, change);
-	}
-	return n;
 }
 
 /* Tombstones take no part in what comes. */
@@ -727,30 +690,4 @@ lc_bury(struct lc_set *set)
 		if (lc_state(&set->gens[i]) < GEN_REMOVED)
 			set->gens[n++] = set->gens[i];
 	set->count = n;
-}
-
-size_t
-lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
-    struct lc_change *ret_changes, size_t max)
-{
-	size_t n = 0;
-
-	env.pairs_coming = 0;
-	while (n < max) {
-		struct lc_set before = *set;
-		struct lc_step step = lc_next(set, &env);
-		size_t first = n;
-
-		if (step.action == LC_NONE || step.due > until)
-			break;
-		env.now = max64(env.now, step.due);
-		lc_apply(set, &step, &env);
-		n += lc_diff(&before, set, ret_changes + n, max - n);
-		for (size_t i = first; i < n; i++) {
-			ret_changes[i].time = env.now;
-			ret_changes[i].cause = step.cause;
-		}
-		lc_bury(set);
-	}
-	return n;
 }

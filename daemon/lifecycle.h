@@ -123,39 +123,10 @@ void lc_bury(struct lc_set *set);
  */
 bool lc_resume(struct lc_set *set, int64_t since);
 
+/* When one more key may be published: now, or when a retired one leaves. */
+int64_t lc_room_time(const struct lc_set *set, const struct lc_env *env);
+
 /* When the standby is (or was) ready; counted from now while there is none. */
 int64_t lc_ready_time(const struct lc_set *set, const struct lc_env *env);
-
-/* When an operator's scheduled rotation will happen; 0 without one. */
-int64_t lc_scheduled_for(const struct lc_set *set);
-
-/* A rotation is due and waits: because of the mode, a freeze, the clock, or
- * the missing standby.  NULL: none is.  Static text. */
-const char *lc_overdue(const struct lc_set *set, const struct lc_env *env);
-
-/* One change of a plan. */
-struct lc_change {
-	int64_t time;
-	int64_t number;
-	bool has_from;
-	enum gen_state from;
-	enum gen_state to;
-	const char *cause;
-};
-
-/*
- * Every coming transition until `until` (inclusive), at most max of them, in
- * virtual time; key pairs are at hand as soon as they are wanted.  Returns
- * how many.  `set` is used as scratch space.
- */
-size_t lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
-    struct lc_change *ret_changes, size_t max);
-
-/*
- * The changes between two copies of one set, in the order in which an
- * operator tells them: who signs first.  At most max; returns how many.
- */
-size_t lc_diff(const struct lc_set *before, const struct lc_set *after,
-    struct lc_change *ret_changes, size_t max);
 
 #endif

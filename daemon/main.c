@@ -24,6 +24,7 @@
 #include "daemon/envelope.h"
 #include "daemon/front.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
 #include "daemon/store.h"
@@ -283,8 +284,11 @@ start_servers(struct program *program, struct jw_why *why)
 		err = bind_socket(program, "publish.sock", "jwksd-http",
 		    &program->publish_fd, why);
 	if (err == JW_OK)
-		err = publish_new(
-		    program->keeper, on_complete, program, &program->publish);
+		err = publish_new(program->keeper,
+		    program->front == NULL
+			? 0
+			: front_serving_since(program->front),
+		    on_complete, program, &program->publish);
 	if (err != JW_OK)
 		return err;
 	program->verbs = (struct verbs){
@@ -397,6 +401,8 @@ stop(struct program *program)
 {
 	notify_stopping();
 	/* The front first: it answers to the last, and knows where to ask. */
+	if (program->publish != NULL)
+		publish_stop(program->publish, program->managed);
 	front_free(program->front);
 	if (program->servers[0] != NULL && !program->managed) {
 		unlink_socket(program, "control.sock");

@@ -94,6 +94,12 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 		out->ready_at = env->now;
 		return JW_NOT_READY;
 	}
+	if (order->now && !lc_is_published(standby) &&
+	    lc_room_time(set, env) > env->now) {
+		/* A signer that no verifier can find would be worse. */
+		out->ready_at = lc_room_time(set, env);
+		return JW_NOT_READY;
+	}
 	if (order->now) {
 		promote_now(set, env, standby,
 		    ready ? "the standby was ready"

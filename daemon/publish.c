@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -16,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/jwks.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 
 /* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
@@ -25,11 +27,12 @@ struct follower {
 	TAILQ_ENTRY(follower) link;
 	struct publish *publish;
 	struct control_call *call;
-	int64_t sent_id; /* key sets up to this id have been sent */
-	bool caught_up;  /* there is nothing left of the first pass */
-	bool complete;   /* and it has been told so */
-	bool has_any;    /* an empty whole would be a lie: it is yet to come */
-	bool is_new;     /* it served nothing before */
+	int64_t sent_id;  /* key sets up to this id have been sent */
+	bool caught_up;   /* there is nothing left of the first pass */
+	bool complete;    /* and it has been told so */
+	bool has_any;     /* an empty whole would be a lie: it is yet to come */
+	bool is_new;      /* it served nothing before */
+	int64_t reported; /* since when it has been serving; 0: not yet */
 };
 
 TAILQ_HEAD(follower_list, follower);
@@ -39,6 +42,8 @@ struct publish {
 	struct keeper_observer observer;
 	struct follower_list followers;
 	size_t complete_count;
+	int64_t inherited; /* since when a replaced front had served */
+	bool listening;    /* the listener stays open without a front */
 	void (*complete)(void *arg);
 	void *arg;
 };
@@ -98,8 +103,8 @@ drop_follower(struct follower *follower)
 	TAILQ_REMOVE(&publish->followers, follower, link);
 	if (follower->complete) {
 		publish->complete_count--;
-		keeper_set_serving(
-		    publish->keeper, publish->complete_count > 0);
+		if (publish->complete_count == 0)
+			keeper_not_serving(publish->keeper, publish->listening);
 	}
 	free(follower);
 }
@@ -122,7 +127,7 @@ become_complete(struct follower *follower)
 
 	follower->complete = true;
 	publish->complete_count++;
-	keeper_set_serving(publish->keeper, true);
+	keeper_serving(publish->keeper, follower->reported);
 	if (follower->is_new && publish->complete != NULL)
 		publish->complete(publish->arg);
 }
@@ -153,7 +158,7 @@ next_documents(struct follower *follower)
 	return documents;
 }
 
-/* Send, and say so when that was all. */
+/* Send, and say so when that was all that exists. */
 static void
 send_documents(struct follower *follower, json_t *take_documents)
 {
@@ -197,14 +202,29 @@ run_documents(struct control_call *call, void *context)
 	}
 	follower->publish = publish;
 	follower->call = call;
-	follower->is_new = !json_is_integer(
+	follower->reported = json_integer_value(
 	    json_object_get(control_parameters(call), "servingSince"));
+	follower->is_new = follower->reported == 0;
+	if (follower->is_new)
+		follower->reported = publish->inherited;
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
 	send_documents(follower, next_documents(follower));
 }
 
-/* Whoever has been sent a key set is told of its new version. */
+/* Whoever has been sent a key set is told of its new version; the others get
+ * it in their turn. */
+static void
+send_change(struct follower *follower, int64_t set_id, json_t *object)
+{
+	if (set_id > follower->sent_id && !follower->complete)
+		return;
+	if (follower->sent_id < set_id)
+		follower->sent_id = set_id;
+	follower->has_any = true;
+	send_documents(follower, json_pack("[O]", object));
+}
+
 static void
 on_news(const struct keeper_news *news, void *arg)
 {
@@ -213,7 +233,7 @@ on_news(const struct keeper_news *news, void *arg)
 	json_t *object;
 	size_t size;
 
-	if (!news->version_changed || TAILQ_EMPTY(&publish->followers))
+	if (!news->document_changed || TAILQ_EMPTY(&publish->followers))
 		return;
 	object = document(news->set, &size);
 	if (object == NULL)
@@ -221,15 +241,7 @@ on_news(const struct keeper_news *news, void *arg)
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		if (news->set->row.id > follower->sent_id &&
-		    !follower->complete)
-			continue;
-		if (follower->sent_id < news->set->row.id)
-			follower->sent_id = news->set->row.id;
-		if (!control_continue(
-			follower->call, reply(json_pack("[O]", object),
-					    json_array(), follower->complete)))
-			end_follower(follower);
+		send_change(follower, news->set->row.id, object);
 	}
 	json_decref(object);
 }
@@ -249,8 +261,8 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 }
 
 enum jw_err
-publish_new(struct keeper *keeper, void (*complete)(void *arg), void *arg,
-    struct publish **ret_publish)
+publish_new(struct keeper *keeper, int64_t inherited,
+    void (*complete)(void *arg), void *arg, struct publish **ret_publish)
 {
 	struct publish *publish = calloc(1, sizeof(*publish));
 
@@ -260,6 +272,8 @@ publish_new(struct keeper *keeper, void (*complete)(void *arg), void *arg,
 	publish->keeper = keeper;
 	publish->complete = complete;
 	publish->arg = arg;
+	publish->inherited = inherited;
+	publish->listening = true;
 	publish->observer.fn = on_news;
 	publish->observer.arg = publish;
 	keeper_observe(keeper, &publish->observer);
@@ -274,6 +288,12 @@ publish_free(struct publish *publish)
 		return;
 	keeper_unobserve(publish->keeper, &publish->observer);
 	free(publish);
+}
+
+void
+publish_stop(struct publish *publish, bool listening)
+{
+	publish->listening = listening;
 }
 
 size_t

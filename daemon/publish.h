@@ -6,7 +6,9 @@
 #ifndef JWKSD_DAEMON_PUBLISH_H
 #define JWKSD_DAEMON_PUBLISH_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -15,15 +17,20 @@ struct publish;
 struct varlink_service;
 
 /*
- * Follows the keeper.  complete (may be NULL) is called each time a front
- * that knew nothing before (no servingSince) has been sent everything.
+ * Follows the keeper.  inherited: since when the front that new ones take
+ * over from has been serving; 0: there is none.  complete (may be NULL) is
+ * called each time a front that knew nothing before (no servingSince) has been
+ * sent everything.
  */
-enum jw_err publish_new(struct keeper *keeper, void (*complete)(void *arg),
-    void *arg, struct publish **ret_publish);
+enum jw_err publish_new(struct keeper *keeper, int64_t inherited,
+    void (*complete)(void *arg), void *arg, struct publish **ret_publish);
 void publish_free(struct publish *publish);
 
 /* Offer the interface; the context of its verbs is the struct publish. */
 enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
+
+/* The fronts end from now on, and their listener stays open or does not. */
+void publish_stop(struct publish *publish, bool listening);
 
 /* Fronts that have been sent everything. */
 size_t publish_fronts(const struct publish *publish);

@@ -1005,7 +1005,7 @@ insert_audit(struct store *store, const struct store_change *change,
 	sqlite3_stmt *st = statement(store, ST_AUDIT_INSERT);
 
 	sqlite3_bind_int64(st, 1, change->now);
-	bind_text(st, 2, change->set->name);
+	bind_text(st, 2, change->set == NULL ? NULL : change->set->name);
 	if (audit->generation != 0)
 		sqlite3_bind_int64(st, 3, audit->generation);
 	bind_text(st, 4, audit->kid);
@@ -1048,19 +1048,13 @@ write_change(
 	return err;
 }
 
-enum jw_err
-store_commit(
-    struct store *store, const struct store_change *change, int64_t *ret_id)
+/* End a transaction whose writes ended with err. */
+static enum jw_err
+end_transaction(struct store *store, enum jw_err err)
 {
-	int64_t id = 0;
-	enum jw_err err = run(store, statement(store, ST_BEGIN));
+	char message[sizeof(store->message)];
 
-	if (err != JW_OK)
-		return err == JW_NO_SPACE ? err : JW_STORE_FAILED;
-	err = write_change(store, change, &id);
 	if (err != JW_OK) {
-		char message[sizeof(store->message)];
-
 		memcpy(message, store->message, sizeof(message));
 		if (!sqlite3_get_autocommit(store->db))
 			run(store, statement(store, ST_ROLLBACK));
@@ -1068,14 +1062,49 @@ store_commit(
 		return err;
 	}
 	err = run(store, statement(store, ST_COMMIT));
-	if (err == JW_OK) {
-		*ret_id = id;
+	if (err == JW_OK)
 		return JW_OK;
-	}
 	/* A full disk is found before anything is written; else who knows. */
 	if (!sqlite3_get_autocommit(store->db))
 		run(store, statement(store, ST_ROLLBACK));
 	return err == JW_NO_SPACE ? err : JW_OUTCOME_UNKNOWN;
+}
+
+static enum jw_err
+begin_transaction(struct store *store)
+{
+	enum jw_err err = run(store, statement(store, ST_BEGIN));
+
+	return err == JW_OK || err == JW_NO_SPACE ? err : JW_STORE_FAILED;
+}
+
+enum jw_err
+store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	int64_t id = 0;
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	err = end_transaction(store, write_change(store, change, &id));
+	if (err == JW_OK)
+		*ret_id = id;
+	return err;
+}
+
+enum jw_err
+store_meta_commit(struct store *store, const char *name, const char *value,
+    const struct store_change *change)
+{
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	err = store_meta_set(store, name, value);
+	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
+		err = insert_audit(store, change, &change->audit[i]);
+	return end_transaction(store, err);
 }
 
 /* ---- requests and meta ---- */

@@ -136,6 +136,12 @@ enum jw_err store_meta_get(
     struct store *store, const char *name, char **ret_value);
 enum jw_err store_meta_set(
     struct store *store, const char *name, const char *value);
+/*
+ * The same with the audit rows of a change, in one transaction: what holds
+ * for all key sets (change->set is NULL).  Errors are store_commit()'s.
+ */
+enum jw_err store_meta_commit(struct store *store, const char *name,
+    const char *value, const struct store_change *change);
 
 /* Frees what a key set holds, not the struct. */
 void store_set_done(struct key_set *set);

@@ -177,8 +177,9 @@ run_status(struct control_call *call, void *context)
 		generations += keeper_at(keeper, i)->row.nkeys;
 	reply = json_pack("{s:s, s:I, s:b, s:s, s:b, s:I, s:I, s:I, s:o}",
 	    "version", JWKSD_VERSION, "started", (json_int_t)verbs->started,
-	    "ready", (int)keeper_is_ready(keeper), "mode", "auto",
-	    "clockTrusted", (int)keeper_clock_trusted(keeper), "keySets",
+	    "ready", (int)keeper_is_ready(keeper), "mode",
+	    keeper_is_frozen(keeper) ? "frozen" : "auto", "clockTrusted",
+	    (int)keeper_clock_trusted(keeper), "keySets",
 	    (json_int_t)keeper_count(keeper), "generations",
 	    (json_int_t)generations, "fronts",
 	    (json_int_t)publish_fronts(verbs->publish), "warnings",
@@ -188,142 +189,13 @@ run_status(struct control_call *call, void *context)
 	control_reply(call, reply);
 }
 
-/* ---- ListKeySets, ListKeys, ShowKey ---- */
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct keeper_set *const *x = a, *const *y = b;
-
-	return strcmp((*x)->row.name, (*y)->row.name);
-}
-
-/* The caller frees. */
-static struct keeper_set **
-sorted_sets(struct keeper *keeper)
-{
-	size_t n = keeper_count(keeper);
-	struct keeper_set **sets = calloc(n + 1, sizeof(struct keeper_set *));
-
-	if (sets == NULL)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		sets[i] = keeper_at(keeper, i);
-	qsort(sets, n, sizeof(struct keeper_set *), by_name);
-	return sets;
-}
-
-static void
-run_list_key_sets(struct control_call *call, void *context)
-{
-	struct verbs *verbs = context;
-	struct keeper_set **sets = sorted_sets(verbs->keeper);
-	json_t *rows = json_array();
-
-	for (size_t i = 0; sets != NULL && sets[i] != NULL; i++)
-		json_array_append_new(rows, wire_key_set(&sets[i]->row));
-	free(sets);
-	control_reply(call, json_pack("{s:o}", "keySets", rows));
-}
-
-static void
-append_living(json_t *rows, const struct keeper_set *set)
-{
-	size_t order[MODEL_GENERATIONS_MAX], n;
-	struct lc_set view;
-
-	keeper_view(set, &view);
-	n = lc_publication(&view, order);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-		    rows, wire_key(set->row.name, &set->row.keys[order[i]],
-			      &view.gens[order[i]], false));
-	for (size_t i = 0; i < set->row.nkeys; i++)
-		if (!lc_is_published(&view.gens[i]))
-			json_array_append_new(
-			    rows, wire_key(set->row.name, &set->row.keys[i],
-				      &view.gens[i], false));
-}
-
-struct append_arg {
-	json_t *rows;
-	const char *key_set;
-};
-
-static bool
-append_tombstone(int64_t set_id, const struct key *key, void *arg)
-{
-	struct append_arg *to = arg;
-
-	(void)set_id;
-	if (lc_state(&key->facts) >= GEN_REMOVED)
-		json_array_insert_new(to->rows, 0,
-		    wire_key(to->key_set, key, &key->facts, false));
-	return true;
-}
-
-/* Living ones in the order of publication, then tombstones, newest first. */
-static enum jw_err
-append_keys(
-    struct verbs *verbs, json_t *rows, const struct keeper_set *set, bool all)
-{
-	struct append_arg to = {json_array(), set->row.name};
-	enum jw_err err = JW_OK;
-
-	append_living(rows, set);
-	if (all)
-		err = store_each_key(keeper_store(verbs->keeper), set->row.id,
-		    append_tombstone, &to);
-	json_array_extend(rows, to.rows);
-	json_decref(to.rows);
-	return err;
-}
-
-static enum jw_err
-append_all_keys(struct verbs *verbs, json_t *rows, bool all)
-{
-	struct keeper_set **sets = sorted_sets(verbs->keeper);
-	enum jw_err err = sets == NULL ? JW_NO_MEMORY : JW_OK;
-
-	for (size_t i = 0; err == JW_OK && sets[i] != NULL; i++)
-		err = append_keys(verbs, rows, sets[i], all);
-	free(sets);
-	return err;
-}
-
-static void
-run_list_keys(struct control_call *call, void *context)
-{
-	struct verbs *verbs = context;
-	const json_t *parameters = control_parameters(call);
-	bool all = verbs_bool(parameters, "all");
-	struct keeper_set *set;
-	json_t *rows;
-	enum jw_err err;
-
-	if (verbs_string(parameters, "keySet", NULL) != NULL) {
-		set = verbs_key_set(call, verbs);
-		if (set == NULL)
-			return;
-		rows = json_array();
-		err = append_keys(verbs, rows, set, all);
-	} else {
-		rows = json_array();
-		err = append_all_keys(verbs, rows, all);
-	}
-	if (err == JW_OK) {
-		control_reply(call, json_pack("{s:o}", "keys", rows));
-		return;
-	}
-	json_decref(rows);
-	verbs_store_failed(call, verbs, err);
-}
+/* ---- ShowKey ---- */
 
 /* Keys that a name might mean. */
 struct matches {
 	struct keeper *keeper;
 	int64_t number; /* 0: any */
-	json_t *key;    /* the first */
+	struct verbs_found *found;
 	json_t *kids;
 };
 
@@ -336,9 +208,13 @@ match(int64_t set_id, const struct key *key, void *arg)
 	if (m->number != 0 && m->number != key->facts.number)
 		return true;
 	json_array_append_new(m->kids, json_string(key->kid));
-	if (m->key == NULL)
-		m->key = wire_key(set == NULL ? "(removed)" : set->row.name,
-		    key, &key->facts, true);
+	if (m->found->key == NULL) {
+		m->found->set = set;
+		m->found->number = key->facts.number;
+		m->found->key =
+		    wire_key(set == NULL ? "(removed)" : set->row.name, key,
+			&key->facts, true);
+	}
 	return json_array_size(m->kids) < MATCHES_MAX;
 }
 
@@ -362,35 +238,49 @@ find_by_number(struct verbs *verbs, const char *name, const char *hash,
 	    keeper_store(verbs->keeper), set->row.id, match, matches);
 }
 
-static void
-run_show_key(struct control_call *call, void *context)
+bool
+verbs_find_key(struct control_call *call, struct verbs *verbs,
+    struct verbs_found *ret_found)
 {
-	struct verbs *verbs = context;
 	const char *name = verbs_string(control_parameters(call), "key", "");
 	const char *hash = strrchr(name, '#');
 	struct matches m = {
 	    .keeper = verbs->keeper,
+	    .found = ret_found,
 	    .kids = json_array(),
 	};
+	size_t n;
 	enum jw_err err;
 
+	memset(ret_found, 0, sizeof(*ret_found));
 	if (hash != NULL)
 		err = find_by_number(verbs, name, hash, &m);
 	else
 		err = store_find_kid(
 		    keeper_store(verbs->keeper), name, match, &m);
+	n = json_array_size(m.kids);
 	if (err != JW_OK)
 		verbs_store_failed(call, verbs, err);
-	else if (json_array_size(m.kids) == 0)
+	else if (n == 0)
 		control_fail(
 		    call, JW_NO_SUCH_KEY, json_pack("{s:s}", "key", name));
-	else if (json_array_size(m.kids) > 1)
+	else if (n > 1)
 		control_fail(call, JW_AMBIGUOUS_KEY,
 		    json_pack("{s:s, s:O}", "key", name, "matches", m.kids));
-	else
-		control_reply(call, json_pack("{s:O}", "key", m.key));
-	json_decref(m.key);
 	json_decref(m.kids);
+	if (err == JW_OK && n == 1)
+		return true;
+	json_decref(ret_found->key);
+	return false;
+}
+
+static void
+run_show_key(struct control_call *call, void *context)
+{
+	struct verbs_found found;
+
+	if (verbs_find_key(call, context, &found))
+		control_reply(call, json_pack("{s:o}", "key", found.key));
 }
 
 /* ---- Plan ---- */
@@ -553,20 +443,30 @@ run_get_jwks(struct control_call *call, void *context)
 #define VERB(name, fn) static const struct control_verb name = {fn}
 
 VERB(verb_status, run_status);
-VERB(verb_list_key_sets, run_list_key_sets);
-VERB(verb_list_keys, run_list_keys);
+VERB(verb_list_key_sets, verbs_list_key_sets);
+VERB(verb_list_keys, verbs_list_keys);
 VERB(verb_show_key, run_show_key);
 VERB(verb_rotate, verbs_rotate);
+VERB(verb_rollback, verbs_rollback);
+VERB(verb_revoke, verbs_revoke);
+VERB(verb_set_policy, verbs_set_policy);
+VERB(verb_freeze, verbs_freeze);
+VERB(verb_accept_clock, verbs_accept_clock);
 VERB(verb_plan, run_plan);
 VERB(verb_get_jwks, run_get_jwks);
 VERB(verb_monitor, verbs_monitor);
 
 static const struct varlink_verb table[] = {
     {"Status", 0, &verb_status},
-    {"ListKeySets", 0, &verb_list_key_sets},
-    {"ListKeys", 0, &verb_list_keys},
+    {"ListKeySets", VARLINK_MORE, &verb_list_key_sets},
+    {"ListKeys", VARLINK_MORE, &verb_list_keys},
     {"ShowKey", 0, &verb_show_key},
     {"Rotate", 0, &verb_rotate},
+    {"Rollback", 0, &verb_rollback},
+    {"Revoke", 0, &verb_revoke},
+    {"SetPolicy", 0, &verb_set_policy},
+    {"Freeze", 0, &verb_freeze},
+    {"AcceptClock", 0, &verb_accept_clock},
     {"Plan", 0, &verb_plan},
     {"GetJwks", 0, &verb_get_jwks},
     {"Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, &verb_monitor},

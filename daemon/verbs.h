@@ -49,8 +49,29 @@ void verbs_invalid(struct control_call *call, const char *parameter);
 void verbs_store_failed(
     struct control_call *call, const struct verbs *verbs, enum jw_err err);
 
+/* What a `key` parameter names; key is the caller's to json_decref. */
+struct verbs_found {
+	struct keeper_set *set; /* NULL: the key set is gone */
+	int64_t number;
+	struct json_t *key;
+};
+
+/* False: the call has been answered (NoSuchKey, AmbiguousKey, …). */
+bool verbs_find_key(struct control_call *call, struct verbs *verbs,
+    struct verbs_found *ret_found);
+
+/* verbs_list.c */
+void verbs_list_key_sets(struct control_call *call, void *context);
+void verbs_list_keys(struct control_call *call, void *context);
 /* verbs_change.c */
 void verbs_rotate(struct control_call *call, void *context);
+void verbs_rollback(struct control_call *call, void *context);
+void verbs_revoke(struct control_call *call, void *context);
+void verbs_set_policy(struct control_call *call, void *context);
+void verbs_freeze_one(struct control_call *call, void *context);
+/* verbs_world.c */
+void verbs_freeze(struct control_call *call, void *context);
+void verbs_accept_clock(struct control_call *call, void *context);
 /* verbs_monitor.c */
 void verbs_monitor(struct control_call *call, void *context);
 

@@ -71,17 +71,15 @@ answered_before(struct change *change)
 }
 
 /*
- * Begin: false when the call has been answered already.  Then, and after
- * finish(), there is nothing to release.
+ * Check what all changes share: false when the call has been answered.  Then,
+ * and after refuse() and finish(), there is nothing to release.
  */
 static bool
-begin(struct change *change, struct control_call *call, void *context)
+prepare(struct change *change, struct control_call *call, void *context)
 {
 	const json_t *parameters = control_parameters(call);
 	const char *id = verbs_string(parameters, "requestId", NULL);
 	const char *reason = verbs_string(parameters, "reason", "");
-	struct keeper_set *set;
-	bool done;
 
 	change->call = call;
 	change->verbs = context;
@@ -99,14 +97,72 @@ begin(struct change *change, struct control_call *call, void *context)
 		control_fail(call, JW_NO_MEMORY, NULL);
 		return false;
 	}
-	done = answered_before(change);
-	set = done ? NULL : verbs_key_set(call, change->verbs);
+	if (!answered_before(change))
+		return true;
+	free(change->asked);
+	return false;
+}
+
+/* Prepare, and begin an edit of the key set that `parameter` names. */
+static bool
+begin(struct change *change, struct control_call *call, void *context,
+    const char *parameter)
+{
+	const char *name =
+	    verbs_string(control_parameters(call), parameter, "default");
+	struct verbs *verbs = context;
+	struct keeper_set *set;
+
+	if (!prepare(change, call, context))
+		return false;
+	set = keeper_find(verbs->keeper, name);
 	if (set == NULL) {
+		control_fail(call, JW_NO_SUCH_KEY_SET,
+		    json_pack("{s:s}", "keySet", name));
 		free(change->asked);
 		return false;
 	}
-	keeper_edit_begin(change->verbs->keeper, set, &change->edit);
+	keeper_edit_begin(verbs->keeper, set, &change->edit);
 	return true;
+}
+
+/* The generation that the caller expects to be active; 0: any. */
+static int64_t
+expected(const struct change *change)
+{
+	return verbs_integer(
+	    control_parameters(change->call), "expectGeneration", 0);
+}
+
+static bool
+expects(const struct change *change)
+{
+	return json_is_integer(json_object_get(
+	    control_parameters(change->call), "expectGeneration"));
+}
+
+/* For orders that do not look at the active generation themselves. */
+static enum jw_err
+check_expected(struct change *change)
+{
+	const struct generation *active = lc_active(&change->edit.before);
+
+	if (!expects(change) ||
+	    (active != NULL && active->number == expected(change)))
+		return JW_OK;
+	change->outcome.actual = active == NULL ? 0 : active->number;
+	return JW_CONFLICT;
+}
+
+static const char *
+kid_of(const struct change *change, int64_t number)
+{
+	const struct keeper_set *set = change->edit.set;
+
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (set->row.keys[i].facts.number == number)
+			return set->row.keys[i].kid;
+	return "";
 }
 
 /* Answer with a refusal of the orders. */
@@ -114,12 +170,12 @@ static void
 refuse(struct change *change, enum jw_err err, const char *parameter)
 {
 	const struct lc_outcome *o = &change->outcome;
-	json_int_t expected = verbs_integer(
-	    control_parameters(change->call), "expectGeneration", 0);
+
 	json_t *p = NULL;
 
 	if (err == JW_CONFLICT)
-		p = json_pack("{s:I, s:I}", "expected", expected, "actual",
+		p = json_pack("{s:I, s:I}", "expected",
+		    (json_int_t)expected(change), "actual",
 		    (json_int_t)o->actual);
 	else if (err == JW_NOT_READY)
 		p = json_pack("{s:I}", "readyAt", (json_int_t)o->ready_at);
@@ -127,6 +183,11 @@ refuse(struct change *change, enum jw_err err, const char *parameter)
 		p = json_pack("{s:s}", "cause", o->frozen_by);
 	else if (err == JW_NO_ACTIVE_KEY)
 		p = json_pack("{s:s}", "keySet", change->edit.set->row.name);
+	else if (err == JW_BAD_STATE)
+		p = json_pack("{s:s, s:s}", "kid", kid_of(change, o->actual),
+		    "state",
+		    lc_state_name(
+			lc_state(lc_find(&change->edit.before, o->actual))));
 	else if (err == JW_INVALID_PARAMETER)
 		p = json_pack("{s:s}", "parameter", parameter);
 	control_fail(change->call, err, p);
@@ -258,7 +319,7 @@ verbs_rotate(struct control_call *call, void *context)
 		verbs_invalid(call, wrong);
 		return;
 	}
-	if (!begin(&change, call, context))
+	if (!begin(&change, call, context, "keySet"))
 		return;
 	err = lc_rotate(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
@@ -268,4 +329,225 @@ verbs_rotate(struct control_call *call, void *context)
 	}
 	finish(&change, rotate_event(&change.outcome, order.cancel),
 	    rotate_reply(&change));
+}
+
+/* ---- Rollback ---- */
+
+void
+verbs_rollback(struct control_call *call, void *context)
+{
+	struct change change = {.call = call};
+	json_t *reply;
+	enum jw_err err;
+
+	if (!begin(&change, call, context, "keySet"))
+		return;
+	err = lc_rollback(&change.edit.after, &change.edit.env,
+	    expects(&change), expected(&change), &change.outcome);
+	if (err != JW_OK) {
+		refuse(&change, err, "");
+		return;
+	}
+	reply = json_object();
+	set_key(reply, "activated", &change, change.outcome.activated);
+	set_key(reply, "retired", &change, change.outcome.retired);
+	finish(&change, "rollback", reply);
+}
+
+/* ---- Revoke ---- */
+
+static json_t *
+revoke_reply(const struct change *change, int64_t number)
+{
+	const struct lc_outcome *o = &change->outcome;
+	json_t *reply =
+	    json_pack("{s:o}", "exposure", wire_exposure(&o->exposure));
+	json_t *revoked;
+
+	set_key(reply, "revoked", change, number);
+	revoked = json_object_get(reply, "revoked");
+	json_object_set_new(revoked, "reason",
+	    json_string(
+		verbs_string(control_parameters(change->call), "reason", "")));
+	set_key(reply, "activated", change, o->activated);
+	if (o->flush_at != 0)
+		json_object_set_new(
+		    reply, "flushAt", json_integer(o->flush_at));
+	return reply;
+}
+
+/* A tombstone, or a key of a key set that is gone. */
+static void
+refuse_dead(struct change *change, const struct verbs_found *found)
+{
+	control_fail(change->call, JW_BAD_STATE,
+	    json_pack("{s:O, s:O}", "kid", json_object_get(found->key, "kid"),
+		"state", json_object_get(found->key, "state")));
+	free(change->asked);
+}
+
+static void
+revoke_found(struct change *change, const struct verbs_found *found)
+{
+	bool force = verbs_bool(control_parameters(change->call), "force");
+	enum jw_err err;
+
+	keeper_edit_begin(change->verbs->keeper, found->set, &change->edit);
+	err = check_expected(change);
+	if (err == JW_OK)
+		err = lc_revoke(&change->edit.after, &change->edit.env,
+		    found->number, force, &change->outcome);
+	if (err != JW_OK)
+		refuse(change, err, "");
+	else
+		finish(change, "revoke", revoke_reply(change, found->number));
+}
+
+void
+verbs_revoke(struct control_call *call, void *context)
+{
+	const char *reason =
+	    verbs_string(control_parameters(call), "reason", "");
+	struct change change = {.call = call};
+	struct verbs_found found;
+	struct lc_set view;
+
+	if (reason[0] == '\0') {
+		verbs_invalid(call, "reason");
+		return;
+	}
+	if (!prepare(&change, call, context))
+		return;
+	if (!verbs_find_key(call, context, &found)) {
+		free(change.asked);
+		return;
+	}
+	if (found.set != NULL)
+		keeper_view(found.set, &view);
+	if (found.set == NULL || lc_find(&view, found.number) == NULL)
+		refuse_dead(&change, &found);
+	else
+		revoke_found(&change, &found);
+	json_decref(found.key);
+}
+
+/* ---- SetPolicy ---- */
+
+static void
+refuse_policy(struct change *change, const char *parameter, const char *message,
+    const struct jw_policy_fault *fault)
+{
+	json_t *p =
+	    json_pack("{s:s, s:s}", "parameter", parameter, "message", message);
+
+	if (fault != NULL && fault->has_minimum)
+		json_object_set_new(p, "minimum", json_integer(fault->minimum));
+	if (fault != NULL && fault->has_maximum)
+		json_object_set_new(p, "maximum", json_integer(fault->maximum));
+	control_fail(change->call, JW_BAD_POLICY, p);
+	free(change->asked);
+}
+
+/* JSON to the number that a policy holds; false: not one of its values. */
+static bool
+policy_number(
+    const struct jw_param *param, const json_t *value, int32_t *ret_number)
+{
+	const char *text = json_string_value(value);
+	json_int_t number = json_integer_value(value);
+
+	if (param->kind == JW_PARAM_ALGORITHM)
+		number = text == NULL ? -1 : jw_alg_parse(text);
+	else if (param->kind == JW_PARAM_MODE)
+		number = text == NULL ? -1 : jw_mode_parse(text);
+	if (number < param->minimum || number > param->maximum || number < 0)
+		return false;
+	*ret_number = (int32_t)number;
+	return true;
+}
+
+/* The members that are given, into policy; false: answered. */
+static bool
+read_policy(struct change *change, struct jw_policy *policy)
+{
+	json_t *given =
+	    json_object_get(control_parameters(change->call), "policy");
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (given, name, value) {
+		const struct jw_param *param = jw_policy_param_camel(name);
+		struct jw_policy_fault fault = {param, true, true, 0, 0};
+		int32_t number;
+
+		if (json_is_null(value))
+			continue;
+		if (param != NULL && policy_number(param, value, &number)) {
+			jw_policy_set(policy, param, number);
+			continue;
+		}
+		if (param != NULL) {
+			fault.minimum = param->minimum;
+			fault.maximum = param->maximum;
+		}
+		refuse_policy(change, name, "is outside of its range",
+		    json_is_integer(value) && param != NULL ? &fault : NULL);
+		return false;
+	}
+	return true;
+}
+
+static json_t *
+key_set_after(const struct change *change)
+{
+	struct key_set row = change->edit.set->row;
+
+	row.facts = change->edit.after.facts;
+	return json_pack("{s:o}", "keySet", wire_key_set(&row));
+}
+
+void
+verbs_set_policy(struct control_call *call, void *context)
+{
+	struct change change = {.call = call};
+	struct jw_policy_fault fault;
+	struct jw_why why = {"", ""};
+	struct jw_policy policy;
+	enum jw_err err;
+
+	if (!begin(&change, call, context, "name"))
+		return;
+	policy = change.edit.before.facts.policy;
+	if (!read_policy(&change, &policy))
+		return;
+	if (jw_policy_check(&policy, &fault, &why) != JW_OK) {
+		refuse_policy(&change, fault.param->camel, why.text, &fault);
+		return;
+	}
+	err = check_expected(&change);
+	if (err != JW_OK) {
+		refuse(&change, err, "");
+		return;
+	}
+	lc_set_policy(&change.edit.after, &change.edit.env, &policy);
+	change.outcome.cause = "an operator changed the policy";
+	finish(&change, "policy", key_set_after(&change));
+}
+
+/* ---- Freeze, of one key set ---- */
+
+void
+verbs_freeze_one(struct control_call *call, void *context)
+{
+	bool frozen = verbs_bool(control_parameters(call), "frozen");
+	struct change change = {.call = call};
+
+	if (!begin(&change, call, context, "keySet"))
+		return;
+	change.edit.after.facts.frozen = frozen;
+	change.outcome.cause = frozen ? "an operator froze the key set"
+				      : "an operator thawed the key set";
+	finish(&change, frozen ? "frozen" : "thawed",
+	    json_pack(
+		"{s:s}", "mode", jw_mode_name(lc_mode(&change.edit.after))));
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
 #include "daemon/verbs.h"
 #include "daemon/wire.h"
 

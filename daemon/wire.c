@@ -106,6 +106,8 @@ wire_key_set(const struct key_set *set)
 	if (active != NULL)
 		set_time(object, "activeGeneration", active->number);
 	set_time(object, "scheduledFor", lc_scheduled_for(&view));
+	if (set->facts.frozen)
+		json_object_set_new(object, "frozen", json_true());
 	return object;
 }
 

@@ -12,6 +12,7 @@
 
 #include "daemon/lifecycle.h"
 #include "daemon/model.h"
+#include "daemon/plan.h"
 
 struct json_t;
 struct lc_exposure;

@@ -300,7 +300,8 @@ follow_new(struct event_base *base, const struct follow_options *options,
 	follow->options = *options;
 	follow->base = base;
 	follow->address.sun_family = AF_UNIX;
-	strcpy(follow->address.sun_path, options->socket_path);
+	memcpy(follow->address.sun_path, options->socket_path,
+	    strlen(options->socket_path) + 1);
 	follow->retry = evtimer_new(base, connect_keeper, follow);
 	if (follow->retry == NULL) {
 		free(follow);

@@ -25,6 +25,11 @@
 #include "daemon/http/conn.h"
 #include "daemon/http/linger.h"
 
+enum {
+	LOOK_MS = 3600 * 1000, /* on_look() is always due some time */
+	COMPLAIN_MS = 10 * 1000,
+};
+
 struct guard {
 	struct guard_options options;
 	struct conn_env env;
@@ -154,6 +159,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	look_after(guard, LOOK_MS);
 	if (!guard->open || !guard->full)
 		return;
 	if (used(guard) >= guard->cap && somebody_waits(guard))
@@ -164,6 +170,18 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	}
 	guard->full = false;
 	accept_more(guard, true);
+}
+
+static int
+find_guard(const struct event_base *base, const struct event *event, void *arg)
+{
+	struct guard **ret_guard = arg;
+
+	(void)base;
+	if (event_get_callback(event) != on_look)
+		return 0;
+	*ret_guard = event_get_callback_arg(event);
+	return 1;
 }
 
 /* A place became free. */
@@ -182,17 +200,22 @@ on_gone(void *arg)
 
 /*
  * EMFILE and the like: the socket stays readable, so that a listener that
- * went on would spin.
+ * went on would spin.  The argument is not ours: evhttp_bind_listener() put
+ * evhttp in its place.
  */
 static void
-on_accept_failed(struct evconnlistener *listener, void *arg)
+on_accept_failed(struct evconnlistener *listener, void *not_ours)
 {
-	struct guard *guard = arg;
+	struct guard *guard = NULL;
 	int64_t now = clock_ms();
 	int error = errno;
 
-	(void)listener;
-	if (guard->complained == 0 || now - guard->complained > 10000) {
+	(void)not_ours;
+	event_base_foreach_event(
+	    evconnlistener_get_base(listener), find_guard, &guard);
+	if (guard == NULL)
+		abort();
+	if (guard->complained == 0 || now - guard->complained > COMPLAIN_MS) {
 		jw_log(JW_LOG_WARNING,
 		    "cannot accept a connection: %s; new clients wait",
 		    strerror(error));
@@ -359,6 +382,7 @@ guard_new(struct event_base *base, const struct guard_options *options,
 	guard->listeners =
 	    calloc(options->nfds + 1, sizeof(struct evconnlistener *));
 	guard->look = evtimer_new(base, on_look, guard);
+	look_after(guard, LOOK_MS);
 	guard->linger = linger_new(base, options->limits, on_gone, guard);
 	if (guard->by_fd == NULL || guard->listeners == NULL ||
 	    guard->linger == NULL)

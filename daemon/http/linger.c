@@ -27,7 +27,7 @@ struct lingerers {
 	const struct limits *limits;
 	void (*gone)(void *arg);
 	void *arg;
-	LIST_HEAD(, lingerer) all;
+	LIST_HEAD(lingerer_list, lingerer) all;
 	size_t count;
 };
 
@@ -86,12 +86,14 @@ linger_new(struct event_base *base, const struct limits *limits,
 void
 linger_free(struct lingerers *linger)
 {
-	struct lingerer *lingerer;
+	struct lingerer *lingerer, *next;
 
 	if (linger == NULL)
 		return;
-	while ((lingerer = LIST_FIRST(&linger->all)) != NULL)
+	for (lingerer = LIST_FIRST(&linger->all); lingerer; lingerer = next) {
+		next = LIST_NEXT(lingerer, link);
 		end(lingerer);
+	}
 	free(linger);
 }
 

@@ -167,7 +167,7 @@ route_app(const struct head *head, const char *domain, char *ret_app)
 	    !parse_authority(head->authority, &name))
 		return JW_INVALID_PARAMETER;
 	if (domain == NULL) {
-		strcpy(ret_app, "default");
+		memcpy(ret_app, "default", sizeof("default"));
 		return JW_OK;
 	}
 	return app_under(name, domain, ret_app);
@@ -269,6 +269,7 @@ route_preflight(const struct head *head, char *ret_names)
 char *
 route_date_format(int64_t when, char *buf)
 {
+	static const char epoch[] = "Thu, 01 Jan 1970 00:00:00 GMT";
 	time_t t = (time_t)when;
 	struct tm tm;
 
@@ -276,7 +277,7 @@ route_date_format(int64_t when, char *buf)
 	if (gmtime_r(&t, &tm) == NULL ||
 	    strftime(buf, ROUTE_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm) ==
 		0)
-		strcpy(buf, "Thu, 01 Jan 1970 00:00:00 GMT");
+		memcpy(buf, epoch, sizeof(epoch));
 	return buf;
 }
 

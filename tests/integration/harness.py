@@ -18,6 +18,7 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -318,6 +319,25 @@ class Daemon:
     def log(self, start=0):
         return read_file(self.log_file)[start:]
 
+    @contextlib.contextmanager
+    def database(self):
+        """A copy as of now, opened with sqlite3: while jwksd runs too."""
+        source = os.path.join(self.state, "jwksd.db")
+        # Unchanged around the reading of the log: nothing fell between.
+        while True:
+            before = read_bytes(source)
+            journal = read_bytes(source + "-wal")
+            if read_bytes(source) == before:
+                break
+        with tempfile.TemporaryDirectory(prefix="c") as directory:
+            path = os.path.join(directory, "jwksd.db")
+            for suffix, data in ("", before), ("-wal", journal):
+                with open(path + suffix, "wb") as f:
+                    f.write(data)
+            with contextlib.closing(sqlite3.connect(path)) as copy:
+                copy.row_factory = sqlite3.Row
+                yield copy
+
     # ---- talking to it ----
 
     def connect(self, timeout=10):
@@ -431,10 +451,25 @@ def read_proc(pid, name):
     return read_file(f"/proc/{pid}/{name}")
 
 
+def read_bytes(path):
+    """Its octets, or none where there is none."""
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
 def status_of(pid):
     """(state, parent); ("X", 0) for a process that is gone."""
     words = read_proc(pid, "stat").rpartition(")")[2].split()
     return (words[0], int(words[1])) if words else ("X", 0)
+
+
+def catches(pid, signal_number):
+    """Has the process a handler for that signal?"""
+    mask = re.search(r"^SigCgt:\s*(\w+)", read_proc(pid, "status"), re.M)
+    return bool(mask) and int(mask.group(1), 16) >> (signal_number - 1) & 1
 
 
 def alive(pid):

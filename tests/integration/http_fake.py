@@ -18,6 +18,8 @@ import time
 
 BUILD = os.environ.get("JWKSD_BUILD", "build")
 BINARY = os.path.abspath(os.path.join(BUILD, "jwksd-http"))
+with open(BINARY, "rb") as _f:
+    SANITIZED = b"__asan_init" in _f.read()
 PATH = "/.well-known/jwks.json"
 MODIFIED = 1790000000
 MODIFIED_TEXT = "Mon, 21 Sep 2026 14:13:20 GMT"
@@ -139,8 +141,12 @@ class FakeKeeper:
 
     def raw(self, data):
         with self.lock:
-            for client in self.clients:
-                client.sendall(data)
+            for client in list(self.clients):
+                try:
+                    client.sendall(data)
+                except OSError:
+                    self.clients.remove(client)
+                    client.close()
 
 
 def listening(family=socket.AF_INET, host="127.0.0.1"):
@@ -189,7 +195,6 @@ class Front:
             return [int(pid) for pid in f.read().split()]
 
     def output(self):
-        self.log.flush()
         with open(self.log.name, "rb") as f:
             return f.read().decode(errors="replace")
 
@@ -203,6 +208,10 @@ class Front:
             self.process.wait()
             raise AssertionError("the front did not end: " + self.output())
         self.log.close()
+        output = self.output()
+        for word in ("Sanitizer", "runtime error", "killed by signal 6",
+                     "killed by signal 11"):
+            assert word not in output, output
         return status
 
 
@@ -270,12 +279,12 @@ class Client:
             self.data = self.data[int(length):]
         return reply
 
-    def at_end(self):
+    def at_end(self, reset=True):
         """True when the peer closed and nothing is left."""
         try:
             return self.data == b"" and self.sock.recv(1) == b""
         except ConnectionResetError:
-            return self.data == b""
+            return reset and self.data == b""
 
 
 def ask(address, text, head=False, family=socket.AF_INET, timeout=15):

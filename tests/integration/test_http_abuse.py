@@ -6,8 +6,8 @@ import struct
 import time
 import unittest
 
-from http_fake import (Client, Directory, FakeKeeper, Front, PATH, ask,
-                       document, get, listening, until)
+from http_fake import (Client, Directory, FakeKeeper, Front, PATH, SANITIZED,
+                       ask, document, get, listening, until)
 
 P = PATH.encode()
 GOOD = b"GET " + P + b" HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -211,10 +211,12 @@ class Octets(Base):
 
     def test_pipelines_at_once(self):
         clients = [self.client() for _ in range(150)]
+        # more than libevent defers at a time, and octets in between
+        for _ in range(30):
+            for client in clients:
+                client.send(GOOD * 3)
         for client in clients:
-            client.send(GOOD * 60)
-        for client in clients:
-            for _ in range(60):
+            for _ in range(90):
                 self.assertEqual(client.reply().status, 200)
 
     def test_close_ends_a_pipeline(self):
@@ -259,8 +261,9 @@ class Octets(Base):
             pass
         # the rest waits at the client's: nothing is gathered here
         self.assertLess(sent, 64 * 1024 * 1024)
+        limit = (512 if SANITIZED else 64) * 1024 * 1024
         with open("/proc/%d/statm" % self.workers[0]) as f:
-            self.assertLess(int(f.read().split()[1]) * 4096, 64 * 1024 * 1024)
+            self.assertLess(int(f.read().split()[1]) * 4096, limit)
 
     def test_nothing_is_reflected(self):
         for mark in ("GET /zebra HTTP/1.1\r\nHost: zebra\r\nZebra: zebra",

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from http_fake import (BINARY, Client, Directory, FakeKeeper, Front, Load,
-                       PATH, ask, document, get, listening, receive_offer,
+                       PATH, SANITIZED, ask, document, get, listening, receive_offer,
                        until)
 
 GOOD = b"GET " + PATH.encode() + b" HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -96,10 +96,13 @@ class Documents(Base):
         reply = get(self.address, host="a3000.example.com")
         self.assertEqual(reply.status, 404)
 
+    @unittest.skipIf(SANITIZED, "a sanitizer keeps memory of its own")
     def test_memory_of_a_key_set(self):
         body = json.dumps({"keys": ["x" * 680]})
         count = 20000
-        front = self.serving(config="domain = example.com")
+        front = self.start(config="domain = example.com")
+        until(lambda: get(self.address, host="default.example.com").status ==
+              200, what="a document")
         pid = front.workers()[0]
         before = self.resident(pid)
         for i in range(0, count, 200):
@@ -151,10 +154,7 @@ class Documents(Base):
                       b'"withdrawn":[],"complete":"yes"}}\0'):
             with self.subTest(frame[:20]):
                 calls = len(self.keeper.calls)
-                try:
-                    self.keeper.raw(frame)
-                except OSError:
-                    pass
+                self.keeper.raw(frame)
                 until(lambda: len(self.keeper.calls) > calls,
                       what="another call")
                 self.assertEqual(get(self.address).status, 200)

@@ -178,7 +178,20 @@ class Rows(Base):
                 reply = client.reply()
                 self.problem(reply, 405, "method_not_allowed",
                              [("Connection", "close")])
-                self.assertTrue(client.at_end())
+                self.assertTrue(client.at_end(reset=False))
+                client.close()
+
+    def test_body_that_still_comes(self):
+        """A client that sends on must not lose the answer to a reset."""
+        client = Client(self.address)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\n"
+                    b"Content-Length: 60000\r\n\r\n")
+        for _ in range(6):
+            time.sleep(0.05)
+            client.send(b"x" * 10000)
+        self.problem(client.reply(), 405, "method_not_allowed")
+        self.assertTrue(client.at_end(reset=False))
+        client.close()
 
     def test_absolute_form(self):
         reply = get(self.address, "HTTP://any.example:80" + PATH)

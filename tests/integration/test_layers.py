@@ -27,8 +27,8 @@ LIBRARIES = {
 # Modules of the daemon from the bottom up: each may use those before it.
 LEVELS = [
     {"model", "sql_text"},
-    {"lifecycle", "jwks", "store", "keys", "clock", "agenda", "worker"},
-    {"orders", "envelope"},
+    {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker"},
+    {"orders", "plan", "envelope"},
     {"signer", "wire"},
     {"keeper"},
     {"control"},
@@ -45,6 +45,8 @@ ONLY = {
     "keys": {"model"},
     "envelope": {"model", "keys"},
     "orders": {"model", "lifecycle"},
+    "plan": {"model", "lifecycle"},
+    "servable": set(),
     "agenda": set(),
     "clock": set(),
     "worker": set(),

@@ -34,9 +34,12 @@ class Terminal:
         return self.text
 
     def expect(self, pattern, timeout=20):
-        return harness.wait_until(
-            lambda: re.search(pattern, self.read(0.05)), timeout,
-            f"no {pattern!r} on the terminal:\n{self.text}")
+        deadline = time.monotonic() + timeout * harness.SLOW
+        while not (match := re.search(pattern, self.read(0.05))):
+            if not harness.alive(self.pid) or time.monotonic() > deadline:
+                raise AssertionError(
+                    f"no {pattern!r} on the terminal:\n{self.text}")
+        return match
 
     def press(self, key):
         os.write(self.master, key)
@@ -128,11 +131,11 @@ class MakeRun(unittest.TestCase):
         self.assertEqual(*bodies)
 
     def test_a_deep_tree(self):
-        run = os.path.join(self.directory, "deep" * 40)
+        run = os.path.join(self.directory, "deep" * 20)
         terminal, _ = self.start(run)
         terminal.press(b"\x03")
         self.assert_ends(terminal)
-        self.assertEqual(os.listdir(self.directory), ["deep" * 40])
+        self.assertEqual(os.listdir(self.directory), ["deep" * 20])
 
     def test_a_busy_port(self):
         with harness.Daemon() as daemon:
@@ -154,7 +157,9 @@ class MakeRun(unittest.TestCase):
                 [SCRIPT, harness.BUILD], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, env={**os.environ, **self.environment(run)})
             try:
-                harness.wait_until(lambda: "ready: " in harness.read_file(log), 20)
+                harness.wait_until(
+                    lambda: process.poll() is not None
+                    or "ready: " in harness.read_file(log), 20)
             finally:
                 process.terminate()
                 self.assertEqual(process.wait(20), 0)

@@ -4,7 +4,9 @@ Short and without a race against a clock, so that it also runs under valgrind
 (make check-valgrind), where every step takes thirty times as long.
 """
 import json
+import signal
 import socket
+import time
 import unittest
 
 import harness
@@ -137,6 +139,18 @@ class Tour(unittest.TestCase):
         self.assertEqual(self.daemon.get().status, 200)
         self.daemon.start()
         self.assertEqual(self.daemon.keys(), before)
+
+    @unittest.skipIf(harness.WRAPPER, "valgrind catches every signal itself")
+    def test_8_stop_while_a_front_is_being_replaced(self):
+        self.daemon.kill9()
+        self.daemon.start(ready=False)
+        deadline = time.monotonic() + 10 * harness.SLOW
+        while not harness.catches(self.daemon.pid, signal.SIGTERM):
+            self.assertLess(time.monotonic(), deadline)  # no pause: a race
+        self.daemon.process.terminate()
+        self.daemon.stop()
+        self.assertEqual(self.daemon.front_pids(), [])
+        self.daemon.start()
 
 
 if __name__ == "__main__":

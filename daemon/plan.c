@@ -1,0 +1,118 @@
+/*
+ * Plans, differences and lateness.  Takes every decision from lc_next() and
+ * lc_apply(), so that a plan is what then happens.
+ */
+#include "daemon/plan.h"
+
+static int64_t
+max64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+lc_scheduled_for(const struct lc_set *set)
+{
+	struct lc_env at = {.now = set->facts.wanted_at};
+
+	if (set->facts.wanted_at == 0)
+		return 0;
+	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
+}
+
+const char *
+lc_overdue(const struct lc_set *set, const struct lc_env *env)
+{
+	const struct generation *active = lc_active(set);
+	const struct generation *standby = lc_standby(set);
+
+	if (active == NULL || active->rotate_due > env->now)
+		return NULL;
+	if (env->frozen || lc_mode(set) == JW_MODE_FROZEN)
+		return "rotation is frozen";
+	if (lc_mode(set) == JW_MODE_MANUAL)
+		return "the mode is manual";
+	if (!env->clock_trusted)
+		return "the clock is not trusted";
+	if (standby == NULL || lc_state(standby) != GEN_READY)
+		return "the standby is not ready";
+	return NULL;
+}
+
+/* Who signs first, then who stopped, then the rest by number. */
+static int
+change_rank(const struct lc_change *change)
+{
+	if (change->to == GEN_ACTIVE)
+		return 0;
+	return change->to == GEN_RETIRED ? 1 : 2;
+}
+
+/* Returns how many there are now; a full list loses the one told last. */
+static size_t
+insert_change(struct lc_change *changes, size_t n, size_t max,
+    const struct lc_change *change)
+{
+	size_t place = n;
+
+	while (place > 0 &&
+	       change_rank(change) < change_rank(&changes[place - 1])) {
+		if (place < max)
+			changes[place] = changes[place - 1];
+		place--;
+	}
+	if (place < max)
+		changes[place] = *change;
+	return n < max ? n + 1 : n;
+}
+
+size_t
+lc_diff(const struct lc_set *before, const struct lc_set *after,
+    struct lc_change *ret_changes, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < after->count; i++) {
+		const struct generation *now = &after->gens[i];
+		const struct generation *was = lc_find(before, now->number);
+		struct lc_change change = {
+		    .number = now->number,
+		    .to = lc_state(now),
+		};
+
+		if (was != NULL) {
+			change.has_from = true;
+			change.from = lc_state(was);
+			if (change.from == change.to)
+				continue;
+		}
+		n = insert_change(ret_changes, n, max, &change);
+	}
+	return n;
+}
+
+size_t
+lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
+    struct lc_change *ret_changes, size_t max)
+{
+	size_t n = 0;
+
+	env.pairs_coming = 0;
+	while (n < max) {
+		struct lc_set before = *set;
+		struct lc_step step = lc_next(set, &env);
+		size_t first = n;
+
+		if (step.action == LC_NONE || step.due > until)
+			break;
+		env.now = max64(env.now, step.due);
+		lc_apply(set, &step, &env);
+		n += lc_diff(&before, set, ret_changes + n, max - n);
+		for (size_t i = first; i < n; i++) {
+			ret_changes[i].time = env.now;
+			ret_changes[i].cause = step.cause;
+		}
+		lc_bury(set);
+	}
+	return n;
+}

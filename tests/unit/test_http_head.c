@@ -1,0 +1,352 @@
+/*
+ * Request heads: what is read how, and that nothing else is read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/http/head.h"
+
+#define HOST "Host: a\r\n"
+
+static enum head_status
+scan_all(const char *text, struct head_scan *scan)
+{
+	memset(scan, 0, sizeof(*scan));
+	return head_scan(scan, text, strlen(text), 8192);
+}
+
+/* Scan and parse a copy that ends where it ends, for the sanitizers. */
+static enum jw_err
+parse(const char *text, struct head *ret_head)
+{
+	static char *copy;
+	struct head_scan scan;
+	size_t len = strlen(text);
+
+	free(copy);
+	copy = malloc(len + 1);
+	memcpy(copy, text, len);
+	copy = realloc(copy, len);
+	memset(&scan, 0, sizeof(scan));
+	if (head_scan(&scan, copy, len, 8192) != HEAD_DONE)
+		return JW_BUG;
+	return head_parse(
+	    copy + scan.skipped, scan.seen - scan.skipped, ret_head);
+}
+
+static void
+test_scan_in_pieces(void **state)
+{
+	static const char text[] = "\r\nGET / HTTP/1.1\r\nX: y\r\n\r\nGET";
+	struct head_scan scan = {0};
+	size_t len;
+
+	(void)state;
+	for (len = 0; len < 26; len++)
+		assert_int_equal(head_scan(&scan, text, len, 8192), HEAD_MORE);
+	assert_int_equal(head_scan(&scan, text, 29, 8192), HEAD_DONE);
+	assert_int_equal(scan.skipped, 2);
+	assert_int_equal(scan.seen, 26);
+}
+
+static void
+test_scan_refuses(void **state)
+{
+	static const char *const rows[] = {"GET / HTTP/1.1\n", "\n", "\r\r",
+	    "GET\r/", "GET \x01", "GET \x7f", "\x16\x03\x01"};
+	struct head_scan scan;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(scan_all(rows[i], &scan), HEAD_BAD);
+	memset(&scan, 0, sizeof(scan));
+	assert_int_equal(head_scan(&scan, "GET\0", 4, 8192), HEAD_BAD);
+}
+
+static void
+test_scan_limits(void **state)
+{
+	struct head_scan scan = {0};
+	char text[200];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(head_scan(&scan, text, 100, 100), HEAD_MORE);
+	assert_int_equal(head_scan(&scan, text, 101, 100), HEAD_BAD);
+	memset(&scan, 0, sizeof(scan));
+	memcpy(text + 96, "\r\n\r\n", 4);
+	assert_int_equal(head_scan(&scan, text, 200, 100), HEAD_DONE);
+}
+
+static void
+test_scan_lines(void **state)
+{
+	struct head_scan scan = {0};
+	char text[600] = "GET\r\n";
+	size_t i, len = 5;
+
+	(void)state;
+	for (i = 0; i < LIMIT_HEAD_LINES; i++) {
+		memcpy(text + len, "a:\r\n", 4);
+		len += 4;
+	}
+	assert_int_equal(head_scan(&scan, text, len, 8192), HEAD_MORE);
+	memcpy(text + len, "a:\r\n", 4);
+	assert_int_equal(head_scan(&scan, text, len + 4, 8192), HEAD_BAD);
+}
+
+static void
+test_parse(void **state)
+{
+	struct head head = {0};
+
+	(void)state;
+	assert_int_equal(parse("GET /p?q HTTP/1.1\r\nHost: A:1\r\nX:\t y \r\n"
+			       "x: z\r\n\r\n",
+			     &head),
+	    JW_OK);
+	assert_int_equal(head.method, HEAD_GET);
+	assert_int_equal(head.minor, 1);
+	assert_true(head_text_is(head.path, "/p"));
+	assert_true(head_text_is(head.authority, "A:1"));
+	assert_true(head.keep_alive);
+	assert_int_equal(head.nfields, 3);
+	assert_ptr_equal(head_next(&head, "X", NULL), &head.fields[1]);
+	assert_true(head_text_is(head.fields[1].value, "y"));
+	assert_ptr_equal(
+	    head_next(&head, "X", &head.fields[1]), &head.fields[2]);
+	assert_null(head_next(&head, "X", &head.fields[2]));
+}
+
+static void
+test_targets(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *path; /* NULL: refused */
+		const char *authority;
+	} rows[] = {
+	    {"GET http://b/p?q", "/p", "b"},
+	    {"GET HTTPS://b:1/p", "/p", "b:1"},
+	    {"GET http://[::1]/p", "/p", "[::1]"},
+	    {"GET http://b", "/", "b"},
+	    {"GET http://b?/x", "/", "b"},
+	    {"OPTIONS http://b", "*", "b"},
+	    {"OPTIONS *", "*", "a"},
+	    {"GET *", NULL, NULL},
+	    {"GET b/p", NULL, NULL},
+	    {"GET ftp://b/p", NULL, NULL},
+	    {"GET http:/b", NULL, NULL},
+	    {"GET /[", NULL, NULL},
+	    {"GET /%", NULL, NULL},
+	    {"GET /%4", NULL, NULL},
+	    {"GET /%4g", NULL, NULL},
+	    {"GET /%4a", "/%4a", "a"},
+	    {"GET /#", NULL, NULL},
+	    {"GET http://b/<", NULL, NULL},
+	};
+	struct head head = {0};
+	char text[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" HOST "\r\n",
+		    rows[i].line);
+		if (rows[i].path == NULL) {
+			assert_int_equal(parse(text, &head), JW_PROTOCOL);
+			continue;
+		}
+		assert_int_equal(parse(text, &head), JW_OK);
+		assert_true(head_text_is(head.path, rows[i].path));
+		assert_true(head_text_is(head.authority, rows[i].authority));
+	}
+}
+
+static void
+test_keep_alive(void **state)
+{
+	static const struct {
+		const char *lines;
+		int minor;
+		bool keep_alive;
+	} rows[] = {
+	    {"", 1, true},
+	    {"", 0, false},
+	    {"Connection: close\r\n", 1, false},
+	    {"Connection: a, Close ,b\r\n", 1, false},
+	    {"Connection: a\r\nConnection: close\r\n", 1, false},
+	    {"Connection: closed\r\n", 1, true},
+	    {"Connection: keep-alive\r\n", 0, true},
+	    {"Connection: keep-alive, close\r\n", 0, false},
+	};
+	struct head head = {0};
+	char text[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "GET / HTTP/1.%d\r\n" HOST "%s\r\n", rows[i].minor,
+		    rows[i].lines);
+		assert_int_equal(parse(text, &head), JW_OK);
+		assert_int_equal(head.keep_alive, rows[i].keep_alive);
+	}
+}
+
+static void
+test_framing(void **state)
+{
+	static const struct {
+		const char *method;
+		const char *lines;
+		int body; /* -1: refused */
+	} rows[] = {
+	    {"GET", "Content-Length: 0\r\n", 0},
+	    {"GET", "Content-Length: 000\r\n", 0},
+	    {"GET", "Content-Length: 1\r\n", -1},
+	    {"GET", "Content-Length: 10\r\n", -1},
+	    {"GET", "Transfer-Encoding: chunked\r\n", -1},
+	    {"OPTIONS", "Content-Length: 1\r\n", -1},
+	    {"POST", "Content-Length: 1\r\n", 1},
+	    {"POST", "Transfer-Encoding: chunked\r\n", 1},
+	    {"POST", "Content-Length: 99999999999999999999999\r\n", 1},
+	    {"POST", "Content-Length: 1\r\nContent-Length: 1\r\n", -1},
+	    {"POST", "Content-Length: 1, 1\r\n", -1},
+	    {"POST", "Content-Length: 1\r\nTransfer-Encoding: x\r\n", -1},
+	    {"POST", "", 0},
+	};
+	struct head head = {0};
+	char text[160];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "%s / HTTP/1.1\r\n" HOST "%s\r\n",
+		    rows[i].method, rows[i].lines);
+		if (rows[i].body < 0) {
+			assert_int_equal(parse(text, &head), JW_PROTOCOL);
+			continue;
+		}
+		assert_int_equal(parse(text, &head), JW_OK);
+		assert_int_equal(head.has_body, rows[i].body);
+	}
+}
+
+static void
+test_coding_is_too_new_for_old_version(void **state)
+{
+	struct head head = {0};
+
+	(void)state;
+	assert_int_equal(
+	    parse("POST / HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n", &head),
+	    JW_PROTOCOL);
+}
+
+static void
+test_hosts(void **state)
+{
+	struct head head = {0};
+
+	(void)state;
+	assert_int_equal(parse("GET / HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
+	assert_int_equal(
+	    parse("GET / HTTP/1.0\r\n" HOST HOST "\r\n", &head), JW_PROTOCOL);
+	assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n", &head), JW_OK);
+	assert_null(head.authority.at);
+	/* a target with a name does not excuse a missing Host */
+	assert_int_equal(
+	    parse("GET http://a/ HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
+}
+
+static void
+test_lists(void **state)
+{
+	static const char text[] = " ,a,\tb c ,,d";
+	struct head_text rest = {text, sizeof(text) - 1}, element;
+
+	(void)state;
+	assert_true(head_list_next(&rest, &element));
+	assert_true(head_text_is(element, "a"));
+	assert_true(head_list_next(&rest, &element));
+	assert_true(head_text_is(element, "b c"));
+	assert_false(head_is_token(element));
+	assert_true(head_list_next(&rest, &element));
+	assert_true(head_text_is(element, "d"));
+	assert_false(head_list_next(&rest, &element));
+}
+
+/* Whatever comes in, what comes out lies inside of it. */
+static void
+check_inside(struct head_text text, const char *data, size_t len)
+{
+	if (text.at == NULL || text.len == 0 || text.len == 1)
+		return; /* "/" and "*" are constants */
+	assert_true(text.at >= data && text.at + text.len <= data + len);
+}
+
+static void
+test_any_octets(void **state)
+{
+	static const char *const pieces[] = {"GET ", "HEAD ", "OPTIONS ", "/",
+	    "*", "http://", "a", ":", " ", "\t", "\r\n", "\r", "\n",
+	    " HTTP/1.1\r\n", " HTTP/1.0\r\n", "Host: a\r\n", ",", "%41",
+	    "Content-Length: 0\r\n", "\r\n\r\n", "?", "\x80"};
+	char data[512], *exact;
+	struct head_scan scan;
+	struct head head = {0};
+	size_t len, n, i;
+	int round;
+
+	(void)state;
+	srandom(7517);
+	for (round = 0; round < 200000; round++) {
+		len = 0;
+		for (n = (size_t)random() % 12; n > 0; n--) {
+			i = (size_t)random() %
+			    (sizeof(pieces) / sizeof(pieces[0]));
+			memcpy(data + len, pieces[i], strlen(pieces[i]));
+			len += strlen(pieces[i]);
+		}
+		exact = malloc(len + 1);
+		memcpy(exact, data, len);
+		memset(&scan, 0, sizeof(scan));
+		if (head_scan(&scan, exact, len, 8192) == HEAD_DONE &&
+		    head_parse(exact + scan.skipped, scan.seen - scan.skipped,
+			&head) == JW_OK) {
+			check_inside(head.path, exact, len);
+			check_inside(head.authority, exact, len);
+		}
+		free(exact);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_scan_in_pieces),
+	    cmocka_unit_test(test_scan_refuses),
+	    cmocka_unit_test(test_scan_limits),
+	    cmocka_unit_test(test_scan_lines),
+	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_targets),
+	    cmocka_unit_test(test_keep_alive),
+	    cmocka_unit_test(test_framing),
+	    cmocka_unit_test(test_coding_is_too_new_for_old_version),
+	    cmocka_unit_test(test_hosts),
+	    cmocka_unit_test(test_lists),
+	    cmocka_unit_test(test_any_octets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

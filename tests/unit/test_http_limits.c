@@ -1,0 +1,201 @@
+/*
+ * Patience, servingSince and restarts, on a clock of our own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/http/limits.h"
+#include "daemon/http/master.h"
+#include "daemon/http/serving.h"
+
+static const struct limits *const limits = &limits_default;
+
+static void
+test_documented_values(void **state)
+{
+	(void)state;
+	assert_int_equal(limits->head_bytes, 8192);
+	assert_int_equal(LIMIT_HEAD_LINES, 64);
+	assert_int_equal(limits->first_ms, 10000);
+	assert_int_equal(limits->head_ms, 10000);
+	assert_int_equal(limits->idle_ms, 75000);
+	assert_int_equal(limits->life_ms, 3600000);
+	assert_int_equal(limits->requests, 100000);
+}
+
+static void
+test_first_request(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 1000);
+	assert_int_equal(pace_deadline(&pace, limits), 11000);
+	/* octets buy no time */
+	pace_enter(&pace, PACE_HEAD, 9000);
+	assert_int_equal(pace_deadline(&pace, limits), 11000);
+	pace_enter(&pace, PACE_HEAD, 10000);
+	assert_int_equal(pace_deadline(&pace, limits), 11000);
+}
+
+static void
+test_later_request(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 0);
+	pace_enter(&pace, PACE_HEAD, 1);
+	pace_enter(&pace, PACE_REPLY, 2);
+	assert_int_equal(pace_deadline(&pace, limits), 2 + limits->reply_ms);
+	pace_enter(&pace, PACE_IDLE, 100);
+	assert_int_equal(pace_deadline(&pace, limits), 75100);
+	pace_enter(&pace, PACE_HEAD, 70000);
+	assert_int_equal(pace_deadline(&pace, limits), 80000);
+	pace_enter(&pace, PACE_HEAD, 79000);
+	assert_int_equal(pace_deadline(&pace, limits), 80000);
+}
+
+static void
+test_last_answer(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 0);
+	pace.requests = 99998;
+	pace_enter(&pace, PACE_REPLY, 5);
+	assert_false(pace_last(&pace, limits, 5));
+	pace_enter(&pace, PACE_IDLE, 5);
+	pace_enter(&pace, PACE_REPLY, 5);
+	assert_int_equal(pace.requests, 100000);
+	assert_true(pace_last(&pace, limits, 5));
+	pace_init(&pace, 7);
+	assert_false(pace_last(&pace, limits, 3600006));
+	assert_true(pace_last(&pace, limits, 3600007));
+}
+
+static void
+test_backoff(void **state)
+{
+	int64_t wait = 0, i;
+
+	(void)state;
+	assert_int_equal(wait = limits_backoff(wait, 20, 1000), 20);
+	assert_int_equal(wait = limits_backoff(wait, 20, 1000), 40);
+	for (i = 0; i < 100; i++)
+		wait = limits_backoff(wait, 20, 1000);
+	assert_int_equal(wait, 1000);
+}
+
+static void
+test_restart_delay(void **state)
+{
+	(void)state;
+	assert_int_equal(master_delay(0, 1000), 0);
+	assert_int_equal(master_delay(1000, 60000), 0);
+	assert_int_equal(master_delay(0, 10), 20);
+	assert_int_equal(master_delay(20, 999), 40);
+	assert_int_equal(master_delay(1000, 0), 1000);
+}
+
+static void
+test_serving_from_first_set(void **state)
+{
+	struct serving *serving = serving_new(0);
+
+	(void)state;
+	assert_int_equal(serving_since(serving, 1), 0);
+	serving_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(serving_since(serving, 200), 1790000000);
+	serving_begin(serving, 1, 1790000500, 600);
+	assert_int_equal(serving_since(serving, 600), 1790000000);
+	serving_free(serving);
+	serving_free(NULL);
+}
+
+static void
+test_serving_short_gap(void **state)
+{
+	struct serving *serving = serving_new(0);
+
+	(void)state;
+	serving_begin(serving, 0, 1790000000, 100);
+	serving_end(serving, 0, 1000);
+	assert_int_equal(serving_since(serving, 6000), 1790000000);
+	serving_begin(serving, 0, 1790000005, 6000);
+	assert_int_equal(serving_since(serving, 99000), 1790000000);
+	serving_free(serving);
+}
+
+static void
+test_serving_long_gap(void **state)
+{
+	struct serving *serving = serving_new(0);
+
+	(void)state;
+	serving_begin(serving, 0, 1790000000, 100);
+	serving_end(serving, 0, 1000);
+	assert_int_equal(serving_since(serving, 6001), 0);
+	serving_begin(serving, 0, 1790000006, 6001);
+	assert_int_equal(serving_since(serving, 6001), 1790000006);
+	serving_free(serving);
+}
+
+/* A worker without documents that dies again does not move the gap. */
+static void
+test_serving_gap_counts_from_the_last_that_served(void **state)
+{
+	struct serving *serving = serving_new(0);
+
+	(void)state;
+	serving_begin(serving, 0, 1790000000, 100);
+	serving_begin(serving, 1, 1790000000, 100);
+	serving_end(serving, 0, 1000);
+	assert_int_equal(serving_since(serving, 50000), 1790000000);
+	serving_end(serving, 1, 60000);
+	serving_end(serving, 0, 64000);
+	assert_int_equal(serving_since(serving, 65000), 1790000000);
+	assert_int_equal(serving_since(serving, 65001), 0);
+	serving_free(serving);
+}
+
+static void
+test_serving_inherited(void **state)
+{
+	struct serving *serving = serving_new(1700000000);
+
+	(void)state;
+	assert_int_equal(serving_since(serving, 1), 0);
+	serving_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(serving_since(serving, 100), 1700000000);
+	/* once only: what was inherited ended with a gap */
+	serving_end(serving, 0, 1000);
+	serving_begin(serving, 0, 1790000010, 11000);
+	assert_int_equal(serving_since(serving, 11000), 1790000010);
+	serving_free(serving);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_documented_values),
+	    cmocka_unit_test(test_first_request),
+	    cmocka_unit_test(test_later_request),
+	    cmocka_unit_test(test_last_answer),
+	    cmocka_unit_test(test_backoff),
+	    cmocka_unit_test(test_restart_delay),
+	    cmocka_unit_test(test_serving_from_first_set),
+	    cmocka_unit_test(test_serving_short_gap),
+	    cmocka_unit_test(test_serving_long_gap),
+	    cmocka_unit_test(test_serving_gap_counts_from_the_last_that_served),
+	    cmocka_unit_test(test_serving_inherited),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
