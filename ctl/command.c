@@ -57,6 +57,7 @@ static const struct ctl_option rollback_options[] = {
 static const struct ctl_option revoke_options[] = {
     {"reason", "TEXT", "why: required, kept with the key", 0},
     {"force", NULL, "without a ready standby as well", 0},
+    {"if-gen", "N", "only if generation N is the active one", 0},
     {"dry-run", NULL, "say what would happen and change nothing", 'n'},
     {"request-id", "ID", "repeat a request: it is never done twice", 0},
     END,

@@ -155,6 +155,18 @@ put_next(struct ctl *ctl, const json_t *next)
 	return JW_OK;
 }
 
+static void
+put_rotation(const struct status *status)
+{
+	printf("rotation   %s; the clock is %s\n", status->mode,
+	    status->clock_trusted ? "trusted" : "not trusted");
+	if (strcmp(status->mode, "frozen") == 0)
+		puts("           nothing becomes ready, rotates or is removed "
+		     "until `jwksctl thaw`");
+	if (!status->clock_trusted)
+		puts("           `jwksctl clock` says what that stops");
+}
+
 static enum jw_err
 print_status(struct ctl *ctl, const json_t *reply)
 {
@@ -170,9 +182,7 @@ print_status(struct ctl *ctl, const json_t *reply)
 	if (status.started != REPLY_NONE)
 		printf("started    %s\n",
 		    text_moment(&ctl->text, status.started, when));
-	printf("rotation   %s%s; the clock is %s\n", status.mode,
-	    strcmp(status.mode, "frozen") == 0 ? " until `jwksctl thaw`" : "",
-	    status.clock_trusted ? "trusted" : "not trusted: `jwksctl clock`");
+	put_rotation(&status);
 	printf("key sets   %" PRId64 "\n", status.key_sets);
 	printf("keys       %" PRId64 "\n", status.generations);
 	if (status.fronts != REPLY_NONE)

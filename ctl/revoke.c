@@ -148,13 +148,14 @@ put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
 
 	fprintf(stderr,
 	    "\nVerifiers that never let their copy expire drop the key only "
-	    "when they meet a kid\n"
-	    "that they have never seen.  A second rotation, to a key "
-	    "published after this\n"
-	    "revocation, makes them do so, from %s on.\n"
-	    "It does not reach Microsoft.IdentityModel nor those that poll "
-	    "every 12 to 24 h:\n"
-	    "they drop the key when they read the set again.\n",
+	    "when they meet\n"
+	    "a kid that they have never seen.  A second rotation, to a key "
+	    "published after\n"
+	    "this revocation, makes them do so, from\n"
+	    "%s on.  It does not reach\n"
+	    "Microsoft.IdentityModel nor those that poll every 12 to 24 h: "
+	    "they drop the\n"
+	    "key when they read the set again.\n",
 	    text_moment(&ctl->text, outcome->flush_at, when));
 	if (known > 0)
 		fprintf(stderr,
