@@ -213,7 +213,7 @@ class Revoke(Case):
             _, err = self.run_it(*options)
             self.assertIn("hint: jwksctl rotate default\n", err)
             self.assertRegex(err, r"from\n20\S+Z \(in 1h \d+min\) on\.")
-            self.assertIn("does not reach Microsoft.IdentityModel", err)
+            self.assertIn("does not reach\nMicrosoft.IdentityModel", err)
             self.assertIn("12 to 24 h", err)
             self.assertNotIn("Rotate", self.daemon.methods())
             self.assertNotIn("[y/N]", err)
