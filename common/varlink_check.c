@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/varlink.h"
-#include "common/varlink_interface.h"
 #include "common/varlink_idl.h"
+#include "common/varlink_interface.h"
 
 /* Where a value stands: a member or an element of what `up` names. */
 struct place {

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "common/varlink.h"
-#include "common/varlink_interface.h"
 #include "common/varlink_idl.h"
+#include "common/varlink_interface.h"
 
 struct offer {
 	struct varlink_interface *interface;
@@ -80,7 +80,7 @@ static const struct varlink_verb *
 find_verb(const struct varlink_verb *verbs, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(verbs[i].method, name) == 0)
+		if (name != NULL && strcmp(verbs[i].method, name) == 0)
 			return &verbs[i];
 	}
 	return NULL;

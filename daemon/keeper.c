@@ -510,9 +510,7 @@ collect_updates(const struct keeper_edit *edit, struct generation *ret_gens)
 		const struct generation *was =
 		    lc_find(&edit->before, now->number);
 
-		/* What differs in padding alone costs a write, no more. */
-		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c) */
-		if (was != NULL && memcmp(was, now, sizeof(*now)) != 0)
+		if (was != NULL && !lc_same(was, now))
 			ret_gens[n++] = *now;
 	}
 	return n;

@@ -59,6 +59,27 @@ lc_is_published(const struct generation *gen)
 }
 
 bool
+lc_same(const struct generation *a, const struct generation *b)
+{
+	return a->number == b->number && a->created_at == b->created_at &&
+	       a->published_at == b->published_at &&
+	       a->ready_at == b->ready_at &&
+	       a->activated_at == b->activated_at &&
+	       a->retired_at == b->retired_at &&
+	       a->removed_at == b->removed_at &&
+	       a->revoked_at == b->revoked_at &&
+	       a->destroyed_at == b->destroyed_at &&
+	       a->absent_until == b->absent_until && a->max_exp == b->max_exp &&
+	       a->publish_due == b->publish_due &&
+	       a->ready_due == b->ready_due && a->rotate_due == b->rotate_due &&
+	       a->destroy_due == b->destroy_due &&
+	       a->remove_due == b->remove_due &&
+	       a->activations == b->activations &&
+	       a->retirements == b->retirements && a->alg == b->alg &&
+	       a->spread == b->spread && a->verify_only == b->verify_only;
+}
+
+bool
 lc_has_private(const struct generation *gen)
 {
 	return !gen->verify_only && gen->destroyed_at == 0;
@@ -345,7 +366,10 @@ leaves_at(const struct lc_set *set, const struct generation *gen)
 		   : LC_NEVER;
 }
 
-/* A standby of an algorithm that is no longer wanted never signed. */
+/*
+ * A standby of an algorithm that is no longer wanted never signed.  While the
+ * signer's own is not wanted either, that signer's standby is the reserve.
+ */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)
 {
@@ -353,7 +377,7 @@ is_obsolete(const struct lc_set *set, const struct generation *gen)
 
 	return is_future(gen) && lc_is_published(gen) &&
 	       !is_current_alg(set, gen) && active != NULL &&
-	       is_current_alg(set, active);
+	       (is_current_alg(set, active) || gen->alg != active->alg);
 }
 
 static int64_t

@@ -58,6 +58,8 @@ struct lc_step {
 enum gen_state lc_state(const struct generation *gen);
 /* "published"; the names of interfaces.md. */
 const char *lc_state_name(enum gen_state state);
+/* The same in every fact and deadline. */
+bool lc_same(const struct generation *a, const struct generation *b);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
 

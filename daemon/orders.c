@@ -81,6 +81,15 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 	lc_promote(set, number, env);
 }
 
+static bool
+is_full(const struct lc_set *set)
+{
+	size_t index[MODEL_GENERATIONS_MAX];
+
+	return lc_publication(set, index) >=
+	       (size_t)set->facts.policy.max_published_keys;
+}
+
 static enum jw_err
 rotate_checked(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *out)
@@ -94,8 +103,7 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 		out->ready_at = env->now;
 		return JW_NOT_READY;
 	}
-	if (order->now && !lc_is_published(standby) &&
-	    lc_room_time(set, env) > env->now) {
+	if (order->now && !lc_is_published(standby) && is_full(set)) {
 		/* A signer that no verifier can find would be worse. */
 		out->ready_at = lc_room_time(set, env);
 		return JW_NOT_READY;

@@ -472,6 +472,15 @@ newest_schema(void)
 	return newest;
 }
 
+/* What the library said, and what helps. */
+static void
+explain(const struct store *store, enum jw_err err, struct jw_why *why)
+{
+	jw_why_set(why, "%s: %s", store->path, store->message);
+	if (err == JW_CORRUPT)
+		jw_why_hint(why, "restore a backup; the file is left as it is");
+}
+
 /*
  * Whose file is it?  Only reads, so that a foreign database stays as it is.
  * ret_schema is 0 for an empty file.
@@ -479,7 +488,7 @@ newest_schema(void)
 static enum jw_err
 identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 {
-	int64_t application, tables;
+	int64_t application = 0, tables = 0;
 	enum jw_err err;
 
 	err = query_int(store, "PRAGMA application_id", &application);
@@ -496,7 +505,7 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 		jw_why_hint(why, "[store] path must name a file that jwksd "
 				 "made, or none yet");
 	} else if (err != JW_OK) {
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	} else if (*ret_schema > newest_schema()) {
 		jw_why_set(why,
 		    "%s: was made by a newer jwksd (schema %lld, this program "
@@ -506,6 +515,18 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 		err = JW_NEWER_SCHEMA;
 	}
 	return err;
+}
+
+/*
+ * Until it is known whose file this is: a log that another program left is
+ * neither brought home nor removed, and no -shm file is made.
+ */
+static void
+look_only(struct store *store, bool on)
+{
+	sqlite3_db_config(
+	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
+	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 }
 
 static enum jw_err
@@ -675,12 +696,14 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 
 	if (rc != SQLITE_OK) {
 		err = failed(store, rc);
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 		return err;
 	}
+	look_only(store, true);
 	err = identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
+	look_only(store, false);
 	err = settings(store);
 	if (err == JW_OK)
 		err = check_integrity(store);
@@ -691,7 +714,7 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 	if (err == JW_OK)
 		err = name_database(store, now);
 	if (err != JW_OK)
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	return err;
 }
 

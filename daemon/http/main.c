@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/listen.h"
 #include "common/log.h"
 #include "common/notify.h"
-#include "common/listen.h"
 #include "daemon/http/master.h"
 #include "daemon/http/server.h"
 

@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "daemon/lifecycle.h"
-#include "daemon/plan.h"
 #include "daemon/orders.h"
+#include "daemon/plan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)
@@ -793,10 +793,12 @@ removal_is_never_shortened_by_a_change_of_policy(void **state)
 	set.facts.policy.token_max_ttl = 60;
 	set.facts.policy.retire_safety = 0;
 	expect_due(&set, LC_REMOVE, 1, T0 + IRET);
-	set.facts.tokens_until = T0 + HOUR + IRET + 99;
-	lc_promote(&set, 3, &(struct lc_env){.now = T0 + HOUR});
-	assert_int_equal(lc_find(&set, 1)->remove_due, T0 + IRET);
-	assert_int_equal(lc_find(&set, 2)->remove_due, T0 + HOUR + IRET + 99);
+	/* Nor that of a key that signed under the old one before. */
+	set = started();
+	set.facts.tokens_until = T0 + IRET + 99;
+	lc_promote(&set, 2, &(struct lc_env){.now = T0});
+	settle(&set, at(T0 + HOUR));
+	expect_due(&set, LC_REMOVE, 1, T0 + IRET + 99);
 }
 
 static void
@@ -1054,6 +1056,27 @@ old_standby_stays_while_the_old_algorithm_signs(void **state)
 	settle(&set, at(T0 + 29 * DAY));
 	expect_state(&set, 2, GEN_READY);
 	assert_int_equal(set.count, 3);
+}
+
+/* However often it changes: the set never fills up with reserves. */
+static void
+many_changes_of_algorithm_do_not_block_each_other(void **state)
+{
+	struct lc_set set = started();
+
+	(void)state;
+	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
+		set.facts.policy.algorithm = alg;
+		settle(&set, at(T0 + alg));
+		assert_int_equal(lc_count(&set, GEN_PENDING), 0);
+		assert_int_equal(lc_standby(&set)->alg, alg);
+	}
+	settle(&set, at(T0 + 29 * DAY));
+	/* The reserve of the algorithm that signs is not among those. */
+	expect_state(&set, 2, GEN_READY);
+	assert_int_equal(set.count, 3);
+	settle(&set, at(T0 + 30 * DAY));
+	assert_int_equal(lc_active(&set)->alg, JW_ALG_COUNT - 1);
 }
 
 static void
@@ -1684,6 +1707,7 @@ main(void)
 	    cmocka_unit_test(new_algorithm_comes_through_the_standby),
 	    cmocka_unit_test(obsolete_standby_leaves_with_its_cause),
 	    cmocka_unit_test(old_standby_stays_while_the_old_algorithm_signs),
+	    cmocka_unit_test(many_changes_of_algorithm_do_not_block_each_other),
 	    cmocka_unit_test(standby_is_of_the_algorithm_then_most_advanced),
 	    cmocka_unit_test(ready_time_says_what_is_known),
 	    cmocka_unit_test(scheduled_for_is_when_it_will_happen),

@@ -1,0 +1,560 @@
+/*
+ * daemon/orders.c: `rotate` in every situation, its outcome and the numbers
+ * of its exposure by the formulas of the timing rules, and an unchanged set
+ * after every refusal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "daemon/orders.h"
+#include "daemon/plan.h"
+
+#define T0 INT64_C(1800000000)
+
+enum { HOUR = 3600, DAY = 86400, IPUB = 60 + DAY + HOUR };
+
+static struct lc_env
+at(int64_t now)
+{
+	return (struct lc_env){
+	    .now = now, .clock_trusted = true, .serving = true};
+}
+
+static void
+settle(struct lc_set *set, int64_t now)
+{
+	struct lc_env env = at(now);
+	struct lc_step step = lc_next(set, &env);
+
+	for (int i = 0; i < 50 && step.due <= now; i++) {
+		lc_apply(set, &step, &env);
+		lc_bury(set);
+		step = lc_next(set, &env);
+	}
+}
+
+/* 1 is active, 2 is ready. */
+static struct lc_set
+with_ready(void)
+{
+	struct lc_set set;
+
+	memset(&set, 0, sizeof(set));
+	jw_policy_init(&set.facts.policy);
+	set.facts.next_number = 1;
+	settle(&set, T0);
+	return set;
+}
+
+/* 1 is retired, 2 is active, and no standby has been made. */
+static struct lc_set
+with_none(void)
+{
+	struct lc_set set = with_ready();
+	struct lc_env env = at(T0);
+
+	lc_promote(&set, 2, &env);
+	return set;
+}
+
+static struct lc_set
+with_pending(void)
+{
+	struct lc_set set = with_none();
+	struct lc_env env = at(T0);
+
+	lc_add(&set, &env, JW_ALG_ES256, 0);
+	return set;
+}
+
+/* 3 was published at T0. */
+static struct lc_set
+with_published(void)
+{
+	struct lc_set set = with_none();
+
+	settle(&set, T0);
+	return set;
+}
+
+static enum gen_state
+state_of(const struct lc_set *set, int64_t number)
+{
+	const struct generation *gen = lc_find(set, number);
+
+	assert_non_null(gen);
+	return lc_state(gen);
+}
+
+/* The order at T0 + 10 holds. */
+static struct lc_outcome
+accept(struct lc_set *set, struct lc_rotate order)
+{
+	struct lc_env env = at(T0 + 10);
+	struct lc_outcome out;
+
+	memset(&out, 0x5a, sizeof(out));
+	assert_int_equal(lc_rotate(set, &env, &order, &out), JW_OK);
+	assert_non_null(out.cause);
+	assert_true(out.cause[0] != '\0');
+	assert_int_equal(out.actual, 0);
+	assert_int_equal(out.ready_at, 0);
+	assert_null(out.frozen_by);
+	return out;
+}
+
+/* It does not, and nothing has changed. */
+static struct lc_outcome
+refuse(struct lc_set *set, struct lc_rotate order, enum jw_err err)
+{
+	struct lc_env env = at(T0 + 10);
+	struct lc_set was = *set;
+	struct lc_outcome out;
+
+	memset(&out, 0x5a, sizeof(out));
+	assert_int_equal(lc_rotate(set, &env, &order, &out), err);
+	assert_memory_equal(set, &was, sizeof(was));
+	assert_int_equal(out.activated, 0);
+	assert_int_equal(out.retired, 0);
+	assert_int_equal(out.scheduled_for, 0);
+	assert_false(out.exposed);
+	return out;
+}
+
+static void
+expect_promoted(const struct lc_set *set, const struct lc_outcome *out,
+    int64_t activated, int64_t retired)
+{
+	assert_int_equal(out->activated, activated);
+	assert_int_equal(out->retired, retired);
+	assert_int_equal(out->scheduled_for, 0);
+	assert_int_equal(state_of(set, activated), GEN_ACTIVE);
+	assert_int_equal(state_of(set, retired), GEN_RETIRED);
+	assert_int_equal(set->facts.wanted_at, 0);
+	assert_int_equal(lc_count(set, GEN_ACTIVE), 1);
+}
+
+/* ---- as soon as it is safe ---- */
+
+static void
+ready_standby_signs_at_once(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.wanted_at = T0 + DAY;
+	out = accept(&set, (struct lc_rotate){.now = false});
+	expect_promoted(&set, &out, 2, 1);
+	assert_false(out.exposed);
+	assert_string_equal(out.cause, "the standby was ready");
+	assert_int_equal(set.facts.version, 2);
+	assert_int_equal(lc_find(&set, 1)->retired_at, T0 + 10);
+}
+
+static void
+published_standby_is_scheduled_for_its_ready_time(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out = accept(&set, (struct lc_rotate){.now = false});
+
+	(void)state;
+	assert_int_equal(out.scheduled_for, T0 + IPUB);
+	assert_int_equal(out.activated, 0);
+	assert_int_equal(out.retired, 0);
+	assert_false(out.exposed);
+	assert_int_equal(set.facts.wanted_at, T0 + 10);
+	assert_int_equal(lc_scheduled_for(&set), T0 + IPUB);
+	assert_int_equal(set.facts.version, with_published().facts.version);
+	settle(&set, T0 + IPUB - 1);
+	assert_int_equal(state_of(&set, 2), GEN_ACTIVE);
+	settle(&set, T0 + IPUB);
+	assert_int_equal(state_of(&set, 3), GEN_ACTIVE);
+	assert_int_equal(set.facts.wanted_at, 0);
+}
+
+static void
+missing_standby_is_scheduled_as_well(void **state)
+{
+	struct lc_set sets[] = {with_none(), with_pending()};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct lc_outcome out =
+		    accept(&sets[i], (struct lc_rotate){.now = false});
+
+		assert_int_equal(out.scheduled_for, T0 + 10 + IPUB);
+		settle(&sets[i], T0 + 10);
+		assert_int_equal(lc_scheduled_for(&sets[i]), T0 + 10 + IPUB);
+		settle(&sets[i], T0 + 10 + IPUB);
+		assert_int_equal(state_of(&sets[i], 3), GEN_ACTIVE);
+	}
+}
+
+/* Out of impatience nothing comes sooner, nor later. */
+static void
+asking_again_moves_nothing(void **state)
+{
+	struct lc_set set = with_published(), once;
+	struct lc_env later = at(T0 + 500);
+	struct lc_rotate order = {.now = false};
+	struct lc_outcome out, again;
+
+	(void)state;
+	out = accept(&set, order);
+	once = set;
+	assert_int_equal(lc_rotate(&set, &later, &order, &again), JW_OK);
+	assert_memory_equal(&set, &once, sizeof(set));
+	assert_int_equal(again.scheduled_for, out.scheduled_for);
+}
+
+static void
+asking_brings_a_later_schedule_forward(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.wanted_at = T0 + 9 * DAY;
+	out = accept(&set, (struct lc_rotate){.now = false});
+	assert_int_equal(set.facts.wanted_at, T0 + 10);
+	assert_int_equal(out.scheduled_for, T0 + IPUB);
+}
+
+static void
+manual_mode_obeys_an_operator(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.policy.mode = JW_MODE_MANUAL;
+	out = accept(&set, (struct lc_rotate){.now = false});
+	expect_promoted(&set, &out, 2, 1);
+	settle(&set, T0 + 10);
+	accept(&set, (struct lc_rotate){.now = false});
+	settle(&set, T0 + 10 + IPUB);
+	assert_int_equal(state_of(&set, 3), GEN_ACTIVE);
+}
+
+/* ---- now ---- */
+
+static void
+now_with_a_ready_standby_exposes_nobody(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out = accept(&set, (struct lc_rotate){.now = true});
+
+	(void)state;
+	expect_promoted(&set, &out, 2, 1);
+	assert_false(out.exposed);
+}
+
+static void
+now_says_who_may_reject_until_when(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out = accept(&set, (struct lc_rotate){.now = true});
+	const struct lc_exposure *e = &out.exposure;
+
+	(void)state;
+	expect_promoted(&set, &out, 3, 2);
+	assert_true(out.exposed);
+	assert_string_equal(out.cause, "an operator would not wait");
+	/* The last copies without it were served until T0 + D. */
+	assert_int_equal(
+	    e->reject_new_tokens.honours_cache_control, T0 + 60 + 300);
+	assert_int_equal(
+	    e->reject_new_tokens.polls_within_max_age, T0 + 60 + DAY);
+	assert_int_equal(e->reject_new_tokens.never_expires, 0);
+	assert_int_equal(e->until, T0 + 60 + DAY);
+	assert_int_equal(e->accept_old_tokens.honours_cache_control, 0);
+	assert_int_equal(e->accept_old_tokens.polls_within_max_age, 0);
+	assert_int_equal(e->accept_old_tokens.never_expires, 0);
+}
+
+static void
+now_with_a_pending_one_publishes_it_too(void **state)
+{
+	struct lc_set set = with_pending();
+	struct lc_outcome out = accept(&set, (struct lc_rotate){.now = true});
+
+	(void)state;
+	expect_promoted(&set, &out, 3, 2);
+	assert_true(out.exposed);
+	assert_int_equal(lc_find(&set, 3)->published_at, T0 + 10);
+	assert_int_equal(out.exposure.reject_new_tokens.honours_cache_control,
+	    T0 + 10 + 60 + 300);
+	assert_int_equal(out.exposure.until, T0 + 10 + 60 + DAY);
+}
+
+static void
+exposure_counts_copies_from_before_a_policy_change(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.copies_until = T0 + 3 * DAY;
+	out = accept(&set, (struct lc_rotate){.now = true});
+	assert_int_equal(out.exposure.until, T0 + 3 * DAY);
+	assert_int_equal(
+	    out.exposure.reject_new_tokens.polls_within_max_age, T0 + 3 * DAY);
+	assert_int_equal(
+	    out.exposure.reject_new_tokens.honours_cache_control, T0 + 3 * DAY);
+}
+
+/* Those that end sooner than today's copies shorten nothing. */
+static void
+exposure_is_never_shorter_than_todays_copies(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.copies_until = T0 + 20;
+	out = accept(&set, (struct lc_rotate){.now = true});
+	assert_int_equal(out.exposure.until, T0 + 60 + DAY);
+	assert_int_equal(out.exposure.reject_new_tokens.honours_cache_control,
+	    T0 + 60 + 300);
+}
+
+static void
+now_without_any_standby_waits_for_its_key_pair(void **state)
+{
+	struct lc_set set = with_none();
+	struct lc_outcome out =
+	    refuse(&set, (struct lc_rotate){.now = true}, JW_NOT_READY);
+
+	(void)state;
+	assert_int_equal(out.ready_at, T0 + 10);
+}
+
+/* However often: never more keys than verifiers take. */
+static void
+now_never_overfills_the_set(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_rotate order = {.now = true};
+	struct lc_env env = at(T0 + 10);
+	struct lc_outcome out;
+	size_t index[MODEL_GENERATIONS_MAX];
+	enum jw_err err = JW_OK;
+	int n = 0;
+
+	(void)state;
+	while (err == JW_OK && n++ < 20) {
+		err = lc_rotate(&set, &env, &order, &out);
+		settle(&set, env.now);
+		assert_true(lc_publication(&set, index) <=
+			    (size_t)set.facts.policy.max_published_keys);
+	}
+	assert_int_equal(err, JW_NOT_READY);
+	/* There is room again when the first of the retired is gone. */
+	assert_int_equal(out.ready_at, T0 + 10 + 7560);
+	settle(&set, out.ready_at - 1);
+	env.now = out.ready_at - 1;
+	assert_int_equal(lc_rotate(&set, &env, &order, &out), JW_NOT_READY);
+	env.now++;
+	settle(&set, env.now);
+	assert_int_equal(lc_rotate(&set, &env, &order, &out), JW_OK);
+}
+
+/* ---- at ---- */
+
+static void
+at_must_lie_ahead(void **state)
+{
+	struct lc_set ready = with_ready(), not = with_published();
+
+	(void)state;
+	refuse(&ready, (struct lc_rotate){.at = T0}, JW_INVALID_PARAMETER);
+	refuse(&ready, (struct lc_rotate){.at = T0 + 10}, JW_INVALID_PARAMETER);
+	refuse(&not, (struct lc_rotate){.at = T0 + 10}, JW_INVALID_PARAMETER);
+	accept(&ready, (struct lc_rotate){.at = T0 + 11});
+}
+
+static void
+at_is_never_before_ready(void **state)
+{
+	struct lc_set set = with_published();
+	struct lc_outcome out;
+
+	(void)state;
+	out =
+	    refuse(&set, (struct lc_rotate){.at = T0 + IPUB - 1}, JW_NOT_READY);
+	assert_int_equal(out.ready_at, T0 + IPUB);
+	out = accept(&set, (struct lc_rotate){.at = T0 + IPUB});
+	assert_int_equal(out.scheduled_for, T0 + IPUB);
+	set = with_none();
+	out =
+	    refuse(&set, (struct lc_rotate){.at = T0 + 9 + IPUB}, JW_NOT_READY);
+	assert_int_equal(out.ready_at, T0 + 10 + IPUB);
+	accept(&set, (struct lc_rotate){.at = T0 + 10 + IPUB});
+}
+
+static void
+at_schedules_even_with_a_ready_standby(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out =
+	    accept(&set, (struct lc_rotate){.at = T0 + DAY});
+
+	(void)state;
+	assert_int_equal(out.scheduled_for, T0 + DAY);
+	assert_int_equal(out.activated, 0);
+	assert_string_equal(out.cause, "an operator asked for that time");
+	assert_int_equal(state_of(&set, 1), GEN_ACTIVE);
+	out = accept(&set, (struct lc_rotate){.at = T0 + 2 * DAY});
+	assert_int_equal(set.facts.wanted_at, T0 + 2 * DAY);
+	settle(&set, T0 + 2 * DAY - 1);
+	assert_int_equal(state_of(&set, 1), GEN_ACTIVE);
+	settle(&set, T0 + 2 * DAY);
+	assert_int_equal(state_of(&set, 2), GEN_ACTIVE);
+}
+
+/* ---- cancel, expects, freezes ---- */
+
+static void
+cancel_takes_a_schedule_back(void **state)
+{
+	struct lc_set set = with_published(), was = set;
+	struct lc_outcome out;
+
+	(void)state;
+	accept(&set, (struct lc_rotate){.now = false});
+	out = accept(&set, (struct lc_rotate){.cancel = true});
+	assert_memory_equal(&set, &was, sizeof(set));
+	assert_int_equal(out.scheduled_for, 0);
+	/* Nothing to take back: nothing happens. */
+	accept(&set, (struct lc_rotate){.cancel = true});
+	assert_memory_equal(&set, &was, sizeof(set));
+}
+
+static void
+cancel_is_possible_while_frozen(void **state)
+{
+	struct lc_set set = with_published();
+
+	(void)state;
+	accept(&set, (struct lc_rotate){.now = false});
+	set.facts.frozen = true;
+	accept(&set, (struct lc_rotate){.cancel = true});
+	assert_int_equal(set.facts.wanted_at, 0);
+}
+
+static void
+another_active_generation_is_a_conflict(void **state)
+{
+	static const struct lc_rotate orders[] = {
+	    {.expects = true, .expected = 2},
+	    {.expects = true, .expected = 0},
+	    {.expects = true, .expected = 2, .now = true},
+	    {.expects = true, .expected = 2, .cancel = true},
+	    {.expects = true, .expected = 2, .at = T0 + DAY},
+	};
+	struct lc_set set = with_ready();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct lc_outcome out = refuse(&set, orders[i], JW_CONFLICT);
+
+		assert_int_equal(out.actual, 1);
+	}
+	accept(&set, (struct lc_rotate){.expects = true, .expected = 1});
+	refuse(&set, (struct lc_rotate){.expects = true, .expected = 1},
+	    JW_CONFLICT);
+}
+
+static void
+frozen_refuses_every_rotation_and_says_by_whom(void **state)
+{
+	static const struct lc_rotate orders[] = {
+	    {.now = false}, {.now = true}, {.at = T0 + DAY}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct lc_set set = with_ready();
+		struct lc_outcome out;
+
+		set.facts.frozen = true;
+		out = refuse(&set, orders[i], JW_FROZEN);
+		assert_string_equal(
+		    out.frozen_by, "an operator froze the key set");
+		set.facts.frozen = false;
+		set.facts.policy.mode = JW_MODE_FROZEN;
+		out = refuse(&set, orders[i], JW_FROZEN);
+		assert_string_equal(
+		    out.frozen_by, "the key set's mode is frozen");
+	}
+}
+
+static void
+nothing_to_rotate_without_an_active_key(void **state)
+{
+	static const struct lc_rotate orders[] = {{.now = false}, {.now = true},
+	    {.cancel = true}, {.expects = true, .expected = 1},
+	    {.at = T0 + DAY}};
+	struct lc_set set;
+
+	(void)state;
+	memset(&set, 0, sizeof(set));
+	jw_policy_init(&set.facts.policy);
+	set.facts.next_number = 1;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		refuse(&set, orders[i], JW_NO_ACTIVE_KEY);
+}
+
+static void
+new_algorithm_is_waited_for(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.policy.algorithm = JW_ALG_EDDSA;
+	settle(&set, T0);
+	out = accept(&set, (struct lc_rotate){.now = false});
+	assert_int_equal(out.scheduled_for, T0 + IPUB);
+	settle(&set, T0 + IPUB);
+	assert_int_equal(state_of(&set, 3), GEN_ACTIVE);
+	assert_int_equal(lc_find(&set, 3)->alg, JW_ALG_EDDSA);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(ready_standby_signs_at_once),
+	    cmocka_unit_test(published_standby_is_scheduled_for_its_ready_time),
+	    cmocka_unit_test(missing_standby_is_scheduled_as_well),
+	    cmocka_unit_test(asking_again_moves_nothing),
+	    cmocka_unit_test(asking_brings_a_later_schedule_forward),
+	    cmocka_unit_test(manual_mode_obeys_an_operator),
+	    cmocka_unit_test(now_with_a_ready_standby_exposes_nobody),
+	    cmocka_unit_test(now_says_who_may_reject_until_when),
+	    cmocka_unit_test(now_with_a_pending_one_publishes_it_too),
+	    cmocka_unit_test(
+		exposure_counts_copies_from_before_a_policy_change),
+	    cmocka_unit_test(exposure_is_never_shorter_than_todays_copies),
+	    cmocka_unit_test(now_without_any_standby_waits_for_its_key_pair),
+	    cmocka_unit_test(now_never_overfills_the_set),
+	    cmocka_unit_test(at_must_lie_ahead),
+	    cmocka_unit_test(at_is_never_before_ready),
+	    cmocka_unit_test(at_schedules_even_with_a_ready_standby),
+	    cmocka_unit_test(cancel_takes_a_schedule_back),
+	    cmocka_unit_test(cancel_is_possible_while_frozen),
+	    cmocka_unit_test(another_active_generation_is_a_conflict),
+	    cmocka_unit_test(frozen_refuses_every_rotation_and_says_by_whom),
+	    cmocka_unit_test(nothing_to_rotate_without_an_active_key),
+	    cmocka_unit_test(new_algorithm_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
