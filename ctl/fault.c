@@ -64,7 +64,7 @@ static const struct fault {
 	const char *method;        /* NULL: any */
 } faults[] = {
     {JW_NO_SUCH_KEY_SET, "there is no key set \"{keySet}\"",
-	"`jwksctl list` shows the key sets and their keys", NULL, NULL},
+	"`jwksctl keyset list` shows the key sets", NULL, NULL},
     {JW_NO_SUCH_KEY, "there is no key \"{key}\"",
 	"a key is named by a unique prefix of its kid or by "
 	"KEYSET#GENERATION; `jwksctl list --all`",

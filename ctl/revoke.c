@@ -157,11 +157,15 @@ put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
 	    "they drop the\n"
 	    "key when they read the set again.\n",
 	    text_moment(&ctl->text, outcome->flush_at, when));
-	if (known > 0)
+	if (known == 1)
+		fputs("The next key to sign was published before it: that "
+		      "takes 2 rotations.\n",
+		    stderr);
+	else if (known > 1)
 		fprintf(stderr,
-		    "The next %zu to sign %s published before: it takes %zu "
-		    "rotations.\n",
-		    known, known == 1 ? "was" : "were", known + 1);
+		    "The next %zu keys to sign were published before it: that "
+		    "takes %zu rotations.\n",
+		    known, known + 1);
 }
 
 /* --yes answers another question; a program has nobody to ask. */

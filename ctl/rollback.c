@@ -66,6 +66,9 @@ tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	if (err != JW_OK)
 		return err;
 	put_outcome(ctl, &outcome, dry, out);
+	/* Said once: where it is still to be decided. */
+	if (!dry)
+		return JW_OK;
 	fflush(out);
 	fprintf(stderr,
 	    "hint: verifiers go on accepting its tokens; if generation "

@@ -46,6 +46,7 @@ class Rollback(Case):
         self.assertIn("would sign again", err)
         self.assertIn("if generation 2 leaked: jwksctl revoke default#2 "
                       "--reason TEXT", err)
+        self.assertEqual(err.count("hint:"), 1)
         self.assertEqual(self.run_ctl("rollback", "--yes", "-q")[0],
                          ACTIVE["kid"] + "\n")
         self.assertEqual(
@@ -260,11 +261,15 @@ class Revoke(Case):
                                      {"keys": [PUBLISHED]}])
         text = run_on_terminal(self, "revoke", "default#1", "--reason", "r",
                                answer=[b"y\n"])
-        self.assertIn("it takes 2 rotations", text)
+        self.assertIn("next key to sign was published before it: that "
+                      "takes 2 rotations", text)
         self.assertIn("hint: jwksctl rotate default", text)
         self.assertNotIn("Schedule it", text)
         self.assertEqual(self.daemon.parameters("ListKeys"),
                          {"keySet": "default"})
+        self.daemon.set("ListKeys", {"keys": [READY, PUBLISHED, ACTIVE]})
+        self.assertIn("next 2 keys to sign were published before it: that "
+                      "takes 3 rotations", self.run_it("--yes")[1])
 
     def test_the_revocation_stands_whatever_the_list_says(self):
         for answer in (Error("NoSpace"), Drop(), {}, {"keys": [{}]}):
