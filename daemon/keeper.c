@@ -746,6 +746,14 @@ document_changed(const struct keeper_edit *edit)
 }
 
 static void
+scrub(struct keeper *keeper)
+{
+	if (!store_scrub(keeper->store))
+		jw_log(JW_LOG_WARNING, "an erased private key is still in the "
+				       "log of the database: trying again");
+}
+
+static void
 adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
 {
@@ -785,6 +793,9 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 		return commit_failed(keeper, edit, err);
 	adopt_created(edit->set, how);
 	adopt(keeper, edit, how, &draft);
+	/* What an operator ordered is over when it is answered. */
+	if (how->actor.uid >= 0)
+		scrub(keeper);
 	return JW_OK;
 }
 
@@ -1048,6 +1059,10 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 	if (keeper->store == NULL)
 		return; /* the loop is ending */
+	/* One for all that are destroyed at the same time. */
+	set = keeper_first_due(keeper);
+	if (set == NULL || set->item.due > now)
+		scrub(keeper);
 	prune(keeper, now);
 	arm(keeper, now);
 }
