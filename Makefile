@@ -44,6 +44,8 @@ DAEMON := $(call objects,daemon/*.c)
 FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+# What tests and benches need beside the programs themselves.
+TOOLS := $(B)/tools/clock_shim.so $(B)/tools/fill
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -53,7 +55,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
 	lint bench fuzz fuzzers install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
-programs: all $(UNIT)
+programs: all $(UNIT) $(TOOLS)
 
 $(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
@@ -76,6 +78,14 @@ ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
 $(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(call PKG,cmocka $(LIBS))
+$(B)/tools/%.so: tests/tools/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
+		-o $@ $<
+$(B)/tools/fill: $(B)/tests/tools/fill.o $(SANITIZE) $(B)/libdaemon.a \
+		$(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(LINK) $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
 $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
@@ -153,9 +163,9 @@ lint:
 
 bench:
 	@packaging/dev/prepare run check
-	@$(BUILD) all
-	@set -e; for f in tests/bench/bench_*; do \
-		JWKSD_BUILD=$(abspath $(B)) "$$f"; done
+	@$(BUILD) all $(TOOLS)
+	@set -e; for f in tests/bench/*.py; do \
+		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f"; done
 
 fuzzers: $(FUZZ)
 fuzz:

@@ -17,6 +17,7 @@
 #include "daemon/envelope.h"
 #include "daemon/jwks.h"
 #include "daemon/keys.h"
+#include "daemon/retime.h"
 #include "daemon/servable.h"
 #include "daemon/worker.h"
 
@@ -49,7 +50,10 @@ struct keeper {
 	struct servable servable;
 	bool frozen;
 	size_t unresumed; /* key sets that have yet to record an outage */
+	size_t unretimed; /* key sets whose waits have yet to start anew */
 	bool trusted;     /* what the agenda was planned with */
+	bool same_boot;   /* as when the store was last written */
+	int64_t suspended;
 };
 
 /* A key pair on its way. */
@@ -218,14 +222,10 @@ int64_t
 keeper_now(struct keeper *keeper)
 {
 	int64_t now = clock_wall();
-	bool was = keeper->clock.trusted;
 
-	if (!clock_check(&keeper->clock, now, clock_boot()) && was)
-		jw_log(JW_LOG_WARNING,
-		    "the wall clock jumped: nothing becomes ready, rotates by "
-		    "schedule or is removed until it has been stable for %d "
-		    "min",
-		    CLOCK_STABLE_FOR / 60);
+	clock_check(&keeper->clock, now, clock_boot());
+	if (keeper->clock.trusted != keeper->trusted)
+		event_active(keeper->timer, 0, 0);
 	return now;
 }
 
@@ -265,6 +265,14 @@ arm(struct keeper *keeper, int64_t now)
 	evtimer_add(keeper->timer, &wait);
 }
 
+/* Something that comes before whatever else is due. */
+static bool
+has_news(const struct keeper *keeper, const struct keeper_set *set)
+{
+	return set->resumed_at != 0 ||
+	       (set->to_retime && keeper->clock.trusted);
+}
+
 static void
 reconsider(struct keeper *keeper, struct keeper_set *set)
 {
@@ -273,7 +281,7 @@ reconsider(struct keeper *keeper, struct keeper_set *set)
 	int64_t due;
 
 	keeper_view(set, &view);
-	due = set->resumed_at != 0 ? env.now : lc_next(&view, &env).due;
+	due = has_news(keeper, set) ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
 	if (due == LC_NEVER)
@@ -419,6 +427,59 @@ remember_clock(struct keeper *keeper)
 		remember(keeper, "clock", text);
 }
 
+/* The clock is believed, or no longer, or its doubts are still to be met. */
+static void
+note_trust(struct keeper *keeper)
+{
+	const struct clock_guard *clock = &keeper->clock;
+
+	if (keeper->trusted && !clock->trusted)
+		jw_log(JW_LOG_WARNING,
+		    "the wall clock jumped: nothing becomes ready, rotates by "
+		    "schedule or is removed until it has been stable for %d "
+		    "min",
+		    CLOCK_STABLE_FOR / 60);
+	if (!keeper->trusted && clock->trusted)
+		jw_log(JW_LOG_NOTICE, "the wall clock is trusted again: waits "
+				      "in progress start anew");
+	keeper->trusted = clock->trusted;
+	keeper->unretimed = clock->doubted ? keeper->nsets : 0;
+	for (size_t i = 0; i < keeper->nsets; i++)
+		keeper->sets[i]->to_retime = clock->doubted;
+	remember_clock(keeper);
+	reconsider_all(keeper);
+}
+
+/* A clock that says less than what has happened already is wrong. */
+static void
+doubt_clock(struct keeper *keeper, int64_t now)
+{
+	struct lc_set view;
+	int64_t latest = 0, last;
+
+	for (size_t i = 0; i < keeper->nsets; i++) {
+		keeper_view(keeper->sets[i], &view);
+		last = lc_latest_fact(&view);
+		latest = last > latest ? last : latest;
+	}
+	if (latest > now + CLOCK_JUMP)
+		clock_doubt(&keeper->clock, now, clock_boot());
+}
+
+/* While the machine sleeps, nobody can read the sets. */
+static void
+check_suspend(struct keeper *keeper, int64_t now)
+{
+	int64_t suspended = clock_suspended();
+	bool slept = suspended - keeper->suspended > SERVABLE_GRACE;
+
+	keeper->suspended = suspended;
+	if (!slept || !keeper->servable.serving)
+		return;
+	note_outage(keeper, now);
+	reconsider_all(keeper);
+}
+
 enum jw_err
 keeper_accept_clock(
     struct keeper *keeper, const struct store_actor *actor, const char *reason)
@@ -431,6 +492,9 @@ keeper_accept_clock(
 	struct clock_guard guard;
 	enum jw_err err;
 
+	/* A jump that nobody has noticed yet is one all the same. */
+	clock_check(&keeper->clock, clock_wall(), clock_boot());
+	guard.doubted = keeper->clock.doubted;
 	clock_accept(&guard, clock_wall(), clock_boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
@@ -438,9 +502,8 @@ keeper_accept_clock(
 	if (err != JW_OK)
 		return err;
 	keeper->clock = guard;
-	keeper->trusted = true;
 	jw_log(JW_LOG_NOTICE, "%s", audit.cause);
-	reconsider_all(keeper);
+	note_trust(keeper);
 	return JW_OK;
 }
 
@@ -683,6 +746,14 @@ document_changed(const struct keeper_edit *edit)
 }
 
 static void
+scrub(struct keeper *keeper)
+{
+	if (!store_scrub(keeper->store))
+		jw_log(JW_LOG_WARNING, "an erased private key is still in the "
+				       "log of the database: trying again");
+}
+
+static void
 adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
 {
@@ -722,6 +793,9 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 		return commit_failed(keeper, edit, err);
 	adopt_created(edit->set, how);
 	adopt(keeper, edit, how, &draft);
+	/* What an operator ordered is over when it is answered. */
+	if (how->actor.uid >= 0)
+		scrub(keeper);
 	return JW_OK;
 }
 
@@ -874,20 +948,44 @@ perform(
 	return keeper_commit(keeper, edit, &how);
 }
 
+static void
+resumed(struct keeper *keeper, struct keeper_set *set)
+{
+	if (set->resumed_at != 0 && keeper->unresumed > 0 &&
+	    --keeper->unresumed == 0)
+		remember_servable(keeper);
+	set->resumed_at = 0;
+}
+
+static void
+retimed(struct keeper *keeper, struct keeper_set *set)
+{
+	set->to_retime = false;
+	if (keeper->unretimed == 0 || --keeper->unretimed > 0)
+		return;
+	keeper->clock.doubted = false;
+	remember_clock(keeper);
+}
+
 /* Waits begin anew before anything else may happen. */
 static void
 resume(struct keeper *keeper, struct keeper_set *set)
 {
+	bool retime = set->to_retime && keeper->clock.trusted;
 	struct keeper_commit how = {
-	    .cause = "the set could not be read for a while",
-	    .event = "outage",
+	    .cause = retime ? "the clock is trusted again"
+			    : "the set could not be read for a while",
+	    .event = retime ? "clock" : "outage",
 	    .actor = {-1, -1, -1},
 	};
 	struct keeper_edit edit;
 	enum jw_err err = JW_OK;
+	bool changed;
 
 	keeper_edit_begin(keeper, set, &edit);
-	if (lc_resume(&edit.after, set->resumed_at))
+	changed = retime ? lc_retime(&edit.after, edit.env.now)
+			 : lc_resume(&edit.after, set->resumed_at);
+	if (changed)
 		err = keeper_commit(keeper, &edit, &how);
 	if (err == JW_OUTCOME_UNKNOWN)
 		return;
@@ -895,9 +993,10 @@ resume(struct keeper *keeper, struct keeper_set *set)
 		hold(keeper, set, edit.env.now);
 		return;
 	}
-	set->resumed_at = 0;
-	if (keeper->unresumed > 0 && --keeper->unresumed == 0)
-		remember_servable(keeper);
+	if (retime)
+		retimed(keeper, set);
+	else
+		resumed(keeper, set);
 	reconsider(keeper, set);
 }
 
@@ -909,7 +1008,7 @@ act(struct keeper *keeper, struct keeper_set *set)
 	struct lc_step step;
 	enum jw_err err = JW_OK;
 
-	if (set->resumed_at != 0 && set->hold_until <= keeper_now(keeper)) {
+	if (has_news(keeper, set) && set->hold_until <= keeper_now(keeper)) {
 		resume(keeper, set);
 		return;
 	}
@@ -949,13 +1048,9 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (keeper->trusted != keeper->clock.trusted) {
-		keeper->trusted = keeper->clock.trusted;
-		if (keeper->trusted)
-			jw_log(
-			    JW_LOG_NOTICE, "the wall clock is trusted again");
-		reconsider_all(keeper);
-	}
+	if (keeper->trusted != keeper->clock.trusted)
+		note_trust(keeper);
+	check_suspend(keeper, now);
 	for (int i = 0; i < STEPS_A_PASS; i++) {
 		set = keeper_first_due(keeper);
 		if (set == NULL || set->item.due > now)
@@ -964,6 +1059,10 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 	if (keeper->store == NULL)
 		return; /* the loop is ending */
+	/* One for all that are destroyed at the same time. */
+	set = keeper_first_due(keeper);
+	if (set == NULL || set->item.due > now)
+		scrub(keeper);
 	prune(keeper, now);
 	arm(keeper, now);
 }
@@ -1039,7 +1138,7 @@ load_world(struct keeper *keeper)
 	if (servable != NULL && !keeper->servable.serving)
 		servable_parse(servable, &keeper->servable);
 	if (clock != NULL && !keeper->clock.started)
-		clock_parse(&keeper->clock, clock);
+		keeper->same_boot = clock_parse(&keeper->clock, clock);
 	free(frozen);
 	free(servable);
 	free(clock);
@@ -1088,7 +1187,7 @@ reopen(struct keeper *keeper)
 	}
 	if (keeper->unresumed > 0)
 		note_outage(keeper, keeper->servable.since);
-	reconsider_all(keeper);
+	note_trust(keeper);
 	return JW_OK;
 }
 
@@ -1125,10 +1224,13 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 void
 keeper_start(struct keeper *keeper)
 {
-	(void)keeper_now(keeper);
-	keeper->trusted = keeper->clock.trusted;
-	remember_clock(keeper);
-	reconsider_all(keeper);
+	int64_t now = keeper_now(keeper);
+
+	if (!keeper->same_boot)
+		doubt_clock(keeper, now);
+	keeper->suspended = clock_suspended();
+	keeper->trusted = true;
+	note_trust(keeper);
 }
 
 void

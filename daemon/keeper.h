@@ -33,6 +33,7 @@ struct keeper_set {
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
 	int64_t resumed_at; /* an outage ended then, and is to be recorded */
+	bool to_retime;     /* the clock is believed again (retime.h) */
 	int32_t failures;   /* in a row */
 };
 

@@ -103,8 +103,11 @@ drop_follower(struct follower *follower)
 	TAILQ_REMOVE(&publish->followers, follower, link);
 	if (follower->complete) {
 		publish->complete_count--;
-		if (publish->complete_count == 0)
+		if (publish->complete_count == 0) {
+			/* Whoever comes next takes over from nobody. */
+			publish->inherited = 0;
 			keeper_not_serving(publish->keeper, publish->listening);
+		}
 	}
 	free(follower);
 }

@@ -152,6 +152,7 @@ struct store {
 	char *uuid;
 	char message[256];
 	sqlite3_stmt *st[ST_COUNT];
+	bool unscrubbed; /* the log still has an erased private key */
 };
 
 /* ---- errors ---- */
@@ -1118,7 +1119,19 @@ store_commit(
 	err = end_transaction(store, write_change(store, change, &id));
 	if (err == JW_OK)
 		*ret_id = id;
+	for (size_t i = 0; err == JW_OK && i < change->nupdated; i++)
+		store->unscrubbed |= change->updated[i].destroyed_at != 0;
 	return err;
+}
+
+bool
+store_scrub(struct store *store)
+{
+	if (store->unscrubbed &&
+	    sqlite3_wal_checkpoint_v2(store->db, NULL,
+		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
+		store->unscrubbed = false;
+	return !store->unscrubbed;
 }
 
 enum jw_err

@@ -125,6 +125,12 @@ struct store_change {
 enum jw_err store_commit(
     struct store *store, const struct store_change *change, int64_t *ret_id);
 
+/*
+ * Erased private keys leave the files of the database as well: older pages of
+ * the log have them.  Does nothing when there are none; false: try again.
+ */
+bool store_scrub(struct store *store);
+
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);
