@@ -38,6 +38,8 @@ struct keeper {
 	struct jw_policy policy;
 	struct worker_pool *generators;
 	struct event *timer;
+	int64_t (*wall)(void);
+	int64_t (*boot)(void);
 	struct clock_guard clock;
 	struct keeper_observer *observers;
 	struct keeper_set **sets; /* by id */
@@ -221,9 +223,9 @@ keeper_clock_trusted(const struct keeper *keeper)
 int64_t
 keeper_now(struct keeper *keeper)
 {
-	int64_t now = clock_wall();
+	int64_t now = keeper->wall();
 
-	clock_check(&keeper->clock, now, clock_boot());
+	clock_check(&keeper->clock, now, keeper->boot());
 	if (keeper->clock.trusted != keeper->trusted)
 		event_active(keeper->timer, 0, 0);
 	return now;
@@ -493,9 +495,9 @@ keeper_accept_clock(
 	enum jw_err err;
 
 	/* A jump that nobody has noticed yet is one all the same. */
-	clock_check(&keeper->clock, clock_wall(), clock_boot());
+	clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
-	clock_accept(&guard, clock_wall(), clock_boot());
+	clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
 	err = commit_world(keeper, "clock", text, &audit, actor, reason);
@@ -1206,6 +1208,8 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->store = options->take_store;
 	keeper->kek = options->kek;
 	keeper->policy = *options->policy;
+	keeper->wall = options->wall != NULL ? options->wall : clock_wall;
+	keeper->boot = options->boot != NULL ? options->boot : clock_boot;
 	keeper->store_path = strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, on_wake, keeper);
 	err = keeper->store_path == NULL || keeper->timer == NULL

@@ -43,6 +43,8 @@ struct keeper_options {
 	struct store *take_store;
 	const struct envelope_kek *kek;
 	const struct jw_policy *policy; /* of the first key set */
+	int64_t (*wall)(void); /* clocks; NULL: this machine's (clock.h) */
+	int64_t (*boot)(void);
 };
 
 /*
