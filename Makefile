@@ -44,6 +44,7 @@ DAEMON := $(call objects,daemon/*.c)
 FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -53,7 +54,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
 	lint bench fuzz fuzzers install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
-programs: all $(UNIT)
+programs: all $(UNIT) $(TOOLS)
 
 $(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
@@ -76,6 +77,9 @@ ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
 $(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(call PKG,cmocka $(LIBS))
+$(B)/tools/%: $(B)/tests/tools/%.o $(SANITIZE) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $(call PKG,$(LIBS))
 $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
@@ -154,8 +158,9 @@ lint:
 bench:
 	@packaging/dev/prepare run check
 	@$(BUILD) all
-	@set -e; for f in tests/bench/bench_*; do \
-		JWKSD_BUILD=$(abspath $(B)) "$$f"; done
+	@status=0; for f in tests/bench/[a-z]*.py; do echo "== $$f"; \
+		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
+		done; exit $$status
 
 fuzzers: $(FUZZ)
 fuzz:
