@@ -465,7 +465,7 @@ doubt_clock(struct keeper *keeper, int64_t now)
 		latest = last > latest ? last : latest;
 	}
 	if (latest > now + CLOCK_JUMP)
-		clock_doubt(&keeper->clock, now, clock_boot());
+		clock_doubt(&keeper->clock, now, keeper->boot());
 }
 
 /* While the machine sleeps, nobody can read the sets. */
