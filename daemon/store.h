@@ -125,6 +125,10 @@ struct store_change {
 enum jw_err store_commit(
     struct store *store, const struct store_change *change, int64_t *ret_id);
 
+/* The first number that no generation of a key set of that name has had. */
+enum jw_err store_next_number(
+    struct store *store, const char *name, int64_t *ret_number);
+
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);

@@ -449,6 +449,8 @@ VERB(verb_show_key, run_show_key);
 VERB(verb_rotate, verbs_rotate);
 VERB(verb_rollback, verbs_rollback);
 VERB(verb_revoke, verbs_revoke);
+VERB(verb_add_key_set, verbs_add_key_set);
+VERB(verb_remove_key_set, verbs_remove_key_set);
 VERB(verb_set_policy, verbs_set_policy);
 VERB(verb_freeze, verbs_freeze);
 VERB(verb_accept_clock, verbs_accept_clock);
@@ -464,6 +466,8 @@ static const struct varlink_verb table[] = {
     {"Rotate", 0, &verb_rotate},
     {"Rollback", 0, &verb_rollback},
     {"Revoke", 0, &verb_revoke},
+    {"AddKeySet", 0, &verb_add_key_set},
+    {"RemoveKeySet", 0, &verb_remove_key_set},
     {"SetPolicy", 0, &verb_set_policy},
     {"Freeze", 0, &verb_freeze},
     {"AcceptClock", 0, &verb_accept_clock},
