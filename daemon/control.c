@@ -330,18 +330,35 @@ next_message(struct conn *conn)
 							      : JW_IO;
 }
 
+/* all_taken: what is left of the input is no whole message. */
 static void
-guard_half_message(struct conn *conn)
+guard_half_message(struct conn *conn, bool all_taken)
 {
 	int ms = conn->server->limits.half_message_ms;
 	struct timeval wait = {ms / 1000, ms % 1000 * 1000};
-	bool half = evbuffer_get_length(bufferevent_get_input(conn->bev)) > 0 &&
-		    conn->ncalls < conn->server->limits.calls;
+	struct evbuffer *in = bufferevent_get_input(conn->bev);
 
-	if (!half)
+	if (!all_taken || evbuffer_get_length(in) == 0)
 		event_del(conn->half);
 	else if (!event_pending(conn->half, EV_TIMEOUT, NULL))
 		event_add(conn->half, &wait);
+}
+
+/*
+ * Reading pauses while more than a whole message waits.  Not by a watermark:
+ * libevent calls back without end while what it let in is left there.
+ */
+static void
+pace_reading(struct conn *conn)
+{
+	size_t len = evbuffer_get_length(bufferevent_get_input(conn->bev));
+	bool reads = (bufferevent_get_enabled(conn->bev) & EV_READ) != 0;
+	bool may_read = len <= VARLINK_MESSAGE_MAX && !conn->at_end;
+
+	if (reads && !may_read)
+		bufferevent_disable(conn->bev, EV_READ);
+	else if (!reads && may_read)
+		bufferevent_enable(conn->bev, EV_READ);
 }
 
 /* A client that does not read its replies gets no further ones. */
@@ -385,14 +402,15 @@ process(struct conn *conn)
 		    (unsigned)conn->peer.uid);
 		conn->broken = true;
 	}
-	if (conn->at_end && conn->ncalls == 0)
+	if (conn->at_end && conn->ncalls == 0 && err == JW_IO)
 		conn->closing = true;
 	if (conn->broken || (conn->closing && is_flushed(conn))) {
 		conn_free(conn);
 		return;
 	}
 	limit_farewell(conn);
-	guard_half_message(conn);
+	guard_half_message(conn, err == JW_IO);
+	pace_reading(conn);
 }
 
 static void
@@ -516,9 +534,6 @@ conn_start(struct conn *conn, int fd)
 	    !has_place(conn->server, conn->peer.uid))
 		return false;
 	bufferevent_setcb(conn->bev, on_read, on_drained, on_event, conn);
-	/* Reading pauses when more than one whole message waits. */
-	bufferevent_setwatermark(
-	    conn->bev, EV_READ, 0, VARLINK_MESSAGE_MAX + 1);
 	return bufferevent_enable(conn->bev, EV_READ | EV_WRITE) == 0;
 }
 
@@ -604,6 +619,26 @@ bind_new(const char *path, mode_t mask)
 	return fd;
 }
 
+/* A socket that a crash has left refuses; one whose queue is full does not. */
+static bool
+somebody_answers(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	bool answers;
+	int fd;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return false;
+	memcpy(sa.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	answers = connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0 ||
+		  errno == EAGAIN;
+	close(fd);
+	return answers;
+}
+
 enum jw_err
 control_bind(
     const char *path, const char *group, int *ret_fd, struct jw_why *why)
@@ -613,6 +648,12 @@ control_bind(
 	gid_t gid = 0;
 	int fd;
 
+	if (somebody_answers(path)) {
+		jw_why_set(why, "%s: another daemon answers there", path);
+		jw_why_hint(why, "stop it, or give this one its own [daemon] "
+				 "runtime_directory");
+		return JW_LOCKED;
+	}
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	grouped = find_group(group, &gid);
 	fd = bind_new(temporary, grouped ? 0117 : 0177);

@@ -46,6 +46,7 @@ struct front {
 	char program[PATH_MAX];
 	int socket_fd; /* RUNTIME/front.sock, listening */
 	int old_fd;    /* to the earlier keeper's front */
+	int64_t old_pid;
 	struct event *old_event;
 	int64_t serving_since;
 	int32_t completes;
@@ -95,10 +96,7 @@ ask_old(struct front *front, struct handover_offer *ret_offer)
 	}
 	front->old_fd = fd;
 	front->serving_since = ret_offer->serving_since;
-	jw_log(JW_LOG_NOTICE,
-	    "the front of an earlier keeper (pid %lld) serves on: it will be "
-	    "replaced",
-	    (long long)ret_offer->pid);
+	front->old_pid = ret_offer->pid;
 }
 
 static void
@@ -424,8 +422,13 @@ front_start(struct front *front, struct jw_why *why)
 	if (front->child_event == NULL || front->restart == NULL ||
 	    event_add(front->child_event, NULL) != 0)
 		return JW_NO_MEMORY;
-	if (front->old_event != NULL)
+	if (front->old_event != NULL) {
 		event_add(front->old_event, NULL);
+		jw_log(JW_LOG_NOTICE,
+		    "the front of an earlier keeper (pid %lld) serves on: it "
+		    "will be replaced",
+		    (long long)front->old_pid);
+	}
 	spawn(front);
 	return JW_OK;
 }

@@ -475,6 +475,15 @@ newest_schema(void)
 	return newest;
 }
 
+/* What the library said, and what helps. */
+static void
+explain(const struct store *store, enum jw_err err, struct jw_why *why)
+{
+	jw_why_set(why, "%s: %s", store->path, store->message);
+	if (err == JW_CORRUPT)
+		jw_why_hint(why, "restore a backup; the file is left as it is");
+}
+
 /*
  * Whose file is it?  Only reads, so that a foreign database stays as it is.
  * ret_schema is 0 for an empty file.
@@ -499,7 +508,7 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 		jw_why_hint(why, "[store] path must name a file that jwksd "
 				 "made, or none yet");
 	} else if (err != JW_OK) {
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	} else if (*ret_schema > newest_schema()) {
 		jw_why_set(why,
 		    "%s: was made by a newer jwksd (schema %lld, this program "
@@ -518,6 +527,11 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 static void
 look_only(struct store *store, bool on)
 {
+	char log[PATH_MAX];
+
+	/* A log that only we made goes when we do. */
+	snprintf(log, sizeof(log), "%s-wal", store->path);
+	on = on && store_exists(log);
 	sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
 	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
@@ -690,7 +704,7 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 
 	if (rc != SQLITE_OK) {
 		err = failed(store, rc);
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 		return err;
 	}
 	look_only(store, true);
@@ -708,7 +722,7 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 	if (err == JW_OK)
 		err = name_database(store, now);
 	if (err != JW_OK)
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	return err;
 }
 
