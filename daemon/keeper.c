@@ -84,6 +84,7 @@ index_set(struct keeper *keeper, struct keeper_set *set)
 		return JW_NO_MEMORY;
 	keeper->sets[keeper->nsets++] = set;
 	keeper->without_active += !has_active(set);
+	keeper->ngenerations += set->row.nkeys;
 	return JW_OK;
 }
 
@@ -113,6 +114,7 @@ forget_set(struct keeper *keeper, struct keeper_set *set)
 	memmove(&keeper->sets[place], &keeper->sets[place + 1],
 	    (keeper->nsets - place) * sizeof(struct keeper_set *));
 	keeper->without_active -= !has_active(set);
+	keeper->ngenerations -= set->row.nkeys;
 	agenda_remove(&keeper->agenda, &set->item);
 	tdelete(set, &keeper->by_name, compare_names);
 	if (set->resumed_at != 0 && keeper->unresumed > 0)
@@ -150,6 +152,7 @@ forget_sets(struct keeper *keeper)
 		set_free(keeper->sets[i]);
 	}
 	keeper->nsets = 0;
+	keeper->ngenerations = 0;
 	keeper->without_active = 0;
 }
 
@@ -197,6 +200,12 @@ keeper_first_due(const struct keeper *keeper)
 		return NULL;
 	return (struct keeper_set *)(void *)((char *)item -
 					     offsetof(struct keeper_set, item));
+}
+
+size_t
+keeper_generations(const struct keeper *keeper)
+{
+	return keeper->ngenerations;
 }
 
 struct store *
@@ -268,6 +277,16 @@ arm(struct keeper *keeper, int64_t now)
 	evtimer_add(keeper->timer, &wait);
 }
 
+static void
+note_for_all(struct keeper_set *set, const struct lc_set *view)
+{
+	const struct generation *active = lc_active(view);
+	struct jw_why why;
+
+	set->rotate_due = active == NULL ? 0 : active->rotate_due;
+	set->is_unwise = jw_policy_warning(&view->facts.policy, &why);
+}
+
 void
 keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 {
@@ -276,6 +295,7 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 	int64_t due;
 
 	keeper_view(set, &view);
+	note_for_all(set, &view);
 	due = set->resumed_at != 0 ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
@@ -690,6 +710,7 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
 {
 	struct keeper_set *set = edit->set;
+	size_t before = set->row.nkeys - how->ncreated;
 	struct keeper_news news = {
 	    .set = set,
 	    .changes = draft->changes,
@@ -706,6 +727,8 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	log_changes(set, draft);
 	keeper_tell(keeper, &news);
 	drop_tombstones(set);
+	keeper->ngenerations += set->row.nkeys;
+	keeper->ngenerations -= before;
 	if (set->row.facts.removed_at != 0)
 		forget_set(keeper, set);
 	else

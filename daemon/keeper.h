@@ -31,6 +31,9 @@ struct keys_pair;
 struct keeper_set {
 	struct key_set row;
 	struct agenda_item item;
+	/* What a look over all key sets needs, side by side. */
+	int64_t rotate_due; /* of the active generation; 0: none is */
+	bool is_unwise;     /* the policy is lawful, and worth a warning */
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
 	int64_t resumed_at; /* an outage ended then, and is to be recorded */
@@ -63,6 +66,8 @@ bool keeper_clock_trusted(const struct keeper *keeper);
 /* Every key set has an active key. */
 bool keeper_is_ready(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
+/* Living generations of all key sets. */
+size_t keeper_generations(const struct keeper *keeper);
 /* In the order of ids: a place stays behind the same set while sets are only
  * added.  NULL past the last. */
 struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);

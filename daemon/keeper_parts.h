@@ -29,6 +29,7 @@ struct keeper {
 	struct keeper_observer *observers;
 	struct keeper_set **sets; /* by id */
 	size_t nsets;
+	size_t ngenerations;
 	size_t sets_room;
 	size_t without_active; /* key sets without an active key */
 	void *by_name;         /* tsearch(3) */

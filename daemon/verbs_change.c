@@ -9,6 +9,7 @@
 
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keys.h"
 #include "daemon/orders.h"
 #include "daemon/verbs.h"
 #include "daemon/verbs_edit.h"
@@ -206,6 +207,24 @@ key_set_after(const struct change *change)
 	return json_pack("{s:o}", "keySet", wire_key_set(&row));
 }
 
+/* Exotic keys stay among themselves; false: refused. */
+static bool
+may_change_algorithm(struct change *change, const struct jw_policy *policy)
+{
+	int from = change->edit.before.facts.policy.algorithm;
+	int to = policy->algorithm;
+	struct jw_why why = {"", ""};
+
+	if (from == to)
+		return true;
+	if (!jw_alg_may_follow(from, to))
+		jw_alg_why_not_follow(from, to, &why);
+	else if (keys_supported((enum jw_alg)to, &why) == JW_OK)
+		return true;
+	edit_refuse_policy(change, "algorithm", why.text, NULL);
+	return false;
+}
+
 void
 verbs_set_policy(struct control_call *call, void *context)
 {
@@ -219,6 +238,8 @@ verbs_set_policy(struct control_call *call, void *context)
 		return;
 	policy = change.edit.before.facts.policy;
 	if (!edit_read_policy(&change, &policy))
+		return;
+	if (!may_change_algorithm(&change, &policy))
 		return;
 	if (jw_policy_check(&policy, &fault, &why) != JW_OK) {
 		edit_refuse_policy(
