@@ -701,7 +701,8 @@ document_changed(const struct keeper_edit *edit)
 
 	jwks_cache_control(&edit->before.facts.policy, was);
 	jwks_cache_control(&edit->after.facts.policy, is);
-	return edit->before.facts.version != edit->after.facts.version ||
+	return edit->after.facts.removed_at != 0 ||
+	       edit->before.facts.version != edit->after.facts.version ||
 	       strcmp(was, is) != 0;
 }
 
