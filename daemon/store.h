@@ -85,6 +85,10 @@ enum jw_err store_commit(
  */
 bool store_scrub(struct store *store);
 
+/* The first number that no generation of a key set of that name has had. */
+enum jw_err store_next_number(
+    struct store *store, const char *name, int64_t *ret_number);
+
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);
