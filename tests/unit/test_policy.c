@@ -433,7 +433,7 @@ exotic_algorithms_stand_alone(void **state)
 static enum jw_err
 render_akp(int alg, size_t pub_octets, size_t count)
 {
-	char pub[4096] = "", jwk[JW_SET_KEYS_MAX][4096];
+	char pub[4096] = "", jwk[JW_SET_KEYS_MAX][8192];
 	const struct key *row[JW_SET_KEYS_MAX];
 	struct key keys[JW_SET_KEYS_MAX] = {0};
 	char *body = NULL;
