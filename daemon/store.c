@@ -522,8 +522,8 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 }
 
 /*
- * Until it is known whose file this is: a log that another program left is
- * neither brought home nor removed, and no -shm file is made.
+ * Until it is known whose file this is, a log that another program left is
+ * neither brought home nor removed.
  */
 static void
 look_only(struct store *store, bool on)
@@ -535,15 +535,12 @@ look_only(struct store *store, bool on)
 	on = on && store_exists(log);
 	sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
-	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 }
 
 static enum jw_err
 settings(struct store *store)
 {
-	/* The order matters: exclusive before WAL, so no -shm file is made. */
 	static const char *const pragmas[] = {
-	    "PRAGMA locking_mode = EXCLUSIVE",
 	    "PRAGMA journal_mode = WAL",
 	    "PRAGMA synchronous = FULL",
 	    "PRAGMA foreign_keys = ON",
@@ -709,7 +706,10 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 		return err;
 	}
 	look_only(store, true);
-	err = identify(store, &schema, why);
+	/* Before the first look, so that no -shm file is made. */
+	err = execute(store, "PRAGMA locking_mode = EXCLUSIVE");
+	if (err == JW_OK)
+		err = identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);

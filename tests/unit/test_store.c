@@ -630,6 +630,18 @@ empty_file_is_a_new_database(void **state)
 
 /* ---- round trips ---- */
 
+/* A column by its name, as another program sees it. */
+static void
+expect_column(const struct place *place, const char *table, const char *column,
+    int64_t value)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof(sql), "SELECT %s FROM %s", column, table);
+	if (ask_outside(place->path, sql) != value)
+		fail_msg("%s.%s is not %lld", table, column, (long long)value);
+}
+
 /*
  * Each column of a key set gets a value of its own, so that two that are
  * swapped on the way in or out do not go unseen.
@@ -671,6 +683,21 @@ every_column_of_a_key_set_comes_back(void **state)
 	/* Twice: inserted, then updated with other values. */
 	for (int round = 0; round < 2; round++) {
 		store_close(store);
+		for (size_t i = 0; i < n; i++)
+			if (params[i].kind == JW_PARAM_DURATION ||
+			    params[i].kind == JW_PARAM_NUMBER)
+				expect_column(place, "key_set", params[i].snake,
+				    jw_policy_get(&facts.policy, &params[i]));
+		expect_column(
+		    place, "key_set", "next_number", facts.next_number);
+		expect_column(place, "key_set", "version", facts.version);
+		expect_column(place, "key_set", "version_at", facts.version_at);
+		expect_column(place, "key_set", "wanted_at", facts.wanted_at);
+		expect_column(
+		    place, "key_set", "copies_until", facts.copies_until);
+		expect_column(
+		    place, "key_set", "tokens_until", facts.tokens_until);
+		expect_column(place, "key_set", "frozen", facts.frozen);
 		store = open_store(place->path);
 		loaded = load(store);
 		assert_int_equal(loaded.count, 1);
@@ -830,6 +857,14 @@ every_column_of_a_generation_comes_back(void **state)
 	assert_string_equal(found.kid, key.kid);
 	assert_string_equal(found.reason, "it leaked");
 	free(found.reason);
+	store_close(store);
+	for (size_t i = 0; i < COUNT(gen_times); i++)
+		expect_column(place, "generation", gen_times[i].name,
+		    *gen_time(&key.facts, i));
+	expect_column(place, "generation", "activations", 7);
+	expect_column(place, "generation", "retirements", 6);
+	expect_column(place, "generation", "verify_only", 0);
+	store = open_store(place->path);
 	loaded = load(store);
 	assert_int_equal(loaded.count, 1);
 	assert_int_equal(loaded.sets[0].nkeys, 0);
