@@ -44,6 +44,9 @@ DAEMON := $(call objects,daemon/*.c)
 FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+# What tests and benches need beside the programs themselves.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
+	%_shim.c,$(wildcard tests/tools/*.c))) $(B)/tools/clock_shim.so
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -53,7 +56,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
 	lint bench fuzz fuzzers install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
-programs: all $(UNIT)
+programs: all $(UNIT) $(TOOLS)
 
 $(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
@@ -76,6 +79,13 @@ ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
 $(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(call PKG,cmocka $(LIBS))
+$(B)/tools/%.so: tests/tools/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
+		-o $@ $<
+$(B)/tools/%: $(B)/tests/tools/%.o $(SANITIZE) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $(call PKG,$(LIBS))
 $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
@@ -153,9 +163,10 @@ lint:
 
 bench:
 	@packaging/dev/prepare run check
-	@$(BUILD) all
-	@set -e; for f in tests/bench/bench_*; do \
-		JWKSD_BUILD=$(abspath $(B)) "$$f"; done
+	@$(BUILD) all $(TOOLS)
+	@status=0; for f in tests/bench/[a-z]*.py; do echo "== $$f"; \
+		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
+		done; exit $$status
 
 fuzzers: $(FUZZ)
 fuzz:

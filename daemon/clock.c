@@ -10,13 +10,26 @@
 #include <string.h>
 #include <time.h>
 
+static void
+look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
+{
+	guard->started = true;
+	guard->trusted = trusted;
+	guard->offset = wall - boot;
+	guard->stable_since = boot;
+}
+
 void
 clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot)
 {
-	guard->started = true;
-	guard->trusted = true;
-	guard->offset = wall - boot;
-	guard->stable_since = boot;
+	look(guard, true, wall, boot);
+}
+
+void
+clock_doubt(struct clock_guard *guard, int64_t wall, int64_t boot)
+{
+	look(guard, false, wall, boot);
+	guard->doubted = true;
 }
 
 bool
@@ -24,21 +37,15 @@ clock_check(struct clock_guard *guard, int64_t wall, int64_t boot)
 {
 	int64_t offset = wall - boot;
 
-	if (!guard->started) {
-		clock_accept(guard, wall, boot);
-		return true;
-	}
-	if (llabs(offset - guard->offset) > CLOCK_JUMP) {
-		guard->trusted = false;
-		guard->offset = offset;
-		guard->stable_since = boot;
-	} else if (!guard->trusted &&
-		   boot - guard->stable_since >= CLOCK_STABLE_FOR) {
-		clock_accept(guard, wall, boot);
-	} else if (guard->trusted) {
+	if (!guard->started)
+		look(guard, !guard->doubted, wall, boot);
+	else if (llabs(offset - guard->offset) > CLOCK_JUMP)
+		clock_doubt(guard, wall, boot);
+	else if (guard->trusted)
 		/* Follow drift, or it would add up to a jump in years. */
 		guard->offset = offset;
-	}
+	else if (boot - guard->stable_since >= CLOCK_STABLE_FOR)
+		clock_accept(guard, wall, boot);
 	return guard->trusted;
 }
 
@@ -65,23 +72,31 @@ clock_format(const struct clock_guard *guard, char *ret_text)
 
 	if (!read_boot_id(boot))
 		return false;
-	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64, boot, guard->offset);
+	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64 " %d %d %" PRId64,
+	    boot, guard->offset, guard->trusted, guard->doubted,
+	    guard->stable_since);
 	return true;
 }
 
-void
+bool
 clock_parse(struct clock_guard *guard, const char *text)
 {
 	char boot[BOOT_ID_SIZE], known[BOOT_ID_SIZE];
-	int64_t offset;
+	int64_t offset, since;
+	int trusted, doubted;
 
 	if (!read_boot_id(boot) ||
-	    sscanf(text, "%36s %" SCNd64, known, &offset) != 2 ||
-	    strcmp(boot, known) != 0)
-		return;
+	    sscanf(text, "%36s %" SCNd64 " %d %d %" SCNd64, known, &offset,
+		&trusted, &doubted, &since) != 5)
+		return false;
+	guard->doubted = doubted != 0;
+	if (strcmp(boot, known) != 0)
+		return false;
 	guard->started = true;
-	guard->trusted = true;
+	guard->trusted = trusted != 0;
 	guard->offset = offset;
+	guard->stable_since = since;
+	return true;
 }
 
 static int64_t
@@ -105,4 +120,10 @@ int64_t
 clock_boot(void)
 {
 	return seconds(CLOCK_BOOTTIME);
+}
+
+int64_t
+clock_suspended(void)
+{
+	return seconds(CLOCK_BOOTTIME) - seconds(CLOCK_MONOTONIC);
 }

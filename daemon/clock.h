@@ -2,6 +2,9 @@
  * Is the wall clock to be believed?  A pure guard: it is told what the wall
  * clock and the boot-time clock (which no one sets) say, and distrusts the
  * wall clock after a jump against the other until it has been stable again.
+ *
+ * What was written meanwhile carries times of a clock that was not to be
+ * believed: `doubted` says so, until whoever wrote it has put it right.
  */
 #ifndef JWKSD_DAEMON_CLOCK_H
 #define JWKSD_DAEMON_CLOCK_H
@@ -10,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-	CLOCK_TEXT_SIZE = 80,
+	CLOCK_TEXT_SIZE = 112,
 	CLOCK_JUMP = 120,       /* seconds; less is drift and adjustment */
 	CLOCK_STABLE_FOR = 600, /* then a new time is believed */
 };
@@ -18,7 +21,8 @@ enum {
 struct clock_guard {
 	bool started;
 	bool trusted;
-	int64_t offset;       /* wall - boot, when it was last believed */
+	bool doubted;         /* was not trusted, or may not have been */
+	int64_t offset;       /* wall - boot, when it was last looked at */
 	int64_t stable_since; /* boot-time clock */
 };
 
@@ -28,21 +32,26 @@ struct clock_guard {
  */
 bool clock_check(struct clock_guard *guard, int64_t wall, int64_t boot);
 
+/* The wall clock cannot be right, for reasons of the caller's. */
+void clock_doubt(struct clock_guard *guard, int64_t wall, int64_t boot);
+
 /* An operator says that the wall clock is right as it is now. */
 void clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot);
 
 /*
- * What a guard must remember over a restart: its offset in this boot of the
- * machine.  CLOCK_TEXT_SIZE octets.  clock_parse() of another boot's text, or
- * of one that makes no sense, changes nothing: the first check believes what
- * it sees.  clock_format() is false when the boot has no identity.
+ * What a guard must remember over a restart.  CLOCK_TEXT_SIZE octets.  Of
+ * another boot's text only the doubt is kept; one that makes no sense changes
+ * nothing, and the first check believes what it sees.  clock_format() is false
+ * when the boot has no identity.  clock_parse() is false for another boot.
  */
 bool clock_format(const struct clock_guard *guard, char *ret_text);
-void clock_parse(struct clock_guard *guard, const char *text);
+bool clock_parse(struct clock_guard *guard, const char *text);
 
 /* The two clocks of this machine; the only place that reads them.  The wall
  * clock never says less than 1: 0 means "has not happened" in rows. */
 int64_t clock_wall(void);
 int64_t clock_boot(void);
+/* For how many seconds this boot of the machine has been suspended. */
+int64_t clock_suspended(void);
 
 #endif

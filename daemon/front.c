@@ -323,6 +323,9 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		return;
 	front->pid = 0;
 	describe_death(status);
+	/* The next one takes over from this one, if from any. */
+	if (front->completes >= front->config->processes)
+		front->serving_since = 0;
 	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);

@@ -13,7 +13,8 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 	/* Nothing was ever handed out: nobody can hold an old copy. */
 	if (before->since == 0)
 		return true;
-	if (reported != 0 && reported <= before->until)
+	/* It begins to serve a moment after we have sent it everything. */
+	if (reported != 0 && reported <= before->until + 1)
 		return true;
 	return before->clean && before->listening && now >= before->until &&
 	       (reported != 0 ? reported : now) - before->until <=

@@ -198,11 +198,11 @@ class Workers(Base):
 
     def test_several(self):
         front = self.serving(config="processes = 3")
-        self.assertEqual(len(front.workers()), 3)
+        until(lambda: len(front.workers()) == 3, what="three workers")
         until(lambda: len(self.keeper.calls) == 3, what="three calls")
         os.kill(front.workers()[0], signal.SIGKILL)
         until(lambda: len(self.keeper.calls) == 4, what="a fourth")
-        self.assertEqual(len(front.workers()), 3)
+        until(lambda: len(front.workers()) == 3, what="three again")
 
     def test_quick_succession(self):
         front = self.serving()

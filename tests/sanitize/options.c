@@ -11,6 +11,7 @@ const char *
 __asan_default_options(void)
 {
 	return "exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:"
+	       "verify_asan_link_order=0:" /* clock_shim.so comes first */
 	       "log_exe_name=1:log_path=" REPORTS "/asan";
 }
 

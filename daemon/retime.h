@@ -1,0 +1,24 @@
+/*
+ * Rows that were written while the wall clock could not be believed.  Pure,
+ * like lifecycle.h.
+ *
+ * Such a row may say that a key was published, or retired, long before or
+ * after it was.  When the clock is believed again, every wait in progress
+ * starts anew from then, as long as it was to be: later than needed at worst,
+ * never earlier.
+ */
+#ifndef JWKSD_DAEMON_RETIME_H
+#define JWKSD_DAEMON_RETIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/lifecycle.h"
+
+/* False: no deadline is another one than before. */
+bool lc_retime(struct lc_set *set, int64_t now);
+
+/* The latest time at which something happened, as the facts say. */
+int64_t lc_latest_fact(const struct lc_set *set);
+
+#endif

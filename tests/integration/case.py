@@ -1,0 +1,97 @@
+"""What the tests of operators' orders share: one daemon, short words."""
+import time
+import unittest
+
+import harness
+from harness import VarlinkError
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+IPUB = DAY + HOUR + 60              # propagation + verifiers + safety
+IRET = 60 + HOUR + 300 + HOUR       # drain + tokens + skew + safety
+
+# Ready within a second, and nothing rotates or goes by itself meanwhile.
+CALM = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
+        "rollback_window": "10min"}
+
+
+class Case(unittest.TestCase):
+    policy = {}
+
+    def setUp(self):
+        self.daemon = harness.Daemon(policy=self.policy)
+        self.enterContext(self.daemon)
+
+    def call(self, method, **parameters):
+        return self.daemon.call(method, parameters)
+
+    def refused(self, error, method, **parameters):
+        """The parameters of the error, and it left no trace."""
+        before = self.rows()
+        with self.assertRaises(VarlinkError) as caught:
+            self.call(method, **parameters)
+        self.assertEqual(caught.exception.short, error)
+        self.assertEqual(self.rows(), before)
+        return caught.exception.parameters
+
+    def key(self, generation):
+        return self.call("ShowKey", key=f"default#{generation}")["key"]
+
+    def key_set(self):
+        return self.call("ListKeySets")["keySets"][0]
+
+    def states(self, **parameters):
+        return {k["generation"]: k["state"]
+                for k in self.daemon.keys(**parameters)}
+
+    def active(self):
+        (number,) = [g for g, s in self.states().items() if s == "active"]
+        return number
+
+    def wait_state(self, generation, state, timeout=10):
+        """Its key, once it is in that state."""
+        return harness.wait_until(lambda: next(
+            (k for k in self.daemon.keys(all=True)
+             if k["generation"] == generation and k["state"] == state),
+            None), timeout, f"generation {generation} is not {state}")
+
+    def kids(self):
+        """At the URL, in their order."""
+        return [k["kid"] for k in self.daemon.get().json()["keys"]]
+
+    def wait_kids(self, kids):
+        harness.wait_until(lambda: self.kids() == kids, 2,
+                           "the URL does not follow")
+
+    def rows(self, *tables):
+        """Everything that a change would leave a trace in."""
+        with self.daemon.database() as db:
+            return {table: [tuple(row) for row in
+                            db.execute(f"SELECT * FROM {table}")]
+                    for table in tables or ("key_set", "generation",
+                                            "request", "audit")}
+
+    def audit(self, since=0):
+        with self.daemon.database() as db:
+            return [dict(row) for row in db.execute(
+                "SELECT * FROM audit WHERE seq > ? ORDER BY seq", (since,))]
+
+    def last_audit(self):
+        rows = self.audit()
+        return rows[-1]["seq"] if rows else 0
+
+    def sealed(self, generation):
+        """The private key in its envelope, as the database has it."""
+        with self.daemon.database() as db:
+            return db.execute("SELECT sealed FROM generation"
+                              " WHERE number = ?", (generation,)
+                              ).fetchone()[0]
+
+    def database_octets(self):
+        return b"".join(harness.read_bytes(f"{self.daemon.state}/jwksd.db" + s)
+                        for s in ("", "-wal"))
+
+    def assert_now(self, when, slack=2):
+        self.assertLessEqual(abs(when - time.time()), slack * harness.SLOW)
+
+    def warnings(self):
+        return self.call("Status")["warnings"]
