@@ -480,3 +480,14 @@ front_free(struct front *front)
 	}
 	free(front);
 }
+
+void
+front_leave(struct front *front)
+{
+	if (front == NULL)
+		return;
+	front->pid = 0;
+	/* The paths are the front's from now on. */
+	front->owner = false;
+	front_free(front);
+}

@@ -34,6 +34,9 @@ void front_complete(struct front *front);
 /* Since when the replaced front had been serving; 0: there was none. */
 int64_t front_serving_since(const struct front *front);
 
+/* Let go of it: it serves on, and a later keeper will find it. */
+void front_leave(struct front *front);
+
 /* End it: asks, waits at most 3 s, insists. */
 void front_free(struct front *front);
 

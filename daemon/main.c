@@ -51,6 +51,7 @@ struct program {
 	struct event *signals[3];
 	bool told_ready;
 	bool asked_to_stop;
+	bool failed; /* the front serves on without us */
 };
 
 /* ---- arguments and configuration ---- */
@@ -404,7 +405,10 @@ stop(struct program *program)
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
 		publish_stop(program->publish, program->managed);
-	front_free(program->front);
+	if (program->failed)
+		front_leave(program->front);
+	else
+		front_free(program->front);
 	if (program->servers[0] != NULL && !program->managed) {
 		unlink_socket(program, "control.sock");
 		unlink_socket(program, "publish.sock");
@@ -464,7 +468,8 @@ main(int argc, char **argv)
 		if (err == JW_OK)
 			event_base_dispatch(program.base);
 		/* The store could not be opened again: another start may. */
-		if (err == JW_OK && !program.asked_to_stop)
+		program.failed = err == JW_OK && !program.asked_to_stop;
+		if (program.failed)
 			err = JW_OUTCOME_UNKNOWN;
 	}
 	stop(&program);
