@@ -241,12 +241,12 @@ open_keeper(struct program *program, struct jw_why *why)
 }
 
 static void
-on_complete(void *arg)
+on_complete(void *arg, int64_t pid)
 {
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front);
+		front_complete(program->front, pid);
 }
 
 /* ---- the servers ---- */
