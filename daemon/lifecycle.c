@@ -641,8 +641,11 @@ lc_touch(
 	if (same_publication(before, set))
 		return;
 	set->facts.version++;
-	/* Last-Modified must never run backwards, whatever the clock does. */
-	set->facts.version_at = max64(env->now, set->facts.version_at);
+	/*
+	 * Last-Modified must never run backwards, whatever the clock does,
+	 * nor stand still: two versions of one second differ.
+	 */
+	set->facts.version_at = max64(env->now, set->facts.version_at + 1);
 }
 
 void
