@@ -306,9 +306,12 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 
 /* ---- policy ---- */
 
-/* Deadlines under the new policy: later ones count, earlier ones do not. */
+/*
+ * Deadlines under the new policy: later ones count, earlier ones do not.
+ * `leeway` is what verifiers grant from now on, to tokens of before as well.
+ */
 static void
-adjust(struct lc_set *set, struct generation *gen)
+adjust(struct lc_set *set, struct generation *gen, int64_t leeway)
 {
 	const struct jw_policy *p = &set->facts.policy;
 	enum gen_state state = lc_state(gen);
@@ -319,7 +322,7 @@ adjust(struct lc_set *set, struct generation *gen)
 	} else if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
-		gen->remove_due = max64(gen->remove_due,
+		gen->remove_due = max64(gen->remove_due + leeway,
 		    gen->retired_at + jw_policy_retire_interval(p));
 		if (lc_has_private(gen))
 			gen->destroy_due = gen->retired_at + p->rollback_window;
@@ -331,12 +334,15 @@ lc_set_policy(struct lc_set *set, const struct lc_env *env,
     const struct jw_policy *policy)
 {
 	const struct jw_policy *old = &set->facts.policy;
+	int64_t leeway = max64(policy->clock_skew - old->clock_skew, 0);
 
 	set->facts.copies_until = max64(set->facts.copies_until,
 	    env->now + jw_policy_publish_interval(old));
-	set->facts.tokens_until = max64(
-	    set->facts.tokens_until, env->now + jw_policy_retire_interval(old));
+	set->facts.tokens_until =
+	    max64(set->facts.tokens_until,
+		env->now + jw_policy_retire_interval(old)) +
+	    leeway;
 	set->facts.policy = *policy;
 	for (size_t i = 0; i < set->count; i++)
-		adjust(set, &set->gens[i]);
+		adjust(set, &set->gens[i], leeway);
 }
