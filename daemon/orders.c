@@ -306,43 +306,53 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 
 /* ---- policy ---- */
 
-/*
- * Deadlines under the new policy: later ones count, earlier ones do not.
- * `leeway` is what verifiers grant from now on, to tokens of before as well.
- */
+/* By how much two parameters grow that old copies and tokens feel as well. */
+struct growth {
+	int64_t lag;    /* replicas hand out old copies for longer */
+	int64_t leeway; /* verifiers grant it to old tokens as well */
+};
+
+/* Deadlines under the new policy: later ones count, earlier ones do not. */
 static void
-adjust(struct lc_set *set, struct generation *gen, int64_t leeway)
+adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 {
 	const struct jw_policy *p = &set->facts.policy;
 	enum gen_state state = lc_state(gen);
 
 	if (state == GEN_PUBLISHED) {
-		gen->ready_due = max64(gen->ready_due,
+		gen->ready_due = max64(gen->ready_due + growth->lag,
 		    gen->absent_until + jw_policy_publish_interval(p));
 	} else if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
-		gen->remove_due = max64(gen->remove_due + leeway,
+		gen->remove_due = max64(gen->remove_due + growth->leeway,
 		    gen->retired_at + jw_policy_retire_interval(p));
 		if (lc_has_private(gen))
 			gen->destroy_due = gen->retired_at + p->rollback_window;
 	}
 }
 
+/* Copies and tokens of the old policy live on, and the new one's growth
+ * prolongs their lives. */
 void
 lc_set_policy(struct lc_set *set, const struct lc_env *env,
     const struct jw_policy *policy)
 {
 	const struct jw_policy *old = &set->facts.policy;
-	int64_t leeway = max64(policy->clock_skew - old->clock_skew, 0);
+	struct growth growth = {
+	    .lag = max64(policy->propagation_delay - old->propagation_delay, 0),
+	    .leeway = max64(policy->clock_skew - old->clock_skew, 0),
+	};
 
-	set->facts.copies_until = max64(set->facts.copies_until,
-	    env->now + jw_policy_publish_interval(old));
+	set->facts.copies_until =
+	    max64(set->facts.copies_until,
+		env->now + jw_policy_publish_interval(old)) +
+	    growth.lag;
 	set->facts.tokens_until =
 	    max64(set->facts.tokens_until,
 		env->now + jw_policy_retire_interval(old)) +
-	    leeway;
+	    growth.leeway;
 	set->facts.policy = *policy;
 	for (size_t i = 0; i < set->count; i++)
-		adjust(set, &set->gens[i], leeway);
+		adjust(set, &set->gens[i], &growth);
 }
