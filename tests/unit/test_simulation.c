@@ -42,7 +42,7 @@ enum {
 	LATE = 30, /* seconds that a wake may be late */
 	ROUNDING = 16,
 	DEFAULT_ROUNDS = 3000,
-	WEAK_ROUNDS = 60,
+	WEAK_ROUNDS = 120,
 };
 
 /* Rules that a test takes away. */
@@ -916,7 +916,7 @@ interfere(struct world *w)
 					&w->set.facts.policy));
 	if (calm && w->noutages < OUTAGES && chance(w, 15))
 		begin_trouble(w);
-	else if (calm && w->records && chance(w, 8))
+	else if (calm && w->records && chance(w, w->weak.no_new_clock ? 40 : 8))
 		begin_jump(w);
 	else if (calm && w->npairs == 0 && w->weak.name == NULL && chance(w, 8))
 		begin_quiet(w);
