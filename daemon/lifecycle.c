@@ -90,7 +90,7 @@ base64url_value(char c)
 {
 	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *found = c == '\0' ? NULL : strchr(set, c);
+	const char *found = strchr(set, c);
 
 	return found == NULL ? 0 : (uint32_t)(found - set);
 }
@@ -340,7 +340,7 @@ promote_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	/* Nobody signs: waiting can only make it worse. */
 	if (active == NULL)
-		return is_initialised(set) ? env->now : LC_NEVER;
+		return env->now;
 	if (lc_state(gen) != GEN_READY || is_held(set, env))
 		return LC_NEVER;
 	if (lc_mode(set) == JW_MODE_AUTO)

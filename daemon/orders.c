@@ -173,7 +173,7 @@ predecessor(const struct lc_set *set, int64_t now)
 		const struct generation *gen = &set->gens[i];
 
 		if (lc_state(gen) != GEN_RETIRED || !lc_has_private(gen) ||
-		    gen->activations == 0 || now > gen->destroy_due)
+		    now > gen->destroy_due)
 			continue;
 		if (best == NULL || gen->retired_at >= best->retired_at)
 			best = gen;

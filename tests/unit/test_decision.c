@@ -783,6 +783,175 @@ an_outage_restarts_only_what_waits(void **state)
 	} while (next_situation(&s));
 }
 
+/* ---- what no situation above holds ---- */
+
+static void
+steps_that_are_not_there_change_nothing(void **state)
+{
+	struct situation s = {.subject = RETIRED, .active = 3};
+	const struct lc_step steps[] = {
+	    {LC_NONE, ACTIVE, NOW, ""},
+	    {LC_PUBLISH, 99, NOW, ""},
+	    {LC_REMOVE, 99, NOW, ""},
+	    {LC_ACTION_COUNT, SUBJECT, NOW, ""},
+	};
+	struct lc_env env = env_of(&s);
+	struct lc_set set, before;
+
+	(void)state;
+	build(&s, &set);
+	before = set;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		lc_apply(&set, &steps[i], &env);
+		assert_memory_equal(&set, &before, sizeof(set));
+	}
+	assert_string_equal(lc_state_name(GEN_STATE_COUNT), "?");
+	assert_null(lc_find(&set, 99));
+	assert_non_null(lc_find(&set, ACTIVE));
+}
+
+/* What was revoked or imported before the first start never signs. */
+static void
+a_start_takes_the_first_that_can_sign(void **state)
+{
+	struct situation s = {.subject = REVOKED, .blank = 1, .companion = 1};
+	struct lc_step step;
+	struct lc_env env;
+	struct lc_set set;
+
+	(void)state;
+	build(&s, &set);
+	env = env_of(&s);
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 5));
+	set.gens[set.count - 1].verify_only = true;
+	assert_int_equal(lc_next(&set, &env).action, LC_CREATE);
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 7));
+	step = lc_next(&set, &env);
+	assert_int_equal(step.action, LC_START);
+	lc_apply(&set, &step, &env);
+	assert_int_equal(lc_state(lc_find(&set, SUBJECT)), GEN_REVOKED);
+	assert_int_equal(lc_active(&set)->number, COMPANION);
+	assert_int_equal(lc_state(lc_find(&set, 10)), GEN_RETIRED);
+	assert_int_equal(lc_find(&set, 10)->remove_due, NOW + IRET);
+	assert_int_equal(lc_state(lc_find(&set, 11)), GEN_READY);
+	assert_int_equal(lc_find(&set, 11)->ready_due, NOW);
+	assert_int_equal(set.facts.version, 1);
+}
+
+static void
+every_fact_makes_a_difference(void **state)
+{
+	static const size_t fields[] = {
+	    offsetof(struct generation, number),
+	    offsetof(struct generation, created_at),
+	    offsetof(struct generation, published_at),
+	    offsetof(struct generation, ready_at),
+	    offsetof(struct generation, activated_at),
+	    offsetof(struct generation, retired_at),
+	    offsetof(struct generation, removed_at),
+	    offsetof(struct generation, revoked_at),
+	    offsetof(struct generation, destroyed_at),
+	    offsetof(struct generation, absent_until),
+	    offsetof(struct generation, max_exp),
+	    offsetof(struct generation, publish_due),
+	    offsetof(struct generation, ready_due),
+	    offsetof(struct generation, rotate_due),
+	    offsetof(struct generation, destroy_due),
+	    offsetof(struct generation, remove_due),
+	    offsetof(struct generation, activations),
+	    offsetof(struct generation, retirements),
+	    offsetof(struct generation, alg),
+	    offsetof(struct generation, spread),
+	    offsetof(struct generation, verify_only),
+	};
+	struct generation a;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		struct generation b = a;
+
+		((char *)&b)[fields[i]] = 1;
+		assert_false(lc_same(&a, &b));
+		assert_true(lc_same(&b, &b));
+	}
+}
+
+/* The most advanced; of the wanted algorithm among those. */
+static void
+the_best_heir_follows_a_revoked_signer(void **state)
+{
+	static const struct {
+		enum subject state;
+		int32_t alg;
+	} heirs[] = {
+	    {PENDING, JW_ALG_RS256},
+	    {PENDING, JW_ALG_ES256},
+	    {PUBLISHED, JW_ALG_RS256},
+	    {PUBLISHED, JW_ALG_ES256},
+	    {READY, JW_ALG_RS256},
+	    {READY, JW_ALG_ES256},
+	};
+	const struct situation s = {.subject = NOBODY, .active = 3};
+	struct lc_env env = env_of(&s);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(heirs); i++)
+		for (size_t j = 0; j < COUNT(heirs); j++) {
+			struct lc_outcome o;
+			struct lc_set set;
+
+			build(&s, &set);
+			for (size_t k = 0; k < 2; k++) {
+				size_t h = k == 0 ? i : j;
+				struct situation heir = {
+				    .subject = heirs[h].state, .deadline = 2};
+
+				set.gens[set.count] = row_of_subject(&heir);
+				set.gens[set.count].alg = heirs[h].alg;
+				set.gens[set.count++].number = 20 + (int)k;
+			}
+			assert_int_equal(
+			    lc_revoke(&set, &env, ACTIVE, true, &o), JW_OK);
+			/* Of equals, the elder. */
+			assert_int_equal(o.activated, j > i ? 21 : 20);
+		}
+}
+
+static void
+what_is_late_is_told_why(void **state)
+{
+	struct situation s = {0};
+
+	(void)state;
+	do {
+		struct lc_env env = env_of(&s);
+		const char *expected = NULL, *is;
+		struct lc_set set;
+
+		if (s.active == 0 || s.companion || s.full || s.other_alg ||
+		    s.late_exp || !makes_sense(&s))
+			continue;
+		build(&s, &set);
+		if (s.active > 2)
+			expected = NULL;
+		else if (s.frozen || s.mode == JW_MODE_FROZEN)
+			expected = "rotation is frozen";
+		else if (s.mode == JW_MODE_MANUAL)
+			expected = "the mode is manual";
+		else if (s.distrusted)
+			expected = "the clock is not trusted";
+		else if (s.subject != READY)
+			expected = "the standby is not ready";
+		is = lc_overdue(&set, &env);
+		assert_int_equal(is == NULL, expected == NULL);
+		if (is != NULL)
+			assert_string_equal(is, expected);
+		assert_int_equal(lc_frozen_by(&set, &env) != NULL,
+		    s.frozen || s.mode == JW_MODE_FROZEN);
+	} while (next_situation(&s));
+}
+
 int
 main(void)
 {
@@ -794,6 +963,11 @@ main(void)
 	    cmocka_unit_test(every_rollback_has_its_outcome),
 	    cmocka_unit_test(every_revocation_has_its_outcome),
 	    cmocka_unit_test(an_outage_restarts_only_what_waits),
+	    cmocka_unit_test(steps_that_are_not_there_change_nothing),
+	    cmocka_unit_test(a_start_takes_the_first_that_can_sign),
+	    cmocka_unit_test(every_fact_makes_a_difference),
+	    cmocka_unit_test(the_best_heir_follows_a_revoked_signer),
+	    cmocka_unit_test(what_is_late_is_told_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1299,6 +1299,8 @@ every_rule_is_needed(void **state)
 	    "JWKSD_WEAK_ROUNDS", WEAK_ROUNDS / setting("JWKSD_SLOW", 1));
 
 	(void)state;
+	if (rounds == 0)
+		skip();
 	for (size_t i = 0; i < COUNT(weaknesses); i++) {
 		struct tally tally = run(rounds, &weaknesses[i]);
 
