@@ -85,12 +85,20 @@ next_situation(struct situation *s)
 	return false;
 }
 
-/* Nobody signs, and nothing was published, before the first version. */
+/*
+ * Nobody signs, and nothing was published, before the first version; and what
+ * a subject does not have makes no difference.
+ */
 static bool
 makes_sense(const struct situation *s)
 {
-	return !s->blank ||
-	       (s->active == 0 && (s->subject <= 2 || s->subject >= REMOVED));
+	bool lives = s->subject != NOBODY && s->subject < REMOVED;
+	bool retired = s->subject == RETIRED || s->subject == DESTROYED;
+
+	if ((!lives && (s->deadline != 0 || s->other_alg)) ||
+	    (!retired && s->late_exp) || (retired && s->other_alg))
+		return false;
+	return !s->blank || (s->active == 0 && (s->subject <= 2 || !lives));
 }
 
 /* ---- the rows of a situation ---- */
@@ -440,7 +448,7 @@ every_situation_has_its_step(void **state)
 		}
 	} while (next_situation(&s));
 	print_message("%zu situations\n", decided);
-	assert_true(decided > 1000000);
+	assert_true(decided > 300000);
 }
 
 /* A key set that is gone never does anything. */
@@ -454,7 +462,7 @@ a_removed_key_set_rests(void **state)
 		struct lc_set set;
 		struct lc_env env = env_of(&s);
 
-		if (s.late_exp || s.full || s.other_alg || s.coming)
+		if (!makes_sense(&s) || s.full || s.coming)
 			continue;
 		build(&s, &set);
 		set.facts.removed_at = NOW - 1;
