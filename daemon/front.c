@@ -459,7 +459,7 @@ stop_child(struct front *front)
 void
 front_free(struct front *front)
 {
-	const char drain = HANDOVER_DRAIN;
+	const char stop = HANDOVER_STOP;
 
 	if (front == NULL)
 		return;
@@ -470,7 +470,7 @@ front_free(struct front *front)
 	stop_child(front);
 	/* Whoever ends the daemon means the front that it replaces as well. */
 	if (front->owner && front->old_fd >= 0)
-		(void)send(front->old_fd, &drain, 1, MSG_NOSIGNAL);
+		(void)send(front->old_fd, &stop, 1, MSG_NOSIGNAL);
 	forget_old(front);
 	listeners_close(&front->listeners, front->owner);
 	if (front->socket_fd >= 0) {
