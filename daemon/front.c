@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,23 @@ seqpacket_socket(const char *path, struct sockaddr_un *sa)
 	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
+/* Whoever else may write in the directory could listen there. */
+static bool
+is_ours(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	jw_log(JW_LOG_WARNING,
+	    "front.sock belongs to uid %u: no listener is taken from there",
+	    (unsigned)peer.uid);
+	return false;
+}
+
 /* An offer without sockets when nobody is there. */
 static void
 ask_old(struct front *front, struct handover_offer *ret_offer)
@@ -89,6 +107,7 @@ ask_old(struct front *front, struct handover_offer *ret_offer)
 	memset(ret_offer, 0, sizeof(*ret_offer));
 	if (fd < 0 ||
 	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    !is_ours(fd) ||
 	    handover_receive(fd, OFFER_WAIT_MS, ret_offer) != JW_OK) {
 		if (fd >= 0)
 			close(fd);
@@ -233,6 +252,7 @@ append_pid(char *text)
 static void
 become_front(struct launch *launch)
 {
+	const struct sigaction fallback = {.sa_handler = SIG_DFL};
 	sigset_t none;
 	int fd;
 
@@ -249,6 +269,9 @@ become_front(struct launch *launch)
 		dup2(fd, STDIN_FILENO);
 	if (fd > FIRST_FD + launch->nfds - 1)
 		close(fd);
+	/* A handler of the keeper's would swallow what is for the front. */
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Ctrl-C is for the keeper, which then ends its front. */
@@ -275,12 +298,16 @@ static void
 spawn(struct front *front)
 {
 	struct launch launch;
+	sigset_t all, old;
 
 	launch_prepare(&launch, front);
 	front->started_ms = monotonic_ms();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	front->pid = fork();
 	if (front->pid == 0)
 		become_front(&launch);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (front->pid > 0)
 		return;
 	jw_log(JW_LOG_ERROR, "the front does not start: %s", strerror(errno));
