@@ -71,11 +71,26 @@ document(const struct keeper_set *set, size_t *ret_size)
 	return object;
 }
 
+/* What one reply says, beside `complete`; NULL: nothing. */
+struct content {
+	json_t *documents;
+	json_t *withdrawn;
+	json_t *kept;
+};
+
 static json_t *
-reply(json_t *take_documents, json_t *take_withdrawn, bool complete)
+or_empty(json_t *take_array)
 {
-	return json_pack("{s:o, s:o, s:b}", "documents", take_documents,
-	    "withdrawn", take_withdrawn, "complete", (int)complete);
+	return take_array != NULL ? take_array : json_array();
+}
+
+static json_t *
+reply(const struct content *take_content, bool complete)
+{
+	return json_pack("{s:o, s:o, s:b, s:o*}", "documents",
+	    or_empty(take_content->documents), "withdrawn",
+	    or_empty(take_content->withdrawn), "complete", (int)complete,
+	    "kept", take_content->kept);
 }
 
 /* Where the first key set behind an id is. */
@@ -115,12 +130,13 @@ drop_follower(struct follower *follower)
 static void
 end_follower(struct follower *follower)
 {
+	const struct content none = {NULL, NULL, NULL};
 	struct control_call *call = follower->call;
 
 	jw_log(JW_LOG_WARNING, "a front does not read its documents: closed");
 	drop_follower(follower);
 	control_hang_up(call);
-	control_reply(call, reply(json_array(), json_array(), false));
+	control_reply(call, reply(&none, false));
 }
 
 static void
@@ -135,43 +151,54 @@ become_complete(struct follower *follower)
 		publish->complete(publish->arg);
 }
 
+/* A front must not take the lack of a document for the end of a key set. */
+static void
+add_set(struct content *content, const struct keeper_set *set, size_t *bodies)
+{
+	size_t size = 0;
+	json_t *object = document(set, &size);
+
+	if (object != NULL) {
+		json_array_append_new(content->documents, object);
+		*bodies += size;
+		return;
+	}
+	if (content->kept == NULL)
+		content->kept = json_array();
+	json_array_append_new(content->kept, json_string(set->row.name));
+	*bodies += sizeof(set->row.name);
+}
+
 /* The next documents of the first pass. */
-static json_t *
+static struct content
 next_documents(struct follower *follower)
 {
 	struct keeper *keeper = follower->publish->keeper;
 	size_t place = place_after(keeper, follower->sent_id), bodies = 0;
-	json_t *documents = json_array();
+	struct content content = {.documents = json_array()};
 	struct keeper_set *set = NULL;
 
 	while (
 	    bodies < REPLY_BODIES && (set = keeper_at(keeper, place)) != NULL) {
-		size_t size = 0;
-		json_t *object = document(set, &size);
-
-		if (object != NULL) {
-			json_array_append_new(documents, object);
-			follower->has_any = true;
-		}
-		bodies += size;
+		add_set(&content, set, &bodies);
 		follower->sent_id = set->row.id;
 		place++;
 	}
+	if (json_array_size(content.documents) > 0)
+		follower->has_any = true;
 	follower->caught_up = keeper_at(keeper, place) == NULL;
-	return documents;
+	return content;
 }
 
 /* Send, and say so when that was all that exists. */
 static void
-send_documents(
-    struct follower *follower, json_t *take_documents, json_t *take_withdrawn)
+send_content(struct follower *follower, struct content take_content)
 {
 	bool all =
 	    follower->caught_up &&
 	    (follower->has_any || keeper_count(follower->publish->keeper) == 0);
 
-	if (!control_continue(
-		follower->call, reply(take_documents, take_withdrawn, all)))
+	if (!control_continue(follower->call, reply(&take_content, all)))
 		end_follower(follower);
 	else if (all && !follower->complete)
 		become_complete(follower);
@@ -184,8 +211,7 @@ on_drained(struct control_call *call, void *arg)
 
 	(void)call;
 	if (!follower->caught_up)
-		send_documents(
-		    follower, next_documents(follower), json_array());
+		send_content(follower, next_documents(follower));
 }
 
 static void
@@ -214,7 +240,7 @@ run_documents(struct control_call *call, void *context)
 		follower->reported = publish->inherited;
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
-	send_documents(follower, next_documents(follower), json_array());
+	send_content(follower, next_documents(follower));
 }
 
 /* Whoever has been sent a key set is told of its new version; the others get
@@ -223,19 +249,19 @@ static void
 send_change(
     struct follower *follower, const struct keeper_set *set, json_t *object)
 {
-	json_t *gone;
+	struct content content = {NULL, NULL, NULL};
 
 	if (set->row.id > follower->sent_id && !follower->complete)
 		return;
 	if (follower->sent_id < set->row.id)
 		follower->sent_id = set->row.id;
 	if (object == NULL) {
-		gone = json_pack("[s]", set->row.name);
-		send_documents(follower, json_array(), gone);
-		return;
+		content.withdrawn = json_pack("[s]", set->row.name);
+	} else {
+		content.documents = json_pack("[O]", object);
+		follower->has_any = true;
 	}
-	follower->has_any = true;
-	send_documents(follower, json_pack("[O]", object), json_array());
+	send_content(follower, content);
 }
 
 static void

@@ -3,6 +3,7 @@ import contextlib
 import multiprocessing
 import os
 import socket
+import sqlite3
 import time
 import unittest
 
@@ -72,6 +73,32 @@ class Strangers(unittest.TestCase):
                 stranger.join()
             self.assertIn(f"front.sock belongs to uid {NOBODY}", daemon.log())
             self.assertIn("in use", daemon.log())
+
+
+class Publish(unittest.TestCase):
+    """What any reader of publish.sock is told."""
+
+    def first(self, daemon, **parameters):
+        with harness.Varlink(daemon.publish, "org.jwksd.publish") as client:
+            return next(client.stream("Documents", parameters))
+
+    def test_a_key_set_without_a_document_is_named(self):
+        with harness.Daemon() as daemon:
+            for name in ("bad", "good"):
+                daemon.call("AddKeySet", {"name": name})
+            self.assertNotIn("kept", self.first(daemon))
+            daemon.stop()
+            with contextlib.closing(sqlite3.connect(
+                    os.path.join(daemon.state, "jwksd.db"))) as db, db:
+                db.execute("UPDATE generation SET jwk = '{}' WHERE key_set_id"
+                           " = (SELECT id FROM key_set WHERE name = 'bad')")
+            daemon.start()
+            reply = self.first(daemon)
+            self.assertEqual(reply["kept"], ["bad"])
+            self.assertEqual(
+                sorted(d["keySet"] for d in reply["documents"]),
+                ["default", "good"])
+            self.assertTrue(reply["complete"])
 
 
 if __name__ == "__main__":

@@ -145,6 +145,37 @@ class Documents(Base):
         until(lambda: get(self.address, "/other").status == 404, what="404")
         self.assertEqual(get(self.address).status, 200)
 
+    def status(self, app):
+        return get(self.address, host=app + ".example.com").status
+
+    def test_no_usable_document_of_a_key_set_that_exists(self):
+        """Over a new connection too the last good one stays, and only it."""
+        names = ["kept", "bad", "back", "gone", "late"]
+        self.keeper.documents.update((n, document(n)) for n in names)
+        self.start(config="domain = example.com")
+        until(lambda: self.status("default") == 200, what="a document")
+        del self.keeper.documents["gone"]
+        del self.keeper.documents["kept"]
+        self.keeper.documents["bad"] = dict(document("bad"), body="")
+        self.keeper.documents["back"] = document("back", "k2", version=2)
+        self.keeper.kept = ["kept", "back", "late", "unknown", 7]
+        del self.keeper.documents["late"]
+        self.keeper.complete = False
+        self.keeper.drop()
+        until(lambda: len(self.keeper.calls) == 2, what="another call")
+        time.sleep(0.2)
+        self.assertEqual([self.status(n) for n in names], [200] * 5)
+        self.keeper.raw(self.keeper.frame([], kept=self.keeper.kept))
+        self.keeper.push(withdrawn=["late"])
+        until(lambda: self.status("gone") == 404, what="the new set")
+        self.assertEqual([self.status(n) for n in names],
+                         [200, 200, 200, 404, 404])
+        reply = get(self.address, host="back.example.com")
+        self.assertEqual(json.loads(reply.body)["keys"][0]["kid"], "k2")
+        self.keeper.push(withdrawn=["kept", "bad"])
+        until(lambda: self.status("bad") == 404, what="their end")
+        self.assertEqual(self.status("kept"), 404)
+
     def test_bad_frames(self):
         front = self.serving()
         pids = front.workers()
