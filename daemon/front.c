@@ -47,10 +47,12 @@ struct front {
 	char program[PATH_MAX];
 	int socket_fd; /* RUNTIME/front.sock, listening */
 	int old_fd;    /* to the earlier keeper's front */
+	bool drained;  /* that one has been told to end */
 	int64_t old_pid;
 	struct event *old_event;
-	int64_t serving_since;
-	int32_t completes;
+	int64_t serving_since; /* the old one's; 0: none is replaced */
+	int64_t number;        /* of the child: workers say it in publish */
+	bool had_one; /* a front of this keeper or the old one served */
 	struct event *child_event;
 	struct event *restart;
 	pid_t pid; /* 0: not running */
@@ -115,6 +117,7 @@ ask_old(struct front *front, struct handover_offer *ret_offer)
 	}
 	front->old_fd = fd;
 	front->serving_since = ret_offer->serving_since;
+	front->had_one = ret_offer->serving_since != 0;
 	front->old_pid = ret_offer->pid;
 }
 
@@ -137,24 +140,26 @@ on_old(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	jw_log(JW_LOG_INFO, "the earlier front has ended");
+	front->serving_since = 0;
 	forget_old(front);
 }
 
 void
-front_complete(struct front *front)
+front_complete(struct front *front, int64_t number, size_t count)
 {
 	const char drain = HANDOVER_DRAIN;
 
-	if (front->old_fd < 0 || ++front->completes != front->config->processes)
+	if (number != front->number)
 		return;
-	if (send(front->old_fd, &drain, 1, MSG_NOSIGNAL) != 1)
+	front->had_one = true;
+	if (count < (size_t)front->config->processes)
+		return;
+	/* The next one takes over from this one. */
+	front->serving_since = 0;
+	if (front->old_fd >= 0 && !front->drained &&
+	    send(front->old_fd, &drain, 1, MSG_NOSIGNAL) != 1)
 		forget_old(front);
-}
-
-int64_t
-front_serving_since(const struct front *front)
-{
-	return front->serving_since;
+	front->drained = true;
 }
 
 /* ---- starting the child ---- */
@@ -164,10 +169,11 @@ front_serving_since(const struct front *front)
 struct launch {
 	char names[FDS_MAX * 8];
 	char count[32];
+	char number[48];
 	char since[64];
 	char journal[128];
 	char pid[32];
-	char *env[6];
+	char *env[8];
 	char *argv[4];
 	int fds[FDS_MAX];
 	int nfds;
@@ -207,10 +213,15 @@ static void
 launch_prepare(struct launch *launch, struct front *front)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
-	static char option[] = "--config";
+	static char option[] = "--config", replaces[] = "JWKSD_REPLACES=1";
 
 	memset(launch, 0, sizeof(*launch));
 	launch_fds(launch, front);
+	snprintf(launch->number, sizeof(launch->number), "JWKSD_FRONT=%lld",
+	    (long long)front->number);
+	add_env(launch, launch->number);
+	if (front->had_one)
+		add_env(launch, replaces);
 	if (front->serving_since != 0) {
 		snprintf(launch->since, sizeof(launch->since),
 		    "JWKSD_SERVING_SINCE=%lld",
@@ -294,12 +305,22 @@ later(struct front *front)
 		front->delay_ms = DELAY_MAX_MS;
 }
 
+/* Another one than those of earlier keepers on this machine. */
+static int64_t
+next_number(const struct front *front)
+{
+	int64_t number = (monotonic_ms() << 22) + getpid();
+
+	return number > front->number ? number : front->number + 1;
+}
+
 static void
 spawn(struct front *front)
 {
 	struct launch launch;
 	sigset_t all, old;
 
+	front->number = next_number(front);
 	launch_prepare(&launch, front);
 	front->started_ms = monotonic_ms();
 	sigfillset(&all);
@@ -350,9 +371,6 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		return;
 	front->pid = 0;
 	describe_death(status);
-	/* The next one takes over from this one, if from any. */
-	if (front->completes >= front->config->processes)
-		front->serving_since = 0;
 	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);

@@ -5,6 +5,7 @@
  */
 #include "daemon/publish.h"
 
+#include <event2/event.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,9 +20,12 @@
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keys.h"
+#include "daemon/servable.h"
 
 /* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
 enum { REPLY_BODIES = 96 * 1024 };
+/* A front that has not read what was sent so long ago hangs. */
+enum { TICK_S = 10 };
 
 struct follower {
 	TAILQ_ENTRY(follower) link;
@@ -31,8 +35,9 @@ struct follower {
 	bool caught_up;   /* there is nothing left of the first pass */
 	bool complete;    /* and it has been told so */
 	bool has_any;     /* an empty whole would be a lie: it is yet to come */
-	bool is_new;      /* it served nothing before */
-	int64_t reported; /* since when it has been serving; 0: not yet */
+	bool is_front;    /* what it is sent is served */
+	int64_t number;   /* of its front */
+	int64_t reported; /* to the keeper (servable.h) */
 };
 
 TAILQ_HEAD(follower_list, follower);
@@ -42,10 +47,11 @@ struct publish {
 	struct keeper_observer observer;
 	struct follower_list followers;
 	size_t complete_count;
-	int64_t inherited; /* since when a replaced front had served */
-	bool listening;    /* the listener stays open without a front */
-	void (*complete)(void *arg);
+	bool listening; /* the listener stays open without a front */
+	publish_complete_fn *complete;
 	void *arg;
+	struct event *tick;
+	bool stalled; /* a front hung, and none has begun to serve since */
 };
 
 static json_t *
@@ -110,19 +116,22 @@ place_after(const struct keeper *keeper, int64_t id)
 	return low;
 }
 
+static bool
+is_serving(const struct follower *follower)
+{
+	return follower->complete && follower->is_front;
+}
+
 static void
 drop_follower(struct follower *follower)
 {
 	struct publish *publish = follower->publish;
 
 	TAILQ_REMOVE(&publish->followers, follower, link);
-	if (follower->complete) {
+	if (is_serving(follower)) {
 		publish->complete_count--;
-		if (publish->complete_count == 0) {
-			/* Whoever comes next takes over from nobody. */
-			publish->inherited = 0;
+		if (publish->complete_count == 0)
 			keeper_not_serving(publish->keeper, publish->listening);
-		}
 	}
 	free(follower);
 }
@@ -134,9 +143,23 @@ end_follower(struct follower *follower)
 	struct control_call *call = follower->call;
 
 	jw_log(JW_LOG_WARNING, "a front does not read its documents: closed");
+	if (is_serving(follower))
+		follower->publish->stalled = true;
 	drop_follower(follower);
 	control_hang_up(call);
 	control_reply(call, reply(&none, false));
+}
+
+/* Those of one front that have been sent everything. */
+static size_t
+count_complete(const struct publish *publish, int64_t number)
+{
+	const struct follower *follower;
+	size_t count = 0;
+
+	TAILQ_FOREACH(follower, &publish->followers, link)
+	count += is_serving(follower) && follower->number == number;
+	return count;
 }
 
 static void
@@ -145,10 +168,17 @@ become_complete(struct follower *follower)
 	struct publish *publish = follower->publish;
 
 	follower->complete = true;
+	if (!follower->is_front)
+		return;
 	publish->complete_count++;
+	/* What hung does not know it: its clients were not answered. */
+	if (publish->stalled && publish->complete_count == 1)
+		follower->reported = SERVABLE_REFUSED;
+	publish->stalled = false;
 	keeper_serving(publish->keeper, follower->reported);
-	if (follower->is_new && publish->complete != NULL)
-		publish->complete(publish->arg);
+	if (publish->complete != NULL)
+		publish->complete(follower->number,
+		    count_complete(publish, follower->number), publish->arg);
 }
 
 /* A front must not take the lack of a document for the end of a key set. */
@@ -221,23 +251,48 @@ on_closed(struct control_call *call, void *arg)
 	drop_follower(arg);
 }
 
+/* Its clock is ours, but it may have been set between two looks at it. */
+static bool
+may_be_since(int64_t since, struct keeper *keeper)
+{
+	return since >= 0 && since <= keeper_now(keeper) + 1;
+}
+
+static void
+read_parameters(struct follower *follower, const json_t *parameters)
+{
+	const json_t *front = json_object_get(parameters, "front");
+
+	follower->is_front = json_is_integer(front);
+	follower->number = json_integer_value(front);
+	follower->reported =
+	    json_integer_value(json_object_get(parameters, "servingSince"));
+	if (json_is_true(json_object_get(parameters, "refused")))
+		follower->reported = SERVABLE_REFUSED;
+}
+
 static void
 run_documents(struct control_call *call, void *context)
 {
 	struct publish *publish = context;
-	struct follower *follower = calloc(1, sizeof(*follower));
+	const json_t *parameters = control_parameters(call);
+	struct follower *follower;
 
+	if (!may_be_since(
+		json_integer_value(json_object_get(parameters, "servingSince")),
+		publish->keeper)) {
+		control_fail(call, JW_INVALID_PARAMETER,
+		    json_pack("{s:s}", "parameter", "servingSince"));
+		return;
+	}
+	follower = calloc(1, sizeof(*follower));
 	if (follower == NULL) {
 		control_fail(call, JW_NO_MEMORY, NULL);
 		return;
 	}
 	follower->publish = publish;
 	follower->call = call;
-	follower->reported = json_integer_value(
-	    json_object_get(control_parameters(call), "servingSince"));
-	follower->is_new = follower->reported == 0;
-	if (follower->is_new)
-		follower->reported = publish->inherited;
+	read_parameters(follower, parameters);
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
 	send_content(follower, next_documents(follower));
@@ -287,6 +342,28 @@ on_news(const struct keeper_news *news, void *arg)
 	json_decref(object);
 }
 
+/* A front that hangs serves nobody, and would count for ever. */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct publish *publish = arg;
+	const struct content none = {NULL, NULL, NULL};
+	struct follower *follower, *next;
+
+	(void)fd;
+	(void)what;
+	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
+	     follower = next) {
+		next = TAILQ_NEXT(follower, link);
+		if (!is_serving(follower))
+			continue;
+		if (control_unread(follower->call) > 0)
+			end_follower(follower);
+		else
+			send_content(follower, none);
+	}
+}
+
 static const struct control_verb documents_verb = {run_documents};
 
 static const struct varlink_verb publish_verbs[] = {
@@ -302,18 +379,25 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 }
 
 enum jw_err
-publish_new(struct keeper *keeper, int64_t inherited,
-    void (*complete)(void *arg), void *arg, struct publish **ret_publish)
+publish_new(struct event_base *base, struct keeper *keeper,
+    publish_complete_fn *complete, void *arg, struct publish **ret_publish)
 {
 	struct publish *publish = calloc(1, sizeof(*publish));
+	const struct timeval wait = {TICK_S, 0};
 
 	if (publish == NULL)
 		return JW_NO_MEMORY;
 	TAILQ_INIT(&publish->followers);
+	publish->tick = event_new(base, -1, EV_PERSIST, on_tick, publish);
+	if (publish->tick == NULL || event_add(publish->tick, &wait) != 0) {
+		if (publish->tick != NULL)
+			event_free(publish->tick);
+		free(publish);
+		return JW_NO_MEMORY;
+	}
 	publish->keeper = keeper;
 	publish->complete = complete;
 	publish->arg = arg;
-	publish->inherited = inherited;
 	publish->listening = true;
 	publish->observer.fn = on_news;
 	publish->observer.arg = publish;
@@ -328,6 +412,7 @@ publish_free(struct publish *publish)
 	if (publish == NULL)
 		return;
 	keeper_unobserve(publish->keeper, &publish->observer);
+	event_free(publish->tick);
 	free(publish);
 }
 

@@ -31,6 +31,7 @@ struct follow {
 	struct bufferevent *bev;
 	size_t searched; /* octets of the input without a NUL */
 	int64_t backoff_ms;
+	bool said_refused;         /* to the keeper, of serving_refused() */
 	struct documents *live;    /* served; NULL before the first set */
 	struct documents *pending; /* of this connection, until complete */
 	json_t *kept; /* names: what is live of them goes into pending */
@@ -194,8 +195,15 @@ take_reply(struct follow *follow, const struct varlink_reply *reply,
 		return JW_PROTOCOL;
 	}
 	apply(follow, changed, withdrawn, kept);
-	if (whole && follow->pending != NULL)
-		complete(follow);
+	if (!whole || follow->pending == NULL)
+		return JW_OK;
+	if (follow->live == NULL && !follow->said_refused &&
+	    serving_refused(follow->options.serving)) {
+		jw_why_set(why, "clients were refused, and the keeper does "
+				"not know");
+		return JW_PROTOCOL;
+	}
+	complete(follow);
 	return JW_OK;
 }
 
@@ -273,14 +281,19 @@ static void
 ask(struct follow *follow)
 {
 	const struct follow_options *options = &follow->options;
-	json_t *parameters = json_object();
+	json_t *parameters =
+	    json_pack("{s:I}", "front", (json_int_t)options->number);
 	int64_t since = serving_since(options->serving, clock_ms());
 	char *call = NULL;
 	size_t len;
 
-	if (since != 0)
+	follow->said_refused = serving_refused(options->serving);
+	/* After a clock was set back nobody could believe it. */
+	if (since != 0 && since <= clock_wall())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
+	if (follow->said_refused)
+		json_object_set_new(parameters, "refused", json_true());
 	call = varlink_call_format(
 	    "org.jwksd.publish.Documents", parameters, true, false, &len);
 	json_decref(parameters);
@@ -372,6 +385,17 @@ follow_free(struct follow *follow)
 	documents_free(follow->live);
 	event_free(follow->retry);
 	free(follow);
+}
+
+void
+follow_again(struct follow *follow)
+{
+	const struct timeval now = {0, 0};
+
+	if (follow->bev == NULL)
+		return;
+	disconnect(follow);
+	evtimer_add(follow->retry, &now);
 }
 
 const struct documents *
