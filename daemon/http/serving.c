@@ -75,6 +75,12 @@ serving_end(struct serving *serving, size_t slot, int64_t now_ms)
 	atomic_store(&serving->lost_ms, now_ms);
 }
 
+bool
+serving_elsewhere(const struct serving *serving)
+{
+	return atomic_load(&serving->inherited) != 0;
+}
+
 int64_t
 serving_since(const struct serving *serving, int64_t now_ms)
 {
