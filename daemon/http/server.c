@@ -143,7 +143,10 @@ add_moments(struct server *server)
 		if (what != 0)
 			event_add(server->moments[i], NULL);
 	}
-	after(server, ON_WARM, server->options->limits->warm_ms);
+	/* Where an earlier front answers, one without documents only waits:
+	 * its keeper may have been killed, and the next comes with another. */
+	if (!serving_elsewhere(server->options->serving))
+		after(server, ON_WARM, server->options->limits->warm_ms);
 }
 
 static void

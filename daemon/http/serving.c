@@ -12,6 +12,7 @@
 struct serving {
 	_Atomic int64_t since;
 	_Atomic int64_t lost_ms; /* nobody serves since then; 0: somebody */
+	_Atomic bool elsewhere; /* an earlier front serves on until we do */
 	_Atomic bool refused;
 	_Atomic bool up[SERVING_SLOTS];
 };
@@ -26,6 +27,7 @@ serving_new(bool replaces, int64_t inherited, int64_t now_ms)
 	if (serving == MAP_FAILED)
 		return NULL;
 	atomic_store(&serving->since, inherited);
+	atomic_store(&serving->elsewhere, inherited != 0);
 	if (replaces || inherited != 0)
 		atomic_store(&serving->lost_ms, now_ms);
 	return serving;
@@ -57,6 +59,7 @@ serving_begin(
 	atomic_store(&serving->up[slot], true);
 	atomic_store(&serving->lost_ms, 0);
 	atomic_compare_exchange_strong(&serving->since, &none, wall);
+	atomic_store(&serving->elsewhere, false);
 	atomic_store(&serving->refused, false);
 }
 
@@ -76,6 +79,12 @@ serving_end(struct serving *serving, size_t slot, int64_t now_ms)
 	if (atomic_exchange(&serving->up[slot], false) &&
 	    !anybody_serves(serving))
 		atomic_store(&serving->lost_ms, now_ms);
+}
+
+bool
+serving_elsewhere(const struct serving *serving)
+{
+	return atomic_load(&serving->elsewhere);
 }
 
 int64_t

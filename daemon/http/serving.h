@@ -32,6 +32,8 @@ void serving_begin(
     struct serving *serving, size_t slot, int64_t wall, int64_t now_ms);
 /* The worker in slot has ended. */
 void serving_end(struct serving *serving, size_t slot, int64_t now_ms);
+/* An earlier front serves, and this one has yet to begin. */
+bool serving_elsewhere(const struct serving *serving);
 /* Seconds since the epoch; 0: not serving. */
 int64_t serving_since(const struct serving *serving, int64_t now_ms);
 
