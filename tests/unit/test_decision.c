@@ -964,17 +964,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_situation_has_its_step),
-	    cmocka_unit_test(a_removed_key_set_rests),
-	    cmocka_unit_test(every_rotation_has_its_outcome),
-	    cmocka_unit_test(only_the_expected_signer_is_rotated),
-	    cmocka_unit_test(every_rollback_has_its_outcome),
-	    cmocka_unit_test(every_revocation_has_its_outcome),
-	    cmocka_unit_test(an_outage_restarts_only_what_waits),
 	    cmocka_unit_test(steps_that_are_not_there_change_nothing),
 	    cmocka_unit_test(a_start_takes_the_first_that_can_sign),
 	    cmocka_unit_test(every_fact_makes_a_difference),
 	    cmocka_unit_test(the_best_heir_follows_a_revoked_signer),
+	    cmocka_unit_test(only_the_expected_signer_is_rotated),
+	    cmocka_unit_test(every_situation_has_its_step),
+	    cmocka_unit_test(a_removed_key_set_rests),
+	    cmocka_unit_test(every_rotation_has_its_outcome),
+	    cmocka_unit_test(every_rollback_has_its_outcome),
+	    cmocka_unit_test(every_revocation_has_its_outcome),
+	    cmocka_unit_test(an_outage_restarts_only_what_waits),
 	    cmocka_unit_test(what_is_late_is_told_why),
 	};
 
