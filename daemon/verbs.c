@@ -95,9 +95,8 @@ warn(json_t *warnings, const char *key_set, const char *what)
 
 static void
 warn_of_set(
-    json_t *warnings, struct keeper *keeper, const struct keeper_set *set)
+    json_t *warnings, const struct lc_env *env, const struct keeper_set *set)
 {
-	struct lc_env env = keeper_env(keeper, set);
 	struct jw_why why = {"", ""};
 	struct lc_set view;
 	const char *overdue;
@@ -109,7 +108,7 @@ warn_of_set(
 		warn(warnings, set->row.name,
 		    "the last change failed and will be tried again: see the "
 		    "log");
-	overdue = lc_overdue(&view, &env);
+	overdue = lc_overdue(&view, env);
 	if (overdue != NULL)
 		json_array_append_new(warnings,
 		    json_sprintf("%s: a rotation is due and waits: %s",
@@ -123,6 +122,7 @@ all_warnings(const struct verbs *verbs)
 {
 	struct keeper *keeper = verbs->keeper;
 	json_t *warnings = json_array();
+	struct lc_env env;
 
 	if (!keeper_clock_trusted(keeper))
 		json_array_append_new(warnings,
@@ -132,10 +132,13 @@ all_warnings(const struct verbs *verbs)
 		json_array_append_new(warnings,
 		    json_string("no HTTP front is connected: the key sets "
 				"may not be served"));
+	if (keeper_count(keeper) > 0)
+		/* One look at the clock for all. */
+		env = keeper_env(keeper, keeper_at(keeper, 0));
 	for (size_t i = 0; i < keeper_count(keeper) &&
 			   json_array_size(warnings) < MATCHES_MAX * 4;
 	     i++)
-		warn_of_set(warnings, keeper, keeper_at(keeper, i));
+		warn_of_set(warnings, &env, keeper_at(keeper, i));
 	return warnings;
 }
 
