@@ -10,6 +10,9 @@
 #   make check-valgrind  a tour of the real programs under valgrind
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
+#   make prove           the simulation for longer: ROUNDS, SEED
+#   make coverage        lines and branches of the lifecycle, by its tests
+#   make mutation        does a test notice each small mistake in it?
 #   make install         into DESTDIR and PREFIX
 #
 # CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured;
@@ -21,6 +24,8 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:7517
 FUZZ_SECONDS ?= 60
+ROUNDS ?= 50000
+SEED ?=
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -45,7 +50,10 @@ FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
-TOOLS := $(B)/tools/clock_shim.so $(B)/tools/fill
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
+	%_shim.c,$(wildcard tests/tools/*.c))) \
+	$(patsubst tests/tools/%.c,$(B)/tools/%.so,$(wildcard \
+	tests/tools/*_shim.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -53,7 +61,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint bench fuzz fuzzers install clean FORCE
+	lint bench fuzz fuzzers prove coverage mutation install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
@@ -82,10 +90,9 @@ $(B)/tools/%.so: tests/tools/%.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
 		-o $@ $<
-$(B)/tools/fill: $(B)/tests/tools/fill.o $(SANITIZE) $(B)/libdaemon.a \
-		$(B)/libcommon.a
+$(B)/tools/%: $(B)/tests/tools/%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
+	$(LINK) $(call PKG,$(LIBS))
 $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
@@ -164,8 +171,22 @@ lint:
 bench:
 	@packaging/dev/prepare run check
 	@$(BUILD) all $(TOOLS)
-	@set -e; for f in tests/bench/*.py; do \
-		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f"; done
+	@status=0; for f in tests/bench/[a-z]*.py; do echo "== $$f"; \
+		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
+		done; exit $$status
+
+prove:
+	@packaging/dev/prepare run check
+	@$(BUILD) $(B)/unit/test_simulation
+	@JWKSD_ROUNDS=$(ROUNDS) JWKSD_SEED=$(SEED) $(B)/unit/test_simulation
+
+coverage:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/coverage/run
+
+mutation:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/mutation/mutate.py
 
 fuzzers: $(FUZZ)
 fuzz:
@@ -181,7 +202,8 @@ install: all
 	install -m 755 $(B)/jwksctl $(DESTDIR)$(PREFIX)/bin
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz $(B)
+	rm -rf build build-asan build-clang build-fuzz build-coverage \
+		build-mutation $(B)
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -11,27 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/alg.h"
 #include "common/err.h"
-
-/* JWS algorithms, RFC 7518 section 3.1, RFC 8037, RFC 9864. */
-enum jw_alg {
-	JW_ALG_RS256,
-	JW_ALG_RS384,
-	JW_ALG_RS512,
-	JW_ALG_PS256,
-	JW_ALG_PS384,
-	JW_ALG_PS512,
-	JW_ALG_ES256,
-	JW_ALG_ES384,
-	JW_ALG_EDDSA,   /* Ed25519 under the name most verifiers know */
-	JW_ALG_ED25519, /* the same keys under the RFC 9864 name */
-	JW_ALG_COUNT
-};
-
-/* "ES256"; NULL outside the enum. */
-const char *jw_alg_name(int alg);
-/* The enum jw_alg of a name (exact case); -1 for an unknown one. */
-int jw_alg_parse(const char *name);
 
 enum jw_mode {
 	JW_MODE_AUTO,   /* what is due happens */
@@ -96,6 +77,9 @@ void jw_policy_set(
 /* The defaults of lifecycle.md. */
 void jw_policy_init(struct jw_policy *ret_policy);
 
+/* Lower max_published_keys to what fits, where nobody named a number. */
+void jw_policy_fit(struct jw_policy *policy);
+
 /*
  * Parse one parameter's value as a configuration file writes it: a duration,
  * a number, an algorithm or a mode; bounds are checked.  JW_BAD_POLICY with
@@ -116,7 +100,8 @@ struct jw_policy_fault {
  * ret_fault and why otherwise.  Checked: the bounds of each parameter,
  * verifier_max_age >= cache_max_age + the larger stale time,
  * rotation_period > Ipub, rotation_period >= 1 s, rollback_window <= Iret,
- * max_published_keys >= 1 + standby_count + ceil(Iret/rotation_period) + 1.
+ * max_published_keys <= jw_alg_max_published(algorithm) and
+ * >= 1 + standby_count + ceil(Iret/rotation_period) + 1.
  */
 enum jw_err jw_policy_check(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why);

@@ -16,6 +16,7 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/fault.h"
+#include "ctl/reply.h"
 
 enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
 
@@ -46,17 +47,23 @@ print_error(struct ctl *ctl, const struct varlink_reply *reply)
 	return err;
 }
 
-/* A typed error becomes ctl->why; a reply is kept. */
+/* A reply is kept; a typed error is told, and becomes ctl->why. */
 static enum jw_err
-take_reply(struct ctl *ctl, const struct varlink_reply *reply,
-    struct json_t **ret_reply)
+take_reply(struct ctl *ctl, const char *method,
+    const struct varlink_reply *reply, struct json_t **ret_reply)
 {
+	enum jw_err err = JW_OK;
+
 	if (reply->error == NULL) {
 		*ret_reply = json_incref(reply->parameters);
 		return JW_OK;
 	}
+	if (ctl->json)
+		err = print_error(ctl, reply);
+	if (err != JW_OK)
+		return err;
 	return fault_explain(
-	    &ctl->text, reply->error, reply->parameters, &ctl->why);
+	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
 }
 
 struct once {
@@ -104,10 +111,7 @@ ask(struct ctl *ctl, const char *method, const struct json_t *parameters,
 
 	if (err != JW_OK)
 		return err;
-	if (ctl->json && reply.error != NULL)
-		err = print_error(ctl, &reply);
-	if (err == JW_OK)
-		err = take_reply(ctl, &reply, ret_reply);
+	err = take_reply(ctl, method, &reply, ret_reply);
 	varlink_reply_done(&reply);
 	return err;
 }
@@ -163,10 +167,7 @@ ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	}
 	if (err != JW_OK)
 		return err;
-	if (ctl->json && reply.error != NULL)
-		err = print_error(ctl, &reply);
-	if (err == JW_OK)
-		err = take_reply(ctl, &reply, ret_reply);
+	err = take_reply(ctl, method, &reply, ret_reply);
 	varlink_reply_done(&reply);
 	return err;
 }
@@ -192,22 +193,28 @@ open_signals(struct ctl *ctl, int *ret_fd)
 	return JW_OK;
 }
 
+struct stream {
+	const char *method;
+	struct client *client;
+	int64_t patience_ms; /* for each reply; CLIENT_FOREVER */
+	bool continues;
+};
+
 static enum jw_err
-next_reply(struct ctl *ctl, struct client *client, ask_fn *fn, void *arg,
-    bool *ret_continues)
+next_reply(struct ctl *ctl, struct stream *stream, ask_fn *fn, void *arg)
 {
 	struct varlink_reply reply = {0};
 	json_t *parameters = NULL;
+	int64_t deadline = CLIENT_FOREVER;
 	enum jw_err err;
 
-	err = client_receive(client, CLIENT_FOREVER, &reply, &ctl->why);
+	if (stream->patience_ms != CLIENT_FOREVER)
+		deadline = client_clock() + stream->patience_ms;
+	err = client_receive(stream->client, deadline, &reply, &ctl->why);
 	if (err != JW_OK)
 		return err;
-	*ret_continues = reply.continues;
-	if (ctl->json && reply.error != NULL)
-		err = print_error(ctl, &reply);
-	if (err == JW_OK)
-		err = take_reply(ctl, &reply, &parameters);
+	stream->continues = reply.continues;
+	err = take_reply(ctl, stream->method, &reply, &parameters);
 	if (err == JW_OK)
 		err = fn(ctl, parameters, arg);
 	json_decref(parameters);
@@ -215,30 +222,99 @@ next_reply(struct ctl *ctl, struct client *client, ask_fn *fn, void *arg,
 	return err;
 }
 
+static enum jw_err
+read_stream(struct ctl *ctl, struct stream *stream,
+    const struct json_t *parameters, ask_fn *fn, void *arg)
+{
+	enum jw_err err = client_send(stream->client, stream->method,
+	    parameters, true, patience(), &ctl->why);
+
+	stream->continues = true;
+	while (err == JW_OK && stream->continues)
+		err = next_reply(ctl, stream, fn, arg);
+	return err;
+}
+
 enum jw_err
 ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
     ask_fn *fn, void *arg)
 {
-	struct client *client = NULL;
-	bool continues = true;
+	struct stream stream = {
+	    .method = method, .patience_ms = CLIENT_FOREVER};
 	enum jw_err err;
 	int signals = -1;
 
-	err = client_open(ctl->socket, patience(), &client, &ctl->why);
+	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
 	if (err == JW_OK)
 		err = open_signals(ctl, &signals);
-	if (err != JW_OK)
-		goto out;
-	client_stop_on(client, signals, STDOUT_FILENO);
-	err = client_send(
-	    client, method, parameters, true, patience(), &ctl->why);
-	while (err == JW_OK && continues)
-		err = next_reply(ctl, client, fn, arg, &continues);
-	if (err == JW_UNREACHABLE && client_stopped(client))
+	if (err == JW_OK) {
+		client_stop_on(stream.client, signals, STDOUT_FILENO);
+		err = read_stream(ctl, &stream, parameters, fn, arg);
+	}
+	if (err == JW_UNREACHABLE && stream.client != NULL &&
+	    client_stopped(stream.client))
 		err = JW_OK;
-out:
 	if (signals >= 0)
 		close(signals);
-	client_close(client);
+	client_close(stream.client);
+	return err;
+}
+
+enum jw_err
+ask_each(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    ask_fn *fn, void *arg)
+{
+	struct stream stream = {
+	    .method = method, .patience_ms = CLIENT_PATIENCE_MS};
+	enum jw_err err;
+
+	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
+	if (err == JW_OK)
+		err = read_stream(ctl, &stream, parameters, fn, arg);
+	client_close(stream.client);
+	return err;
+}
+
+/* ---- lists in several replies ---- */
+
+struct joined {
+	const char *list;
+	json_t *reply; /* NULL before the first */
+};
+
+static enum jw_err
+join(struct ctl *ctl, const struct json_t *reply, void *arg)
+{
+	struct joined *joined = arg;
+	const json_t *more;
+	enum jw_err err;
+
+	/* A single reply is passed on as it came, whatever it holds. */
+	if (joined->reply == NULL) {
+		joined->reply = json_incref((json_t *)(uintptr_t)reply);
+		return JW_OK;
+	}
+	err = reply_array(reply, joined->list, &more, &ctl->why);
+	if (err == JW_OK &&
+	    json_array_extend(json_object_get(joined->reply, joined->list),
+		(json_t *)(uintptr_t)more) != 0) {
+		jw_why_set(&ctl->why, "the daemon's replies do not belong "
+				      "together");
+		err = JW_PROTOCOL;
+	}
+	return err;
+}
+
+enum jw_err
+ask_all(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    const char *list, struct json_t **ret_reply)
+{
+	struct joined joined = {.list = list};
+	enum jw_err err = ask_each(ctl, method, parameters, join, &joined);
+
+	if (err == JW_OK)
+		*ret_reply = joined.reply;
+	else
+		json_decref(joined.reply);
 	return err;
 }

@@ -29,6 +29,15 @@ enum jw_err ask_surely(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);
 
 /*
+ * Ask for a list that may come in several replies (called with `more`): one
+ * reply whose array `list` has the items of all.  A daemon that answers once
+ * is as good.
+ */
+enum jw_err ask_all(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, const char *list,
+    struct json_t **ret_reply);
+
+/*
  * Each reply of a stream is handed to fn, which returns JW_OK to go on.  Ends
  * with JW_OK after the last reply, on SIGINT or SIGTERM, and when nobody reads
  * standard output any more; with JW_UNREACHABLE when the daemon hangs up.
@@ -36,6 +45,13 @@ enum jw_err ask_surely(struct ctl *ctl, const char *method,
 typedef enum jw_err ask_fn(
     struct ctl *ctl, const struct json_t *reply, void *arg);
 enum jw_err ask_stream(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, ask_fn *fn, void *arg);
+
+/*
+ * The same for a stream that ends by itself, with CLIENT_PATIENCE_MS for each
+ * reply; signals do what they always do.
+ */
+enum jw_err ask_each(struct ctl *ctl, const char *method,
     const struct json_t *parameters, ask_fn *fn, void *arg);
 
 #endif

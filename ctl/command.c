@@ -1,15 +1,14 @@
 /*
- * The table of commands and the command line.
+ * The table of commands.
  *
  * What an option or a command is called, takes and says in help is declared
- * here and nowhere else.  Nothing here acts: a line is understood whole, or
- * refused with the reason, before anything is done.
+ * here and nowhere else.  A name of two words belongs to the group of its
+ * first word, which has a row of its own.
  */
-#include <assert.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "ctl/command.h"
+#include "ctl/nearest.h"
 
 #define END                         \
 	{                           \
@@ -42,6 +41,30 @@ static const struct ctl_option rotate_options[] = {
     {"cancel", NULL, "take a scheduled rotation back", 0},
     {"if-gen", "N", "only if generation N is the active one", 0},
     {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"reason", "TEXT", "why, for the audit trail", 0},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
+static const struct ctl_option rollback_options[] = {
+    {"if-gen", "N", "only if generation N is the active one", 0},
+    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"reason", "TEXT", "why, for the audit trail", 0},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
+static const struct ctl_option revoke_options[] = {
+    {"reason", "TEXT", "why: required, kept with the key", 0},
+    {"force", NULL, "without a ready standby as well", 0},
+    {"if-gen", "N", "only if generation N is the active one", 0},
+    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
+/* Of freeze, thaw and clock accept. */
+static const struct ctl_option switch_options[] = {
     {"reason", "TEXT", "why, for the audit trail", 0},
     {"request-id", "ID", "repeat a request: it is never done twice", 0},
     END,
@@ -97,6 +120,47 @@ static const struct ctl_command commands[] = {
 	"jwksctl rotate --now --dry-run\n"
 	"jwksctl rotate --cancel\n",
 	"Rotate", rotate_options, 0, 1, ctl_rotate},
+    {"rollback", "[KEYSET]", "let the key before sign again",
+	"When the new key turns out to be bad for somebody.  Possible until\n"
+	"the rollback_window of the retired key is over.  The bad generation\n"
+	"stays published until its tokens have expired; a key that leaked is\n"
+	"to be revoked instead.\n"
+	"\n"
+	"Says first what will happen, and asks; without a terminal it needs\n"
+	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
+	"jwksctl rollback\n"
+	"jwksctl rollback default --dry-run\n"
+	"jwksctl rollback default --if-gen 3 --yes --reason \"change 4712\"\n",
+	"Rollback", rollback_options, 0, 1, ctl_rollback},
+    {"revoke", "KEY", "never trust a key again, whatever it signed",
+	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.  It leaves\n"
+	"the JWKSet at once, and a ready standby takes over when it was the\n"
+	"signer; without one only --force goes on.  --reason is required.\n"
+	"\n"
+	"Says first who may still accept its tokens, and who may reject new\n"
+	"ones, until when; then asks.  Without a terminal it needs --yes.\n"
+	"With --yes and --request-id it asks and looks at nothing.\n"
+	"\n"
+	"Verifiers without expiry drop the key when they meet a kid that\n"
+	"they have never seen.  So a second rotation is offered, or shown\n"
+	"as the command to give.\n",
+	"jwksctl revoke default#2 --reason \"laptop stolen\" --dry-run\n"
+	"jwksctl revoke Ab3dE --reason \"change 4713\"\n"
+	"jwksctl revoke -- -9xYz --reason \"of a kid that begins with -\"\n",
+	"Revoke", revoke_options, 1, 1, ctl_revoke},
+    {"freeze", "[KEYSET]", "stop all rotation, of one key set or of all",
+	"Nothing becomes ready, rotates, is removed or destroyed until\n"
+	"`jwksctl thaw`.  Serving, signing, rollback and revoke go on.\n",
+	"jwksctl freeze --reason \"incident 17\"\n"
+	"jwksctl freeze default\n",
+	"Freeze", switch_options, 0, 1, ctl_freeze},
+    {"thaw", "[KEYSET]", "take a freeze back",
+	"Without KEYSET the freeze of all key sets; one that was frozen by\n"
+	"its name stays so.  What is due happens: at most one rotation of\n"
+	"each key set.\n",
+	"jwksctl thaw\n"
+	"jwksctl thaw default --reason \"incident 17 is over\"\n",
+	"Freeze", switch_options, 0, 1, ctl_thaw},
     {"plan", "[KEYSET]", "every coming change, with its time and cause",
 	"Computed by the function that will perform the changes.\n",
 	"jwksctl plan\n"
@@ -113,6 +177,43 @@ static const struct ctl_command commands[] = {
 	"jwksctl watch\n"
 	"jwksctl watch --json | jq -r .event\n",
 	"Monitor", no_options, 0, 1, ctl_watch},
+    {"keyset", "", "the key sets, and what governs them",
+	"Alone it is `keyset list`.\n",
+	"jwksctl keyset\n"
+	"jwksctl keyset -q\n",
+	"ListKeySets", no_options, 0, 0, ctl_keyset_list},
+    {"keyset list", "", "every key set, one line each",
+	"MODE is auto, manual or frozen, as it is in force; VERSION counts\n"
+	"the changes of the published bytes.  -q prints names only.\n",
+	"jwksctl keyset list\n"
+	"jwksctl keyset list --json | jq '.keySets[].policy'\n",
+	"ListKeySets", no_options, 0, 0, ctl_keyset_list},
+    {"keyset show", "NAME", "one key set, with its whole policy",
+	"Every parameter with its value and what it means.\n",
+	"jwksctl keyset show default\n"
+	"jwksctl keyset show default --json | jq .keySet.policy\n",
+	"ListKeySets", no_options, 1, 1, ctl_keyset_show},
+    {"keyset set", "NAME PARAM=VALUE...", "change the policy of a key set",
+	"PARAM and VALUE are those of the configuration file's [policy]:\n"
+	"durations like 30d or \"1h 30min\", numbers, names.  All of them\n"
+	"change at once, or none.  A policy that breaks the arithmetic is\n"
+	"refused, with the number that would be right.\n"
+	"\n"
+	"Waits in progress never become shorter.  Another algorithm takes\n"
+	"over through the standby; old keys expire like any other.\n",
+	"jwksctl keyset set default rotation_period=14d\n"
+	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
+	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
+	"SetPolicy", rollback_options, 2, CTL_ARGS_MAX, ctl_keyset_set},
+    {"clock", "", "is the wall clock trusted, and what that stops",
+	"After a jump nothing becomes ready, rotates by schedule or is\n"
+	"removed until the clock has been stable for 10 minutes.\n",
+	"jwksctl clock\n", "Status", no_options, 0, 0, ctl_clock},
+    {"clock accept", "", "the wall clock is right as it is now",
+	"Ends the wait after a jump.  Look at `date` first: what a wrong\n"
+	"clock activates or removes does not come back.\n",
+	"jwksctl clock accept --reason \"ntpd was repaired\"\n", "AcceptClock",
+	switch_options, 0, 0, ctl_clock_accept},
     {"call", "METHOD [JSON|-]", "call any method of the socket",
 	"METHOD without a dot belongs to org.jwksd.keys.  The parameters\n"
 	"are a JSON object, or - to read it from standard input.  Each\n"
@@ -127,7 +228,9 @@ static const struct ctl_command commands[] = {
 	"jwksctl introspect org.jwksd.keys\n",
 	NULL, no_options, 0, 1, ctl_introspect},
     {"help", "[COMMAND]", "how to use jwksctl or one command", "",
-	"jwksctl help rotate\n", NULL, no_options, 0, 1, ctl_help},
+	"jwksctl help rotate\n"
+	"jwksctl help keyset set\n",
+	NULL, no_options, 0, 2, ctl_help},
     {"version", "", "the version of jwksctl",
 	"That of the daemon is a part of `jwksctl status`.\n",
 	"jwksctl version\n", NULL, no_options, 0, 0, ctl_version},
@@ -157,364 +260,39 @@ ctl_global_options(void)
 	return global_options;
 }
 
-/* ---- which name was meant ---- */
-
-enum { NAME_MAX_LEN = 24, DISTANCE_NEAR = 2 };
-
-static size_t
-least(size_t a, size_t b, size_t c)
+bool
+ctl_command_in_group(const struct ctl_command *command, const char *group)
 {
-	size_t ab = a < b ? a : b;
+	size_t len = strlen(group);
 
-	return ab < c ? ab : c;
+	return strncmp(command->name, group, len) == 0 &&
+	       command->name[len] == ' ';
 }
 
-/* Levenshtein's distance; SIZE_MAX for a name longer than any of ours. */
-static size_t
-distance(const char *a, const char *b)
+bool
+ctl_command_is_group(const char *name)
 {
-	size_t row[NAME_MAX_LEN + 1], blen = strlen(b);
-
-	if (blen > NAME_MAX_LEN)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= blen; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < blen; j++) {
-			size_t above = row[j + 1];
-
-			row[j + 1] = least(
-			    diagonal + (a[i] != b[j]), above + 1, row[j] + 1);
-			diagonal = above;
-		}
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (ctl_command_in_group(&commands[i], name))
+			return true;
 	}
-	return row[blen];
-}
-
-/* A better candidate than *best replaces it. */
-static void
-consider(const char *candidate, const char *name, const char **best,
-    size_t *best_distance)
-{
-	size_t d = distance(candidate, name);
-
-	/* "rot" is no typing mistake, but as clear. */
-	if (strlen(name) >= 2 && strncmp(candidate, name, strlen(name)) == 0)
-		d = 1;
-	if (d < *best_distance) {
-		*best = candidate;
-		*best_distance = d;
-	}
+	return false;
 }
 
 void
 ctl_command_unknown(const char *name, struct jw_why *why)
 {
-	const char *best = NULL;
-	size_t best_distance = DISTANCE_NEAR + 1;
+	int group = (int)strcspn(name, " ");
+	struct nearest nearest;
 
+	nearest_init(&nearest, name);
 	for (size_t i = 0; i < COMMANDS; i++)
-		consider(commands[i].name, name, &best, &best_distance);
+		nearest_consider(&nearest, commands[i].name);
 	jw_why_set(why, "there is no command \"%s\"", name);
-	if (best != NULL)
-		jw_why_hint(why, "did you mean \"%s\"?", best);
+	if (nearest.best != NULL)
+		jw_why_hint(why, "did you mean \"%s\"?", nearest.best);
+	else if (name[group] != '\0')
+		jw_why_hint(why, "`jwksctl help %.*s` lists them", group, name);
 	else
 		jw_why_hint(why, "`jwksctl help` lists the commands");
-}
-
-static void
-consider_options(const struct ctl_option *options, const char *name,
-    const char **best, size_t *best_distance)
-{
-	for (; options->name != NULL; options++)
-		consider(options->name, name, best, best_distance);
-}
-
-static enum jw_err
-unknown_option(const struct ctl_command *command, const char *name,
-    const char *as_given, struct jw_why *why)
-{
-	const char *best = NULL;
-	size_t best_distance = DISTANCE_NEAR + 1;
-
-	consider_options(global_options, name, &best, &best_distance);
-	if (command != NULL)
-		consider_options(command->options, name, &best, &best_distance);
-	jw_why_set(why, "there is no option %s%s%s", as_given,
-	    command != NULL ? " for " : "",
-	    command != NULL ? command->name : "");
-	if (best != NULL)
-		jw_why_hint(why, "did you mean --%s?", best);
-	else
-		jw_why_hint(why, "`jwksctl help%s%s` lists the options",
-		    command != NULL ? " " : "",
-		    command != NULL ? command->name : "");
-	return JW_USAGE;
-}
-
-/* ---- one word of the line after the other ---- */
-
-struct cursor {
-	int argc;
-	char *const *argv;
-	int next;
-	const char *letters; /* what is left of "-qa" */
-	bool no_options;     /* "--" was seen */
-};
-
-struct token {
-	const char *word;                /* an argument, or NULL */
-	const struct ctl_option *option; /* else this */
-	const char *value;
-};
-
-static const struct ctl_option *
-option_in(const struct ctl_option *options, const char *name, size_t len)
-{
-	for (; options->name != NULL; options++) {
-		/* A letter is looked up as a name of length 0. */
-		if (len == 0 ? options->letter == *name
-			     : strlen(options->name) == len &&
-				   strncmp(options->name, name, len) == 0)
-			return options;
-	}
-	return NULL;
-}
-
-/*
- * While the command is not known yet, any command's option will do: those of
- * one name either all take a value or none does.
- */
-static const struct ctl_option *
-option_find(const struct ctl_command *command, const char *name, size_t len)
-{
-	const struct ctl_option *found = option_in(global_options, name, len);
-
-	if (found != NULL)
-		return found;
-	if (command != NULL)
-		return option_in(command->options, name, len);
-	for (size_t i = 0; i < COMMANDS && found == NULL; i++)
-		found = option_in(commands[i].options, name, len);
-	return found;
-}
-
-static enum jw_err
-take_value(struct cursor *cursor, struct token *token, struct jw_why *why)
-{
-	if (cursor->next == cursor->argc) {
-		jw_why_set(why, "--%s needs a value: --%s %s",
-		    token->option->name, token->option->name,
-		    token->option->value);
-		return JW_USAGE;
-	}
-	token->value = cursor->argv[cursor->next++];
-	return JW_OK;
-}
-
-static enum jw_err
-next_long(struct cursor *cursor, const struct ctl_command *command,
-    const char *name, struct token *token, struct jw_why *why)
-{
-	size_t len = strcspn(name, "=");
-	const struct ctl_option *option =
-	    len == 0 ? NULL : option_find(command, name, len);
-
-	if (option == NULL)
-		return unknown_option(command, name, name - 2, why);
-	token->option = option;
-	token->value = "";
-	if (option->value != NULL && name[len] == '=')
-		token->value = name + len + 1;
-	else if (option->value != NULL)
-		return take_value(cursor, token, why);
-	else if (name[len] == '=') {
-		jw_why_set(why, "--%s takes no value", option->name);
-		return JW_USAGE;
-	}
-	return JW_OK;
-}
-
-static enum jw_err
-next_letter(struct cursor *cursor, const struct ctl_command *command,
-    struct token *token, struct jw_why *why)
-{
-	char as_given[] = {'-', *cursor->letters, '\0'};
-	const struct ctl_option *option =
-	    option_find(command, cursor->letters, 0);
-
-	cursor->letters++;
-	if (*cursor->letters == '\0')
-		cursor->letters = NULL;
-	if (option == NULL)
-		return unknown_option(command, as_given + 1, as_given, why);
-	/* No letter of ours takes a value; the unit test holds that. */
-	token->option = option;
-	token->value = "";
-	return JW_OK;
-}
-
-/* word and option are both NULL at the end of the line. */
-static enum jw_err
-next_token(struct cursor *cursor, const struct ctl_command *command,
-    struct token *ret_token, struct jw_why *why)
-{
-	const char *word;
-
-	memset(ret_token, 0, sizeof(*ret_token));
-	if (cursor->letters != NULL)
-		return next_letter(cursor, command, ret_token, why);
-	if (cursor->next == cursor->argc)
-		return JW_OK;
-	word = cursor->argv[cursor->next++];
-	if (!cursor->no_options && strcmp(word, "--") == 0) {
-		cursor->no_options = true;
-		return next_token(cursor, command, ret_token, why);
-	}
-	if (cursor->no_options || word[0] != '-' || word[1] == '\0') {
-		ret_token->word = word;
-		return JW_OK;
-	}
-	if (word[1] == '-')
-		return next_long(cursor, command, word + 2, ret_token, why);
-	cursor->letters = word + 1;
-	return next_letter(cursor, command, ret_token, why);
-}
-
-/* ---- the whole line ---- */
-
-/* The first word that is neither an option nor the value of one. */
-static const char *
-command_word(int argc, char *const argv[])
-{
-	struct cursor cursor = {.argc = argc, .argv = argv, .next = 1};
-	struct token token;
-	enum jw_err err;
-
-	do {
-		err = next_token(&cursor, NULL, &token, NULL);
-		if (token.word != NULL)
-			return token.word;
-	} while (err != JW_OK || token.option != NULL);
-	return NULL;
-}
-
-static enum jw_err
-add_option(struct ctl_line *line, const struct token *token, struct jw_why *why)
-{
-	const char *before = ctl_line_value(line, token->option->name);
-
-	if (before != NULL && token->option->value != NULL) {
-		jw_why_set(why, "--%s is there twice", token->option->name);
-		return JW_USAGE;
-	}
-	if (before != NULL)
-		return JW_OK;
-	assert(line->ngiven < CTL_GIVEN_MAX);
-	line->given[line->ngiven].option = token->option;
-	line->given[line->ngiven++].value = token->value;
-	return JW_OK;
-}
-
-static enum jw_err
-add_word(struct ctl_line *line, const char *word, struct jw_why *why)
-{
-	/* command_word() cuts the line into the same words. */
-	assert(line->command != NULL);
-	if (line->nargs == line->command->max_args) {
-		jw_why_set(why, "%s: \"%s\" is one argument too many",
-		    line->command->name, word);
-		jw_why_hint(why, "usage: jwksctl %s %s", line->command->name,
-		    line->command->arguments);
-		return JW_USAGE;
-	}
-	line->args[line->nargs++] = word;
-	return JW_OK;
-}
-
-static enum jw_err
-check_line(const struct ctl_line *line, struct jw_why *why)
-{
-	if (ctl_line_flag(line, "help") || ctl_line_flag(line, "version"))
-		return JW_OK;
-	if (line->command == NULL) {
-		jw_why_set(why, "a command is missing");
-		jw_why_hint(why, "`jwksctl help` lists the commands");
-		return JW_USAGE;
-	}
-	if (line->nargs < line->command->min_args) {
-		jw_why_set(
-		    why, "%s: an argument is missing", line->command->name);
-		jw_why_hint(why, "usage: jwksctl %s %s", line->command->name,
-		    line->command->arguments);
-		return JW_USAGE;
-	}
-	return JW_OK;
-}
-
-/* Options and arguments, once the command (or that there is none) is known. */
-static enum jw_err
-parse_rest(
-    int argc, char *const argv[], struct ctl_line *line, struct jw_why *why)
-{
-	struct cursor cursor = {.argc = argc, .argv = argv, .next = 1};
-	struct token token;
-	bool seen_command = false;
-	enum jw_err err;
-
-	for (;;) {
-		err = next_token(&cursor, line->command, &token, why);
-		if (err != JW_OK)
-			return err;
-		if (token.option != NULL)
-			err = add_option(line, &token, why);
-		else if (token.word == NULL)
-			return check_line(line, why);
-		else if (seen_command)
-			err = add_word(line, token.word, why);
-		else
-			seen_command = true;
-		if (err != JW_OK)
-			return err;
-	}
-}
-
-enum jw_err
-ctl_line_parse(
-    int argc, char *const argv[], struct ctl_line *ret_line, struct jw_why *why)
-{
-	struct ctl_line line = {0};
-	const char *name = command_word(argc, argv);
-	enum jw_err err;
-
-	if (name != NULL) {
-		line.command = ctl_command_find(name);
-		if (line.command == NULL) {
-			ctl_command_unknown(name, why);
-			return JW_USAGE;
-		}
-	}
-	err = parse_rest(argc, argv, &line, why);
-	if (err == JW_OK)
-		*ret_line = line;
-	return err;
-}
-
-const char *
-ctl_line_value(const struct ctl_line *line, const char *name)
-{
-	for (size_t i = 0; i < line->ngiven; i++) {
-		if (strcmp(line->given[i].option->name, name) == 0)
-			return line->given[i].value;
-	}
-	return NULL;
-}
-
-bool
-ctl_line_flag(const struct ctl_line *line, const char *name)
-{
-	return ctl_line_value(line, name) != NULL;
 }

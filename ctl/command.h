@@ -25,7 +25,7 @@ struct ctl_option {
 typedef enum jw_err ctl_run_fn(struct ctl *ctl);
 
 struct ctl_command {
-	const char *name;
+	const char *name;      /* "list", or "keyset list" */
 	const char *arguments; /* for help: "[KEYSET]" */
 	const char *summary;   /* one line of the overview */
 	const char *details;   /* paragraphs for `help NAME` */
@@ -36,7 +36,7 @@ struct ctl_command {
 	ctl_run_fn *run;
 };
 
-enum { CTL_ARGS_MAX = 4, CTL_GIVEN_MAX = 32 };
+enum { CTL_ARGS_MAX = 20, CTL_GIVEN_MAX = 32 };
 
 /* A command line that has been understood; the strings are argv's. */
 struct ctl_line {
@@ -54,6 +54,9 @@ struct ctl_line {
 const struct ctl_command *ctl_command_at(size_t index);
 /* NULL for an unknown name. */
 const struct ctl_command *ctl_command_find(const char *name);
+/* Is "keyset list" one of "keyset"?  Is there any of name? */
+bool ctl_command_in_group(const struct ctl_command *command, const char *group);
+bool ctl_command_is_group(const char *name);
 /* The options that every command takes. */
 const struct ctl_option *ctl_global_options(void);
 
@@ -75,6 +78,10 @@ void ctl_command_unknown(const char *name, struct jw_why *why);
 /* The functions behind the rows, by file. */
 ctl_run_fn ctl_status, ctl_list, ctl_show, ctl_plan, ctl_jwks; /* look.c */
 ctl_run_fn ctl_rotate;                                         /* rotate.c */
+ctl_run_fn ctl_rollback;                                       /* rollback.c */
+ctl_run_fn ctl_revoke;                                         /* revoke.c */
+ctl_run_fn ctl_freeze, ctl_thaw, ctl_clock, ctl_clock_accept;  /* freeze.c */
+ctl_run_fn ctl_keyset_list, ctl_keyset_show, ctl_keyset_set;   /* keyset.c */
 ctl_run_fn ctl_watch;                                          /* watch.c */
 ctl_run_fn ctl_call, ctl_introspect;                           /* raw.c */
 ctl_run_fn ctl_help, ctl_version;                              /* help.c */

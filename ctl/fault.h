@@ -10,11 +10,11 @@ struct json_t;
 struct text;
 
 /*
- * The value for a qualified error, with why (and a hint where one helps) made
- * of its parameters; a parameter that is missing reads "?".  JW_PROTOCOL for
- * an error that we do not know.
+ * The value for a qualified error of a qualified method, with why (and a hint
+ * where one helps) made of its parameters; a parameter that is missing reads
+ * "?".  JW_PROTOCOL for an error that we do not know.
  */
-enum jw_err fault_explain(const struct text *text, const char *error,
-    const struct json_t *parameters, struct jw_why *why);
+enum jw_err fault_explain(const struct text *text, const char *method,
+    const char *error, const struct json_t *parameters, struct jw_why *why);
 
 #endif

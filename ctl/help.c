@@ -7,6 +7,8 @@
 
 #include "ctl/ctl.h"
 
+enum { NAME_SIZE = 64 };
+
 /* Print each line of text behind an indentation. */
 static void
 put_indented(const char *text)
@@ -41,11 +43,11 @@ put_overview(void)
 {
 	const struct ctl_command *command;
 
-	puts("Look at and rotate the signing keys of a jwksd.\n\n"
+	puts("Look at, rotate and revoke the signing keys of a jwksd.\n\n"
 	     "usage: jwksctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
 	     "commands:");
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
-		printf("  %-10s  %s\n", command->name, command->summary);
+		printf("  %-12s  %s\n", command->name, command->summary);
 	puts("\noptions, before or after the command:");
 	put_options(ctl_global_options());
 	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
@@ -55,6 +57,22 @@ put_overview(void)
 	     "allowed; 1 when the answer to a question was no.\n\n"
 	     "With --json an error of the daemon is\n"
 	     "{\"error\":NAME,\"parameters\":{...}}.");
+}
+
+/* The commands of two words that begin with this one. */
+static void
+put_group(const char *name)
+{
+	const struct ctl_command *command;
+
+	if (!ctl_command_is_group(name))
+		return;
+	puts("\ncommands:");
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
+		if (ctl_command_in_group(command, name))
+			printf(
+			    "  %-12s  %s\n", command->name, command->summary);
+	}
 }
 
 static void
@@ -67,6 +85,7 @@ put_command(const struct ctl_command *command)
 		putchar('\n');
 		put_indented(command->details);
 	}
+	put_group(command->name);
 	if (command->options->name != NULL) {
 		puts("\noptions:");
 		put_options(command->options);
@@ -75,25 +94,34 @@ put_command(const struct ctl_command *command)
 	put_indented(command->examples);
 }
 
+/* `help keyset set` names one command. */
+static void
+named(const struct ctl *ctl, char *name, size_t size)
+{
+	const struct ctl_line *line = &ctl->line;
+
+	snprintf(name, size, "%s%s%s", line->nargs > 0 ? line->args[0] : "",
+	    line->nargs > 1 ? " " : "", line->nargs > 1 ? line->args[1] : "");
+}
+
 /* Whose help is wanted: `help NAME`, `NAME --help`, or nobody's. */
 static enum jw_err
 wanted(struct ctl *ctl, const struct ctl_command **ret_command)
 {
 	const struct ctl_command *command = ctl->line.command;
+	char name[NAME_SIZE];
 
-	if (command != NULL && command->run == ctl_help) {
-		const char *name = ctl_arg(ctl);
-
-		if (name == NULL && ctl_line_flag(&ctl->line, "help"))
-			name = "help";
-		command = name != NULL ? ctl_command_find(name) : NULL;
-		if (name != NULL && command == NULL) {
-			ctl_command_unknown(name, &ctl->why);
-			return JW_USAGE;
-		}
+	if (command == NULL || command->run != ctl_help ||
+	    (ctl->line.nargs == 0 && ctl_line_flag(&ctl->line, "help"))) {
+		*ret_command = command;
+		return JW_OK;
 	}
-	*ret_command = command;
-	return JW_OK;
+	named(ctl, name, sizeof(name));
+	*ret_command = ctl_command_find(name);
+	if (*ret_command != NULL || ctl->line.nargs == 0)
+		return JW_OK;
+	ctl_command_unknown(name, &ctl->why);
+	return JW_USAGE;
 }
 
 enum jw_err

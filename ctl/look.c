@@ -7,19 +7,24 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/duration.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
+#include "ctl/key_sets.h"
 #include "ctl/reply.h"
 #include "ctl/timeline.h"
 
 typedef enum jw_err print_fn(struct ctl *ctl, const json_t *reply);
 
-/* Takes parameters; print gets a reply that is fit for a terminal. */
+/*
+ * Takes parameters; print gets a reply that is fit for a terminal.  `list` is
+ * the array of a reply that may come in parts; NULL: it does not.
+ */
 static enum jw_err
-look(struct ctl *ctl, json_t *parameters, print_fn *print)
+look_at(struct ctl *ctl, json_t *parameters, const char *list, print_fn *print)
 {
 	char method[64];
 	json_t *reply = NULL, *shown = NULL;
@@ -29,7 +34,8 @@ look(struct ctl *ctl, json_t *parameters, print_fn *print)
 		return JW_NO_MEMORY;
 	snprintf(method, sizeof(method), CTL_INTERFACE "%s",
 	    ctl->line.command->method);
-	err = ask(ctl, method, parameters, &reply);
+	err = list != NULL ? ask_all(ctl, method, parameters, list, &reply)
+			   : ask(ctl, method, parameters, &reply);
 	if (err != JW_OK)
 		goto out;
 	if (ctl->json) {
@@ -45,6 +51,12 @@ out:
 	json_decref(reply);
 	json_decref(parameters);
 	return err;
+}
+
+static enum jw_err
+look(struct ctl *ctl, json_t *parameters, print_fn *print)
+{
+	return look_at(ctl, parameters, NULL, print);
 }
 
 /* Takes text. */
@@ -143,6 +155,18 @@ put_next(struct ctl *ctl, const json_t *next)
 	return JW_OK;
 }
 
+static void
+put_rotation(const struct status *status)
+{
+	printf("rotation   %s; the clock is %s\n", status->mode,
+	    status->clock_trusted ? "trusted" : "not trusted");
+	if (strcmp(status->mode, "frozen") == 0)
+		puts("           nothing becomes ready, rotates or is removed "
+		     "until `jwksctl thaw`");
+	if (!status->clock_trusted)
+		puts("           `jwksctl clock` says what that stops");
+}
+
 static enum jw_err
 print_status(struct ctl *ctl, const json_t *reply)
 {
@@ -158,8 +182,7 @@ print_status(struct ctl *ctl, const json_t *reply)
 	if (status.started != REPLY_NONE)
 		printf("started    %s\n",
 		    text_moment(&ctl->text, status.started, when));
-	printf("rotation   %s; the clock is %s\n", status.mode,
-	    status.clock_trusted ? "trusted" : "not trusted");
+	put_rotation(&status);
 	printf("key sets   %" PRId64 "\n", status.key_sets);
 	printf("keys       %" PRId64 "\n", status.generations);
 	if (status.fronts != REPLY_NONE)
@@ -202,10 +225,13 @@ enum jw_err
 ctl_list(struct ctl *ctl)
 {
 	json_t *all = ctl_line_flag(&ctl->line, "all") ? json_true() : NULL;
-
-	return look(ctl,
+	enum jw_err err = look_at(ctl,
 	    json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl), "all", all),
-	    print_list);
+	    "keys", print_list);
+
+	if (err == JW_OK)
+		key_sets_note(ctl, ctl_arg(ctl));
+	return err;
 }
 
 /* ---- show ---- */
@@ -245,6 +271,14 @@ put_jwk(const json_t *jwk)
 	return JW_OK;
 }
 
+/* Nothing waits for what is gone. */
+static bool
+is_living(const struct reply_key *key)
+{
+	return key->at[REPLY_REMOVED] == REPLY_NONE &&
+	       key->at[REPLY_REVOKED] == REPLY_NONE;
+}
+
 static enum jw_err
 print_show(struct ctl *ctl, const json_t *reply)
 {
@@ -272,7 +306,12 @@ print_show(struct ctl *ctl, const json_t *reply)
 	put_moments(&ctl->text, &key);
 	if (key.reason != NULL)
 		printf("reason     %s\n", key.reason);
-	return key.jwk != NULL ? put_jwk(key.jwk) : JW_OK;
+	err = key.jwk != NULL ? put_jwk(key.jwk) : JW_OK;
+	if (err == JW_OK)
+		err = ctl_flush(ctl);
+	if (err == JW_OK && is_living(&key))
+		key_sets_note(ctl, key.key_set);
+	return err;
 }
 
 enum jw_err
@@ -330,7 +369,11 @@ look_at_time(
 enum jw_err
 ctl_plan(struct ctl *ctl)
 {
-	return look_at_time(ctl, "until", "until", print_plan);
+	enum jw_err err = look_at_time(ctl, "until", "until", print_plan);
+
+	if (err == JW_OK)
+		key_sets_note(ctl, ctl_arg(ctl));
+	return err;
 }
 
 /* ---- jwks ---- */

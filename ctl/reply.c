@@ -236,6 +236,37 @@ reply_key(
 }
 
 enum jw_err
+reply_key_set(const struct json_t *object, struct reply_key_set *ret_set,
+    struct jw_why *why)
+{
+	struct reply_key_set set = {0};
+	enum jw_err err;
+
+	err = reply_name(object, "name", &set.name, why);
+	if (err == JW_OK)
+		err = reply_name(object, "alg", &set.alg, why);
+	if (err == JW_OK)
+		err = reply_name(object, "path", &set.path, why);
+	if (err == JW_OK)
+		err = required_number(object, "version", &set.version, why);
+	if (err == JW_OK)
+		err = reply_number(
+		    object, "activeGeneration", &set.active_generation, why);
+	if (err == JW_OK)
+		err = reply_number(
+		    object, "scheduledFor", &set.scheduled_for, why);
+	if (err == JW_OK)
+		err = reply_bool(object, "frozen", &set.frozen, why);
+	if (err == JW_OK)
+		err = reply_object(object, "policy", &set.policy, why);
+	if (err == JW_OK)
+		err = reply_string(set.policy, "mode", &set.mode, why);
+	if (err == JW_OK)
+		*ret_set = set;
+	return err;
+}
+
+enum jw_err
 reply_change(const struct json_t *object, struct reply_change *ret_change,
     struct jw_why *why)
 {

@@ -68,6 +68,20 @@ struct reply_key {
 enum jw_err reply_key(
     const struct json_t *object, struct reply_key *ret_key, struct jw_why *why);
 
+/* Type KeySet. */
+struct reply_key_set {
+	const char *name, *alg, *path;
+	const char *mode; /* of the policy; NULL: none */
+	int64_t version;
+	int64_t active_generation;   /* REPLY_NONE: none */
+	int64_t scheduled_for;       /* REPLY_NONE: nothing */
+	bool frozen;                 /* by an operator */
+	const struct json_t *policy; /* NULL: none */
+};
+
+enum jw_err reply_key_set(const struct json_t *object,
+    struct reply_key_set *ret_set, struct jw_why *why);
+
 /* Type Change. */
 struct reply_change {
 	const char *key_set, *to, *cause;

@@ -520,6 +520,16 @@ kek_read_credential(struct envelope_kek **ret_kek, struct jw_why *why)
 	return kek_read(path, true, ret_kek, why);
 }
 
+/* What helps where nothing better was said. */
+static void
+hint_restore(struct jw_why *why)
+{
+	if (why != NULL && why->hint[0] == '\0')
+		jw_why_hint(why,
+		    "put the file back that the database was made with, as "
+		    "it was");
+}
+
 enum jw_err
 envelope_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
     struct jw_why *why)
@@ -530,6 +540,8 @@ envelope_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
 	if (err == JW_OK || errno != ENOENT)
 		return err;
 	err = kek_read(path, false, ret_kek, why);
+	if (err == JW_BAD_KEK && errno != ENOENT)
+		hint_restore(why);
 	if (err == JW_OK || errno != ENOENT)
 		return err;
 	if (!create) {

@@ -24,12 +24,16 @@
 struct envelope_kek;
 struct event_base;
 struct keeper;
+struct keeper_commit;
 struct keeper_observer;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
 	struct key_set row;
 	struct agenda_item item;
+	/* What a look over all key sets needs, side by side. */
+	int64_t rotate_due; /* of the active generation; 0: none is */
+	bool is_unwise;     /* the policy is lawful, and worth a warning */
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
 	int64_t resumed_at; /* an outage ended then, and is to be recorded */
@@ -43,6 +47,8 @@ struct keeper_options {
 	struct store *take_store;
 	const struct envelope_kek *kek;
 	const struct jw_policy *policy; /* of the first key set */
+	int64_t (*wall)(void); /* clocks; NULL: this machine's (clock.h) */
+	int64_t (*boot)(void);
 };
 
 /*
@@ -63,6 +69,8 @@ bool keeper_clock_trusted(const struct keeper *keeper);
 /* Every key set has an active key. */
 bool keeper_is_ready(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
+/* Living generations of all key sets. */
+size_t keeper_generations(const struct keeper *keeper);
 /* In the order of ids: a place stays behind the same set while sets are only
  * added.  NULL past the last. */
 struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);
@@ -81,14 +89,14 @@ void keeper_serving(struct keeper *keeper, int64_t reported);
 /* No front is left.  listening: the listener stays open all the same. */
 void keeper_not_serving(struct keeper *keeper, bool listening);
 
-/* Freeze or thaw every key set; kept in the store.  reason may be NULL. */
-enum jw_err keeper_freeze_all(struct keeper *keeper, bool frozen,
-    const struct store_actor *actor, const char *reason);
+/* Freeze or thaw every key set; kept in the store. */
+enum jw_err keeper_freeze_all(
+    struct keeper *keeper, bool frozen, const struct keeper_commit *how);
 bool keeper_is_frozen(const struct keeper *keeper);
 
-/* An operator says that the wall clock is right. */
+/* The wall clock is right, an operator says. */
 enum jw_err keeper_accept_clock(
-    struct keeper *keeper, const struct store_actor *actor, const char *reason);
+    struct keeper *keeper, const struct keeper_commit *how);
 
 /* ---- looking at and changing a key set ---- */
 
@@ -135,8 +143,7 @@ enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 enum jw_err keeper_render(
     const struct keeper_set *set, const struct lc_set *view, char **ret_body);
 
-/* The observer (keeper_news.h) is the caller's and outlives its
- * registration. */
+/* An observer (keeper_news.h) is the caller's, and outlives this. */
 void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
 void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 

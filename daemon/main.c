@@ -51,6 +51,7 @@ struct program {
 	struct event *signals[3];
 	bool told_ready;
 	bool asked_to_stop;
+	bool failed; /* the front serves on without us */
 };
 
 /* ---- arguments and configuration ---- */
@@ -104,7 +105,6 @@ load_config(struct program *program, struct jw_why *why)
 	enum jw_err err =
 	    jw_config_load(program->config_file, &program->config, &errors);
 
-	(void)why;
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
 		    errors.rows[i].line, errors.rows[i].message);
@@ -114,6 +114,9 @@ load_config(struct program *program, struct jw_why *why)
 	jw_log_set_level(program->config->log_level);
 	if (!group_exists(program->config->admin_group, "admin_group") ||
 	    !group_exists(program->config->sign_group, "sign_group"))
+		return JW_BAD_CONFIG;
+	if (keys_supported(
+		(enum jw_alg)program->config->policy.algorithm, why) != JW_OK)
 		return JW_BAD_CONFIG;
 	return JW_OK;
 }
@@ -131,10 +134,19 @@ make_directory(const char *path, mode_t mode, struct jw_why *why)
 				 "jwksd, or choose another one in [daemon]");
 		return JW_IO;
 	}
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		jw_why_set(why, "%s: is not a directory", path);
+		return JW_IO;
+	}
+	/* Who may write there could put a socket or a database of their own
+	 * in our place. */
+	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return JW_OK;
-	jw_why_set(why, "%s: is not a directory", path);
-	return JW_IO;
+	jw_why_set(why, "%s: others than the daemon may write there", path);
+	jw_why_hint(why, "it must belong to the daemon's user or root, and be "
+			 "writable by its owner alone: chmod go-w");
+	return JW_PERMISSION_DENIED;
 }
 
 static enum jw_err
@@ -229,12 +241,12 @@ open_keeper(struct program *program, struct jw_why *why)
 }
 
 static void
-on_complete(void *arg)
+on_complete(void *arg, int64_t pid)
 {
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front);
+		front_complete(program->front, pid);
 }
 
 /* ---- the servers ---- */
@@ -295,6 +307,7 @@ start_servers(struct program *program, struct jw_why *why)
 	    .keeper = program->keeper,
 	    .publish = program->publish,
 	    .started = keeper_now(program->keeper),
+	    .policy = program->config->policy,
 	};
 	err = serve(program, 0, program->control_fd, admin_group(program),
 	    &program->verbs);
@@ -403,7 +416,10 @@ stop(struct program *program)
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
 		publish_stop(program->publish, program->managed);
-	front_free(program->front);
+	if (program->failed)
+		front_leave(program->front);
+	else
+		front_free(program->front);
 	if (program->servers[0] != NULL && !program->managed) {
 		unlink_socket(program, "control.sock");
 		unlink_socket(program, "publish.sock");
@@ -463,7 +479,8 @@ main(int argc, char **argv)
 		if (err == JW_OK)
 			event_base_dispatch(program.base);
 		/* The store could not be opened again: another start may. */
-		if (err == JW_OK && !program.asked_to_stop)
+		program.failed = err == JW_OK && !program.asked_to_stop;
+		if (program.failed)
 			err = JW_OUTCOME_UNKNOWN;
 	}
 	stop(&program);

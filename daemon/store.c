@@ -41,6 +41,7 @@ enum statement {
 	ST_REQUEST_INSERT,
 	ST_REQUEST_FIND,
 	ST_REQUEST_PRUNE,
+	ST_NEXT_NUMBER,
 	ST_META_GET,
 	ST_META_SET,
 	ST_COUNT
@@ -74,7 +75,8 @@ static const char *const statements[ST_COUNT] = {
 		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
 		       " ORDER BY key_set_id, number",
     [ST_KEYS_OF_SET] = "SELECT " KEY_COLUMNS " FROM generation"
-		       " WHERE key_set_id = ?1 ORDER BY number",
+		       " WHERE key_set_id = ?1 AND number < ?2"
+		       " ORDER BY number DESC",
     [ST_KEYS_BY_KID] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE kid >= ?1 AND kid < ?1 || '~'"
 		       " ORDER BY kid LIMIT 16",
@@ -111,6 +113,8 @@ static const char *const statements[ST_COUNT] = {
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?1",
     [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1",
+    [ST_NEXT_NUMBER] = "SELECT coalesce(max(next_number), 1) FROM key_set"
+		       " WHERE name = ?1",
     [ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
     [ST_META_SET] = "INSERT INTO meta (name, value) VALUES (?1, ?2)"
 		    " ON CONFLICT (name) DO UPDATE SET value = ?2",
@@ -473,6 +477,15 @@ newest_schema(void)
 	return newest;
 }
 
+/* What the library said, and what helps. */
+static void
+explain(const struct store *store, enum jw_err err, struct jw_why *why)
+{
+	jw_why_set(why, "%s: %s", store->path, store->message);
+	if (err == JW_CORRUPT)
+		jw_why_hint(why, "restore a backup; the file is left as it is");
+}
+
 /*
  * Whose file is it?  Only reads, so that a foreign database stays as it is.
  * ret_schema is 0 for an empty file.
@@ -497,7 +510,7 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 		jw_why_hint(why, "[store] path must name a file that jwksd "
 				 "made, or none yet");
 	} else if (err != JW_OK) {
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	} else if (*ret_schema > newest_schema()) {
 		jw_why_set(why,
 		    "%s: was made by a newer jwksd (schema %lld, this program "
@@ -510,23 +523,25 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 }
 
 /*
- * Until it is known whose file this is: a log that another program left is
- * neither brought home nor removed, and no -shm file is made.
+ * Until it is known whose file this is, a log that another program left is
+ * neither brought home nor removed.
  */
 static void
 look_only(struct store *store, bool on)
 {
+	char log[PATH_MAX];
+
+	/* A log that only we made goes when we do. */
+	snprintf(log, sizeof(log), "%s-wal", store->path);
+	on = on && store_exists(log);
 	sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
-	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 }
 
 static enum jw_err
 settings(struct store *store)
 {
-	/* The order matters: exclusive before WAL, so no -shm file is made. */
 	static const char *const pragmas[] = {
-	    "PRAGMA locking_mode = EXCLUSIVE",
 	    "PRAGMA journal_mode = WAL",
 	    "PRAGMA synchronous = FULL",
 	    "PRAGMA foreign_keys = ON",
@@ -688,11 +703,14 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 
 	if (rc != SQLITE_OK) {
 		err = failed(store, rc);
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 		return err;
 	}
 	look_only(store, true);
-	err = identify(store, &schema, why);
+	/* Before the first look, so that no -shm file is made. */
+	err = execute(store, "PRAGMA locking_mode = EXCLUSIVE");
+	if (err == JW_OK)
+		err = identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);
@@ -706,7 +724,7 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 	if (err == JW_OK)
 		err = name_database(store, now);
 	if (err != JW_OK)
-		jw_why_set(why, "%s: %s", store->path, store->message);
+		explain(store, err, why);
 	return err;
 }
 
@@ -863,11 +881,13 @@ each_key(struct store *store, sqlite3_stmt *st, store_key_fn *fn, void *arg)
 }
 
 enum jw_err
-store_each_key(struct store *store, int64_t set_id, store_key_fn *fn, void *arg)
+store_each_key(struct store *store, int64_t set_id, int64_t below,
+    store_key_fn *fn, void *arg)
 {
 	sqlite3_stmt *st = statement(store, ST_KEYS_OF_SET);
 
 	sqlite3_bind_int64(st, 1, set_id);
+	sqlite3_bind_int64(st, 2, below);
 	return each_key(store, st, fn, arg);
 }
 
@@ -1131,7 +1151,26 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 	err = store_meta_set(store, name, value);
 	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
 		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
 	return end_transaction(store, err);
+}
+
+enum jw_err
+store_next_number(struct store *store, const char *name, int64_t *ret_number)
+{
+	sqlite3_stmt *st = statement(store, ST_NEXT_NUMBER);
+	enum jw_err err = JW_OK;
+	int rc;
+
+	bind_text(st, 1, name);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret_number = sqlite3_column_int64(st, 0);
+	else
+		err = failed(store, rc);
+	sqlite3_reset(st);
+	return err;
 }
 
 /* ---- requests and meta ---- */

@@ -17,6 +17,7 @@
 
 #include "common/err.h"
 #include "daemon/model.h"
+#include "daemon/store_change.h"
 
 struct store;
 
@@ -50,13 +51,13 @@ typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
 enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
 
 /*
- * Tombstones too: every generation of a key set (set_id != 0) by number, or
- * every one whose kid begins with kid_prefix.  The key is the store's.  Stops
- * without error when fn returns false.
+ * Tombstones too: every generation of a key set with a number below `below`,
+ * highest first, or every one whose kid begins with kid_prefix.  The key is the
+ * store's.  Stops without error when fn returns false.
  */
 typedef bool store_key_fn(int64_t set_id, const struct key *key, void *arg);
-enum jw_err store_each_key(
-    struct store *store, int64_t set_id, store_key_fn *fn, void *arg);
+enum jw_err store_each_key(struct store *store, int64_t set_id, int64_t below,
+    store_key_fn *fn, void *arg);
 enum jw_err store_find_kid(
     struct store *store, const char *kid_prefix, store_key_fn *fn, void *arg);
 
@@ -66,53 +67,6 @@ enum jw_err store_find_kid(
  */
 enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
     uint8_t **ret_blob, size_t *ret_len);
-
-/* A new generation: kid, jwk and facts of key, and its sealed private key
- * (NULL: verify-only). */
-struct store_new_key {
-	const struct key *key;
-	const uint8_t *sealed;
-	size_t sealed_len;
-};
-
-/* Who asked; all -1 for the daemon itself. */
-struct store_actor {
-	int64_t uid, gid, pid;
-};
-
-struct store_audit {
-	int64_t generation; /* 0: of the key set as a whole */
-	const char *kid;    /* NULL as well */
-	const char *event;
-	const char *from_state; /* NULL: none */
-	const char *to_state;
-	const char *cause;
-};
-
-struct store_request {
-	const char *id;
-	const char *method;
-	const char *asked;
-	const char *outcome;
-};
-
-/* One transaction. */
-struct store_change {
-	const struct key_set *set; /* id, name, revision; id 0: a new one */
-	const struct key_set_facts *facts; /* as they are to be */
-	int64_t now;
-
-	const struct generation *updated; /* rows that exist */
-	size_t nupdated;
-	const char *reason; /* of the revocations among them; or NULL */
-	const struct store_new_key *created;
-	size_t ncreated;
-	const struct store_audit *audit;
-	size_t naudit;
-	struct store_actor actor;
-	const char *audit_reason;            /* or NULL */
-	const struct store_request *request; /* or NULL */
-};
 
 /*
  * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
@@ -131,6 +85,10 @@ enum jw_err store_commit(
  */
 bool store_scrub(struct store *store);
 
+/* The first number that no generation of a key set of that name has had. */
+enum jw_err store_next_number(
+    struct store *store, const char *name, int64_t *ret_number);
+
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);
@@ -143,8 +101,9 @@ enum jw_err store_meta_get(
 enum jw_err store_meta_set(
     struct store *store, const char *name, const char *value);
 /*
- * The same with the audit rows of a change, in one transaction: what holds
- * for all key sets (change->set is NULL).  Errors are store_commit()'s.
+ * The same with the audit rows and request of a change, in one transaction:
+ * what holds for all key sets (change->set is NULL).  Errors are
+ * store_commit()'s.
  */
 enum jw_err store_meta_commit(struct store *store, const char *name,
     const char *value, const struct store_change *change);

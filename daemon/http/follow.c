@@ -121,8 +121,9 @@ complete(struct follow *follow)
 		return;
 	serving_begin(
 	    options->serving, options->slot, clock_wall(), clock_ms());
-	jw_log(
-	    JW_LOG_INFO, "serving %zu key sets", documents_count(follow->live));
+	jw_log(JW_LOG_INFO, "serving %zu key set%s",
+	    documents_count(follow->live),
+	    documents_count(follow->live) == 1 ? "" : "s");
 	options->first(options->arg);
 }
 

@@ -1,12 +1,16 @@
 """A daemon to test jwksctl against: it speaks Varlink on a Unix socket, says
 what a test tells it to say, and remembers every call."""
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -76,6 +80,27 @@ PROMOTED = {"keySet": "default",
             "activated": dict(READY, state="active", activatedAt=NOW),
             "retired": dict(ACTIVE, state="retired", retiredAt=NOW,
                             removeAt=NOW + 3 * DAY + SLACK)}
+REVOKED = {"revoked": dict(ACTIVE, state="revoked", revokedAt=NOW,
+                           reason="r"),
+           "activated": PROMOTED["activated"],
+           "exposure": {
+               "until": NOW + 2 * DAY + SLACK,
+               "rejectNewTokens": {},
+               "acceptOldTokens": {
+                   "honoursCacheControl": NOW + DAY + SLACK,
+                   "pollsWithinMaxAge": NOW + 2 * DAY + SLACK,
+                   "neverExpires": 0}},
+           "flushAt": NOW + SLACK}
+POLICY = {"algorithm": "ES256", "rsaBits": 2048, "mode": "auto",
+          "rotationPeriod": 30 * DAY, "cacheMaxAge": 300,
+          "cacheStaleWhileRevalidate": 60, "cacheStaleIfError": 3600,
+          "verifierMaxAge": DAY, "propagationDelay": 60,
+          "publishSafety": 3600, "tokenMaxTtl": 3600, "clockSkew": 300,
+          "signerDrain": 60, "retireSafety": 3600, "rollbackWindow": 3600,
+          "standbyCount": 1, "maxPublishedKeys": 8}
+KEY_SET = {"name": "default", "alg": "ES256",
+           "path": "/.well-known/jwks.json", "version": 7,
+           "activeGeneration": 1, "policy": POLICY}
 STATUS = {"version": "0.1.0", "started": NOW - 2 * DAY, "ready": True,
           "mode": "auto", "clockTrusted": True, "keySets": 1,
           "generations": 4, "fronts": 1, "nextChange": CHANGES[0],
@@ -84,7 +109,16 @@ SCRIPT = {
     "Status": STATUS,
     "ListKeys": {"keys": [ACTIVE, READY, PUBLISHED, RETIRED]},
     "ShowKey": {"key": dict(ACTIVE, jwk=JWK, reason="why not")},
+    "ListKeySets": {"keySets": [KEY_SET]},
     "Rotate": PROMOTED,
+    "Rollback": {
+        "activated": dict(ACTIVE, activatedAt=NOW),
+        "retired": dict(READY, state="retired", activatedAt=NOW - DAY,
+                        retiredAt=NOW, removeAt=NOW + DAY + SLACK)},
+    "Revoke": REVOKED,
+    "SetPolicy": {"keySet": KEY_SET},
+    "Freeze": {"mode": "frozen"},
+    "AcceptClock": {"clockTrusted": True},
     "Plan": {"changes": CHANGES},
     "GetJwks": {"jwks": {"keys": [JWK]}, "etag": '"abc"', "maxAge": 300,
                 "version": 7},
@@ -140,8 +174,14 @@ class Daemon:
     def methods(self):
         return [call["method"].removeprefix(KEYS) for call in self.calls]
 
-    def parameters(self, index=-1):
-        return self.calls[index].get("parameters", {})
+    def parameters(self, method=None):
+        """Of the last call, or of the last call of a method."""
+        return [call.get("parameters", {}) for call in self.calls
+                if method in (None, call["method"].removeprefix(KEYS))][-1]
+
+    def ids(self):
+        return [call["parameters"]["requestId"] for call in self.calls
+                if "requestId" in call.get("parameters", {})]
 
     def close(self):
         self.hang_up()
@@ -260,3 +300,34 @@ class Case(unittest.TestCase):
         if status not in (0, 1) and first_line is not None:
             self.assertRegex(err.splitlines()[0], first_line)
         return out, err
+
+
+def run_on_terminal(case, *arguments, columns=80, answer=None, env=None,
+                    status=0):
+    """Run jwksctl with all three descriptors on a terminal.  `answer` is
+    what to say to a question, or a list with one for each."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ,
+                struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(case.command(*arguments), stdin=slave,
+                               stdout=slave, stderr=slave,
+                               env=case.environment(**(env or {})))
+    os.close(slave)
+    answers = answer if isinstance(answer, list) else [answer] * (
+        answer is not None)
+    output, asked = b"", 0
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        output += chunk
+        if asked < min(len(answers), output.count(b"[y/N] ")):
+            os.write(master, answers[asked])
+            asked += 1
+    os.close(master)
+    case.assertEqual(process.wait(timeout=30), status, output)
+    case.assertEqual(asked, len(answers), output)
+    return output.decode().replace("\r\n", "\n")

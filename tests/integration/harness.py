@@ -249,7 +249,8 @@ class Daemon:
             raise AssertionError(
                 f"jwksd ended with {self.process.returncode}:\n{text}")
         try:
-            return self.call("Status")["ready"] and self.get().status == 200
+            return (self.call("Status")["ready"]
+                    and self.get(host=self.default_host()).status == 200)
         except (OSError, EOFError, http.client.HTTPException):
             return False
 
@@ -295,6 +296,11 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not [p for p in self.fronts_seen if alive(p)], 5,
                    "jwksd-http survives SIGKILL")
+
+    def default_host(self):
+        """Under which the front serves the app `default`."""
+        domain = self.config.get("http", {}).get("domain")
+        return f"default.{domain}" if domain else None
 
     # ---- looking at it ----
 

@@ -1,65 +1,47 @@
 """The commands that look: status, list, show, plan, jwks; help, version."""
 import json
 import os
-import pty
 import re
 import subprocess
 import unittest
 
 import ctl_fake
-from ctl_fake import ACTIVE, CHANGES, JWK, NOW, Case, Error, compact, key
+from ctl_fake import (ACTIVE, CHANGES, JWK, KEY_SET, NOW, POLICY, READY,
+                      RETIRED, Case, Drop, Error, Raw, compact, key,
+                      run_on_terminal)
 
-COMMANDS = ["status", "list", "show", "rotate", "plan", "jwks", "watch",
-            "call", "introspect", "help", "version"]
+COMMANDS = ["status", "list", "show", "rotate", "rollback", "revoke",
+            "freeze", "thaw", "plan", "jwks", "watch", "keyset",
+            "keyset list", "keyset show", "keyset set", "clock",
+            "clock accept", "call", "introspect", "help", "version"]
 VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
          "rotate": ["rotate"], "plan": ["plan"], "jwks": ["jwks"],
-         "watch": ["watch"]}
-
-
-def run_on_terminal(case, *arguments, columns=80, answer=None, env=None,
-                    status=0):
-    """Run jwksctl with all three descriptors on a terminal."""
-    master, slave = pty.openpty()
-    import fcntl
-    import struct
-    import termios
-    fcntl.ioctl(slave, termios.TIOCSWINSZ,
-                struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(case.command(*arguments), stdin=slave,
-                               stdout=slave, stderr=slave,
-                               env=case.environment(**(env or {})))
-    os.close(slave)
-    output, asked = b"", False
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        output += chunk
-        if answer is not None and not asked and b"[y/N]" in output:
-            asked = True
-            os.write(master, answer)
-    os.close(master)
-    case.assertEqual(process.wait(timeout=30), status, output)
-    return output.decode().replace("\r\n", "\n")
+         "watch": ["watch"], "keyset": ["keyset"],
+         "keyset show": ["keyset", "show", "default"],
+         "keyset set": ["keyset", "set", "default", "mode=auto",
+                        "--if-gen", "1", "--reason", "r"],
+         "rollback": ["rollback", "default", "--yes", "--if-gen", "1",
+                      "--reason", "r"],
+         "revoke": ["revoke", "x", "--yes", "--force", "--reason", "r"],
+         "freeze": ["freeze", "default", "--reason", "r"],
+         "thaw": ["thaw"], "clock": ["clock"],
+         "clock accept": ["clock", "accept", "--reason", "r"]}
 
 
 class Help(Case):
     def test_overview_names_every_command(self):
         out, _ = self.run_ctl("help")
         listed = re.search(r"commands:\n(.*?)\n\n", out, re.S).group(1)
-        self.assertEqual([line.split()[0] for line in listed.splitlines()],
-                         COMMANDS)
+        self.assertEqual([re.split("  +", line.strip())[0]
+                          for line in listed.splitlines()], COMMANDS)
 
     def test_every_page_fits_80_columns_and_has_an_example(self):
         for name in COMMANDS:
-            out, _ = self.run_ctl("help", name)
+            out, _ = self.run_ctl("help", *name.split())
             self.assertIn(f"jwksctl {name}", out.split("examples:")[1])
             self.assertEqual([line for line in out.splitlines()
                               if len(line) > 79], [])
-            self.assertEqual(self.run_ctl(name, "--help")[0],
+            self.assertEqual(self.run_ctl(*name.split(), "--help")[0],
                              out)
         for line in self.run_ctl("--help")[0].splitlines():
             self.assertLess(len(line), 80)
@@ -80,7 +62,7 @@ class Help(Case):
             self.assertIn(method, declared)
             self.assertLessEqual(set(call.get("parameters", {})),
                                  declared[method], method)
-        self.assertEqual(len(set(self.daemon.methods())), 7)
+        self.assertEqual(len(set(self.daemon.methods())), 13)
 
     def test_usage(self):
         for arguments, error, hint in [
@@ -120,12 +102,14 @@ class Look(Case):
     def test_json_passes_everything_through(self):
         odd = {"z": 1, "a": [{"née": "\u202e\\ \"/"}], "big": 2**53,
                "nothing": None}
-        for name, arguments in VERBS.items():
-            if name == "watch":
-                continue
-            method = {"status": "Status", "list": "ListKeys",
-                      "show": "ShowKey", "rotate": "Rotate", "plan": "Plan",
-                      "jwks": "GetJwks"}[name]
+        for name, method in [
+                ("status", "Status"), ("list", "ListKeys"),
+                ("show", "ShowKey"), ("rotate", "Rotate"),
+                ("plan", "Plan"), ("jwks", "GetJwks"),
+                ("keyset", "ListKeySets"), ("clock", "Status"),
+                ("keyset set", "SetPolicy"), ("freeze", "Freeze"),
+                ("thaw", "Freeze"), ("clock accept", "AcceptClock")]:
+            arguments = VERBS[name]
             self.daemon.set(method, odd)
             out, err = self.run_ctl("--json", *arguments)
             self.assertEqual(out, compact(odd) + "\n")
@@ -151,6 +135,8 @@ class Look(Case):
         self.assertIn("not ready", out)
         self.assertIn("frozen; the clock is not trusted", out)
         self.assertIn("nothing is planned", out)
+        self.assertIn("until `jwksctl thaw`", out)
+        self.assertIn("`jwksctl clock` says", out)
 
     def test_list(self):
         out, _ = self.run_ctl("list")
@@ -210,7 +196,8 @@ class Look(Case):
 
     def test_show(self):
         out, _ = self.run_ctl("show", "default#1")
-        self.assertEqual(self.daemon.parameters(), {"key": "default#1"})
+        self.assertEqual(self.daemon.parameters("ShowKey"),
+                         {"key": "default#1"})
         for line in [f"kid        {ACTIVE['kid']}", "key set    default",
                      "generation 1", "algorithm  ES256", "state      active",
                      "reason     why not"]:
@@ -222,7 +209,7 @@ class Look(Case):
 
     def test_plan(self):
         out, _ = self.run_ctl("plan", "default", "--until", "@2000000000")
-        self.assertEqual(self.daemon.parameters(),
+        self.assertEqual(self.daemon.parameters("Plan"),
                          {"keySet": "default", "until": 2000000000})
         lines = out.splitlines()
         self.assertTrue(out.endswith("\n"))
@@ -317,6 +304,140 @@ class Look(Case):
                               env=self.environment(), check=False)
         os.close(write)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+
+class Streams(Case):
+    """Lists come in as many replies as it takes."""
+
+    def test_keys(self):
+        self.daemon.set("ListKeys", [{"keys": [ACTIVE]}, {"keys": []},
+                                     {"keys": [READY, RETIRED]}])
+        self.assertEqual(len(self.run_ctl("list")[0].splitlines()), 4)
+        self.assertIs(self.daemon.calls[0]["more"], True)
+        self.assertEqual(self.run_ctl("list", "-q")[0].split(),
+                         [key["kid"] for key in (ACTIVE, READY, RETIRED)])
+        self.assertEqual(json.loads(self.run_ctl("list", "--json")[0]),
+                         {"keys": [ACTIVE, READY, RETIRED]})
+
+    def test_key_sets(self):
+        sets = [dict(KEY_SET, name=f"s{i}") for i in range(5)]
+        self.daemon.set("ListKeySets", [{"keySets": sets[:2]},
+                                        {"keySets": sets[2:]}])
+        self.assertEqual(self.run_ctl("keyset", "-q")[0].split(),
+                         ["s0", "s1", "s2", "s3", "s4"])
+        self.assertIs(self.daemon.calls[0]["more"], True)
+        self.assertEqual(json.loads(self.run_ctl("keyset", "--json")[0]),
+                         {"keySets": sets})
+        self.assertIn("key set    s4\n",
+                      self.run_ctl("keyset", "show", "s4")[0])
+
+    def test_an_error_in_the_middle_prints_nothing_else(self):
+        def broken(call):
+            del call
+            first = compact({"parameters": {"keys": [ACTIVE]},
+                             "continues": True}).encode()
+            error = compact({"error": ctl_fake.KEYS + "NoSpace",
+                             "parameters": {}}).encode()
+            return Raw(first + b"\0" + error + b"\0")
+
+        self.daemon.set("ListKeys", broken)
+        self.assertEqual(self.run_ctl("list", status=75)[0], "")
+        out, _ = self.run_ctl("list", "--json", status=75)
+        self.assertEqual(json.loads(out)["error"], ctl_fake.KEYS + "NoSpace")
+
+    def test_the_end_is_missing(self):
+        self.daemon.set("ListKeys", Raw(compact(
+            {"parameters": {"keys": [ACTIVE]},
+             "continues": True}).encode() + b"\0"))
+        out, err = self.run_ctl("list", status=69)
+        self.assertEqual(out, "")
+        self.assertIn("hung up", err)
+
+    def test_parts_that_do_not_fit(self):
+        for replies in [[{"keys": [ACTIVE]}, {}],
+                        [{"keys": [ACTIVE]}, {"keys": 1}],
+                        [{}, {"keys": [ACTIVE]}],
+                        [{"keys": {}}, {"keys": [ACTIVE]}]]:
+            self.daemon.set("ListKeys", replies)
+            self.run_ctl("list", status=76)
+            self.assertEqual(self.run_ctl("list", "--json", status=76)[0],
+                             "")
+
+
+class Notes(Case):
+    """What stops or waits is said beside what was asked for."""
+
+    def notes(self, *arguments):
+        return self.run_ctl(*arguments)[1]
+
+    def sets(self, *changes):
+        self.daemon.set("ListKeySets", {"keySets": [
+            dict(KEY_SET, **change) for change in changes]})
+
+    def test_nothing_to_say(self):
+        for command in (["list"], ["plan"], ["show", "x"]):
+            self.assertEqual(self.notes(*command), "")
+
+    def test_frozen(self):
+        self.sets({"frozen": True}, {"name": "web"})
+        for command in (["list"], ["list", "default"], ["plan", "default"],
+                        ["show", "x"]):
+            self.assertEqual(
+                self.notes(*command), "note: default is frozen; "
+                "`jwksctl thaw default` takes it back\n")
+        self.assertEqual(self.notes("list", "web"), "")
+
+    def test_modes(self):
+        self.sets({"policy": dict(POLICY, mode="manual")},
+                  {"name": "web", "policy": dict(POLICY, mode="frozen")})
+        lines = self.notes("plan").splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertIn("default has mode manual: what is due waits for "
+                      "`jwksctl rotate default`", lines[0])
+        self.assertIn("web has mode frozen; `jwksctl keyset set web "
+                      "mode=auto`", lines[1])
+
+    def test_everything(self):
+        self.daemon.set("Status", dict(
+            ctl_fake.STATUS, mode="frozen", clockTrusted=False,
+            warnings=["default: a rotation is due and waits: \033[2J",
+                      "web: a rotation is due and waits: the mode",
+                      "defaults: a rotation is due and waits: no",
+                      "another thing"]))
+        lines = self.notes("list", "default").splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertIn("every key set is frozen; `jwksctl thaw`", lines[0])
+        self.assertIn("the clock is not trusted; `jwksctl clock`", lines[1])
+        self.assertEqual(lines[2], "note: default: a rotation is due and "
+                         "waits: \\x1b[2J")
+        self.assertEqual(len(self.notes("list").splitlines()), 5)
+
+    def test_many(self):
+        self.sets(*[{"name": f"s{i}", "frozen": True} for i in range(50)])
+        lines = self.notes("list").splitlines()
+        self.assertEqual(len(lines), 9)
+        self.assertIn("and more: `jwksctl keyset list`", lines[-1])
+
+    def test_programs_get_none(self):
+        self.sets({"frozen": True})
+        for option in ("--json", "-q"):
+            self.daemon.calls.clear()
+            self.assertEqual(self.notes("list", option), "")
+            self.assertEqual(len(self.daemon.calls), 1)
+
+    def test_a_key_that_is_gone_waits_for_nothing(self):
+        self.sets({"frozen": True})
+        self.daemon.set("ShowKey", {"key": key(state="revoked",
+                                               revokedAt=NOW)})
+        self.assertEqual(self.notes("show", "x"), "")
+
+    def test_a_daemon_that_does_not_tell(self):
+        for answer in (Error("NoSpace"), Drop(), {}, {"keySets": 1},
+                       {"keySets": [{}, 3]}, Raw(b"{}x\0")):
+            self.daemon.set("ListKeySets", answer)
+            self.daemon.set("Status", answer)
+            for command in (["list"], ["plan"], ["show", "x"]):
+                self.assertEqual(self.notes(*command), "")
 
 
 if __name__ == "__main__":

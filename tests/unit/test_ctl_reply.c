@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,16 +135,118 @@ test_visible(void **state)
 }
 
 static enum jw_err
-explain(const char *error, const char *parameters, struct jw_why *why)
+explain_of(const char *method, const char *error, const char *parameters,
+    struct jw_why *why)
 {
-	struct text text = {.times = TEXT_UNIX};
+	struct text text = {.times = TEXT_UNIX, .now = 1700000000};
 	json_t *value = load(parameters);
 	enum jw_err err;
 
 	memset(why, 0, sizeof(*why));
-	err = fault_explain(&text, error, value, why);
+	err = fault_explain(&text, method, error, value, why);
 	json_decref(value);
 	return err;
+}
+
+static enum jw_err
+explain(const char *error, const char *parameters, struct jw_why *why)
+{
+	return explain_of("org.jwksd.keys.Status", error, parameters, why);
+}
+
+/* Some errors mean something else of one verb. */
+static void
+test_faults_of_a_method(void **state)
+{
+	static const struct {
+		const char *method, *error, *parameters, *text;
+	} rows[] = {
+	    {"Revoke", "NotReady", "{\"readyAt\":1795468589}",
+		"no standby is ready before 1795468589"},
+	    {"Revoke", "NotReady", "{\"readyAt\":1700000000}",
+		"no other key could take over"},
+	    {"Revoke", "NotReady", "{\"readyAt\":0}",
+		"no other key could take over"},
+	    {"Revoke", "BadState", "{\"kid\":\"k\",\"state\":\"removed\"}",
+		"k is removed: it is not trusted any more"},
+	    {"Rollback", "BadState", "{}", "no generation to go back to"},
+	    {"Rotate", "NotReady", "{\"readyAt\":0}", "promoted before 0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char method[64], error[64];
+		struct jw_why why;
+
+		snprintf(method, sizeof(method), "org.jwksd.keys.%s",
+		    rows[i].method);
+		snprintf(
+		    error, sizeof(error), "org.jwksd.keys.%s", rows[i].error);
+		explain_of(method, error, rows[i].parameters, &why);
+		assert_non_null(strstr(why.text, rows[i].text));
+	}
+}
+
+static void
+check_bound(const char *parameters, const char *hint)
+{
+	struct jw_why why;
+
+	assert_int_equal(explain("org.jwksd.keys.BadPolicy", parameters, &why),
+	    JW_BAD_POLICY);
+	assert_string_equal(why.hint, hint);
+}
+
+static void
+test_the_number_that_would_be_right(void **state)
+{
+	(void)state;
+	check_bound("{\"parameter\":\"rotationPeriod\",\"minimum\":90061}",
+	    "rotation_period would be right with at least 1d 1h 1min 1s");
+	check_bound("{\"parameter\":\"rollback_window\",\"maximum\":7560}",
+	    "rollback_window would be right with at most 2h 6min");
+	check_bound("{\"parameter\":\"cacheMaxAge\",\"minimum\":1,"
+		    "\"maximum\":3600}",
+	    "cache_max_age would be right with at least 1s and at most 1h");
+	check_bound("{\"parameter\":\"maxPublishedKeys\",\"minimum\":5}",
+	    "max_published_keys would be right with at least 5");
+	check_bound("{\"parameter\":\"mode\",\"minimum\":5}", "");
+	check_bound("{\"parameter\":\"cacheMaxAge\",\"minimum\":-5}", "");
+	check_bound("{\"parameter\":\"cacheMaxAge\",\"minimum\":\"5\"}", "");
+	check_bound("{\"parameter\":\"other\",\"minimum\":5}", "");
+	check_bound("{\"parameter\":5,\"minimum\":5}", "");
+}
+
+static void
+test_key_set(void **state)
+{
+	json_t *o = load("{\"name\":\"d\",\"alg\":\"ES256\",\"path\":\"/p\","
+			 "\"version\":0,\"frozen\":true,\"new\":[],"
+			 "\"policy\":{\"mode\":\"manual\"}}");
+	struct reply_key_set set = {0};
+	struct jw_why why = {0};
+
+	(void)state;
+	assert_int_equal(reply_key_set(o, &set, &why), JW_OK);
+	assert_string_equal(set.name, "d");
+	assert_string_equal(set.mode, "manual");
+	assert_true(set.frozen);
+	assert_int_equal(set.active_generation, REPLY_NONE);
+	assert_int_equal(set.scheduled_for, REPLY_NONE);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const needed[] = {
+		    "name", "alg", "path", "version"};
+		json_t *copy = json_copy(o);
+
+		json_object_del(copy, needed[i]);
+		assert_int_equal(reply_key_set(copy, &set, &why), JW_PROTOCOL);
+		assert_non_null(strstr(why.text, needed[i]));
+		json_decref(copy);
+	}
+	json_object_del(o, "policy");
+	assert_int_equal(reply_key_set(o, &set, &why), JW_OK);
+	assert_null(set.mode);
+	json_decref(o);
 }
 
 static void
@@ -218,7 +321,10 @@ main(void)
 	    cmocka_unit_test(test_wrong_types),
 	    cmocka_unit_test(test_key),
 	    cmocka_unit_test(test_visible),
+	    cmocka_unit_test(test_key_set),
 	    cmocka_unit_test(test_faults),
+	    cmocka_unit_test(test_faults_of_a_method),
+	    cmocka_unit_test(test_the_number_that_would_be_right),
 	    cmocka_unit_test(test_every_fault),
 	    cmocka_unit_test(test_long_parameters_are_cut),
 	};

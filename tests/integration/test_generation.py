@@ -1,0 +1,123 @@
+"""Key pairs that take seconds to make delay no request.
+
+Nothing here is timed: what counts is that requests were answered between the
+order and the key.
+"""
+import threading
+import unittest
+
+import harness
+
+POLICY = {"algorithm": "RS256", "rsa_bits": "4096"}
+
+
+class Urls(threading.Thread):
+    """GETs one after the other, until stopped."""
+
+    def __init__(self, daemon):
+        super().__init__()
+        self.daemon_ = daemon
+        self.answers = []
+        self.stopped = threading.Event()
+
+    def run(self):
+        while not self.stopped.wait(0.005):
+            try:
+                self.answers.append(self.daemon_.get())
+            except OSError:
+                self.answers.append(None)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.join()
+
+
+def has_active(keys):
+    return any(k["state"] == "active" for k in keys)
+
+
+class Generation(unittest.TestCase):
+    def setUp(self):
+        self.daemon = harness.Daemon(policy=POLICY, start=False)
+        self.enterContext(self.daemon)
+
+    def watch(self, done, timeout=120):
+        """(Status, ListKeys) of every look until done(keys)."""
+        looks = []
+
+        def look():
+            looks.append((self.daemon.call("Status"), self.daemon.keys()))
+            return done(looks[-1][1])
+
+        harness.wait_until(look, timeout, "no key")
+        return looks
+
+    def start(self):
+        self.daemon.spawn()
+        harness.wait_until(self.answers)
+
+    def answers(self):
+        try:
+            return self.daemon.call("Status")
+        except OSError:
+            return None
+
+    def test_the_first_ones(self):
+        with Urls(self.daemon) as urls:
+            self.start()
+            looks = self.watch(has_active)
+            harness.wait_until(self.daemon.is_ready)
+            harness.wait_until(lambda: urls.answers[-1].status == 200)
+        before = [look for look in looks if not has_active(look[1])]
+        self.assertTrue(before, "no look before the first key")
+        for status, _ in before:
+            self.assertFalse(status["ready"])
+            self.assertTrue(status["warnings"])
+        answers = [a for a in urls.answers if a is not None]
+        statuses = [a.status for a in answers]
+        self.assertIn(200, statuses)
+        self.assertEqual(set(statuses[statuses.index(200):]), {200})
+        self.assertLessEqual(set(statuses), {200, 500})
+        # From the first connection that was taken, none was refused.
+        self.assertNotIn(None, urls.answers[urls.answers.index(answers[0]):])
+        for answer in answers[:statuses.index(200)]:
+            self.assertEqual(answer.headers["Retry-After"], "1")
+            self.assertEqual(answer.headers["Cache-Control"], "no-store")
+            self.assertEqual(answer.json(), {"code": "internal",
+                                             "type": "internal"})
+
+    def test_the_next_standby(self):
+        self.daemon.start(timeout=120)
+        body = self.daemon.get().body
+        activated = self.daemon.call("Rotate")["activated"]
+        with Urls(self.daemon) as urls:
+            looks = self.watch(lambda keys: len(keys) == 3)
+        between = [look for look in looks if len(look[1]) == 2]
+        self.assertTrue(between, "no look before the standby")
+        self.assertTrue(all(status["ready"] for status, _ in looks))
+        self.assertEqual({a.status for a in urls.answers}, {200})
+        self.assertNotEqual(self.daemon.get().body, body)
+        self.assertEqual(self.daemon.get().json()["keys"][0]["kid"],
+                         activated["kid"])
+
+    def test_stopped_meanwhile(self):
+        self.start()
+        self.assertFalse(has_active(self.daemon.keys()))
+        self.daemon.stop(60)
+        self.assertEqual(harness.listening_inodes(self.daemon.port), set())
+
+    def test_killed_meanwhile(self):
+        self.start()
+        self.daemon.kill9()
+        self.assertEqual(self.daemon.get().status, 500)
+        self.daemon.start(timeout=120)
+        keys = self.daemon.get().json()["keys"]
+        self.assertEqual([len(k["n"]) for k in keys], [683, 683])
+
+
+if __name__ == "__main__":
+    unittest.main()
