@@ -50,20 +50,6 @@ class Replacing(unittest.TestCase):
             self.assertEqual(daemon.call("Status")["fronts"], 8)
             self.assertNotIn("were not servable", daemon.log())
 
-    def test_of_one_that_died_in_the_middle(self):
-        """The next one counts anew until the earlier front is let go."""
-        with harness.Daemon(config={"http": {"processes": "3"}}) as daemon:
-            (old,) = self.masters(daemon)
-            daemon.kill9()
-            daemon.spawn()
-            harness.wait_until(lambda: children(daemon.pid))
-            os.kill(children(daemon.pid)[0], signal.SIGKILL)
-            harness.wait_until(lambda: not harness.alive(old), 20,
-                               "the earlier front is not let go")
-            harness.wait_until(daemon.is_ready)
-            harness.wait_until(
-                lambda: daemon.call("Status").get("fronts") == 3)
-
     def environment(self, pid):
         return dict(entry.partition("=")[::2] for entry in
                     harness.read_proc(pid, "environ").split("\0") if entry)
