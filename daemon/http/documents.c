@@ -246,6 +246,7 @@ documents_free(struct documents *documents)
 	free(documents);
 }
 
+/* The table's reference is the caller's then. */
 static void
 unlink_out(struct documents *documents, struct document *gone)
 {
@@ -263,7 +264,6 @@ unlink_out(struct documents *documents, struct document *gone)
 		at = &(*at)->next_by_key_set;
 	*at = gone->next_by_key_set;
 	documents->count--;
-	document_unref(gone);
 }
 
 void
@@ -274,8 +274,10 @@ documents_put(struct documents *documents, struct document *document)
 	documents_remove(documents, document->key_set);
 	other = documents_find(
 	    documents, document->app, document->path, strlen(document->path));
-	if (other != NULL)
+	if (other != NULL) {
 		unlink_out(documents, other);
+		document_unref(other);
+	}
 	if (documents->count >= documents->buckets)
 		grow(documents);
 	link_in(documents, document);
@@ -294,23 +296,20 @@ find_key_set(const struct documents *documents, const char *key_set)
 	return d;
 }
 
-void
-documents_remove(struct documents *documents, const char *key_set)
-{
-	struct document *d = find_key_set(documents, key_set);
-
-	if (d != NULL)
-		unlink_out(documents, d);
-}
-
 struct document *
 documents_take(struct documents *documents, const char *key_set)
 {
 	struct document *d = find_key_set(documents, key_set);
 
 	if (d != NULL)
-		unlink_out(documents, document_ref(d));
+		unlink_out(documents, d);
 	return d;
+}
+
+void
+documents_remove(struct documents *documents, const char *key_set)
+{
+	document_unref(documents_take(documents, key_set));
 }
 
 bool
