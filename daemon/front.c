@@ -304,7 +304,7 @@ front_new(struct event_base *base, const struct jw_config *config,
     const char *config_file, struct front **ret_front, struct jw_why *why)
 {
 	struct front *front = calloc(1, sizeof(*front));
-	struct handover_offer offer;
+	struct handover_offer offer = {0};
 	enum jw_err err = JW_IO;
 
 	if (front == NULL)
