@@ -3,7 +3,8 @@
  * JWKSD_TEST_CLOCK names holds three int64_t, seconds to add to the wall
  * clock, to CLOCK_BOOTTIME and to CLOCK_MONOTONIC; it may change at any time.
  * The first alone is a jump, the first two are a suspend of the machine, all
- * three are time that passes.
+ * three are time that passes.  libfaketime does jumps, but moves the other two
+ * clocks together or not at all: no suspend.
  */
 #include <fcntl.h>
 #include <stdint.h>
