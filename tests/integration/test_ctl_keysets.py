@@ -140,7 +140,7 @@ class Bulk(Case):
             'rotation_period="30d 1h" # of the bank\r\nlast', "--reason", "r")
         self.assertEqual((out, err), ("3 key sets: 3 added\n", ""))
         requests = {p["name"]: p for p in self.requests()}
-        self.assertEqual(list(requests), ["acme", "acme/step-up", "last"])
+        self.assertEqual(sorted(requests), ["acme", "acme/step-up", "last"])
         self.assertEqual(requests["acme"]["policy"], {})
         self.assertEqual(requests["acme/step-up"]["policy"],
                          {"algorithm": "ES384",
@@ -207,7 +207,7 @@ class Bulk(Case):
         del self.keeper.sets["b"]
         self.assertEqual(self.add("a\nb\n")[0],
                          "2 key sets: 1 added, 1 there already\n")
-        self.assertEqual(self.keeper.added, ["a", "b", "b"])
+        self.assertEqual(sorted(self.keeper.added), ["a", "b", "b"])
 
     def test_another_policy(self):
         self.add("a rotation_period=14d\nb mode=manual\n")

@@ -1,5 +1,6 @@
 /*
- * fill DATABASE KEK COUNT DUE SPAN: a database with COUNT key sets under the
+ * fill DATABASE KEK COUNT DUE SPAN SECONDS: a database with COUNT key sets
+ * (fewer when SECONDS are over: it prints how many) under the
  * policy below, each with a retired, an active and a ready generation.  The
  * active ones rotate within SPAN seconds before DUE (seconds since the
  * epoch), spread by their kids as the lifecycle spreads them.  For benches;
@@ -172,13 +173,14 @@ write_draft(const struct filler *f, struct draft *d)
 }
 
 /* Two at a time, one of them in a thread: key pairs take longest. */
-static void
-add_sets(const struct filler *f, int64_t count)
+static int64_t
+add_sets(const struct filler *f, int64_t count, time_t until)
 {
 	struct draft drafts[2];
 	pthread_t thread;
+	int64_t i;
 
-	for (int64_t i = 0; i < count; i += 2) {
+	for (i = 0; i < count && time(NULL) < until; i += 2) {
 		name_draft(&drafts[0], f, i);
 		name_draft(&drafts[1], f, i + 1);
 		if (pthread_create(&thread, NULL, make_draft, &drafts[1]) != 0)
@@ -189,6 +191,7 @@ add_sets(const struct filler *f, int64_t count)
 		if (i + 1 < count)
 			write_draft(f, &drafts[1]);
 	}
+	return i < count ? i : count;
 }
 
 static void
@@ -223,10 +226,12 @@ main(int argc, char **argv)
 	struct filler f = {.now = time(NULL)};
 	struct jw_policy_fault fault;
 	struct jw_why why = {"", ""};
+	int64_t made;
 	int locked;
 
-	if (argc != 6) {
-		fputs("usage: fill DATABASE KEK COUNT DUE SPAN\n", stderr);
+	if (argc != 7) {
+		fputs("usage: fill DATABASE KEK COUNT DUE SPAN SECONDS\n",
+		    stderr);
 		return 64;
 	}
 	f.due = strtoll(argv[4], NULL, 10);
@@ -236,9 +241,11 @@ main(int argc, char **argv)
 	check(envelope_kek_load(argv[2], true, &f.kek, &why), why.text);
 	check(store_open(argv[1], f.now, &f.store, &why), why.text);
 	remember_kek(&f);
-	add_sets(&f, strtoll(argv[3], NULL, 10));
+	made = add_sets(
+	    &f, strtoll(argv[3], NULL, 10), f.now + strtol(argv[6], NULL, 10));
 	store_close(f.store);
 	envelope_kek_free(f.kek);
 	keys_done();
+	printf("%lld\n", (long long)made);
 	return 0;
 }
