@@ -10,6 +10,9 @@
 #   make check-valgrind  a tour of the real programs under valgrind
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
+#   make prove           the simulation for longer: ROUNDS, SEED
+#   make coverage        lines and branches of the lifecycle, by its tests
+#   make mutation        does a test notice each small mistake in it?
 #   make install         into DESTDIR and PREFIX
 #
 # CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured;
@@ -21,6 +24,8 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:7517
 FUZZ_SECONDS ?= 60
+ROUNDS ?= 50000
+SEED ?=
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -46,7 +51,9 @@ CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
-	%_shim.c,$(wildcard tests/tools/*.c))) $(B)/tools/clock_shim.so
+	%_shim.c,$(wildcard tests/tools/*.c))) \
+	$(patsubst tests/tools/%.c,$(B)/tools/%.so,$(wildcard \
+	tests/tools/*_shim.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -54,7 +61,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint bench fuzz fuzzers install clean FORCE
+	lint bench fuzz fuzzers prove coverage mutation install clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
@@ -168,6 +175,19 @@ bench:
 		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
 		done; exit $$status
 
+prove:
+	@packaging/dev/prepare run check
+	@$(BUILD) $(B)/unit/test_simulation
+	@JWKSD_ROUNDS=$(ROUNDS) JWKSD_SEED=$(SEED) $(B)/unit/test_simulation
+
+coverage:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/coverage/run
+
+mutation:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/mutation/mutate.py
+
 fuzzers: $(FUZZ)
 fuzz:
 	@packaging/dev/prepare run clang fuzz
@@ -182,7 +202,8 @@ install: all
 	install -m 755 $(B)/jwksctl $(DESTDIR)$(PREFIX)/bin
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz $(B)
+	rm -rf build build-asan build-clang build-fuzz build-coverage \
+		build-mutation $(B)
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -2,14 +2,17 @@
  * How a front hands its listening sockets to the keeper that comes after the
  * one that started it (without systemd only).
  *
- * The keeper binds RUNTIME/front.sock (SOCK_SEQPACKET, mode 0600), gives the
- * listening end to the front as the descriptor named "front" and starts it.
+ * The keeper binds RUNTIME/front.sock (SOCK_SEQPACKET, mode 0600; front.1.sock
+ * and so on where earlier fronts still have that), gives the listening end to
+ * the front as the descriptor named "front" and starts it.
  * A later keeper connects there.  A living front sends one packet: its
  * `servingSince` and, as SCM_RIGHTS, every HTTP listening socket.  When the
  * later keeper's own front serves, the keeper sends HANDOVER_DRAIN; the old
  * front stops accepting, ends its connections politely, and exits.  If the
  * keeper goes before that, the connection just closes and the front serves
- * on; after HANDOVER_DRAIN a closed connection means: exit at once.
+ * on; one that goes afterwards cuts no answer either.  HANDOVER_STOP, before
+ * or after the other, is for a front whose keeper is told to end: finish what
+ * is being written, and exit.
  *
  * One packet each way; nothing here parses more than a fixed struct.
  */
@@ -24,6 +27,7 @@
 enum { HANDOVER_FDS_MAX = 32 };
 
 #define HANDOVER_DRAIN 'D'
+#define HANDOVER_STOP 'S'
 
 struct handover_offer {
 	int64_t serving_since; /* seconds since the epoch; 0: not serving */

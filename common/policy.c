@@ -439,7 +439,10 @@ check_rollback(const struct jw_policy *policy,
 	    ret_fault, why);
 }
 
-/* Keys too large for many of them in one JWKSet. */
+/*
+ * Keys too large for many of them in one JWKSet.  The reason names what else
+ * is to blame, for a file that gives only that.
+ */
 static enum jw_err
 check_key_size(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
@@ -448,7 +451,7 @@ check_key_size(const struct jw_policy *policy,
 	char because[96];
 
 	(void)snprintf(because, sizeof(because),
-	    "more keys of %s do not fit into a JWKSet of %d octets",
+	    "with algorithm %s more do not fit into %d octets",
 	    jw_alg_name(policy->algorithm), (int)JW_SET_OCTETS_MAX);
 	if (policy->max_published_keys > most) {
 		return too_large(policy, "max_published_keys", most, because,

@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,11 @@
 #include "common/handover.h"
 #include "common/listen.h"
 #include "common/log.h"
+#include "daemon/earlier.h"
 
 enum {
 	FIRST_FD = 3, /* of the handed-over ones (sd_listen_fds) */
 	FDS_MAX = HANDOVER_FDS_MAX + 1,
-	OFFER_WAIT_MS = 2000,
 	YOUNG_MS = 5000, /* a death before that is a bad sign */
 	DELAY_MIN_MS = 50,
 	DELAY_MAX_MS = 5000,
@@ -42,14 +43,13 @@ struct front {
 	const struct jw_config *config;
 	const char *config_file;
 	struct listeners listeners;
-	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char program[PATH_MAX];
-	int socket_fd; /* RUNTIME/front.sock, listening */
-	int old_fd;    /* to the earlier keeper's front */
-	int64_t old_pid;
-	struct event *old_event;
-	int64_t serving_since;
-	int32_t completes;
+	int socket_fd; /* where a later keeper will ask */
+	struct earlier *earlier;
+	bool drained;          /* those have been told to end */
+	int64_t serving_since; /* theirs; 0: none is replaced */
+	int64_t number;        /* of the child: workers say it in publish */
+	bool had_one; /* a front of this keeper or an earlier one served */
 	struct event *child_event;
 	struct event *restart;
 	pid_t pid; /* 0: not running */
@@ -67,75 +67,22 @@ monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- the front of an earlier keeper ---- */
+/* ---- the fronts of earlier keepers ---- */
 
-static int
-seqpacket_socket(const char *path, struct sockaddr_un *sa)
-{
-	memset(sa, 0, sizeof(*sa));
-	sa->sun_family = AF_UNIX;
-	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
-	return socket(
-	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* An offer without sockets when nobody is there. */
-static void
-ask_old(struct front *front, struct handover_offer *ret_offer)
-{
-	struct sockaddr_un sa;
-	int fd = seqpacket_socket(front->socket_path, &sa);
-
-	memset(ret_offer, 0, sizeof(*ret_offer));
-	if (fd < 0 ||
-	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
-	    handover_receive(fd, OFFER_WAIT_MS, ret_offer) != JW_OK) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	front->old_fd = fd;
-	front->serving_since = ret_offer->serving_since;
-	front->old_pid = ret_offer->pid;
-}
-
-static void
-forget_old(struct front *front)
-{
-	if (front->old_event != NULL)
-		event_free(front->old_event);
-	front->old_event = NULL;
-	if (front->old_fd >= 0)
-		close(front->old_fd);
-	front->old_fd = -1;
-}
-
-static void
-on_old(evutil_socket_t fd, short what, void *arg)
-{
-	struct front *front = arg;
-
-	(void)fd;
-	(void)what;
-	jw_log(JW_LOG_INFO, "the earlier front has ended");
-	forget_old(front);
-}
-
+/* What a front that we replace has been sent does not count. */
 void
-front_complete(struct front *front)
+front_complete(struct front *front, int64_t number, size_t count)
 {
-	const char drain = HANDOVER_DRAIN;
-
-	if (front->old_fd < 0 || ++front->completes != front->config->processes)
+	if (number != front->number)
 		return;
-	if (send(front->old_fd, &drain, 1, MSG_NOSIGNAL) != 1)
-		forget_old(front);
-}
-
-int64_t
-front_serving_since(const struct front *front)
-{
-	return front->serving_since;
+	front->had_one = true;
+	if (count < (size_t)front->config->processes)
+		return;
+	/* The next one takes over from this one. */
+	front->serving_since = 0;
+	if (!front->drained)
+		earlier_drain(front->earlier);
+	front->drained = true;
 }
 
 /* ---- starting the child ---- */
@@ -145,10 +92,11 @@ front_serving_since(const struct front *front)
 struct launch {
 	char names[FDS_MAX * 8];
 	char count[32];
+	char number[48];
 	char since[64];
 	char journal[128];
 	char pid[32];
-	char *env[6];
+	char *env[8];
 	char *argv[4];
 	int fds[FDS_MAX];
 	int nfds;
@@ -188,10 +136,15 @@ static void
 launch_prepare(struct launch *launch, struct front *front)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
-	static char option[] = "--config";
+	static char option[] = "--config", replaces[] = "JWKSD_REPLACES=1";
 
 	memset(launch, 0, sizeof(*launch));
 	launch_fds(launch, front);
+	snprintf(launch->number, sizeof(launch->number), "JWKSD_FRONT=%lld",
+	    (long long)front->number);
+	add_env(launch, launch->number);
+	if (front->had_one)
+		add_env(launch, replaces);
 	if (front->serving_since != 0) {
 		snprintf(launch->since, sizeof(launch->since),
 		    "JWKSD_SERVING_SINCE=%lld",
@@ -233,6 +186,7 @@ append_pid(char *text)
 static void
 become_front(struct launch *launch)
 {
+	const struct sigaction fallback = {.sa_handler = SIG_DFL};
 	sigset_t none;
 	int fd;
 
@@ -249,6 +203,9 @@ become_front(struct launch *launch)
 		dup2(fd, STDIN_FILENO);
 	if (fd > FIRST_FD + launch->nfds - 1)
 		close(fd);
+	/* A handler of the keeper's would swallow what is for the front. */
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Ctrl-C is for the keeper, which then ends its front. */
@@ -271,16 +228,30 @@ later(struct front *front)
 		front->delay_ms = DELAY_MAX_MS;
 }
 
+/* Another one than those of earlier keepers on this machine. */
+static int64_t
+next_number(const struct front *front)
+{
+	int64_t number = (monotonic_ms() << 22) + getpid();
+
+	return number > front->number ? number : front->number + 1;
+}
+
 static void
 spawn(struct front *front)
 {
 	struct launch launch;
+	sigset_t all, old;
 
+	front->number = next_number(front);
 	launch_prepare(&launch, front);
 	front->started_ms = monotonic_ms();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	front->pid = fork();
 	if (front->pid == 0)
 		become_front(&launch);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (front->pid > 0)
 		return;
 	jw_log(JW_LOG_ERROR, "the front does not start: %s", strerror(errno));
@@ -323,9 +294,6 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		return;
 	front->pid = 0;
 	describe_death(status);
-	/* The next one takes over from this one, if from any. */
-	if (front->completes >= front->config->processes)
-		front->serving_since = 0;
 	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);
@@ -352,7 +320,7 @@ front_new(struct event_base *base, const struct jw_config *config,
     const char *config_file, struct front **ret_front, struct jw_why *why)
 {
 	struct front *front = calloc(1, sizeof(*front));
-	struct handover_offer offer;
+	struct handover_offer offer = {.nfds = 0};
 	enum jw_err err = JW_IO;
 
 	if (front == NULL)
@@ -360,15 +328,13 @@ front_new(struct event_base *base, const struct jw_config *config,
 	front->base = base;
 	front->config = config;
 	front->config_file = config_file;
-	front->socket_fd = front->old_fd = -1;
-	if (!find_program(front) ||
-	    snprintf(front->socket_path, sizeof(front->socket_path),
-		"%s/front.sock",
-		config->runtime_directory) >= (int)sizeof(front->socket_path)) {
-		jw_why_set(why, "%s: the path is too long for a socket",
-		    config->runtime_directory);
-	} else {
-		ask_old(front, &offer);
+	front->socket_fd = -1;
+	if (find_program(front))
+		err = earlier_new(base, config->runtime_directory,
+		    &front->earlier, &offer, why);
+	if (err == JW_OK) {
+		front->serving_since = offer.serving_since;
+		front->had_one = offer.serving_since != 0;
 		err = listeners_reuse(&offer, config, &front->listeners, why);
 	}
 	if (err != JW_OK)
@@ -378,60 +344,26 @@ front_new(struct event_base *base, const struct jw_config *config,
 	return err;
 }
 
-/* Where a later keeper will ask; under another name until it listens. */
-static enum jw_err
-bind_socket(struct front *front, struct jw_why *why)
-{
-	char temporary[sizeof(front->socket_path)];
-	struct sockaddr_un sa;
-	mode_t old;
-	int rc = -1;
-
-	if (snprintf(temporary, sizeof(temporary), "%s/front.new",
-		front->config->runtime_directory) < (int)sizeof(temporary)) {
-		front->socket_fd = seqpacket_socket(temporary, &sa);
-		unlink(temporary);
-		old = umask(0177);
-		rc = bind(
-		    front->socket_fd, (const struct sockaddr *)&sa, sizeof(sa));
-		umask(old);
-	}
-	if (rc == 0 && listen(front->socket_fd, 8) == 0 &&
-	    rename(temporary, front->socket_path) == 0)
-		return JW_OK;
-	jw_why_set(why, "%s: %s", front->socket_path, strerror(errno));
-	return JW_IO;
-}
-
 enum jw_err
 front_start(struct front *front, struct jw_why *why)
 {
-	enum jw_err err = bind_socket(front, why);
+	enum jw_err err;
 
-	if (err != JW_OK)
-		return err;
 	if (access(front->program, X_OK) != 0) {
 		jw_why_set(why, "%s: %s", front->program, strerror(errno));
 		jw_why_hint(why, "jwksd-http belongs beside jwksd");
 		return JW_IO;
 	}
+	err = earlier_bind(front->earlier, &front->socket_fd, why);
+	if (err != JW_OK)
+		return err;
 	front->owner = true;
 	front->child_event =
 	    evsignal_new(front->base, SIGCHLD, on_child, front);
 	front->restart = evtimer_new(front->base, on_restart, front);
-	if (front->old_fd >= 0)
-		front->old_event = event_new(
-		    front->base, front->old_fd, EV_READ, on_old, front);
 	if (front->child_event == NULL || front->restart == NULL ||
 	    event_add(front->child_event, NULL) != 0)
 		return JW_NO_MEMORY;
-	if (front->old_event != NULL) {
-		event_add(front->old_event, NULL);
-		jw_log(JW_LOG_NOTICE,
-		    "the front of an earlier keeper (pid %lld) serves on: it "
-		    "will be replaced",
-		    (long long)front->old_pid);
-	}
 	spawn(front);
 	return JW_OK;
 }
@@ -459,8 +391,6 @@ stop_child(struct front *front)
 void
 front_free(struct front *front)
 {
-	const char drain = HANDOVER_DRAIN;
-
 	if (front == NULL)
 		return;
 	if (front->child_event != NULL)
@@ -468,16 +398,10 @@ front_free(struct front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
-	/* Whoever ends the daemon means the front that it replaces as well. */
-	if (front->owner && front->old_fd >= 0)
-		(void)send(front->old_fd, &drain, 1, MSG_NOSIGNAL);
-	forget_old(front);
+	earlier_free(front->earlier);
 	listeners_close(&front->listeners, front->owner);
-	if (front->socket_fd >= 0) {
+	if (front->socket_fd >= 0)
 		close(front->socket_fd);
-		if (front->owner)
-			unlink(front->socket_path);
-	}
 	free(front);
 }
 
@@ -489,5 +413,6 @@ front_leave(struct front *front)
 	front->pid = 0;
 	/* The paths are the front's from now on. */
 	front->owner = false;
+	earlier_leave(front->earlier);
 	front_free(front);
 }

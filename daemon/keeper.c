@@ -404,36 +404,35 @@ keeper_is_frozen(const struct keeper *keeper)
 /* A value for all key sets, with who asked for it. */
 static enum jw_err
 commit_world(struct keeper *keeper, const char *name, const char *value,
-    const struct store_audit *audit, const struct store_actor *actor,
-    const char *reason)
+    const struct store_audit *audit, const struct keeper_commit *how)
 {
 	struct store_change change = {
 	    .now = keeper_now(keeper),
 	    .audit = audit,
 	    .naudit = 1,
-	    .actor = *actor,
-	    .audit_reason = reason,
+	    .actor = how->actor,
+	    .audit_reason = how->reason,
+	    .request = how->request,
 	};
 	enum jw_err err =
 	    store_meta_commit(keeper->store, name, value, &change);
 
 	if (err != JW_OK)
-		jw_log(JW_LOG_ERROR, "%s: not committed: %s", name,
-		    store_message(keeper->store));
-	return err;
+		return keeper_commit_failed(keeper, name, err);
+	return JW_OK;
 }
 
 enum jw_err
-keeper_freeze_all(struct keeper *keeper, bool frozen,
-    const struct store_actor *actor, const char *reason)
+keeper_freeze_all(
+    struct keeper *keeper, bool frozen, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = frozen ? "frozen" : "thawed",
 	    .cause = frozen ? "an operator froze every key set"
 			    : "an operator thawed every key set",
 	};
-	enum jw_err err = commit_world(
-	    keeper, "frozen", frozen ? "1" : "0", &audit, actor, reason);
+	enum jw_err err =
+	    commit_world(keeper, "frozen", frozen ? "1" : "0", &audit, how);
 
 	if (err != JW_OK)
 		return err;
@@ -526,8 +525,7 @@ retimed(struct keeper *keeper, struct keeper_set *set)
 }
 
 enum jw_err
-keeper_accept_clock(
-    struct keeper *keeper, const struct store_actor *actor, const char *reason)
+keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = "clock",
@@ -543,7 +541,7 @@ keeper_accept_clock(
 	clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
-	err = commit_world(keeper, "clock", text, &audit, actor, reason);
+	err = commit_world(keeper, "clock", text, &audit, how);
 	if (err != JW_OK)
 		return err;
 	keeper->clock = guard;

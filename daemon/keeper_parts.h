@@ -15,6 +15,7 @@
 
 struct event;
 struct keeper_news;
+struct keys_pair;
 struct worker_pool;
 
 struct keeper {

@@ -105,7 +105,6 @@ load_config(struct program *program, struct jw_why *why)
 	enum jw_err err =
 	    jw_config_load(program->config_file, &program->config, &errors);
 
-	(void)why;
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
 		    errors.rows[i].line, errors.rows[i].message);
@@ -115,6 +114,9 @@ load_config(struct program *program, struct jw_why *why)
 	jw_log_set_level(program->config->log_level);
 	if (!group_exists(program->config->admin_group, "admin_group") ||
 	    !group_exists(program->config->sign_group, "sign_group"))
+		return JW_BAD_CONFIG;
+	if (keys_supported(
+		(enum jw_alg)program->config->policy.algorithm, why) != JW_OK)
 		return JW_BAD_CONFIG;
 	return JW_OK;
 }
@@ -132,10 +134,19 @@ make_directory(const char *path, mode_t mode, struct jw_why *why)
 				 "jwksd, or choose another one in [daemon]");
 		return JW_IO;
 	}
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		jw_why_set(why, "%s: is not a directory", path);
+		return JW_IO;
+	}
+	/* Who may write there could put a socket or a database of their own
+	 * in our place. */
+	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return JW_OK;
-	jw_why_set(why, "%s: is not a directory", path);
-	return JW_IO;
+	jw_why_set(why, "%s: others than the daemon may write there", path);
+	jw_why_hint(why, "it must belong to the daemon's user or root, and be "
+			 "writable by its owner alone: chmod go-w");
+	return JW_PERMISSION_DENIED;
 }
 
 static enum jw_err
@@ -230,12 +241,12 @@ open_keeper(struct program *program, struct jw_why *why)
 }
 
 static void
-on_complete(void *arg)
+on_complete(int64_t number, size_t count, void *arg)
 {
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front);
+		front_complete(program->front, number, count);
 }
 
 /* ---- the servers ---- */
@@ -285,11 +296,8 @@ start_servers(struct program *program, struct jw_why *why)
 		err = bind_socket(program, "publish.sock", "jwksd-http",
 		    &program->publish_fd, why);
 	if (err == JW_OK)
-		err = publish_new(program->keeper,
-		    program->front == NULL
-			? 0
-			: front_serving_since(program->front),
-		    on_complete, program, &program->publish);
+		err = publish_new(program->base, program->keeper, on_complete,
+		    program, &program->publish);
 	if (err != JW_OK)
 		return err;
 	program->verbs = (struct verbs){

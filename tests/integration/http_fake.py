@@ -21,8 +21,8 @@ BINARY = os.path.abspath(os.path.join(BUILD, "jwksd-http"))
 with open(BINARY, "rb") as _f:
     SANITIZED = b"__asan_init" in _f.read()
 PATH = "/.well-known/jwks.json"
-MODIFIED = 1790000000
-MODIFIED_TEXT = "Mon, 21 Sep 2026 14:13:20 GMT"
+MODIFIED = 1690000000
+MODIFIED_TEXT = "Sat, 22 Jul 2023 04:26:40 GMT"
 
 # Children get their descriptors as 3, 4, ...: nothing of ours may be there.
 _RESERVED = [os.open("/dev/null", os.O_RDONLY) for _ in range(12)]
@@ -62,6 +62,7 @@ class FakeKeeper:
         self.path = os.path.join(runtime, "publish.sock")
         self.documents = {d["keySet"]: d for d in documents}
         self.complete = complete
+        self.kept = []
         self.calls = []
         self.clients = []
         self.lock = threading.Lock()
@@ -124,13 +125,16 @@ class FakeKeeper:
         for i in range(0, len(values), 2):
             yield self.frame(values[i:i + 2])
         if self.complete:
-            yield self.frame([], complete=True)
+            yield self.frame([], complete=True, kept=self.kept)
 
     @staticmethod
-    def frame(documents, withdrawn=(), complete=False):
-        return json.dumps({"continues": True, "parameters": {
-            "documents": documents, "withdrawn": list(withdrawn),
-            "complete": complete}}).encode() + b"\0"
+    def frame(documents, withdrawn=(), complete=False, kept=()):
+        parameters = {"documents": documents, "withdrawn": list(withdrawn),
+                      "complete": complete}
+        if kept:
+            parameters["kept"] = list(kept)
+        return json.dumps({"continues": True,
+                           "parameters": parameters}).encode() + b"\0"
 
     def push(self, documents=(), withdrawn=(), complete=True):
         for d in documents:

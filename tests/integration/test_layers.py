@@ -32,6 +32,7 @@ LEVELS = [
     {"signer", "wire"},
     {"keeper"},
     {"control"},
+    {"earlier"},
     {"publish", "front"},
     {"verbs"},
     {"main"},

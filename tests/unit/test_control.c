@@ -725,7 +725,8 @@ half_message_must_end_in_time(void **state)
 	call(fix, &other, ECHO(1));
 	expect_number(fix, &other, 1);
 	expect_end(fix, &client);
-	assert_true(milliseconds() - start >= 150);
+	/* Timers read a coarse clock. */
+	assert_true(milliseconds() - start >= 130);
 	call(fix, &other, ECHO(2));
 	expect_number(fix, &other, 2);
 	hang_up(&other);
@@ -761,13 +762,13 @@ each_message_has_its_own_time(void **state)
 	static const char text[] = ECHO(1) "\0" ECHO(2) "\0" ECHO(3);
 	struct client client;
 
-	fix->limits.half_message_ms = 300;
+	fix->limits.half_message_ms = 700;
 	serve(fix);
 	client = dial(fix);
 	put(fix, &client, text, 10);
 	for (size_t at = 10; at < 10 + 2 * sizeof(ECHO(1));
 	     at += sizeof(ECHO(1))) {
-		pump_for(fix, 200);
+		pump_for(fix, 450);
 		put(fix, &client, text + at, sizeof(ECHO(1)));
 	}
 	expect_number(fix, &client, 1);
@@ -782,18 +783,18 @@ silence_and_slow_answers_are_no_half_message(void **state)
 	struct fixture *fix = *state;
 	struct client client;
 
-	fix->limits.half_message_ms = 40;
+	fix->limits.half_message_ms = 250;
 	serve(fix);
 	client = dial(fix);
-	pump_for(fix, 120);
+	pump_for(fix, 400);
 	put(fix, &client, ECHO(1), 10);
 	pump_for(fix, 10);
 	put(fix, &client, &ECHO(1)[10], sizeof(ECHO(1)) - 10);
 	expect_number(fix, &client, 1);
-	pump_for(fix, 120);
+	pump_for(fix, 400);
 	call(fix, &client, LATER(2));
 	put(fix, &client, ECHO(3), 10);
-	pump_for(fix, 120);
+	pump_for(fix, 400);
 	control_reply(fix->later[0], number(2));
 	expect_number(fix, &client, 2);
 	put(fix, &client, &ECHO(3)[10], sizeof(ECHO(3)) - 10);

@@ -586,7 +586,8 @@ clock_jump_amid_a_restart_is_noticed(void **state)
 	assert_false(keeper_clock_trusted(fix->keeper));
 	expect_states(fix, "1:active 2:ready");
 	assert_int_equal(keeper_accept_clock(fix->keeper,
-			     &(struct store_actor){1, 2, 3}, "it is right"),
+			     &(struct keeper_commit){
+				 .actor = {1, 2, 3}, .reason = "it is right"}),
 	    JW_OK);
 	run(fix);
 	expect_states(fix, "1:retired 2:active 3:published");
@@ -596,11 +597,10 @@ static void
 freeze_outlives_a_restart(void **state)
 {
 	struct fixture *fix = *state;
-	const struct store_actor actor = {1, 2, 3};
+	const struct keeper_commit how = {.actor = {1, 2, 3}};
 
 	run(fix);
-	assert_int_equal(
-	    keeper_freeze_all(fix->keeper, true, &actor, NULL), JW_OK);
+	assert_int_equal(keeper_freeze_all(fix->keeper, true, &how), JW_OK);
 	assert_true(keeper_is_frozen(fix->keeper));
 	pass(fix, 40 * DAY);
 	expect_states(fix, "1:active 2:ready");
@@ -608,8 +608,7 @@ freeze_outlives_a_restart(void **state)
 	assert_true(keeper_is_frozen(fix->keeper));
 	run(fix);
 	expect_states(fix, "1:active 2:ready");
-	assert_int_equal(
-	    keeper_freeze_all(fix->keeper, false, &actor, "enough"), JW_OK);
+	assert_int_equal(keeper_freeze_all(fix->keeper, false, &how), JW_OK);
 	run(fix);
 	expect_states(fix, "1:retired 2:active 3:published");
 }
