@@ -483,8 +483,9 @@ class Load(Sets):
         while time.monotonic() < end:
             self.add("moving")
             kids |= set(self.published("moving"))
-            time.sleep(0.03)
+            self.wait_there("moving", "moving")
             self.remove("moving")
+            self.wait_gone("moving")
             times += 1
         return kids, times
 
