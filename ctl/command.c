@@ -63,6 +63,23 @@ static const struct ctl_option revoke_options[] = {
     END,
 };
 
+static const struct ctl_option add_options[] = {
+    {"from", "FILE", "every key set of FILE, or - for standard input", 0},
+    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"reason", "TEXT", "why, for the audit trail", 0},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
+static const struct ctl_option remove_options[] = {
+    {"force", NULL, "though tokens of it may still be valid", 0},
+    {"if-gen", "N", "only if generation N is the active one", 0},
+    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"reason", "TEXT", "why, for the audit trail", 0},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
 /* Of freeze, thaw and clock accept. */
 static const struct ctl_option switch_options[] = {
     {"reason", "TEXT", "why, for the audit trail", 0},
@@ -205,6 +222,35 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
 	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
 	"SetPolicy", rollback_options, 2, CTL_ARGS_MAX, ctl_keyset_set},
+    {"keyset add", "NAME [PARAM=VALUE...] | --from FILE",
+	"make a key set, or many",
+	"NAME is APP, or APP/NAME for one more set of that application:\n"
+	"lower-case labels as in DNS.  PARAM=VALUE as for `keyset set`; the\n"
+	"configuration's [policy] says the rest.  The key set is published\n"
+	"and signs when the command returns.\n"
+	"\n"
+	"FILE has one key set a line, NAME [PARAM=VALUE...]; # begins a\n"
+	"comment, \"1h 30min\" holds words together.  Nothing is added while\n"
+	"there is a mistake in it; each is told with its line.  A key set\n"
+	"that is there already counts, one with another policy is told and\n"
+	"left as it is: the command can be repeated at any time, and goes\n"
+	"on where it was cut off.  Exit status 0 when all are there.\n",
+	"jwksctl keyset add acme\n"
+	"jwksctl keyset add acme/step-up algorithm=ES384 rotation_period=14d\n"
+	"jwksctl keyset add --from applications.txt --dry-run\n"
+	"seq -f 'app%.0f' 1000 | jwksctl keyset add --from -\n",
+	"AddKeySet", add_options, 0, CTL_ARGS_MAX, ctl_keyset_add},
+    {"keyset remove", "NAME", "a key set goes, for ever",
+	"It is no longer served, its private keys are destroyed, and its\n"
+	"kids never come back.  While a token of it could still be valid\n"
+	"only --force goes on; without it the time is told from which it\n"
+	"may go.\n"
+	"\n"
+	"Says first what will happen, and asks; without a terminal it needs\n"
+	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
+	"jwksctl keyset remove acme/step-up --dry-run\n"
+	"jwksctl keyset remove acme --force --reason \"contract ended\"\n",
+	"RemoveKeySet", remove_options, 1, 1, ctl_keyset_remove},
     {"clock", "", "is the wall clock trusted, and what that stops",
 	"After a jump nothing becomes ready, rotates by schedule or is\n"
 	"removed until the clock has been stable for 10 minutes.\n",

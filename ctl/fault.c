@@ -46,6 +46,18 @@ is_request_id(const struct text *text, const json_t *parameters)
 	return name != NULL && strcmp(name, "requestId") == 0;
 }
 
+/* A name or an algorithm has no arithmetic. */
+static bool
+is_no_number(const struct text *text, const json_t *parameters)
+{
+	const char *name =
+	    json_string_value(json_object_get(parameters, "parameter"));
+
+	(void)text;
+	return name != NULL &&
+	       (strcmp(name, "name") == 0 || strcmp(name, "algorithm") == 0);
+}
+
 /* No key at all could take over: there is no moment to wait for. */
 static bool
 is_without_moment(const struct text *text, const json_t *parameters)
@@ -71,6 +83,10 @@ static const struct fault {
 	NULL, NULL},
     {JW_AMBIGUOUS_KEY, "several kids begin with \"{key}\": {matches}",
 	"give more of the kid", NULL, NULL},
+    {JW_CONFLICT,
+	"there is a key set of that name already; nothing was changed",
+	"`jwksctl keyset show` shows it, `jwksctl keyset set` changes it", NULL,
+	"AddKeySet"},
     {JW_CONFLICT,
 	"another change of the key set is in the way; nothing was changed",
 	"look at `jwksctl list` and `jwksctl plan`, then decide again",
@@ -100,6 +116,11 @@ static const struct fault {
 	NULL, "Rollback"},
     {JW_BAD_STATE, "the key {kid} is {state}: it is not trusted any more",
 	"nothing is left to be done: `jwksctl show {kid}`", NULL, "Revoke"},
+    {JW_NOT_READY,
+	"a token of it could still be valid until {@readyAt}; nothing was "
+	"changed",
+	"wait until then, or --force: verifiers reject those tokens", NULL,
+	"RemoveKeySet"},
     {JW_NOT_READY, "no key may be promoted before {@readyAt}",
 	"without --at the rotation is scheduled for that moment", NULL, NULL},
     {JW_BAD_STATE, "the key {kid} is {state}: that cannot be done with it",
@@ -107,6 +128,7 @@ static const struct fault {
     {JW_NO_ACTIVE_KEY, "the key set \"{keySet}\" has no active key yet",
 	"`jwksctl status` says what it waits for", NULL, NULL},
     {JW_BAD_KEY, "that key cannot be used: {message}", NULL, NULL, NULL},
+    {JW_BAD_POLICY, "{message}; nothing was changed", NULL, is_no_number, NULL},
     {JW_BAD_POLICY,
 	"the policy breaks the arithmetic: {message}; nothing was changed",
 	NULL, NULL, NULL},

@@ -47,7 +47,7 @@ put_overview(void)
 	     "usage: jwksctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
 	     "commands:");
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
-		printf("  %-12s  %s\n", command->name, command->summary);
+		printf("  %-13s  %s\n", command->name, command->summary);
 	puts("\noptions, before or after the command:");
 	put_options(ctl_global_options());
 	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
@@ -71,7 +71,7 @@ put_group(const char *name)
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
 		if (ctl_command_in_group(command, name))
 			printf(
-			    "  %-12s  %s\n", command->name, command->summary);
+			    "  %-13s  %s\n", command->name, command->summary);
 	}
 }
 

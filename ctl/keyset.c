@@ -16,11 +16,11 @@
 #include "ctl/change.h"
 #include "ctl/ctl.h"
 #include "ctl/key_sets.h"
-#include "ctl/nearest.h"
 #include "ctl/reply.h"
+#include "ctl/settings.h"
 #include "ctl/table.h"
 
-enum { NUMBER_SIZE = 24, PARAM_SIZE = 48 };
+enum { NUMBER_SIZE = 24 };
 
 /* Takes text. */
 static enum jw_err
@@ -154,32 +154,6 @@ ctl_keyset_list(struct ctl *ctl)
 
 /* ---- show ---- */
 
-/* A parameter as the configuration file writes it; "-" when it is absent. */
-static enum jw_err
-param_text(struct ctl *ctl, const json_t *policy, const struct jw_param *param,
-    char *ret_text)
-{
-	const json_t *value = json_object_get(policy, param->camel);
-	int64_t number;
-	enum jw_err err;
-
-	if (json_is_string(value)) {
-		snprintf(ret_text, JW_DURATION_SIZE, "%.48s",
-		    json_string_value(value));
-		return JW_OK;
-	}
-	err = reply_number(policy, param->camel, &number, &ctl->why);
-	if (err != JW_OK)
-		return err;
-	if (number == REPLY_NONE)
-		strncpy(ret_text, "-", 2);
-	else if (param->kind == JW_PARAM_DURATION)
-		jw_duration_format(number, ret_text);
-	else
-		snprintf(ret_text, JW_DURATION_SIZE, "%" PRId64, number);
-	return JW_OK;
-}
-
 static enum jw_err
 render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
 {
@@ -202,7 +176,7 @@ render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
 		    {params[i].help, NULL},
 		};
 
-		err = param_text(ctl, policy, &params[i], value);
+		err = settings_text(policy, &params[i], value, &ctl->why);
 		if (err == JW_OK)
 			err = table_add(table, cells);
 	}
@@ -272,73 +246,6 @@ ctl_keyset_show(struct ctl *ctl)
 
 /* ---- set ---- */
 
-static enum jw_err
-unknown_param(struct ctl *ctl, const char *name)
-{
-	const struct jw_param *camel = jw_policy_param_camel(name);
-	struct nearest nearest;
-	size_t count;
-	const struct jw_param *params = jw_policy_params(&count);
-
-	nearest_init(&nearest, name);
-	for (size_t i = 0; i < count; i++)
-		nearest_consider(&nearest, params[i].snake);
-	jw_why_set(&ctl->why, "a policy has no parameter \"%s\"", name);
-	if (camel != NULL || nearest.best != NULL)
-		jw_why_hint(&ctl->why, "did you mean %s?",
-		    camel != NULL ? camel->snake : nearest.best);
-	else
-		jw_why_hint(
-		    &ctl->why, "`jwksctl keyset show NAME` lists them all");
-	return JW_USAGE;
-}
-
-static json_t *
-param_json(const struct jw_param *param, int32_t value)
-{
-	if (param->kind == JW_PARAM_ALGORITHM)
-		return json_string(jw_alg_name(value));
-	if (param->kind == JW_PARAM_MODE)
-		return json_string(jw_mode_name(value));
-	return json_integer(value);
-}
-
-static enum jw_err
-not_a_setting(struct ctl *ctl, const char *word)
-{
-	jw_why_set(&ctl->why, "\"%s\" is not PARAM=VALUE", word);
-	jw_why_hint(&ctl->why, "like rotation_period=14d");
-	return JW_USAGE;
-}
-
-/* "rotation_period=14d" becomes a member of policy. */
-static enum jw_err
-take_setting(struct ctl *ctl, const char *word, json_t *policy)
-{
-	size_t len = strcspn(word, "=");
-	char name[PARAM_SIZE];
-	const struct jw_param *param;
-	int32_t value;
-
-	if (word[len] == '\0' || len == 0)
-		return not_a_setting(ctl, word);
-	snprintf(name, sizeof(name), "%.*s", (int)len, word);
-	param = jw_policy_param_snake(name);
-	if (param == NULL)
-		return unknown_param(ctl, name);
-	if (json_object_get(policy, param->camel) != NULL) {
-		jw_why_set(&ctl->why, "%s is there twice", name);
-		return JW_USAGE;
-	}
-	if (jw_policy_parse_value(param, word + len + 1, &value, &ctl->why) !=
-	    JW_OK)
-		return JW_USAGE;
-	return json_object_set_new(
-		   policy, param->camel, param_json(param, value)) == 0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
-}
-
 static void
 put_setting(FILE *out, const char *key_set, const struct jw_param *param,
     const char *value, bool dry)
@@ -359,14 +266,11 @@ tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	    reply_key_set(json_object_get(reply, "keySet"), &set, &ctl->why);
 
 	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++) {
-		char name[PARAM_SIZE], value[JW_DURATION_SIZE];
-		const char *word = ctl->line.args[i];
-		const struct jw_param *param;
+		const struct jw_param *param =
+		    settings_param(ctl->line.args[i]);
+		char value[JW_DURATION_SIZE];
 
-		snprintf(
-		    name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
-		param = jw_policy_param_snake(name);
-		err = param_text(ctl, set.policy, param, value);
+		err = settings_text(set.policy, param, value, &ctl->why);
 		if (err == JW_OK)
 			put_setting(out, set.name, param, value, dry);
 	}
@@ -389,7 +293,7 @@ ctl_keyset_set(struct ctl *ctl)
 	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
 
 	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++)
-		err = take_setting(ctl, ctl->line.args[i], policy);
+		err = settings_take(ctl->line.args[i], policy, &ctl->why);
 	if (err != JW_OK)
 		goto out;
 	change.parameters =

@@ -117,6 +117,8 @@ SCRIPT = {
                         retiredAt=NOW, removeAt=NOW + DAY + SLACK)},
     "Revoke": REVOKED,
     "SetPolicy": {"keySet": KEY_SET},
+    "AddKeySet": {"keySet": dict(KEY_SET, name="acme")},
+    "RemoveKeySet": {"keySet": dict(KEY_SET, name="acme")},
     "Freeze": {"mode": "frozen"},
     "AcceptClock": {"clockTrusted": True},
     "Plan": {"changes": CHANGES},

@@ -12,14 +12,19 @@ from ctl_fake import (ACTIVE, CHANGES, JWK, KEY_SET, NOW, POLICY, READY,
 
 COMMANDS = ["status", "list", "show", "rotate", "rollback", "revoke",
             "freeze", "thaw", "plan", "jwks", "watch", "keyset",
-            "keyset list", "keyset show", "keyset set", "clock",
-            "clock accept", "call", "introspect", "help", "version"]
+            "keyset list", "keyset show", "keyset set",
+            "keyset add", "keyset remove", "clock", "clock accept", "call",
+            "introspect", "help", "version"]
 VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
          "rotate": ["rotate"], "plan": ["plan"], "jwks": ["jwks"],
          "watch": ["watch"], "keyset": ["keyset"],
          "keyset show": ["keyset", "show", "default"],
          "keyset set": ["keyset", "set", "default", "mode=auto",
                         "--if-gen", "1", "--reason", "r"],
+         "keyset add": ["keyset", "add", "acme", "mode=auto", "--reason",
+                        "r"],
+         "keyset remove": ["keyset", "remove", "acme", "--yes", "--force",
+                           "--if-gen", "1", "--reason", "r"],
          "rollback": ["rollback", "default", "--yes", "--if-gen", "1",
                       "--reason", "r"],
          "revoke": ["revoke", "x", "--yes", "--force", "--reason", "r"],
@@ -62,7 +67,7 @@ class Help(Case):
             self.assertIn(method, declared)
             self.assertLessEqual(set(call.get("parameters", {})),
                                  declared[method], method)
-        self.assertEqual(len(set(self.daemon.methods())), 13)
+        self.assertEqual(len(set(self.daemon.methods())), 15)
 
     def test_usage(self):
         for arguments, error, hint in [
