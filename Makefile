@@ -184,4 +184,5 @@ clean:
 	rm -rf build build-asan build-clang build-fuzz $(B)
 
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/boot -prune -o -type f -name '*.d' -print \
+	2>/dev/null)
