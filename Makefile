@@ -45,7 +45,8 @@ FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
-TOOLS := $(B)/tools/clock_shim.so $(B)/tools/fill
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
+	%_shim.c,$(wildcard tests/tools/*.c))) $(B)/tools/clock_shim.so
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.
@@ -82,10 +83,9 @@ $(B)/tools/%.so: tests/tools/%.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
 		-o $@ $<
-$(B)/tools/fill: $(B)/tests/tools/fill.o $(SANITIZE) $(B)/libdaemon.a \
-		$(B)/libcommon.a
+$(B)/tools/%: $(B)/tests/tools/%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
+	$(LINK) $(call PKG,$(LIBS))
 $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
@@ -164,8 +164,9 @@ lint:
 bench:
 	@packaging/dev/prepare run check
 	@$(BUILD) all $(TOOLS)
-	@set -e; for f in tests/bench/*.py; do \
-		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f"; done
+	@status=0; for f in tests/bench/[a-z]*.py; do echo "== $$f"; \
+		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
+		done; exit $$status
 
 fuzzers: $(FUZZ)
 fuzz:

@@ -28,18 +28,37 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const alg_names[JW_ALG_COUNT] = {
-    [JW_ALG_RS256] = "RS256",
-    [JW_ALG_RS384] = "RS384",
-    [JW_ALG_RS512] = "RS512",
-    [JW_ALG_PS256] = "PS256",
-    [JW_ALG_PS384] = "PS384",
-    [JW_ALG_PS512] = "PS512",
-    [JW_ALG_ES256] = "ES256",
-    [JW_ALG_ES384] = "ES384",
-    [JW_ALG_EDDSA] = "EdDSA",
-    [JW_ALG_ED25519] = "Ed25519",
+struct alg {
+	const char *name;
+	bool exotic;
+	size_t pub; /* octets of an AKP public key (FIPS 204 table 2) */
 };
+
+static const struct alg algs[JW_ALG_COUNT] = {
+    [JW_ALG_RS256] = {"RS256", false, 0},
+    [JW_ALG_RS384] = {"RS384", false, 0},
+    [JW_ALG_RS512] = {"RS512", false, 0},
+    [JW_ALG_PS256] = {"PS256", false, 0},
+    [JW_ALG_PS384] = {"PS384", false, 0},
+    [JW_ALG_PS512] = {"PS512", false, 0},
+    [JW_ALG_ES256] = {"ES256", false, 0},
+    [JW_ALG_ES384] = {"ES384", false, 0},
+    [JW_ALG_EDDSA] = {"EdDSA", false, 0},
+    [JW_ALG_ED25519] = {"Ed25519", false, 0},
+    [JW_ALG_ES512] = {"ES512", true, 0},
+    [JW_ALG_ES256K] = {"ES256K", true, 0},
+    [JW_ALG_ED448] = {"Ed448", true, 0},
+    [JW_ALG_MLDSA44] = {"ML-DSA-44", true, 1312},
+    [JW_ALG_MLDSA65] = {"ML-DSA-65", true, 1952},
+    [JW_ALG_MLDSA87] = {"ML-DSA-87", true, 2592},
+};
+
+/* What stands around the keys of a JWKSet, and around an AKP public key. */
+static const char set_frame[] = "{\"keys\":[]}";
+static const char akp_frame[] = "{\"kty\":\"AKP\",\"use\":\"sig\",\"alg\":\"\","
+				"\"kid\":\"\",\"pub\":\"\"}";
+
+enum { KID_LENGTH = 43 };
 
 static const char *const mode_names[JW_MODE_COUNT] = {
     [JW_MODE_AUTO] = "auto",
@@ -103,7 +122,7 @@ P(standby_count, "standbyCount", NUMBER,
     1, 1, 4,
     "keys that are published ahead of use"),
 P(max_published_keys, "maxPublishedKeys", NUMBER,
-    8, 3, 10,
+    8, 3, JW_SET_KEYS_MAX,
     "keys in the JWKSet at most; verifiers cap it at 10 to 16"),
 };
 /* clang-format on */
@@ -111,27 +130,10 @@ P(max_published_keys, "maxPublishedKeys", NUMBER,
 _Static_assert(COUNT(params) == sizeof(struct jw_policy) / sizeof(int32_t),
     "a row for each member of struct jw_policy");
 
-static int
-find_name(const char *const *names, int count, const char *name)
-{
-	for (int i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0) {
-			return i;
-		}
-	}
-	return -1;
-}
-
 const char *
 jw_alg_name(int alg)
 {
-	return alg >= 0 && alg < JW_ALG_COUNT ? alg_names[alg] : NULL;
-}
-
-int
-jw_alg_parse(const char *name)
-{
-	return find_name(alg_names, JW_ALG_COUNT, name);
+	return alg >= 0 && alg < JW_ALG_COUNT ? algs[alg].name : NULL;
 }
 
 const char *
@@ -140,10 +142,72 @@ jw_mode_name(int mode)
 	return mode >= 0 && mode < JW_MODE_COUNT ? mode_names[mode] : NULL;
 }
 
+/* The words of an enum; NULL outside of it. */
+typedef const char *word_fn(int value);
+
+/* The value whose word is `text`, compared with `compare`; -1 for none. */
+static int
+find_word(
+    word_fn *word, const char *text, int (*compare)(const char *, const char *))
+{
+	for (int i = 0; word(i) != NULL; i++) {
+		if (compare(word(i), text) == 0) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+int
+jw_alg_parse(const char *name)
+{
+	return find_word(jw_alg_name, name, strcmp);
+}
+
 int
 jw_mode_parse(const char *name)
 {
-	return find_name(mode_names, JW_MODE_COUNT, name);
+	return find_word(jw_mode_name, name, strcmp);
+}
+
+bool
+jw_alg_is_exotic(int alg)
+{
+	return alg >= 0 && alg < JW_ALG_COUNT && algs[alg].exotic;
+}
+
+bool
+jw_alg_may_follow(int from, int to)
+{
+	return from == to || (!jw_alg_is_exotic(from) && !jw_alg_is_exotic(to));
+}
+
+void
+jw_alg_why_not_follow(int from, int to, struct jw_why *why)
+{
+	jw_why_set(why,
+	    "algorithm cannot change from %s to %s: many verifiers refuse a "
+	    "whole set for one key of %s, so that its keys stand alone in a "
+	    "key set of their own",
+	    jw_alg_name(from), jw_alg_name(to),
+	    jw_alg_name(jw_alg_is_exotic(to) ? to : from));
+	jw_why_hint(
+	    why, "add another key set with algorithm %s", jw_alg_name(to));
+}
+
+int32_t
+jw_alg_max_published(int alg)
+{
+	const size_t room = JW_SET_OCTETS_MAX - strlen(set_frame);
+	size_t key;
+
+	if (alg < 0 || alg >= JW_ALG_COUNT || algs[alg].pub == 0) {
+		return JW_SET_KEYS_MAX;
+	}
+	key = strlen(akp_frame) + strlen(algs[alg].name) + KID_LENGTH +
+	      (algs[alg].pub * 8 + 5) / 6;
+	/* A comma for each but the last. */
+	return (int32_t)((room + 1) / (key + 1));
 }
 
 const struct jw_param *
@@ -199,6 +263,16 @@ jw_policy_init(struct jw_policy *ret_policy)
 	}
 }
 
+void
+jw_policy_fit(struct jw_policy *policy)
+{
+	int32_t most = jw_alg_max_published(policy->algorithm);
+
+	if (policy->max_published_keys > most) {
+		policy->max_published_keys = most;
+	}
+}
+
 /* A value of a parameter as people write it; buf has JW_DURATION_SIZE. */
 static char *
 show(const struct jw_param *param, int64_t value, char *buf)
@@ -248,28 +322,27 @@ check_bounds(const struct jw_param *param, int64_t value,
 }
 
 static enum jw_err
-parse_word(const struct jw_param *param, const char *text,
-    const char *const *names, int count, int64_t *ret_value, struct jw_why *why)
+parse_word(const struct jw_param *param, const char *text, word_fn *word,
+    int64_t *ret_value, struct jw_why *why)
 {
-	int i = find_name(names, count, text);
-	char list[128] = "";
+	int i = find_word(word, text, strcmp);
+	char list[256] = "";
 
 	if (i >= 0) {
 		*ret_value = i;
 		return JW_OK;
 	}
-	for (i = 0; i < count; i++) {
+	for (i = 0; word(i) != NULL; i++) {
 		size_t len = strlen(list);
 
 		(void)snprintf(list + len, sizeof(list) - len, "%s%s",
-		    i == 0 ? "" : ", ", names[i]);
+		    i == 0 ? "" : ", ", word(i));
 	}
 	jw_why_set(why, "%s \"%.64s\" is unknown; it is one of %s",
 	    param->snake, text, list);
-	for (i = 0; i < count; i++) {
-		if (strcasecmp(names[i], text) == 0) {
-			jw_why_hint(why, "did you mean %s?", names[i]);
-		}
+	i = find_word(word, text, strcasecmp);
+	if (i >= 0) {
+		jw_why_hint(why, "did you mean %s?", word(i));
 	}
 	return JW_BAD_POLICY;
 }
@@ -312,12 +385,10 @@ parse_kind(const struct jw_param *param, const char *text, int64_t *ret_value,
     struct jw_why *why)
 {
 	if (param->kind == JW_PARAM_ALGORITHM) {
-		return parse_word(
-		    param, text, alg_names, JW_ALG_COUNT, ret_value, why);
+		return parse_word(param, text, jw_alg_name, ret_value, why);
 	}
 	if (param->kind == JW_PARAM_MODE) {
-		return parse_word(
-		    param, text, mode_names, JW_MODE_COUNT, ret_value, why);
+		return parse_word(param, text, jw_mode_name, ret_value, why);
 	}
 	if (param->kind == JW_PARAM_DURATION) {
 		return parse_duration(param, text, ret_value, why);
@@ -380,6 +451,24 @@ too_small(const struct jw_policy *policy, const char *name, int64_t minimum,
 	return JW_BAD_POLICY;
 }
 
+/* The same for a parameter that is above, and may be at most maximum. */
+static enum jw_err
+too_large(const struct jw_policy *policy, const char *name, int64_t maximum,
+    const char *because, struct jw_policy_fault *ret_fault, struct jw_why *why)
+{
+	const struct jw_param *param = jw_policy_param_snake(name);
+	char is[JW_DURATION_SIZE], most[JW_DURATION_SIZE];
+
+	if (ret_fault != NULL) {
+		*ret_fault = (struct jw_policy_fault){
+		    .param = param, .has_maximum = true, .maximum = maximum};
+	}
+	jw_why_set(why, "%s is %s but must be at most %s (%s)", name,
+	    show(param, jw_policy_get(policy, param), is),
+	    show(param, maximum, most), because);
+	return JW_BAD_POLICY;
+}
+
 static enum jw_err
 check_verifier_age(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
@@ -425,23 +514,62 @@ check_rollback(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
 {
 	int64_t iret = jw_policy_retire_interval(policy);
-	char is[JW_DURATION_SIZE], most[JW_DURATION_SIZE];
 
 	if (policy->rollback_window <= iret) {
 		return JW_OK;
 	}
-	if (ret_fault != NULL) {
-		*ret_fault = (struct jw_policy_fault){
-		    .param = jw_policy_param_snake("rollback_window"),
-		    .has_maximum = true,
-		    .maximum = iret};
+	return too_large(policy, "rollback_window", iret,
+	    "signer_drain + token_max_ttl + clock_skew + retire_safety",
+	    ret_fault, why);
+}
+
+/* Keys too large for many of them in one JWKSet. */
+static enum jw_err
+check_key_size(const struct jw_policy *policy,
+    struct jw_policy_fault *ret_fault, struct jw_why *why)
+{
+	int32_t most = jw_alg_max_published(policy->algorithm);
+	char because[96];
+
+	(void)snprintf(because, sizeof(because),
+	    "more keys of %s do not fit into a JWKSet of %d octets",
+	    jw_alg_name(policy->algorithm), (int)JW_SET_OCTETS_MAX);
+	if (policy->max_published_keys > most) {
+		return too_large(policy, "max_published_keys", most, because,
+		    ret_fault, why);
 	}
-	jw_why_set(why,
-	    "rollback_window is %s but must be at most %s "
-	    "(signer_drain + token_max_ttl + clock_skew + retire_safety)",
-	    jw_duration_format(policy->rollback_window, is),
-	    jw_duration_format(iret, most));
-	return JW_BAD_POLICY;
+	/* The active key, one that retires and one to come are the others. */
+	if (policy->standby_count > most - 3) {
+		return too_large(
+		    policy, "standby_count", most - 3, because, ret_fault, why);
+	}
+	return JW_OK;
+}
+
+/*
+ * No set size would do, with `room` for retired keys in the largest: it is
+ * the period that is too short, or the tokens live longer than any period.
+ */
+static enum jw_err
+check_room(const struct jw_policy *policy, int64_t room,
+    struct jw_policy_fault *ret_fault, struct jw_why *why)
+{
+	const struct jw_param *period =
+	    jw_policy_param_snake("rotation_period");
+	int64_t iret = jw_policy_retire_interval(policy);
+	int64_t longest = period->maximum * room;
+
+	if (iret > longest) {
+		return too_large(policy, "token_max_ttl",
+		    longest - (iret - policy->token_max_ttl),
+		    "else more keys than a JWKSet may hold wait for their "
+		    "removal, whatever the rotation_period",
+		    ret_fault, why);
+	}
+	return too_small(policy, period->snake, ceil_div(iret, room),
+	    "else more keys than a JWKSet may hold wait for the end of "
+	    "signer_drain + token_max_ttl + clock_skew + retire_safety",
+	    ret_fault, why);
 }
 
 /*
@@ -452,8 +580,7 @@ static enum jw_err
 check_set_size(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
 {
-	const struct jw_param *size =
-	    jw_policy_param_snake("max_published_keys");
+	int32_t most = jw_alg_max_published(policy->algorithm);
 	int64_t iret = jw_policy_retire_interval(policy);
 	int64_t fixed = 1 + policy->standby_count + 1;
 	int64_t need = fixed + ceil_div(iret, policy->rotation_period);
@@ -461,18 +588,13 @@ check_set_size(const struct jw_policy *policy,
 	if (policy->max_published_keys >= need) {
 		return JW_OK;
 	}
-	if (need <= size->maximum) {
-		return too_small(policy, size->snake, need,
+	if (need <= most) {
+		return too_small(policy, "max_published_keys", need,
 		    "1 + standby_count + retired keys of one retirement "
 		    "interval per rotation_period + 1",
 		    ret_fault, why);
 	}
-	/* No set size would do: it is the period that is too short. */
-	return too_small(policy, "rotation_period",
-	    ceil_div(iret, size->maximum - fixed),
-	    "else more keys than a JWKSet may hold wait for the end of "
-	    "signer_drain + token_max_ttl + clock_skew + retire_safety",
-	    ret_fault, why);
+	return check_room(policy, most - fixed, ret_fault, why);
 }
 
 enum jw_err
@@ -493,6 +615,9 @@ jw_policy_check(const struct jw_policy *policy,
 	}
 	if (err == JW_OK) {
 		err = check_rollback(policy, ret_fault, why);
+	}
+	if (err == JW_OK) {
+		err = check_key_size(policy, ret_fault, why);
 	}
 	if (err == JW_OK) {
 		err = check_set_size(policy, ret_fault, why);

@@ -13,7 +13,12 @@
 
 #include "common/err.h"
 
-/* JWS algorithms, RFC 7518 section 3.1, RFC 8037, RFC 9864. */
+enum {
+	JW_SET_OCTETS_MAX = 16384, /* of a JWKSet: what every verifier reads */
+	JW_SET_KEYS_MAX = 10,
+};
+
+/* JWS algorithms: RFC 7518 3.1, RFC 8037, RFC 8812, RFC 9864, RFC 9964. */
 enum jw_alg {
 	JW_ALG_RS256,
 	JW_ALG_RS384,
@@ -25,6 +30,12 @@ enum jw_alg {
 	JW_ALG_ES384,
 	JW_ALG_EDDSA,   /* Ed25519 under the name most verifiers know */
 	JW_ALG_ED25519, /* the same keys under the RFC 9864 name */
+	JW_ALG_ES512,   /* from here on exotic */
+	JW_ALG_ES256K,
+	JW_ALG_ED448,
+	JW_ALG_MLDSA44, /* where the OpenSSL at hand has it: keys_supported() */
+	JW_ALG_MLDSA65,
+	JW_ALG_MLDSA87,
 	JW_ALG_COUNT
 };
 
@@ -32,6 +43,25 @@ enum jw_alg {
 const char *jw_alg_name(int alg);
 /* The enum jw_alg of a name (exact case); -1 for an unknown one. */
 int jw_alg_parse(const char *name);
+
+/*
+ * One key of such an algorithm makes many verifiers refuse the whole set that
+ * it is in: a key set of it stands alone, and has no other.
+ */
+bool jw_alg_is_exotic(int alg);
+/*
+ * May a key set that signs with `from` go over to `to`?  Among the common
+ * ones always; an exotic algorithm stays what it is for the life of its key
+ * set.
+ */
+bool jw_alg_may_follow(int from, int to);
+/* Why jw_alg_may_follow() says no, and what would be right. */
+void jw_alg_why_not_follow(int from, int to, struct jw_why *why);
+/*
+ * How many public keys of alg fit into one JWKSet: JW_SET_KEYS_MAX, or fewer
+ * where they are so large that JW_SET_OCTETS_MAX are full before.
+ */
+int32_t jw_alg_max_published(int alg);
 
 enum jw_mode {
 	JW_MODE_AUTO,   /* what is due happens */
@@ -97,6 +127,12 @@ void jw_policy_set(
 void jw_policy_init(struct jw_policy *ret_policy);
 
 /*
+ * Lower max_published_keys to what the algorithm allows; for the policy of a
+ * new key set whose maker did not name a number.
+ */
+void jw_policy_fit(struct jw_policy *policy);
+
+/*
  * Parse one parameter's value as a configuration file writes it: a duration,
  * a number, an algorithm or a mode; bounds are checked.  JW_BAD_POLICY with
  * why, which says what would be right.
@@ -116,7 +152,8 @@ struct jw_policy_fault {
  * ret_fault and why otherwise.  Checked: the bounds of each parameter,
  * verifier_max_age >= cache_max_age + the larger stale time,
  * rotation_period > Ipub, rotation_period >= 1 s, rollback_window <= Iret,
- * max_published_keys >= 1 + standby_count + ceil(Iret/rotation_period) + 1.
+ * max_published_keys <= jw_alg_max_published(algorithm) and
+ * >= 1 + standby_count + ceil(Iret/rotation_period) + 1.
  */
 enum jw_err jw_policy_check(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why);

@@ -18,6 +18,7 @@ static const struct shape {
     {"RSA", {"kty", "use", "alg", "kid", "n", "e", NULL}},
     {"EC", {"kty", "use", "alg", "kid", "crv", "x", "y", NULL}},
     {"OKP", {"kty", "use", "alg", "kid", "crv", "x", NULL}},
+    {"AKP", {"kty", "use", "alg", "kid", "pub", NULL}},
 };
 
 static const char *

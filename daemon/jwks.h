@@ -12,8 +12,8 @@
 #include "daemon/model.h"
 
 enum {
-	JWKS_BODY_MAX = 16384,
-	JWKS_KEYS_MAX = 10,
+	JWKS_BODY_MAX = JW_SET_OCTETS_MAX,
+	JWKS_KEYS_MAX = JW_SET_KEYS_MAX,
 	JWKS_HEADER_SIZE = 160,
 };
 

@@ -5,6 +5,7 @@
  */
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
+#include "daemon/keeper_parts.h"
 
 #include <event2/event.h>
 #include <search.h>
@@ -28,32 +29,6 @@ enum {
 	REQUESTS_KEPT = 7 * 86400,
 	GENERATOR_THREADS = 2,
 	GENERATOR_NICE = 19,
-};
-
-struct keeper {
-	struct event_base *base;
-	char *store_path;
-	struct store *store;
-	const struct envelope_kek *kek;
-	struct jw_policy policy;
-	struct worker_pool *generators;
-	struct event *timer;
-	struct clock_guard clock;
-	struct keeper_observer *observers;
-	struct keeper_set **sets; /* by id */
-	size_t nsets;
-	size_t sets_room;
-	size_t without_active; /* key sets without an active key */
-	void *by_name;         /* tsearch(3) */
-	struct agenda agenda;
-	int64_t pruned_at;
-	struct servable servable;
-	bool frozen;
-	size_t unresumed; /* key sets that have yet to record an outage */
-	size_t unretimed; /* key sets whose waits have yet to start anew */
-	bool trusted;     /* what the agenda was planned with */
-	bool same_boot;   /* as when the store was last written */
-	int64_t suspended;
 };
 
 /* A key pair on its way. */
@@ -110,12 +85,45 @@ index_set(struct keeper *keeper, struct keeper_set *set)
 		return JW_NO_MEMORY;
 	keeper->sets[keeper->nsets++] = set;
 	keeper->without_active += !has_active(set);
+	keeper->ngenerations += set->row.nkeys;
 	return JW_OK;
 }
 
+static size_t
+place_of(const struct keeper *keeper, int64_t id)
+{
+	size_t low = 0, high = keeper->nsets;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (keeper->sets[mid]->row.id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* A key set that has been removed. */
+static void
+forget_set(struct keeper *keeper, struct keeper_set *set)
+{
+	size_t place = place_of(keeper, set->row.id);
+
+	keeper->nsets--;
+	memmove(&keeper->sets[place], &keeper->sets[place + 1],
+	    (keeper->nsets - place) * sizeof(struct keeper_set *));
+	keeper->without_active -= !has_active(set);
+	keeper->ngenerations -= set->row.nkeys;
+	agenda_remove(&keeper->agenda, &set->item);
+	tdelete(set, &keeper->by_name, compare_names);
+	set_free(set);
+}
+
 /* Take over a row from the store. */
-static enum jw_err
-add_set(struct key_set *take_row, void *arg)
+enum jw_err
+keeper_hold_set(struct key_set *take_row, void *arg)
 {
 	struct keeper *keeper = arg;
 	struct keeper_set *set = calloc(1, sizeof(*set));
@@ -143,6 +151,7 @@ forget_sets(struct keeper *keeper)
 		set_free(keeper->sets[i]);
 	}
 	keeper->nsets = 0;
+	keeper->ngenerations = 0;
 	keeper->without_active = 0;
 }
 
@@ -174,16 +183,8 @@ keeper_find(const struct keeper *keeper, const char *name)
 struct keeper_set *
 keeper_by_id(const struct keeper *keeper, int64_t id)
 {
-	size_t low = 0, high = keeper->nsets;
+	size_t low = place_of(keeper, id);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (keeper->sets[mid]->row.id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
 	return low < keeper->nsets && keeper->sets[low]->row.id == id
 		   ? keeper->sets[low]
 		   : NULL;
@@ -198,6 +199,12 @@ keeper_first_due(const struct keeper *keeper)
 		return NULL;
 	return (struct keeper_set *)(void *)((char *)item -
 					     offsetof(struct keeper_set, item));
+}
+
+size_t
+keeper_generations(const struct keeper *keeper)
+{
+	return keeper->ngenerations;
 }
 
 struct store *
@@ -221,9 +228,9 @@ keeper_clock_trusted(const struct keeper *keeper)
 int64_t
 keeper_now(struct keeper *keeper)
 {
-	int64_t now = clock_wall();
+	int64_t now = keeper->wall();
 
-	clock_check(&keeper->clock, now, clock_boot());
+	clock_check(&keeper->clock, now, keeper->boot());
 	if (keeper->clock.trusted != keeper->trusted)
 		event_active(keeper->timer, 0, 0);
 	return now;
@@ -274,13 +281,24 @@ has_news(const struct keeper *keeper, const struct keeper_set *set)
 }
 
 static void
-reconsider(struct keeper *keeper, struct keeper_set *set)
+note_for_all(struct keeper_set *set, const struct lc_set *view)
+{
+	const struct generation *active = lc_active(view);
+	struct jw_why why;
+
+	set->rotate_due = active == NULL ? 0 : active->rotate_due;
+	set->is_unwise = jw_policy_warning(&view->facts.policy, &why);
+}
+
+void
+keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 {
 	struct lc_env env = keeper_env(keeper, set);
 	struct lc_set view;
 	int64_t due;
 
 	keeper_view(set, &view);
+	note_for_all(set, &view);
 	due = has_news(keeper, set) ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
@@ -296,7 +314,7 @@ static void
 reconsider_all(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->nsets; i++)
-		reconsider(keeper, keeper->sets[i]);
+		keeper_reconsider(keeper, keeper->sets[i]);
 }
 
 /* After a failure: wait longer each time, but never give up. */
@@ -308,7 +326,7 @@ hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
 	if (set->failures < 6)
 		wait = (int64_t)1 << set->failures++;
 	set->hold_until = now + (wait < HOLD_MAX ? wait : HOLD_MAX);
-	reconsider(keeper, set);
+	keeper_reconsider(keeper, set);
 }
 
 /* ---- serving, freezing, the clock: what holds for all ---- */
@@ -476,7 +494,7 @@ doubt_clock(struct keeper *keeper, int64_t now)
 		latest = last > latest ? last : latest;
 	}
 	if (latest > now + CLOCK_JUMP)
-		clock_doubt(&keeper->clock, now, clock_boot());
+		clock_doubt(&keeper->clock, now, keeper->boot());
 }
 
 /* While the machine sleeps, nobody can read the sets. */
@@ -493,6 +511,25 @@ check_suspend(struct keeper *keeper, int64_t now)
 	reconsider_all(keeper);
 }
 
+static void
+resumed(struct keeper *keeper, struct keeper_set *set)
+{
+	if (set->resumed_at != 0 && keeper->unresumed > 0 &&
+	    --keeper->unresumed == 0)
+		remember_servable(keeper);
+	set->resumed_at = 0;
+}
+
+static void
+retimed(struct keeper *keeper, struct keeper_set *set)
+{
+	set->to_retime = false;
+	if (keeper->unretimed == 0 || --keeper->unretimed > 0)
+		return;
+	keeper->clock.doubted = false;
+	remember_clock(keeper);
+}
+
 enum jw_err
 keeper_accept_clock(
     struct keeper *keeper, const struct store_actor *actor, const char *reason)
@@ -506,9 +543,9 @@ keeper_accept_clock(
 	enum jw_err err;
 
 	/* A jump that nobody has noticed yet is one all the same. */
-	clock_check(&keeper->clock, clock_wall(), clock_boot());
+	clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
-	clock_accept(&guard, clock_wall(), clock_boot());
+	clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
 	err = commit_world(keeper, "clock", text, &audit, actor, reason);
@@ -540,8 +577,8 @@ keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer)
 		*at = observer->next;
 }
 
-static void
-tell(struct keeper *keeper, const struct keeper_news *news)
+void
+keeper_tell(struct keeper *keeper, const struct keeper_news *news)
 {
 	struct keeper_observer *observer = keeper->observers, *next;
 
@@ -760,16 +797,16 @@ log_changes(const struct keeper_set *set, const struct draft *draft)
 
 static enum jw_err reopen(struct keeper *keeper);
 
-static enum jw_err
-commit_failed(
-    struct keeper *keeper, const struct keeper_edit *edit, enum jw_err err)
+enum jw_err
+keeper_commit_failed(
+    struct keeper *keeper, const char *key_set, enum jw_err err)
 {
 	jw_log_event(JW_LOG_ERROR,
 	    &(const struct jw_log_about){
 		.event = JW_EVENT_STORE_FAILED,
-		.key_set = edit->set->row.name,
+		.key_set = key_set,
 	    },
-	    "%s: not committed: %s: %s", edit->set->row.name, jw_err_text(err),
+	    "%s: not committed: %s: %s", key_set, jw_err_text(err),
 	    store_message(keeper->store));
 	if (err == JW_OUTCOME_UNKNOWN && reopen(keeper) != JW_OK) {
 		jw_log(JW_LOG_ERROR, "the store cannot be opened again: "
@@ -786,7 +823,8 @@ document_changed(const struct keeper_edit *edit)
 
 	jwks_cache_control(&edit->before.facts.policy, was);
 	jwks_cache_control(&edit->after.facts.policy, is);
-	return edit->before.facts.version != edit->after.facts.version ||
+	return edit->after.facts.removed_at != 0 ||
+	       edit->before.facts.version != edit->after.facts.version ||
 	       strcmp(was, is) != 0;
 }
 
@@ -803,6 +841,7 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
 {
 	struct keeper_set *set = edit->set;
+	size_t before = set->row.nkeys - how->ncreated;
 	struct keeper_news news = {
 	    .set = set,
 	    .changes = draft->changes,
@@ -817,9 +856,19 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	set->hold_until = 0;
 	adopt_facts(keeper, edit);
 	log_changes(set, draft);
-	tell(keeper, &news);
+	keeper_tell(keeper, &news);
 	drop_tombstones(set);
-	reconsider(keeper, set);
+	keeper->ngenerations += set->row.nkeys;
+	keeper->ngenerations -= before;
+	if (set->row.facts.removed_at == 0) {
+		keeper_reconsider(keeper, set);
+		return;
+	}
+	if (set->resumed_at != 0)
+		resumed(keeper, set);
+	if (set->to_retime)
+		retimed(keeper, set);
+	forget_set(keeper, set);
 }
 
 enum jw_err
@@ -835,7 +884,7 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 	if (err == JW_OK)
 		err = store_commit(keeper->store, &draft.change, &id);
 	if (err != JW_OK)
-		return commit_failed(keeper, edit, err);
+		return keeper_commit_failed(keeper, edit->set->row.name, err);
 	adopt_created(edit->set, how);
 	adopt(keeper, edit, how, &draft);
 	/* What an operator ordered is over when it is answered. */
@@ -863,6 +912,33 @@ generate_run(void *arg)
 	job->err = keys_generate(job->alg, job->rsa_bits, &job->pair);
 }
 
+enum jw_err
+keeper_describe(const struct keys_pair *pair, struct key *ret_key)
+{
+	ret_key->jwk = strdup(keys_public_jwk(pair));
+	if (ret_key->jwk == NULL)
+		return JW_NO_MEMORY;
+	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", keys_kid(pair));
+	ret_key->facts.spread = lc_spread(ret_key->kid);
+	return JW_OK;
+}
+
+enum jw_err
+keeper_seal(const struct keeper *keeper, const char *key_set,
+    const struct key *key, const struct keys_pair *pair, uint8_t **ret_blob,
+    size_t *ret_len)
+{
+	struct envelope_row row = {
+	    .database_uuid = store_uuid(keeper->store),
+	    .key_set = key_set,
+	    .kid = key->kid,
+	    .generation = key->facts.number,
+	    .alg = jw_alg_name(key->facts.alg),
+	};
+
+	return envelope_seal(keeper->kek, &row, pair, ret_blob, ret_len);
+}
+
 static enum jw_err
 add_pair(
     struct keeper *keeper, struct keeper_set *set, const struct keys_pair *pair)
@@ -876,7 +952,6 @@ add_pair(
 	    .created = &created,
 	    .ncreated = 1,
 	};
-	struct envelope_row row;
 	uint8_t *sealed = NULL;
 	enum jw_err err;
 
@@ -884,20 +959,12 @@ add_pair(
 	if (!lc_add(&edit.after, &edit.env, keys_alg(pair),
 		lc_spread(keys_kid(pair))))
 		return JW_BUG;
+	err = keeper_describe(pair, &key);
+	if (err != JW_OK)
+		return err;
 	key.facts = edit.after.gens[edit.after.count - 1];
-	snprintf(key.kid, sizeof(key.kid), "%s", keys_kid(pair));
-	key.jwk = strdup(keys_public_jwk(pair));
-	if (key.jwk == NULL)
-		return JW_NO_MEMORY;
-	row = (struct envelope_row){
-	    .database_uuid = store_uuid(keeper->store),
-	    .key_set = set->row.name,
-	    .kid = key.kid,
-	    .generation = key.facts.number,
-	    .alg = jw_alg_name(key.facts.alg),
-	};
-	err = envelope_seal(
-	    keeper->kek, &row, pair, &sealed, &created.sealed_len);
+	err = keeper_seal(
+	    keeper, set->row.name, &key, pair, &sealed, &created.sealed_len);
 	created.sealed = sealed;
 	if (err == JW_OK)
 		err = keeper_commit(keeper, &edit, &how);
@@ -957,7 +1024,7 @@ generate_done(void *arg)
 		if (set != NULL)
 			hold(keeper, set, keeper_now(keeper));
 	} else {
-		reconsider(keeper, set);
+		keeper_reconsider(keeper, set);
 	}
 	generate_free(job);
 }
@@ -974,8 +1041,8 @@ generate_start(struct keeper *keeper, struct keeper_set *set)
 	job->set_id = set->row.id;
 	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
 	job->rsa_bits = set->row.facts.policy.rsa_bits;
-	err =
-	    worker_submit(keeper->generators, generate_run, generate_done, job);
+	err = worker_submit(keeper->generators, generate_run, generate_done,
+	    generate_free, job);
 	if (err == JW_OK)
 		set->pairs_coming++;
 	else
@@ -996,25 +1063,6 @@ perform(
 
 	lc_apply(&edit->after, step, &edit->env);
 	return keeper_commit(keeper, edit, &how);
-}
-
-static void
-resumed(struct keeper *keeper, struct keeper_set *set)
-{
-	if (set->resumed_at != 0 && keeper->unresumed > 0 &&
-	    --keeper->unresumed == 0)
-		remember_servable(keeper);
-	set->resumed_at = 0;
-}
-
-static void
-retimed(struct keeper *keeper, struct keeper_set *set)
-{
-	set->to_retime = false;
-	if (keeper->unretimed == 0 || --keeper->unretimed > 0)
-		return;
-	keeper->clock.doubted = false;
-	remember_clock(keeper);
 }
 
 /* Waits begin anew before anything else may happen. */
@@ -1047,7 +1095,7 @@ resume(struct keeper *keeper, struct keeper_set *set)
 		retimed(keeper, set);
 	else
 		resumed(keeper, set);
-	reconsider(keeper, set);
+	keeper_reconsider(keeper, set);
 }
 
 /* One step of one key set. */
@@ -1065,12 +1113,12 @@ act(struct keeper *keeper, struct keeper_set *set)
 	keeper_edit_begin(keeper, set, &edit);
 	step = lc_next(&edit.before, &edit.env);
 	if (step.due > edit.env.now || set->hold_until > edit.env.now) {
-		reconsider(keeper, set);
+		keeper_reconsider(keeper, set);
 		return;
 	}
 	if (step.action == LC_CREATE) {
 		err = generate_start(keeper, set);
-		reconsider(keeper, set);
+		keeper_reconsider(keeper, set);
 	} else {
 		err = perform(keeper, &edit, &step);
 	}
@@ -1146,7 +1194,26 @@ create_default(struct keeper *keeper, int64_t now)
 		return err;
 	row.revision = 1;
 	row.facts = facts;
-	return add_set(&row, keeper);
+	return keeper_hold_set(&row, keeper);
+}
+
+/* Whoever removes `default` later does not get it back. */
+static enum jw_err
+first_start(struct keeper *keeper)
+{
+	char *made = NULL;
+	enum jw_err err = store_meta_get(keeper->store, "first_start", &made);
+
+	free(made);
+	if (err != JW_NO_SUCH_KEY)
+		return err;
+	if (keeper->nsets == 0)
+		err = create_default(keeper, keeper_now(keeper));
+	else
+		err = JW_OK;
+	return err == JW_OK
+		   ? store_meta_set(keeper->store, "first_start", "done")
+		   : err;
 }
 
 /* A wrong KEK must be found before it seals anything. */
@@ -1222,9 +1289,9 @@ load(struct keeper *keeper, struct jw_why *why)
 	if (err == JW_OK)
 		err = load_world(keeper);
 	if (err == JW_OK)
-		err = store_load(keeper->store, add_set, keeper);
-	if (err == JW_OK && keeper->nsets == 0)
-		err = create_default(keeper, keeper_now(keeper));
+		err = store_load(keeper->store, keeper_hold_set, keeper);
+	if (err == JW_OK)
+		err = first_start(keeper);
 	if (err != JW_OK)
 		jw_why_set(why, "%s: %s", keeper->store_path,
 		    store_message(keeper->store));
@@ -1273,6 +1340,8 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->store = options->take_store;
 	keeper->kek = options->kek;
 	keeper->policy = *options->policy;
+	keeper->wall = options->wall != NULL ? options->wall : clock_wall;
+	keeper->boot = options->boot != NULL ? options->boot : clock_boot;
 	keeper->store_path = strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, on_wake, keeper);
 	err = keeper->store_path == NULL || keeper->timer == NULL
@@ -1305,7 +1374,7 @@ keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
-	worker_pool_free(keeper->generators, generate_free);
+	worker_pool_free(keeper->generators);
 	forget_sets(keeper);
 	agenda_done(&keeper->agenda);
 	if (keeper->timer != NULL)

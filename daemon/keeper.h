@@ -25,11 +25,15 @@ struct envelope_kek;
 struct event_base;
 struct keeper;
 struct keeper_observer;
+struct keys_pair;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
 	struct key_set row;
 	struct agenda_item item;
+	/* What a look over all key sets needs, side by side. */
+	int64_t rotate_due; /* of the active generation; 0: none is */
+	bool is_unwise;     /* the policy is lawful, and worth a warning */
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
 	int64_t resumed_at; /* an outage ended then, and is to be recorded */
@@ -43,6 +47,8 @@ struct keeper_options {
 	struct store *take_store;
 	const struct envelope_kek *kek;
 	const struct jw_policy *policy; /* of the first key set */
+	int64_t (*wall)(void); /* clocks; NULL: this machine's (clock.h) */
+	int64_t (*boot)(void);
 };
 
 /*
@@ -69,6 +75,8 @@ bool keeper_clock_trusted(const struct keeper *keeper);
 /* Every key set has an active key. */
 bool keeper_is_ready(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
+/* Living generations of all key sets. */
+size_t keeper_generations(const struct keeper *keeper);
 /* In the order of ids: a place stays behind the same set while sets are only
  * added.  NULL past the last. */
 struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);
@@ -131,6 +139,30 @@ struct keeper_commit {
  */
 enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
     const struct keeper_commit *how);
+
+/* ---- new key sets ---- */
+
+/* Called on the event loop; pairs are the callee's only for the call. */
+typedef void keeper_pairs_fn(
+    enum jw_err err, struct keys_pair *const *pairs, size_t count, void *arg);
+
+/* Make count key pairs off the event loop. */
+enum jw_err keeper_generate(struct keeper *keeper,
+    const struct jw_policy *policy, size_t count, keeper_pairs_fn *fn,
+    void *arg);
+
+/*
+ * A key set as it will be when it begins its life with these pairs: published
+ * and signing.  Release with store_set_done().  JW_CONFLICT: there is one of
+ * that name.
+ */
+enum jw_err keeper_draft_set(struct keeper *keeper, const char *name,
+    const struct jw_policy *policy, struct keys_pair *const *pairs,
+    size_t count, struct key_set *ret_draft);
+
+/* Make a draft true, as keeper_commit() does.  Takes it over on JW_OK. */
+enum jw_err keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
+    struct keys_pair *const *pairs, const struct keeper_commit *how);
 
 /* ---- what is published ---- */
 

@@ -34,12 +34,19 @@ enum {
 	RSA_MEMBERS = 8,
 	RSA_PUBLIC_MEMBERS = 2,
 	ED25519_OCTETS = 32,
+	ED448_OCTETS = 57,
+	OKP_OCTETS_MAX = ED448_OCTETS,
+	SEED_OCTETS = 32,
+	AKP_OCTETS_MAX = 2592,
 	IMPORT_MAX = 65536,
 	SECURE_HEAP_UNIT = 32,
 	SECURE_HEAP_MIN = 4096,
 };
 
-/* The public numbers as base64url: n and e, x and y, or x alone. */
+/* What OpenSSL 3.5 calls the seed of an ML-DSA key; 3.0 has no name for it. */
+#define PARAM_SEED "seed"
+
+/* The public numbers as base64url: n and e, x and y, or x or pub alone. */
 struct members {
 	char *first;
 	char *second;
@@ -48,26 +55,40 @@ struct members {
 struct algorithm;
 struct import;
 
+/* What keys of one kty have in common. */
 struct family {
 	const char *kty;
-	const char *type; /* OpenSSL's name */
-	int id;           /* OpenSSL's number */
 	EVP_PKEY *(*generate)(const struct algorithm *algorithm, int rsa_bits);
 	bool (*describe)(const struct algorithm *algorithm,
 	    const EVP_PKEY *pkey, struct members *ret_members);
+	/* What a thumbprint is made over, RFC 7638 section 3.2. */
+	char *(*canonical)(
+	    const struct algorithm *algorithm, const struct members *members);
+	/* The members of a JWK behind those that every key has. */
+	char *(*tail)(
+	    const struct algorithm *algorithm, const struct members *members);
 	/* Sizes and curve; cheap. */
 	enum jw_err (*check)(const struct algorithm *algorithm,
 	    const EVP_PKEY *pkey, struct jw_why *why);
 	enum jw_err (*from_jwk)(struct import *import);
+	/* The private half; *ret_der for keys_private_free(). */
+	enum jw_err (*to_der)(
+	    const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len);
+	/* NULL for anything but such DER. */
+	EVP_PKEY *(*from_der)(
+	    const struct algorithm *algorithm, const uint8_t *der, size_t len);
 };
 
 struct algorithm {
 	const struct family *family;
+	const char *type;   /* OpenSSL's name of the type of key */
+	int id;             /* its number; 0 where no DER needs one */
 	const char *crv;    /* as a JWK has it */
 	const char *group;  /* the same curve as OpenSSL answers it */
 	const char *digest; /* NULL where the scheme has its own */
 	bool pss;
-	size_t field; /* octets of a coordinate, for ECDSA */
+	size_t field;  /* octets of a coordinate, for ECDSA */
+	size_t octets; /* of x (OKP) or pub (AKP) */
 };
 
 struct keys_pair {
@@ -237,8 +258,7 @@ rsa_generate(const struct algorithm *algorithm, int rsa_bits)
 {
 	if (rsa_bits < RSA_BITS_MIN || rsa_bits > RSA_BITS_MAX)
 		return NULL;
-	return EVP_PKEY_Q_keygen(
-	    NULL, NULL, algorithm->family->type, (size_t)rsa_bits);
+	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type, (size_t)rsa_bits);
 }
 
 static bool
@@ -285,8 +305,7 @@ static EVP_PKEY *
 ec_generate(const struct algorithm *algorithm, int rsa_bits)
 {
 	(void)rsa_bits;
-	return EVP_PKEY_Q_keygen(
-	    NULL, NULL, algorithm->family->type, algorithm->group);
+	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type, algorithm->group);
 }
 
 static bool
@@ -322,18 +341,18 @@ static EVP_PKEY *
 okp_generate(const struct algorithm *algorithm, int rsa_bits)
 {
 	(void)rsa_bits;
-	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->family->type);
+	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type);
 }
 
 static bool
 okp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
     struct members *ret_members)
 {
-	uint8_t x[ED25519_OCTETS];
+	uint8_t x[OKP_OCTETS_MAX];
 	size_t len = sizeof(x);
 
-	(void)algorithm;
-	if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1)
+	if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1 ||
+	    len != algorithm->octets)
 		return false;
 	ret_members->first = keys_base64url(x, len);
 	return ret_members->first != NULL;
@@ -347,6 +366,70 @@ okp_check(
 	(void)pkey;
 	(void)why;
 	return JW_OK;
+}
+
+static EVP_PKEY *
+akp_generate(const struct algorithm *algorithm, int rsa_bits)
+{
+	EVP_PKEY_CTX *context =
+	    EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	(void)rsa_bits;
+	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
+	    EVP_PKEY_generate(context, &pkey) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(context);
+	return pkey;
+}
+
+static bool
+akp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
+    struct members *ret_members)
+{
+	uint8_t pub[AKP_OCTETS_MAX];
+	size_t len;
+
+	if (EVP_PKEY_get_octet_string_param(
+		pkey, OSSL_PKEY_PARAM_PUB_KEY, pub, sizeof(pub), &len) != 1 ||
+	    len != algorithm->octets)
+		return false;
+	ret_members->first = keys_base64url(pub, len);
+	return ret_members->first != NULL;
+}
+
+/* Its seed, SEED_OCTETS; false for a public key or one without. */
+static bool
+akp_seed(const EVP_PKEY *pkey, uint8_t *ret_seed)
+{
+	size_t len;
+
+	return EVP_PKEY_get_octet_string_param(
+		   pkey, PARAM_SEED, ret_seed, SEED_OCTETS, &len) == 1 &&
+	       len == SEED_OCTETS;
+}
+
+/* What is sealed, and what a JWK holds (RFC 9964), is the seed. */
+static enum jw_err
+akp_check(
+    const struct algorithm *algorithm, const EVP_PKEY *pkey, struct jw_why *why)
+{
+	uint8_t seed[SEED_OCTETS];
+	size_t len = 0;
+	bool whole;
+
+	whole = EVP_PKEY_get_octet_string_param(
+		    pkey, OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0, &len) != 1 ||
+		len == 0 || akp_seed(pkey, seed);
+	OPENSSL_cleanse(seed, sizeof(seed));
+	ERR_clear_error();
+	if (whole)
+		return JW_OK;
+	jw_why_set(why,
+	    "the %s key has no seed, and should be given with it (RFC 9881 "
+	    "section 6)",
+	    algorithm->type);
+	return JW_BAD_KEY;
 }
 
 /* A JWK on its way in; what it holds on to until the key is made. */
@@ -523,7 +606,7 @@ ec_from_jwk(struct import *in)
 static enum jw_err
 okp_from_jwk(struct import *in)
 {
-	const size_t size = ED25519_OCTETS;
+	const size_t size = in->algorithm->octets;
 	enum jw_err err;
 
 	err = import_octets(in, "x", size, size, &in->point, &in->point_len);
@@ -541,33 +624,262 @@ okp_from_jwk(struct import *in)
 	return JW_OK;
 }
 
-static const struct family rsa = {"RSA", "RSA", EVP_PKEY_RSA, rsa_generate,
-    rsa_describe, rsa_check, rsa_from_jwk};
-static const struct family ec = {
-    "EC", "EC", EVP_PKEY_EC, ec_generate, ec_describe, ec_check, ec_from_jwk};
-static const struct family okp = {"OKP", "ED25519", EVP_PKEY_ED25519,
-    okp_generate, okp_describe, okp_check, okp_from_jwk};
+static enum jw_err
+akp_from_jwk(struct import *in)
+{
+	const size_t size = in->algorithm->octets;
+	enum jw_err err;
+
+	err = import_octets(in, "pub", size, size, &in->point, &in->point_len);
+	if (err == JW_OK && in->private)
+		err = import_octets(in, "priv", SEED_OCTETS, SEED_OCTETS,
+		    &in->scalar, &in->scalar_len);
+	if (err != JW_OK)
+		return err;
+	if (!OSSL_PARAM_BLD_push_octet_string(
+		in->params, OSSL_PKEY_PARAM_PUB_KEY, in->point, size))
+		return JW_NO_MEMORY;
+	if (in->private && !OSSL_PARAM_BLD_push_octet_string(
+			       in->params, PARAM_SEED, in->scalar, SEED_OCTETS))
+		return JW_NO_MEMORY;
+	return JW_OK;
+}
+
+static char *
+rsa_canonical(const struct algorithm *algorithm, const struct members *members)
+{
+	return format("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
+	    members->second, algorithm->family->kty, members->first);
+}
+
+static char *
+ec_canonical(const struct algorithm *algorithm, const struct members *members)
+{
+	return format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
+		      "\"y\":\"%s\"}",
+	    algorithm->crv, algorithm->family->kty, members->first,
+	    members->second);
+}
+
+static char *
+okp_canonical(const struct algorithm *algorithm, const struct members *members)
+{
+	return format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
+	    algorithm->crv, algorithm->family->kty, members->first);
+}
+
+/* RFC 9964: alg is a part of it, since it is what names the parameters. */
+static char *
+akp_canonical(const struct algorithm *algorithm, const struct members *members)
+{
+	return format("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
+	    algorithm->type, algorithm->family->kty, members->first);
+}
+
+static char *
+rsa_tail(const struct algorithm *algorithm, const struct members *members)
+{
+	(void)algorithm;
+	return format(
+	    "\"n\":\"%s\",\"e\":\"%s\"", members->first, members->second);
+}
+
+static char *
+ec_tail(const struct algorithm *algorithm, const struct members *members)
+{
+	return format("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
+	    algorithm->crv, members->first, members->second);
+}
+
+static char *
+okp_tail(const struct algorithm *algorithm, const struct members *members)
+{
+	return format(
+	    "\"crv\":\"%s\",\"x\":\"%s\"", algorithm->crv, members->first);
+}
+
+static char *
+akp_tail(const struct algorithm *algorithm, const struct members *members)
+{
+	(void)algorithm;
+	return format("\"pub\":\"%s\"", members->first);
+}
+
+static enum jw_err
+any_to_der(const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len)
+{
+	int len = i2d_PrivateKey(pkey, NULL);
+	uint8_t *der, *at;
+
+	if (len <= 0)
+		return JW_BAD_KEY;
+	der = at = OPENSSL_secure_malloc((size_t)len);
+	if (der == NULL)
+		return JW_NO_MEMORY;
+	if (i2d_PrivateKey(pkey, &at) != len) {
+		keys_private_free(der, (size_t)len);
+		return JW_BAD_KEY;
+	}
+	*ret_der = der;
+	*ret_len = (size_t)len;
+	return JW_OK;
+}
+
+static EVP_PKEY *
+any_from_der(const struct algorithm *algorithm, const uint8_t *der, size_t len)
+{
+	const uint8_t *at = der;
+	EVP_PKEY *pkey = d2i_PrivateKey(algorithm->id, NULL, &at, (long)len);
+
+	if (pkey == NULL || at == der + len)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
+}
+
+/*
+ * RFC 9881 section 6: seed [0] OCTET STRING (SIZE (32)).  OpenSSL would write
+ * 2.5 to 4.9 KB that follow from these, and no release before 3.5 knows how.
+ */
+static const uint8_t seed_head[] = {0x80, SEED_OCTETS};
+
+static enum jw_err
+akp_to_der(const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len)
+{
+	const size_t len = sizeof(seed_head) + SEED_OCTETS;
+	uint8_t *der = OPENSSL_secure_malloc(len);
+
+	if (der == NULL)
+		return JW_NO_MEMORY;
+	memcpy(der, seed_head, sizeof(seed_head));
+	if (!akp_seed(pkey, der + sizeof(seed_head))) {
+		keys_private_free(der, len);
+		return JW_BAD_KEY;
+	}
+	*ret_der = der;
+	*ret_len = len;
+	return JW_OK;
+}
+
+static EVP_PKEY *
+akp_from_der(const struct algorithm *algorithm, const uint8_t *der, size_t len)
+{
+	/* OSSL_PARAM has no const; the seed is only read. */
+	void *seed = (void *)(uintptr_t)(der + sizeof(seed_head));
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_construct_octet_string(PARAM_SEED, seed, SEED_OCTETS),
+	    OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *context;
+	EVP_PKEY *pkey = NULL;
+
+	if (len != sizeof(seed_head) + SEED_OCTETS ||
+	    memcmp(der, seed_head, sizeof(seed_head)) != 0)
+		return NULL;
+	context = EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
+	if (context != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
+	    EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_KEYPAIR, params) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(context);
+	return pkey;
+}
+
+static const struct family rsa = {"RSA", rsa_generate, rsa_describe,
+    rsa_canonical, rsa_tail, rsa_check, rsa_from_jwk, any_to_der, any_from_der};
+static const struct family ec = {"EC", ec_generate, ec_describe, ec_canonical,
+    ec_tail, ec_check, ec_from_jwk, any_to_der, any_from_der};
+static const struct family okp = {"OKP", okp_generate, okp_describe,
+    okp_canonical, okp_tail, okp_check, okp_from_jwk, any_to_der, any_from_der};
+static const struct family akp = {"AKP", akp_generate, akp_describe,
+    akp_canonical, akp_tail, akp_check, akp_from_jwk, akp_to_der, akp_from_der};
+
+/* clang-format off */
+#define RSA_ROW(digest, pss) \
+	{ &rsa, "RSA", EVP_PKEY_RSA, NULL, NULL, digest, pss, 0, 0 }
+#define EC_ROW(crv, group, digest, field) \
+	{ &ec, "EC", EVP_PKEY_EC, crv, group, digest, false, field, 0 }
+#define OKP_ROW(crv, type, id, octets) \
+	{ &okp, type, id, crv, NULL, NULL, false, 0, octets }
+#define AKP_ROW(type, octets) \
+	{ &akp, type, 0, NULL, NULL, NULL, false, 0, octets }
+/* clang-format on */
 
 static const struct algorithm algorithms[JW_ALG_COUNT] = {
-    [JW_ALG_RS256] = {&rsa, NULL, NULL, "SHA256", false, 0},
-    [JW_ALG_RS384] = {&rsa, NULL, NULL, "SHA384", false, 0},
-    [JW_ALG_RS512] = {&rsa, NULL, NULL, "SHA512", false, 0},
-    [JW_ALG_PS256] = {&rsa, NULL, NULL, "SHA256", true, 0},
-    [JW_ALG_PS384] = {&rsa, NULL, NULL, "SHA384", true, 0},
-    [JW_ALG_PS512] = {&rsa, NULL, NULL, "SHA512", true, 0},
-    [JW_ALG_ES256] = {&ec, "P-256", "prime256v1", "SHA256", false, 32},
-    [JW_ALG_ES384] = {&ec, "P-384", "secp384r1", "SHA384", false, 48},
-    [JW_ALG_EDDSA] = {&okp, "Ed25519", NULL, NULL, false, 0},
-    [JW_ALG_ED25519] = {&okp, "Ed25519", NULL, NULL, false, 0},
+    [JW_ALG_RS256] = RSA_ROW("SHA256", false),
+    [JW_ALG_RS384] = RSA_ROW("SHA384", false),
+    [JW_ALG_RS512] = RSA_ROW("SHA512", false),
+    [JW_ALG_PS256] = RSA_ROW("SHA256", true),
+    [JW_ALG_PS384] = RSA_ROW("SHA384", true),
+    [JW_ALG_PS512] = RSA_ROW("SHA512", true),
+    [JW_ALG_ES256] = EC_ROW("P-256", "prime256v1", "SHA256", 32),
+    [JW_ALG_ES384] = EC_ROW("P-384", "secp384r1", "SHA384", 48),
+    [JW_ALG_ES512] = EC_ROW("P-521", "secp521r1", "SHA512", 66),
+    [JW_ALG_ES256K] = EC_ROW("secp256k1", "secp256k1", "SHA256", 32),
+    [JW_ALG_EDDSA] =
+	OKP_ROW("Ed25519", "ED25519", EVP_PKEY_ED25519, ED25519_OCTETS),
+    [JW_ALG_ED25519] =
+	OKP_ROW("Ed25519", "ED25519", EVP_PKEY_ED25519, ED25519_OCTETS),
+    [JW_ALG_ED448] = OKP_ROW("Ed448", "ED448", EVP_PKEY_ED448, ED448_OCTETS),
+    [JW_ALG_MLDSA44] = AKP_ROW("ML-DSA-44", 1312),
+    [JW_ALG_MLDSA65] = AKP_ROW("ML-DSA-65", 1952),
+    [JW_ALG_MLDSA87] = AKP_ROW("ML-DSA-87", AKP_OCTETS_MAX),
 };
 
+/* The other families are as old as the oldest OpenSSL that will do. */
+static bool
+openssl_has(const struct algorithm *algorithm)
+{
+	EVP_KEYMGMT *keymgmt;
+	EVP_SIGNATURE *signature;
+	bool has;
+
+	if (algorithm->family != &akp)
+		return true;
+	keymgmt = EVP_KEYMGMT_fetch(NULL, algorithm->type, NULL);
+	signature = EVP_SIGNATURE_fetch(NULL, algorithm->type, NULL);
+	has = keymgmt != NULL && signature != NULL;
+	EVP_KEYMGMT_free(keymgmt);
+	EVP_SIGNATURE_free(signature);
+	ERR_clear_error();
+	return has;
+}
+
+static bool
+openssl_is_older(unsigned major, unsigned minor)
+{
+	return OPENSSL_version_major() < major ||
+	       (OPENSSL_version_major() == major &&
+		   OPENSSL_version_minor() < minor);
+}
+
+/* NULL with why for one that does not exist, or not in this OpenSSL. */
 static const struct algorithm *
 algorithm_find(enum jw_alg alg, struct jw_why *why)
 {
-	if ((unsigned)alg < JW_ALG_COUNT)
+	const char *version = OpenSSL_version(OPENSSL_VERSION_STRING);
+
+	if ((unsigned)alg >= JW_ALG_COUNT) {
+		jw_why_set(why, "no such algorithm: %d", (int)alg);
+		return NULL;
+	}
+	if (openssl_has(&algorithms[alg]))
 		return &algorithms[alg];
-	jw_why_set(why, "no such algorithm: %d", (int)alg);
+	if (openssl_is_older(3, 5))
+		jw_why_set(why,
+		    "%s needs OpenSSL 3.5 or newer; this is OpenSSL %s",
+		    jw_alg_name((int)alg), version);
+	else
+		jw_why_set(why,
+		    "%s needs an OpenSSL that was built with it; this "
+		    "OpenSSL %s was not",
+		    jw_alg_name((int)alg), version);
 	return NULL;
+}
+
+enum jw_err
+keys_supported(enum jw_alg alg, struct jw_why *why)
+{
+	return algorithm_find(alg, why) == NULL ? JW_BAD_POLICY : JW_OK;
 }
 
 /* For signing or verifying as the algorithm's row says. */
@@ -597,22 +909,10 @@ static bool
 pair_set_kid(struct keys_pair *pair, const struct members *members)
 {
 	const struct algorithm *algorithm = pair->algorithm;
-	const char *kty = algorithm->family->kty;
+	char *text = algorithm->family->canonical(algorithm, members);
 	uint8_t hash[KEYS_HASH_SIZE];
-	char *text;
 	bool ok;
 
-	/* RFC 7638 section 3.2: these members only, in this order. */
-	if (algorithm->crv == NULL)
-		text = format("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
-		    members->second, kty, members->first);
-	else if (members->second != NULL)
-		text = format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
-			      "\"y\":\"%s\"}",
-		    algorithm->crv, kty, members->first, members->second);
-	else
-		text = format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
-		    algorithm->crv, kty, members->first);
 	ok = text != NULL && sha256(text, strlen(text), hash);
 	if (ok)
 		encode(hash, sizeof(hash), pair->kid);
@@ -624,23 +924,13 @@ static bool
 pair_set_jwk(struct keys_pair *pair, const struct members *members)
 {
 	const struct algorithm *algorithm = pair->algorithm;
-	char *head, *tail;
+	char *tail = algorithm->family->tail(algorithm, members);
 
-	head = format("\"kty\":\"%s\",\"use\":\"sig\",\"alg\":\"%s\","
-		      "\"kid\":\"%s\"",
-	    algorithm->family->kty, jw_alg_name((int)pair->alg), pair->kid);
-	if (algorithm->crv == NULL)
-		tail = format("\"n\":\"%s\",\"e\":\"%s\"", members->first,
-		    members->second);
-	else if (members->second != NULL)
-		tail = format("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
-		    algorithm->crv, members->first, members->second);
-	else
-		tail = format("\"crv\":\"%s\",\"x\":\"%s\"", algorithm->crv,
-		    members->first);
-	if (head != NULL && tail != NULL)
-		pair->jwk = format("{%s,%s}", head, tail);
-	free(head);
+	if (tail != NULL)
+		pair->jwk = format("{\"kty\":\"%s\",\"use\":\"sig\","
+				   "\"alg\":\"%s\",\"kid\":\"%s\",%s}",
+		    algorithm->family->kty, jw_alg_name((int)pair->alg),
+		    pair->kid, tail);
 	free(tail);
 	return pair->jwk != NULL;
 }
@@ -740,9 +1030,9 @@ pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private,
 	const struct algorithm *algorithm = &algorithms[alg];
 	enum jw_err err = JW_BAD_KEY;
 
-	if (!EVP_PKEY_is_a(pkey, algorithm->family->type)) {
+	if (!EVP_PKEY_is_a(pkey, algorithm->type)) {
 		jw_why_set(why, "%s needs a key of type %s",
-		    jw_alg_name((int)alg), algorithm->family->type);
+		    jw_alg_name((int)alg), algorithm->type);
 		goto out;
 	}
 	err = algorithm->family->check(algorithm, pkey, why);
@@ -1025,24 +1315,10 @@ enum jw_err
 keys_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len)
 {
-	uint8_t *der, *at;
-	int len;
-
 	if (pair->signer == NULL)
 		return JW_BAD_KEY;
-	len = i2d_PrivateKey(pair->pkey, NULL);
-	if (len <= 0)
-		return done(JW_BAD_KEY);
-	der = at = OPENSSL_secure_malloc((size_t)len);
-	if (der == NULL)
-		return done(JW_NO_MEMORY);
-	if (i2d_PrivateKey(pair->pkey, &at) != len) {
-		keys_private_free(der, (size_t)len);
-		return done(JW_BAD_KEY);
-	}
-	*ret_der = der;
-	*ret_len = (size_t)len;
-	return JW_OK;
+	return done(
+	    pair->algorithm->family->to_der(pair->pkey, ret_der, ret_len));
 }
 
 void
@@ -1067,15 +1343,13 @@ keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
     struct keys_pair **ret_pair)
 {
 	const struct algorithm *algorithm = algorithm_find(alg, NULL);
-	const uint8_t *at = der;
-	EVP_PKEY *pkey = NULL;
+	EVP_PKEY *pkey;
 	enum jw_err err = JW_BAD_KEY;
 
 	if (algorithm == NULL || len > IMPORT_MAX)
 		return err;
-	pkey = d2i_PrivateKey(algorithm->family->id, NULL, &at, (long)len);
-	if (pkey == NULL || at != der + len ||
-	    !EVP_PKEY_is_a(pkey, algorithm->family->type) ||
+	pkey = algorithm->family->from_der(algorithm, der, len);
+	if (pkey == NULL || !EVP_PKEY_is_a(pkey, algorithm->type) ||
 	    algorithm->family->check(algorithm, pkey, NULL) != JW_OK)
 		goto out;
 	/* For RSA that would prove primes, 100 ms: envelope.c signs instead. */
@@ -1162,15 +1436,24 @@ import_check_kind(const struct import *in, enum jw_alg alg)
 		    jw_alg_name((int)alg), algorithm->crv);
 		return JW_BAD_KEY;
 	}
+	if (algorithm->family == &akp &&
+	    !is_text(in->jwk, "alg", algorithm->type)) {
+		jw_why_set(in->why, "%s needs a JWK with \"alg\":\"%s\"",
+		    jw_alg_name((int)alg), algorithm->type);
+		return JW_BAD_KEY;
+	}
 	return JW_OK;
 }
+
+static const char *const private_members[] = {
+    "d", "p", "q", "dp", "dq", "qi", "priv", NULL};
 
 /* Any private member makes it a private key, which then must be whole. */
 static bool
 import_is_private(const json_t *jwk)
 {
-	for (size_t i = RSA_PUBLIC_MEMBERS; i < RSA_MEMBERS; i++) {
-		if (json_object_get(jwk, rsa_members[i].name) != NULL)
+	for (size_t i = 0; private_members[i] != NULL; i++) {
+		if (json_object_get(jwk, private_members[i]) != NULL)
 			return true;
 	}
 	return false;
@@ -1189,7 +1472,7 @@ import_pkey(struct import *in, EVP_PKEY **ret_pkey)
 	err = family->from_jwk(in);
 	if (err != JW_OK)
 		return err;
-	context = EVP_PKEY_CTX_new_from_name(NULL, family->type, NULL);
+	context = EVP_PKEY_CTX_new_from_name(NULL, in->algorithm->type, NULL);
 	params = OSSL_PARAM_BLD_to_param(in->params);
 	if (context == NULL || params == NULL) {
 		err = JW_NO_MEMORY;
@@ -1197,7 +1480,7 @@ import_pkey(struct import *in, EVP_PKEY **ret_pkey)
 		   EVP_PKEY_fromdata(context, &pkey, selection, params) != 1) {
 		jw_why_set(in->why, "the JWK's numbers make no %s key",
 		    in->algorithm->crv != NULL ? in->algorithm->crv
-					       : family->kty);
+					       : in->algorithm->type);
 		err = JW_BAD_KEY;
 	} else {
 		*ret_pkey = pkey;
@@ -1215,8 +1498,8 @@ import_done(struct import *in)
 	OPENSSL_secure_clear_free(in->point, in->point_len + 1);
 	OPENSSL_secure_clear_free(in->scalar, in->scalar_len + 1);
 	OSSL_PARAM_BLD_free(in->params);
-	for (size_t i = RSA_PUBLIC_MEMBERS; i < RSA_MEMBERS; i++) {
-		json_t *member = json_object_get(in->jwk, rsa_members[i].name);
+	for (size_t i = 0; private_members[i] != NULL; i++) {
+		json_t *member = json_object_get(in->jwk, private_members[i]);
 
 		/* Ours to free, hence to overwrite; Jansson has no way. */
 		if (json_is_string(member))

@@ -295,6 +295,7 @@ start_servers(struct program *program, struct jw_why *why)
 	    .keeper = program->keeper,
 	    .publish = program->publish,
 	    .started = keeper_now(program->keeper),
+	    .policy = program->config->policy,
 	};
 	err = serve(program, 0, program->control_fd, admin_group(program),
 	    &program->verbs);

@@ -304,6 +304,57 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 	return JW_OK;
 }
 
+/* ---- the end of a key set ---- */
+
+/* Until when a valid token of it may exist: what it really signed, and for
+ * retired ones what their deadline allows for. */
+static int64_t
+tokens_end(const struct lc_set *set)
+{
+	const struct jw_policy *p = &set->facts.policy;
+	int64_t end = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) == GEN_RETIRED)
+			end = max64(end, gen->remove_due);
+		if (gen->max_exp != 0)
+			end = max64(end,
+			    gen->max_exp + p->clock_skew + p->retire_safety);
+	}
+	return end;
+}
+
+enum jw_err
+lc_remove_set(struct lc_set *set, const struct lc_env *env, bool force,
+    struct lc_outcome *ret_outcome)
+{
+	int64_t end = tokens_end(set);
+	struct lc_times *rejected = &ret_outcome->exposure.reject_new_tokens;
+
+	memset(ret_outcome, 0, sizeof(*ret_outcome));
+	if (end > env->now && !force) {
+		ret_outcome->ready_at = end;
+		return JW_NOT_READY;
+	}
+	if (end > env->now) {
+		ret_outcome->exposed = true;
+		ret_outcome->exposure.until = end;
+		rejected->honours_cache_control = end;
+		rejected->polls_within_max_age = end;
+	}
+	ret_outcome->cause = "an operator removed the key set";
+	set->facts.removed_at = env->now;
+	set->facts.wanted_at = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		set->gens[i].removed_at = env->now;
+		if (set->gens[i].destroyed_at == 0)
+			set->gens[i].destroyed_at = env->now;
+	}
+	return JW_OK;
+}
+
 /* ---- policy ---- */
 
 /* Deadlines under the new policy: later ones count, earlier ones do not. */

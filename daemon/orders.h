@@ -79,6 +79,14 @@ enum jw_err lc_revoke(struct lc_set *set, const struct lc_env *env,
     int64_t number, bool force, struct lc_outcome *ret_outcome);
 
 /*
+ * The whole key set goes.  JW_NOT_READY (ready_at: from when it may) while a
+ * token that one of its keys signed may be valid; with `force` it goes all
+ * the same, exposed.
+ */
+enum jw_err lc_remove_set(struct lc_set *set, const struct lc_env *env,
+    bool force, struct lc_outcome *ret_outcome);
+
+/*
  * Another policy, which has passed jw_policy_check().  No wait in progress
  * becomes shorter: copies and tokens from under the old one live on.
  */

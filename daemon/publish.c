@@ -163,14 +163,15 @@ next_documents(struct follower *follower)
 
 /* Send, and say so when that was all that exists. */
 static void
-send_documents(struct follower *follower, json_t *take_documents)
+send_documents(
+    struct follower *follower, json_t *take_documents, json_t *take_withdrawn)
 {
 	bool all =
 	    follower->caught_up &&
 	    (follower->has_any || keeper_count(follower->publish->keeper) == 0);
 
 	if (!control_continue(
-		follower->call, reply(take_documents, json_array(), all)))
+		follower->call, reply(take_documents, take_withdrawn, all)))
 		end_follower(follower);
 	else if (all && !follower->complete)
 		become_complete(follower);
@@ -183,7 +184,8 @@ on_drained(struct control_call *call, void *arg)
 
 	(void)call;
 	if (!follower->caught_up)
-		send_documents(follower, next_documents(follower));
+		send_documents(
+		    follower, next_documents(follower), json_array());
 }
 
 static void
@@ -212,20 +214,28 @@ run_documents(struct control_call *call, void *context)
 		follower->reported = publish->inherited;
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
-	send_documents(follower, next_documents(follower));
+	send_documents(follower, next_documents(follower), json_array());
 }
 
 /* Whoever has been sent a key set is told of its new version; the others get
  * it in their turn. */
 static void
-send_change(struct follower *follower, int64_t set_id, json_t *object)
+send_change(
+    struct follower *follower, const struct keeper_set *set, json_t *object)
 {
-	if (set_id > follower->sent_id && !follower->complete)
+	json_t *gone;
+
+	if (set->row.id > follower->sent_id && !follower->complete)
 		return;
-	if (follower->sent_id < set_id)
-		follower->sent_id = set_id;
+	if (follower->sent_id < set->row.id)
+		follower->sent_id = set->row.id;
+	if (object == NULL) {
+		gone = json_pack("[s]", set->row.name);
+		send_documents(follower, json_array(), gone);
+		return;
+	}
 	follower->has_any = true;
-	send_documents(follower, json_pack("[O]", object));
+	send_documents(follower, json_pack("[O]", object), json_array());
 }
 
 static void
@@ -233,18 +243,20 @@ on_news(const struct keeper_news *news, void *arg)
 {
 	struct publish *publish = arg;
 	struct follower *follower, *next;
-	json_t *object;
+	json_t *object = NULL;
 	size_t size;
 
 	if (!news->document_changed || TAILQ_EMPTY(&publish->followers))
 		return;
-	object = document(news->set, &size);
-	if (object == NULL)
-		return; /* the last good one stays */
+	if (news->set->row.facts.removed_at == 0) {
+		object = document(news->set, &size);
+		if (object == NULL)
+			return; /* the last good one stays */
+	}
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		send_change(follower, news->set->row.id, object);
+		send_change(follower, news->set, object);
 	}
 	json_decref(object);
 }

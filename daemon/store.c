@@ -41,6 +41,7 @@ enum statement {
 	ST_REQUEST_INSERT,
 	ST_REQUEST_FIND,
 	ST_REQUEST_PRUNE,
+	ST_NEXT_NUMBER,
 	ST_META_GET,
 	ST_META_SET,
 	ST_COUNT
@@ -111,6 +112,8 @@ static const char *const statements[ST_COUNT] = {
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?1",
     [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1",
+    [ST_NEXT_NUMBER] = "SELECT coalesce(max(next_number), 1) FROM key_set"
+		       " WHERE name = ?1",
     [ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
     [ST_META_SET] = "INSERT INTO meta (name, value) VALUES (?1, ?2)"
 		    " ON CONFLICT (name) DO UPDATE SET value = ?2",
@@ -1146,6 +1149,23 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
 		err = insert_audit(store, change, &change->audit[i]);
 	return end_transaction(store, err);
+}
+
+enum jw_err
+store_next_number(struct store *store, const char *name, int64_t *ret_number)
+{
+	sqlite3_stmt *st = statement(store, ST_NEXT_NUMBER);
+	enum jw_err err = JW_OK;
+	int rc;
+
+	bind_text(st, 1, name);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret_number = sqlite3_column_int64(st, 0);
+	else
+		err = failed(store, rc);
+	sqlite3_reset(st);
+	return err;
 }
 
 /* ---- requests and meta ---- */

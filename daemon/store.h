@@ -17,6 +17,7 @@
 
 #include "common/err.h"
 #include "daemon/model.h"
+#include "daemon/store_change.h"
 
 struct store;
 
@@ -67,53 +68,6 @@ enum jw_err store_find_kid(
 enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
     uint8_t **ret_blob, size_t *ret_len);
 
-/* A new generation: kid, jwk and facts of key, and its sealed private key
- * (NULL: verify-only). */
-struct store_new_key {
-	const struct key *key;
-	const uint8_t *sealed;
-	size_t sealed_len;
-};
-
-/* Who asked; all -1 for the daemon itself. */
-struct store_actor {
-	int64_t uid, gid, pid;
-};
-
-struct store_audit {
-	int64_t generation; /* 0: of the key set as a whole */
-	const char *kid;    /* NULL as well */
-	const char *event;
-	const char *from_state; /* NULL: none */
-	const char *to_state;
-	const char *cause;
-};
-
-struct store_request {
-	const char *id;
-	const char *method;
-	const char *asked;
-	const char *outcome;
-};
-
-/* One transaction. */
-struct store_change {
-	const struct key_set *set; /* id, name, revision; id 0: a new one */
-	const struct key_set_facts *facts; /* as they are to be */
-	int64_t now;
-
-	const struct generation *updated; /* rows that exist */
-	size_t nupdated;
-	const char *reason; /* of the revocations among them; or NULL */
-	const struct store_new_key *created;
-	size_t ncreated;
-	const struct store_audit *audit;
-	size_t naudit;
-	struct store_actor actor;
-	const char *audit_reason;            /* or NULL */
-	const struct store_request *request; /* or NULL */
-};
-
 /*
  * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
  * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
@@ -130,6 +84,10 @@ enum jw_err store_commit(
  * the log have them.  Does nothing when there are none; false: try again.
  */
 bool store_scrub(struct store *store);
+
+/* The first number that no generation of a key set of that name has had. */
+enum jw_err store_next_number(
+    struct store *store, const char *name, int64_t *ret_number);
 
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(

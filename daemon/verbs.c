@@ -16,7 +16,7 @@
 #include "daemon/publish.h"
 #include "daemon/wire.h"
 
-enum { PLAN_MAX = 512, MATCHES_MAX = 8 };
+enum { PLAN_MAX = 512, MATCHES_MAX = 8, WARNINGS_MAX = 32 };
 
 /* The last second of the year 9999: what RFC 3339 can write. */
 #define TIME_MAX INT64_C(253402300799)
@@ -118,10 +118,18 @@ warn_of_set(
 		warn(warnings, set->row.name, why.text);
 }
 
+/* Cheap: this is asked of every key set. */
+static bool
+may_need_warning(const struct keeper_set *set, int64_t now)
+{
+	return set->rotate_due <= now || set->failures > 0 || set->is_unwise;
+}
+
 static json_t *
 all_warnings(const struct verbs *verbs)
 {
 	struct keeper *keeper = verbs->keeper;
+	int64_t now = keeper_now(keeper);
 	json_t *warnings = json_array();
 
 	if (!keeper_clock_trusted(keeper))
@@ -133,9 +141,13 @@ all_warnings(const struct verbs *verbs)
 		    json_string("no HTTP front is connected: the key sets "
 				"may not be served"));
 	for (size_t i = 0; i < keeper_count(keeper) &&
-			   json_array_size(warnings) < MATCHES_MAX * 4;
-	     i++)
-		warn_of_set(warnings, keeper, keeper_at(keeper, i));
+			   json_array_size(warnings) < WARNINGS_MAX;
+	     i++) {
+		const struct keeper_set *set = keeper_at(keeper, i);
+
+		if (may_need_warning(set, now))
+			warn_of_set(warnings, keeper, set);
+	}
 	return warnings;
 }
 
@@ -170,18 +182,15 @@ run_status(struct control_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	struct keeper *keeper = verbs->keeper;
-	size_t generations = 0;
 	json_t *reply, *change = next_change(keeper);
 
-	for (size_t i = 0; i < keeper_count(keeper); i++)
-		generations += keeper_at(keeper, i)->row.nkeys;
 	reply = json_pack("{s:s, s:I, s:b, s:s, s:b, s:I, s:I, s:I, s:o}",
 	    "version", JWKSD_VERSION, "started", (json_int_t)verbs->started,
 	    "ready", (int)keeper_is_ready(keeper), "mode",
 	    keeper_is_frozen(keeper) ? "frozen" : "auto", "clockTrusted",
 	    (int)keeper_clock_trusted(keeper), "keySets",
 	    (json_int_t)keeper_count(keeper), "generations",
-	    (json_int_t)generations, "fronts",
+	    (json_int_t)keeper_generations(keeper), "fronts",
 	    (json_int_t)publish_fronts(verbs->publish), "warnings",
 	    all_warnings(verbs));
 	if (change != NULL)
@@ -449,6 +458,8 @@ VERB(verb_show_key, run_show_key);
 VERB(verb_rotate, verbs_rotate);
 VERB(verb_rollback, verbs_rollback);
 VERB(verb_revoke, verbs_revoke);
+VERB(verb_add_key_set, verbs_add_key_set);
+VERB(verb_remove_key_set, verbs_remove_key_set);
 VERB(verb_set_policy, verbs_set_policy);
 VERB(verb_freeze, verbs_freeze);
 VERB(verb_accept_clock, verbs_accept_clock);
@@ -464,6 +475,8 @@ static const struct varlink_verb table[] = {
     {"Rotate", 0, &verb_rotate},
     {"Rollback", 0, &verb_rollback},
     {"Revoke", 0, &verb_revoke},
+    {"AddKeySet", 0, &verb_add_key_set},
+    {"RemoveKeySet", 0, &verb_remove_key_set},
     {"SetPolicy", 0, &verb_set_policy},
     {"Freeze", 0, &verb_freeze},
     {"AcceptClock", 0, &verb_accept_clock},

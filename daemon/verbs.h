@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/policy.h"
 
 struct control_call;
 struct json_t;
@@ -24,6 +25,7 @@ struct verbs {
 	struct keeper *keeper;
 	struct publish *publish; /* who follows the documents */
 	int64_t started;
+	struct jw_policy policy; /* of new key sets */
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */
@@ -69,6 +71,9 @@ void verbs_rollback(struct control_call *call, void *context);
 void verbs_revoke(struct control_call *call, void *context);
 void verbs_set_policy(struct control_call *call, void *context);
 void verbs_freeze_one(struct control_call *call, void *context);
+/* verbs_sets.c */
+void verbs_add_key_set(struct control_call *call, void *context);
+void verbs_remove_key_set(struct control_call *call, void *context);
 /* verbs_world.c */
 void verbs_freeze(struct control_call *call, void *context);
 void verbs_accept_clock(struct control_call *call, void *context);

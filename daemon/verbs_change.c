@@ -1,8 +1,7 @@
 /*
- * The methods that change something.  Each makes an edit of a key set, lets
- * the pure orders decide, builds the answer from the edit, and commits edit,
- * audit and answer in one transaction: repeating a request id returns that
- * answer and changes nothing.
+ * The methods that change a key set that exists: each makes an edit
+ * (verbs_edit.h), lets the pure orders decide, and builds the answer from
+ * what they decided.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -10,248 +9,13 @@
 
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keys.h"
 #include "daemon/orders.h"
 #include "daemon/verbs.h"
+#include "daemon/verbs_edit.h"
 #include "daemon/wire.h"
 
 #define TIME_MAX INT64_C(253402300799)
-
-enum { REQUEST_ID_MAX = 128, REASON_MAX = 512 };
-
-/* A change that has been asked for. */
-struct change {
-	struct control_call *call;
-	struct verbs *verbs;
-	struct keeper_edit edit;
-	struct lc_outcome outcome;
-	const char *request_id; /* NULL: none */
-	char *asked;            /* method and parameters, canonical */
-};
-
-/* ---- what every change has in common ---- */
-
-/* What was asked, without the id itself. */
-static char *
-canonical(struct control_call *call)
-{
-	json_t *asked = json_object();
-	json_t *parameters = json_deep_copy(control_parameters(call));
-	char *text;
-
-	json_object_del(parameters, "requestId");
-	json_object_set_new(asked, "method", json_string(control_method(call)));
-	json_object_set_new(asked, "parameters", parameters);
-	text = json_dumps(asked, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(asked);
-	return text;
-}
-
-/* True when the call has been answered from an earlier outcome. */
-static bool
-answered_before(struct change *change)
-{
-	char *asked = NULL, *outcome = NULL;
-	enum jw_err err;
-
-	if (change->request_id == NULL)
-		return false;
-	err = store_request_find(keeper_store(change->verbs->keeper),
-	    change->request_id, &asked, &outcome);
-	if (err == JW_NO_SUCH_KEY)
-		return false;
-	if (err != JW_OK)
-		verbs_store_failed(change->call, change->verbs, err);
-	else if (strcmp(asked, change->asked) != 0)
-		verbs_invalid(change->call, "requestId");
-	else
-		control_reply(change->call, json_loads(outcome, 0, NULL));
-	free(asked);
-	free(outcome);
-	return true;
-}
-
-/*
- * Check what all changes share: false when the call has been answered.  Then,
- * and after refuse() and finish(), there is nothing to release.
- */
-static bool
-prepare(struct change *change, struct control_call *call, void *context)
-{
-	const json_t *parameters = control_parameters(call);
-	const char *id = verbs_string(parameters, "requestId", NULL);
-	const char *reason = verbs_string(parameters, "reason", "");
-
-	change->call = call;
-	change->verbs = context;
-	change->request_id = id;
-	if (id != NULL && (id[0] == '\0' || strlen(id) > REQUEST_ID_MAX)) {
-		verbs_invalid(call, "requestId");
-		return false;
-	}
-	if (strlen(reason) > REASON_MAX) {
-		verbs_invalid(call, "reason");
-		return false;
-	}
-	change->asked = canonical(call);
-	if (change->asked == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
-		return false;
-	}
-	if (!answered_before(change))
-		return true;
-	free(change->asked);
-	return false;
-}
-
-/* Prepare, and begin an edit of the key set that `parameter` names. */
-static bool
-begin(struct change *change, struct control_call *call, void *context,
-    const char *parameter)
-{
-	const char *name =
-	    verbs_string(control_parameters(call), parameter, "default");
-	struct verbs *verbs = context;
-	struct keeper_set *set;
-
-	if (!prepare(change, call, context))
-		return false;
-	set = keeper_find(verbs->keeper, name);
-	if (set == NULL) {
-		control_fail(call, JW_NO_SUCH_KEY_SET,
-		    json_pack("{s:s}", "keySet", name));
-		free(change->asked);
-		return false;
-	}
-	keeper_edit_begin(verbs->keeper, set, &change->edit);
-	return true;
-}
-
-/* The generation that the caller expects to be active; 0: any. */
-static int64_t
-expected(const struct change *change)
-{
-	return verbs_integer(
-	    control_parameters(change->call), "expectGeneration", 0);
-}
-
-static bool
-expects(const struct change *change)
-{
-	return json_is_integer(json_object_get(
-	    control_parameters(change->call), "expectGeneration"));
-}
-
-/* For orders that do not look at the active generation themselves. */
-static enum jw_err
-check_expected(struct change *change)
-{
-	const struct generation *active = lc_active(&change->edit.before);
-
-	if (!expects(change) ||
-	    (active != NULL && active->number == expected(change)))
-		return JW_OK;
-	change->outcome.actual = active == NULL ? 0 : active->number;
-	return JW_CONFLICT;
-}
-
-static const char *
-kid_of(const struct change *change, int64_t number)
-{
-	const struct keeper_set *set = change->edit.set;
-
-	for (size_t i = 0; i < set->row.nkeys; i++)
-		if (set->row.keys[i].facts.number == number)
-			return set->row.keys[i].kid;
-	return "";
-}
-
-/* Answer with a refusal of the orders. */
-static void
-refuse(struct change *change, enum jw_err err, const char *parameter)
-{
-	const struct lc_outcome *o = &change->outcome;
-
-	json_t *p = NULL;
-
-	if (err == JW_CONFLICT)
-		p = json_pack("{s:I, s:I}", "expected",
-		    (json_int_t)expected(change), "actual",
-		    (json_int_t)o->actual);
-	else if (err == JW_NOT_READY)
-		p = json_pack("{s:I}", "readyAt", (json_int_t)o->ready_at);
-	else if (err == JW_FROZEN)
-		p = json_pack("{s:s}", "cause", o->frozen_by);
-	else if (err == JW_NO_ACTIVE_KEY)
-		p = json_pack("{s:s}", "keySet", change->edit.set->row.name);
-	else if (err == JW_BAD_STATE)
-		p = json_pack("{s:s, s:s}", "kid", kid_of(change, o->actual),
-		    "state",
-		    lc_state_name(
-			lc_state(lc_find(&change->edit.before, o->actual))));
-	else if (err == JW_INVALID_PARAMETER)
-		p = json_pack("{s:s}", "parameter", parameter);
-	control_fail(change->call, err, p);
-	free(change->asked);
-}
-
-/* Commit (but for a dry run) and answer. */
-static void
-finish(struct change *change, const char *event, json_t *take_reply)
-{
-	const json_t *parameters = control_parameters(change->call);
-	const struct control_peer *peer = control_peer(change->call);
-	struct store_request request = {
-	    .id = change->request_id,
-	    .method = control_method(change->call),
-	    .asked = change->asked,
-	};
-	struct keeper_commit how = {
-	    .cause = change->outcome.cause,
-	    .event = event,
-	    .reason = verbs_string(parameters, "reason", NULL),
-	    .actor = {peer->uid, peer->gid, peer->pid},
-	    .request = change->request_id == NULL ? NULL : &request,
-	};
-	char *outcome = json_dumps(take_reply, JSON_COMPACT);
-	enum jw_err err = JW_OK;
-
-	request.outcome = outcome;
-	if (outcome == NULL)
-		err = JW_NO_MEMORY;
-	else if (!verbs_bool(parameters, "dryRun"))
-		err = keeper_commit(change->verbs->keeper, &change->edit, &how);
-	if (err == JW_OK) {
-		control_reply(change->call, take_reply);
-	} else {
-		json_decref(take_reply);
-		verbs_store_failed(change->call, change->verbs, err);
-	}
-	free(outcome);
-	free(change->asked);
-}
-
-/* A key of the edit, as it will be. */
-static json_t *
-key_after(const struct change *change, int64_t number)
-{
-	const struct keeper_set *set = change->edit.set;
-
-	for (size_t i = 0; i < set->row.nkeys; i++)
-		if (set->row.keys[i].facts.number == number)
-			return wire_key(set->row.name, &set->row.keys[i],
-			    lc_find(&change->edit.after, number), false);
-	return NULL;
-}
-
-static void
-set_key(json_t *reply, const char *name, const struct change *change,
-    int64_t number)
-{
-	json_t *key = number == 0 ? NULL : key_after(change, number);
-
-	if (key != NULL)
-		json_object_set_new(reply, name, key);
-}
 
 /* ---- Rotate ---- */
 
@@ -262,8 +26,8 @@ rotate_reply(const struct change *change)
 	json_t *reply =
 	    json_pack("{s:s}", "keySet", change->edit.set->row.name);
 
-	set_key(reply, "activated", change, o->activated);
-	set_key(reply, "retired", change, o->retired);
+	edit_set_key(reply, "activated", change, o->activated);
+	edit_set_key(reply, "retired", change, o->retired);
 	if (o->scheduled_for != 0)
 		json_object_set_new(
 		    reply, "scheduledFor", json_integer(o->scheduled_for));
@@ -319,15 +83,15 @@ verbs_rotate(struct control_call *call, void *context)
 		verbs_invalid(call, wrong);
 		return;
 	}
-	if (!begin(&change, call, context, "keySet"))
+	if (!edit_begin(&change, call, context, "keySet"))
 		return;
 	err = lc_rotate(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
 	if (err != JW_OK) {
-		refuse(&change, err, "at");
+		edit_refuse(&change, err, "at");
 		return;
 	}
-	finish(&change, rotate_event(&change.outcome, order.cancel),
+	edit_finish(&change, rotate_event(&change.outcome, order.cancel),
 	    rotate_reply(&change));
 }
 
@@ -340,18 +104,18 @@ verbs_rollback(struct control_call *call, void *context)
 	json_t *reply;
 	enum jw_err err;
 
-	if (!begin(&change, call, context, "keySet"))
+	if (!edit_begin(&change, call, context, "keySet"))
 		return;
 	err = lc_rollback(&change.edit.after, &change.edit.env,
-	    expects(&change), expected(&change), &change.outcome);
+	    edit_expects(&change), edit_expected(&change), &change.outcome);
 	if (err != JW_OK) {
-		refuse(&change, err, "");
+		edit_refuse(&change, err, "");
 		return;
 	}
 	reply = json_object();
-	set_key(reply, "activated", &change, change.outcome.activated);
-	set_key(reply, "retired", &change, change.outcome.retired);
-	finish(&change, "rollback", reply);
+	edit_set_key(reply, "activated", &change, change.outcome.activated);
+	edit_set_key(reply, "retired", &change, change.outcome.retired);
+	edit_finish(&change, "rollback", reply);
 }
 
 /* ---- Revoke ---- */
@@ -364,12 +128,12 @@ revoke_reply(const struct change *change, int64_t number)
 	    json_pack("{s:o}", "exposure", wire_exposure(&o->exposure));
 	json_t *revoked;
 
-	set_key(reply, "revoked", change, number);
+	edit_set_key(reply, "revoked", change, number);
 	revoked = json_object_get(reply, "revoked");
 	json_object_set_new(revoked, "reason",
 	    json_string(
 		verbs_string(control_parameters(change->call), "reason", "")));
-	set_key(reply, "activated", change, o->activated);
+	edit_set_key(reply, "activated", change, o->activated);
 	if (o->flush_at != 0)
 		json_object_set_new(
 		    reply, "flushAt", json_integer(o->flush_at));
@@ -393,14 +157,15 @@ revoke_found(struct change *change, const struct verbs_found *found)
 	enum jw_err err;
 
 	keeper_edit_begin(change->verbs->keeper, found->set, &change->edit);
-	err = check_expected(change);
+	err = edit_check_expected(change);
 	if (err == JW_OK)
 		err = lc_revoke(&change->edit.after, &change->edit.env,
 		    found->number, force, &change->outcome);
 	if (err != JW_OK)
-		refuse(change, err, "");
+		edit_refuse(change, err, "");
 	else
-		finish(change, "revoke", revoke_reply(change, found->number));
+		edit_finish(
+		    change, "revoke", revoke_reply(change, found->number));
 }
 
 void
@@ -416,7 +181,7 @@ verbs_revoke(struct control_call *call, void *context)
 		verbs_invalid(call, "reason");
 		return;
 	}
-	if (!prepare(&change, call, context))
+	if (!edit_prepare(&change, call, context))
 		return;
 	if (!verbs_find_key(call, context, &found)) {
 		free(change.asked);
@@ -433,70 +198,6 @@ verbs_revoke(struct control_call *call, void *context)
 
 /* ---- SetPolicy ---- */
 
-static void
-refuse_policy(struct change *change, const char *parameter, const char *message,
-    const struct jw_policy_fault *fault)
-{
-	json_t *p =
-	    json_pack("{s:s, s:s}", "parameter", parameter, "message", message);
-
-	if (fault != NULL && fault->has_minimum)
-		json_object_set_new(p, "minimum", json_integer(fault->minimum));
-	if (fault != NULL && fault->has_maximum)
-		json_object_set_new(p, "maximum", json_integer(fault->maximum));
-	control_fail(change->call, JW_BAD_POLICY, p);
-	free(change->asked);
-}
-
-/* JSON to the number that a policy holds; false: not one of its values. */
-static bool
-policy_number(
-    const struct jw_param *param, const json_t *value, int32_t *ret_number)
-{
-	const char *text = json_string_value(value);
-	json_int_t number = json_integer_value(value);
-
-	if (param->kind == JW_PARAM_ALGORITHM)
-		number = text == NULL ? -1 : jw_alg_parse(text);
-	else if (param->kind == JW_PARAM_MODE)
-		number = text == NULL ? -1 : jw_mode_parse(text);
-	if (number < param->minimum || number > param->maximum || number < 0)
-		return false;
-	*ret_number = (int32_t)number;
-	return true;
-}
-
-/* The members that are given, into policy; false: answered. */
-static bool
-read_policy(struct change *change, struct jw_policy *policy)
-{
-	json_t *given =
-	    json_object_get(control_parameters(change->call), "policy");
-	const char *name;
-	json_t *value;
-
-	json_object_foreach (given, name, value) {
-		const struct jw_param *param = jw_policy_param_camel(name);
-		struct jw_policy_fault fault = {param, true, true, 0, 0};
-		int32_t number;
-
-		if (json_is_null(value))
-			continue;
-		if (param != NULL && policy_number(param, value, &number)) {
-			jw_policy_set(policy, param, number);
-			continue;
-		}
-		if (param != NULL) {
-			fault.minimum = param->minimum;
-			fault.maximum = param->maximum;
-		}
-		refuse_policy(change, name, "is outside of its range",
-		    json_is_integer(value) && param != NULL ? &fault : NULL);
-		return false;
-	}
-	return true;
-}
-
 static json_t *
 key_set_after(const struct change *change)
 {
@@ -504,6 +205,24 @@ key_set_after(const struct change *change)
 
 	row.facts = change->edit.after.facts;
 	return json_pack("{s:o}", "keySet", wire_key_set(&row));
+}
+
+/* Exotic keys stay among themselves; false: refused. */
+static bool
+may_change_algorithm(struct change *change, const struct jw_policy *policy)
+{
+	int from = change->edit.before.facts.policy.algorithm;
+	int to = policy->algorithm;
+	struct jw_why why = {"", ""};
+
+	if (from == to)
+		return true;
+	if (!jw_alg_may_follow(from, to))
+		jw_alg_why_not_follow(from, to, &why);
+	else if (keys_supported((enum jw_alg)to, &why) == JW_OK)
+		return true;
+	edit_refuse_policy(change, "algorithm", why.text, NULL);
+	return false;
 }
 
 void
@@ -515,23 +234,26 @@ verbs_set_policy(struct control_call *call, void *context)
 	struct jw_policy policy;
 	enum jw_err err;
 
-	if (!begin(&change, call, context, "name"))
+	if (!edit_begin(&change, call, context, "name"))
 		return;
 	policy = change.edit.before.facts.policy;
-	if (!read_policy(&change, &policy))
+	if (!edit_read_policy(&change, &policy))
+		return;
+	if (!may_change_algorithm(&change, &policy))
 		return;
 	if (jw_policy_check(&policy, &fault, &why) != JW_OK) {
-		refuse_policy(&change, fault.param->camel, why.text, &fault);
+		edit_refuse_policy(
+		    &change, fault.param->camel, why.text, &fault);
 		return;
 	}
-	err = check_expected(&change);
+	err = edit_check_expected(&change);
 	if (err != JW_OK) {
-		refuse(&change, err, "");
+		edit_refuse(&change, err, "");
 		return;
 	}
 	lc_set_policy(&change.edit.after, &change.edit.env, &policy);
 	change.outcome.cause = "an operator changed the policy";
-	finish(&change, "policy", key_set_after(&change));
+	edit_finish(&change, "policy", key_set_after(&change));
 }
 
 /* ---- Freeze, of one key set ---- */
@@ -542,12 +264,12 @@ verbs_freeze_one(struct control_call *call, void *context)
 	bool frozen = verbs_bool(control_parameters(call), "frozen");
 	struct change change = {.call = call};
 
-	if (!begin(&change, call, context, "keySet"))
+	if (!edit_begin(&change, call, context, "keySet"))
 		return;
 	change.edit.after.facts.frozen = frozen;
 	change.outcome.cause = frozen ? "an operator froze the key set"
 				      : "an operator thawed the key set";
-	finish(&change, frozen ? "frozen" : "thawed",
+	edit_finish(&change, frozen ? "frozen" : "thawed",
 	    json_pack(
 		"{s:s}", "mode", jw_mode_name(lc_mode(&change.edit.after))));
 }

@@ -21,6 +21,7 @@ struct job {
 	STAILQ_ENTRY(job) link;
 	worker_run_fn *run;
 	worker_done_fn *done;
+	worker_done_fn *drop;
 	void *arg;
 };
 
@@ -151,7 +152,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	if (pool->event != NULL && event_add(pool->event, NULL) == 0)
 		err = start_threads(pool, threads);
 	if (err != JW_OK)
-		worker_pool_free(pool, NULL);
+		worker_pool_free(pool);
 	else
 		*ret_pool = pool;
 	return err;
@@ -159,7 +160,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 
 enum jw_err
 worker_submit(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, void *arg)
+    worker_done_fn *done, worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 
@@ -167,6 +168,7 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
 		return JW_NO_MEMORY;
 	job->run = run;
 	job->done = done;
+	job->drop = drop;
 	job->arg = arg;
 	pool->pending++;
 	pthread_mutex_lock(&pool->lock);
@@ -177,20 +179,19 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
 }
 
 static void
-drop_all(struct job_list *list, worker_done_fn *drop)
+drop_all(struct job_list *list)
 {
 	struct job *job;
 
 	while ((job = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, link);
-		if (drop != NULL)
-			drop(job->arg);
+		job->drop(job->arg);
 		free(job);
 	}
 }
 
 void
-worker_pool_free(struct worker_pool *pool, worker_done_fn *drop)
+worker_pool_free(struct worker_pool *pool)
 {
 	if (pool == NULL)
 		return;
@@ -200,8 +201,8 @@ worker_pool_free(struct worker_pool *pool, worker_done_fn *drop)
 	pthread_mutex_unlock(&pool->lock);
 	for (int i = 0; i < pool->nthreads; i++)
 		pthread_join(pool->threads[i], NULL);
-	drop_all(&pool->todo, drop);
-	drop_all(&pool->ended, drop);
+	drop_all(&pool->todo);
+	drop_all(&pool->ended);
 	if (pool->event != NULL)
 		event_free(pool->event);
 	if (pool->event_fd >= 0)

@@ -25,17 +25,17 @@ enum jw_err worker_pool_new(struct event_base *base, int threads,
     int nice_level, struct worker_pool **ret_pool);
 
 /*
- * Queue a job.  `done` is called exactly once for it, unless the pool is
- * freed first.  JW_NO_MEMORY.
+ * Queue a job.  Exactly one of `done` and `drop` is called for it: drop when
+ * the pool is freed first.  JW_NO_MEMORY: neither.
  */
 enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, void *arg);
+    worker_done_fn *done, worker_done_fn *drop, void *arg);
 
 /*
- * Ends the threads: waits for jobs that run, forgets those that wait, and
- * calls `drop` with the argument of each job whose `done` was not called.
+ * Ends the threads: waits for jobs that run, drops those that wait or have
+ * ended unseen.
  */
-void worker_pool_free(struct worker_pool *pool, worker_done_fn *drop);
+void worker_pool_free(struct worker_pool *pool);
 
 /* Jobs that run or wait. */
 size_t worker_pending(const struct worker_pool *pool);

@@ -238,12 +238,16 @@ class Control(Case):
         for _ in range(200):
             with self.daemon.connect() as client:
                 client.send("Monitor", more=True)
-            with self.daemon.connect() as client:
+            # 16 a uid: those who have left may not be noticed yet.
+            with self.daemon.connect() as client, \
+                    contextlib.suppress(BrokenPipeError, ConnectionError):
                 client.send_bytes(STATUS * 20)
 
     def test_thousands_one_after_the_other(self):
         for number in range(2000):
-            with self.daemon.connect() as client:
+            # The daemon may hang up on garbage before all has been said.
+            with self.daemon.connect() as client, \
+                    contextlib.suppress(BrokenPipeError, ConnectionError):
                 if number % 3 == 0:
                     client.send_bytes(STATUS)
                 elif number % 3 == 1:

@@ -71,6 +71,7 @@ class Generation(unittest.TestCase):
             self.start()
             looks = self.watch(has_active)
             harness.wait_until(self.daemon.is_ready)
+            harness.wait_until(lambda: urls.answers[-1].status == 200)
         before = [look for look in looks if not has_active(look[1])]
         self.assertTrue(before, "no look before the first key")
         for status, _ in before:

@@ -143,6 +143,9 @@ class Chaos(unittest.TestCase):
                 self.published.setdefault(key["kid"], key), key)
 
     def check(self, rotators):
+        # Before the keys are listed: the rotators go on meanwhile.
+        acknowledged = {request: answer for r in rotators
+                        for request, answer in list(r.acknowledged.items())}
         keys = self.daemon.keys(all=True)
         kids = [k["kid"] for k in keys]
         self.assertEqual(len(set(kids)), len(kids), "a key has doubled")
@@ -152,8 +155,6 @@ class Chaos(unittest.TestCase):
         self.assertEqual(len(set(numbers)), len(numbers))
         self.assertEqual([k["state"] for k in keys].count("active"), 1)
         by_kid = {k["kid"]: k for k in keys}
-        acknowledged = {request: answer for r in rotators
-                        for request, answer in list(r.acknowledged.items())}
         with self.daemon.database() as db:
             self.assertEqual(
                 db.execute("PRAGMA integrity_check").fetchone()[0], "ok")

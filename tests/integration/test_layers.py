@@ -28,7 +28,7 @@ LIBRARIES = {
 LEVELS = [
     {"model", "sql_text"},
     {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker"},
-    {"orders", "plan", "envelope"},
+    {"orders", "plan", "retime", "envelope"},
     {"signer", "wire"},
     {"keeper"},
     {"control"},
@@ -46,6 +46,7 @@ ONLY = {
     "envelope": {"model", "keys"},
     "orders": {"model", "lifecycle"},
     "plan": {"model", "lifecycle"},
+    "retime": {"model", "lifecycle"},
     "servable": set(),
     "agenda": set(),
     "clock": set(),

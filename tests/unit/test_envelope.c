@@ -147,6 +147,10 @@ test_every_algorithm(void **state)
 	size_t len;
 
 	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
+		/* The others are in every OpenSSL; test_keys.c says so. */
+		if (alg >= JW_ALG_MLDSA44 &&
+		    keys_supported((enum jw_alg)alg, NULL) != JW_OK)
+			continue;
 		assert_int_equal(
 		    keys_generate((enum jw_alg)alg, 2048, &pair), JW_OK);
 		row.kid = keys_kid(pair);

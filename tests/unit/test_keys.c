@@ -77,6 +77,17 @@ pair_of_pem(enum jw_alg alg, const char *pem)
 	return pair;
 }
 
+/* Everything but ML-DSA is in every OpenSSL that this is built for. */
+static bool
+openssl_has(enum jw_alg alg)
+{
+	bool has = keys_supported(alg, NULL) == JW_OK;
+
+	if (alg < JW_ALG_MLDSA44)
+		assert_true(has);
+	return has;
+}
+
 /* Neither a reason left out nor one told without need. */
 static void
 assert_refused(enum jw_alg alg, const char *jwk, const char *reason)
@@ -365,7 +376,7 @@ alg_of_crv(const char *crv)
 {
 	if (strcmp(crv, "P-256") == 0)
 		return JW_ALG_ES256;
-	return strcmp(crv, "P-384") == 0 ? JW_ALG_ES384 : -1;
+	return strcmp(crv, "P-384") == 0 ? JW_ALG_ES384 : JW_ALG_ES512;
 }
 
 /* Every text member of wanted is in the pair's JWK, as it stands. */
@@ -396,8 +407,6 @@ test_ec_leading_zero(void **state)
 	json_array_foreach (json_object_get(json, "keys"), i, key) {
 		int alg = alg_of_crv(text_of(key, "crv"));
 
-		if (alg < 0)
-			continue;
 		jwk = json_object_get(key, "expected_public_jwk");
 		pair = pair_of_pem((enum jw_alg)alg, text_of(key, "pkcs8_pem"));
 		assert_jwk_has(pair, jwk);
@@ -410,7 +419,7 @@ test_ec_leading_zero(void **state)
 		keys_free(pair);
 		tried++;
 	}
-	assert_int_equal(tried, 5);
+	assert_int_equal(tried, 7);
 	json_decref(json);
 }
 
@@ -467,6 +476,12 @@ static const size_t signature_sizes[JW_ALG_COUNT] = {
     [JW_ALG_ES384] = 96,
     [JW_ALG_EDDSA] = 64,
     [JW_ALG_ED25519] = 64,
+    [JW_ALG_ES512] = 132,
+    [JW_ALG_ES256K] = 64,
+    [JW_ALG_ED448] = 114,
+    [JW_ALG_MLDSA44] = 2420,
+    [JW_ALG_MLDSA65] = 3309,
+    [JW_ALG_MLDSA87] = 4627,
 };
 
 /* Out and in again, through DER and through the public JWK. */
@@ -518,6 +533,8 @@ test_every_algorithm(void **state)
 
 	(void)state;
 	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
+		if (!openssl_has((enum jw_alg)alg))
+			continue;
 		pair = NULL;
 		assert_int_equal(
 		    keys_generate((enum jw_alg)alg, 2048, &pair), JW_OK);
@@ -552,6 +569,7 @@ test_generate_refuses(void **state)
 	assert_int_equal(keys_generate(JW_ALG_RS256, 1024, &pair), JW_BAD_KEY);
 	assert_int_equal(keys_generate(JW_ALG_RS256, 8192, &pair), JW_BAD_KEY);
 	assert_int_equal(keys_generate(JW_ALG_COUNT, 2048, &pair), JW_BAD_KEY);
+	assert_int_equal(keys_supported(JW_ALG_COUNT, NULL), JW_BAD_POLICY);
 	assert_null(pair);
 }
 
@@ -704,6 +722,12 @@ test_jwk_values(void **state)
 	    {JW_ALG_ES256, ES, "private_jwk", "crv", "p-256", "P-256"},
 	    {JW_ALG_EDDSA, ED, "A1_private_jwk", "crv", "X25519", "Ed25519"},
 	    {JW_ALG_EDDSA, ED, "A1_private_jwk", "crv", "Ed448", "Ed25519"},
+	    {JW_ALG_ED448, ED, "A1_private_jwk", "kty", "OKP", "Ed448"},
+	    {JW_ALG_ED448, ED, "A2_public_jwk", "crv", "Ed448", "57"},
+	    {JW_ALG_ES256K, ES, "private_jwk", "kty", "EC", "secp256k1"},
+	    {JW_ALG_ES256K, ES, "public_jwk", "crv", "secp256k1", "secp256k1"},
+	    {JW_ALG_ES512, ES, "public_jwk", "crv", "P-521", "66"},
+	    {JW_ALG_ES256, ES, "public_jwk", "priv", "AAAA", "\"d\""},
 	    /* Not on the curve: y of another point. */
 	    {JW_ALG_ES256, ES, "public_jwk", "y",
 		"FsCMmElcGNuLUPbHYy13U9PNTC4xD62ESfhMRWLZph8", "P-256"},
@@ -888,6 +912,9 @@ test_pem_refused(void **state)
 	    JW_ALG_ES256, "-----BEGIN PRIVATE KEY-----\n", "PEM");
 	assert_pem_refused(JW_ALG_ES256, pem_encrypted, "encrypted");
 	assert_pem_refused(JW_ALG_ES384, pem_ec_traditional, "P-384");
+	assert_pem_refused(JW_ALG_ES512, pem_ec_traditional, "P-521");
+	assert_pem_refused(JW_ALG_ES256K, pem_ec_traditional, "secp256k1");
+	assert_pem_refused(JW_ALG_ED448, pem_ec_traditional, "ED448");
 	assert_pem_refused(JW_ALG_RS256, pem_ec_traditional, "RSA");
 	assert_pem_refused(JW_ALG_EDDSA, pem_ec_traditional, "ED25519");
 	assert_pem_refused(JW_ALG_ES256, pem_ec_explicit, "named curve");
@@ -924,6 +951,217 @@ test_pem_compressed_point(void **state)
 	check_round_trip(compressed, 64);
 	keys_free(plain);
 	keys_free(compressed);
+}
+
+/* Key pairs and signatures of a library that is not OpenSSL. */
+static void
+test_exotic_ecdsa(void **state)
+{
+	json_t *json = vector("own_exotic.json"), *row;
+	struct keys_pair *private, *public;
+	enum jw_alg alg;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(json, "ecdsa")), 2);
+	json_array_foreach (json_object_get(json, "ecdsa"), i, row) {
+		alg = (enum jw_alg)jw_alg_parse(text_of(row, "alg"));
+		private = pair_of(alg, json_object_get(row, "private_jwk"));
+		public = pair_of(alg, json_object_get(row, "public_jwk"));
+		assert_string_equal(
+		    keys_kid(private), text_of(row, "thumbprint_sha256"));
+		assert_string_equal(
+		    keys_public_jwk(private), keys_public_jwk(public));
+		assert_jwk_has(private, json_object_get(row, "public_jwk"));
+		assert_verifies(public, text_of(row, "jws"));
+		check_round_trip(private, signature_sizes[alg]);
+		keys_free(private);
+		keys_free(public);
+	}
+	json_decref(json);
+}
+
+static void
+test_rfc8032_ed448(void **state)
+{
+	json_t *json = vector("own_exotic.json");
+	json_t *row = json_object_get(json, "ed448");
+	struct keys_pair *private =
+	    pair_of(JW_ALG_ED448, json_object_get(row, "private_jwk"));
+	struct keys_pair *public =
+	    pair_of(JW_ALG_ED448, json_object_get(row, "public_jwk"));
+	const char *wanted = text_of(row, "signature");
+	uint8_t made[KEYS_SIGNATURE_MAX];
+	size_t len;
+	char *text;
+
+	(void)state;
+	assert_string_equal(
+	    keys_kid(private), text_of(row, "thumbprint_sha256"));
+	assert_string_equal(keys_public_jwk(private), keys_public_jwk(public));
+	assert_non_null(strstr(keys_public_jwk(public), "\"alg\":\"Ed448\""));
+	assert_jwk_has(private, json_object_get(row, "public_jwk"));
+	assert_int_equal(keys_sign(private, "\3", 1, made, &len), JW_OK);
+	text = keys_base64url(made, len);
+	assert_string_equal(text, wanted);
+	assert_int_equal(keys_verify(public, "\3", 1, made, len), JW_OK);
+	made[len - 1] ^= 1;
+	assert_int_equal(keys_verify(public, "\3", 1, made, len), JW_BAD_KEY);
+	free(text);
+	keys_free(private);
+	keys_free(public);
+	json_decref(json);
+}
+
+#define ML "rfc9964_ML-DSA-44.json"
+
+/* Every way to such a key says which OpenSSL it takes. */
+static void
+test_mldsa_without_openssl(void **state)
+{
+	static const enum jw_alg algs[] = {
+	    JW_ALG_MLDSA44, JW_ALG_MLDSA65, JW_ALG_MLDSA87};
+	static const uint8_t seed[34] = {0x80, 32};
+	struct keys_pair *pair = NULL;
+	char wanted[128];
+
+	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+		struct jw_why why = {"", ""};
+
+		if (openssl_has(algs[i]))
+			skip();
+		snprintf(wanted, sizeof(wanted),
+		    "%s needs OpenSSL 3.5 or newer; this is OpenSSL 3.",
+		    jw_alg_name((int)algs[i]));
+		assert_int_equal(keys_supported(algs[i], &why), JW_BAD_POLICY);
+		assert_memory_equal(why.text, wanted, strlen(wanted));
+		assert_refused(algs[i], "{}", wanted);
+		assert_pem_refused(algs[i], pem_ec_traditional, wanted);
+		assert_int_equal(keys_generate(algs[i], 0, &pair), JW_BAD_KEY);
+		assert_int_equal(
+		    keys_private_import(algs[i], seed, sizeof(seed), &pair),
+		    JW_BAD_KEY);
+		assert_null(pair);
+	}
+	(void)state;
+}
+
+static void
+test_rfc9964_mldsa(void **state)
+{
+	json_t *json, *example, *key;
+	struct keys_pair *private, *public;
+	char *wanted;
+
+	(void)state;
+	if (!openssl_has(JW_ALG_MLDSA44))
+		skip();
+	json = vector(ML);
+	example = vector("example_jwks_pq.json");
+	private = pair_of(JW_ALG_MLDSA44, json_object_get(json, "private_jwk"));
+	public = pair_of(JW_ALG_MLDSA44, json_object_get(json, "public_jwk"));
+	assert_string_equal(
+	    keys_kid(private), text_of(json, "thumbprint_sha256"));
+	key = json_array_get(json_object_get(example, "keys"), 0);
+	wanted = json_dumps(key, JSON_COMPACT);
+	assert_string_equal(keys_public_jwk(private), wanted);
+	assert_string_equal(keys_public_jwk(public), wanted);
+	assert_verifies(public, text_of(json, "jws_compact"));
+	check_round_trip(private, 2420);
+	free(wanted);
+	keys_free(private);
+	keys_free(public);
+	json_decref(json);
+	json_decref(example);
+}
+
+static void
+test_mldsa_seals_its_seed(void **state)
+{
+	json_t *json;
+	struct keys_pair *pair, *again = NULL;
+	uint8_t *der, zeros[34] = {0x80, 32};
+	size_t len;
+
+	(void)state;
+	if (!openssl_has(JW_ALG_MLDSA44))
+		skip();
+	json = vector(ML);
+	pair = pair_of(JW_ALG_MLDSA44, json_object_get(json, "private_jwk"));
+	assert_int_equal(keys_private_export(pair, &der, &len), JW_OK);
+	/* The vector's seed is all zero. */
+	assert_int_equal(len, sizeof(zeros));
+	assert_memory_equal(der, zeros, len);
+	/* Another size of parameters makes another key of it. */
+	assert_int_equal(
+	    keys_private_import(JW_ALG_MLDSA87, der, len, &again), JW_OK);
+	assert_string_not_equal(keys_kid(again), keys_kid(pair));
+	keys_free(again);
+	again = NULL;
+	der[0] = 0x04;
+	assert_int_equal(
+	    keys_private_import(JW_ALG_MLDSA44, der, len, &again), JW_BAD_KEY);
+	assert_null(again);
+	keys_private_free(der, len);
+	keys_free(pair);
+	json_decref(json);
+}
+
+static void
+test_mldsa_values(void **state)
+{
+	static const struct {
+		enum jw_alg alg;
+		const char *set, *name, *value, *reason;
+	} rows[] = {
+	    {JW_ALG_MLDSA44, "private_jwk", "alg", "ML-DSA-65", "\"alg\""},
+	    {JW_ALG_MLDSA44, "public_jwk", "alg", NULL, "\"alg\""},
+	    {JW_ALG_MLDSA44, "public_jwk", "kty", "OKP", "AKP"},
+	    {JW_ALG_MLDSA44, "public_jwk", "pub", NULL, "\"pub\""},
+	    {JW_ALG_MLDSA44, "public_jwk", "pub", "AAAA", "1312"},
+	    {JW_ALG_MLDSA44, "private_jwk", "pub", NULL, "\"pub\""},
+	    {JW_ALG_MLDSA44, "private_jwk", "priv", "AAAA", "32"},
+	    {JW_ALG_MLDSA44, "private_jwk", "priv",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE", "ML-DSA-44"},
+	    {JW_ALG_MLDSA65, "public_jwk", "alg", "ML-DSA-65", "1952"},
+	};
+
+	(void)state;
+	if (!openssl_has(JW_ALG_MLDSA44))
+		skip();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_change_refused(rows[i].alg, ML, rows[i].set,
+		    rows[i].name, rows[i].value, rows[i].reason);
+}
+
+/* A PEM file with the expanded key alone has nothing that could be sealed. */
+static void
+test_mldsa_pem(void **state)
+{
+	static const char *const whole[] = {"seed_pem", "both_pem"};
+	struct keys_pair *pair;
+	json_t *json;
+	char *member;
+
+	(void)state;
+	if (!openssl_has(JW_ALG_MLDSA44))
+		skip();
+	json = vector("own_ML-DSA-44_pem.json");
+	assert_true(
+	    asprintf(&member, "\"pub\":\"%s\"", text_of(json, "pub")) > 0);
+	for (size_t i = 0; i < 2; i++) {
+		pair = pair_of_pem(JW_ALG_MLDSA44, text_of(json, whole[i]));
+		assert_non_null(strstr(keys_public_jwk(pair), member));
+		check_round_trip(pair, 2420);
+		keys_free(pair);
+	}
+	assert_pem_refused(
+	    JW_ALG_MLDSA44, text_of(json, "expanded_pem"), "no seed");
+	assert_pem_refused(
+	    JW_ALG_MLDSA65, text_of(json, "seed_pem"), "ML-DSA-65");
+	assert_pem_refused(JW_ALG_ED448, text_of(json, "seed_pem"), "ED448");
+	free(member);
+	json_decref(json);
 }
 
 enum { THREADS = 4, SIGNATURES = 300 };
@@ -973,6 +1211,9 @@ test_one_key_many_threads(void **state)
 	check_threads(JW_ALG_ES256);
 	check_threads(JW_ALG_PS256);
 	check_threads(JW_ALG_EDDSA);
+	check_threads(JW_ALG_ES256K);
+	if (openssl_has(JW_ALG_MLDSA44))
+		check_threads(JW_ALG_MLDSA44);
 }
 
 static void
@@ -1042,6 +1283,13 @@ main(void)
 	    cmocka_unit_test(test_pem_refused),
 	    cmocka_unit_test(test_pem_traditional),
 	    cmocka_unit_test(test_pem_compressed_point),
+	    cmocka_unit_test(test_exotic_ecdsa),
+	    cmocka_unit_test(test_rfc8032_ed448),
+	    cmocka_unit_test(test_mldsa_without_openssl),
+	    cmocka_unit_test(test_rfc9964_mldsa),
+	    cmocka_unit_test(test_mldsa_seals_its_seed),
+	    cmocka_unit_test(test_mldsa_values),
+	    cmocka_unit_test(test_mldsa_pem),
 	    cmocka_unit_test(test_one_key_many_threads),
 	    cmocka_unit_test(test_free_accepts_null),
 	    cmocka_unit_test(test_init_only_once),

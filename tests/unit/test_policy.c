@@ -10,10 +10,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/duration.h"
 #include "common/policy.h"
+#include "daemon/jwks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -172,6 +174,7 @@ names_go_both_ways(void **state)
 	assert_int_equal(jw_mode_parse("AUTO"), -1);
 	assert_string_equal(jw_alg_name(JW_ALG_EDDSA), "EdDSA");
 	assert_string_equal(jw_alg_name(JW_ALG_ED25519), "Ed25519");
+	assert_string_equal(jw_alg_name(JW_ALG_MLDSA65), "ML-DSA-65");
 }
 
 static void
@@ -219,6 +222,7 @@ bad_values_are_explained(void **state)
 	} rows[] = {
 	    {"algorithm", "HS256", "RS256, RS384"},
 	    {"algorithm", "es256", "Ed25519"},
+	    {"algorithm", "ES256k", "ML-DSA-65, ML-DSA-87"},
 	    {"rsa_bits", "1024", "2048, 3072 or 4096"},
 	    {"rsa_bits", "2049", "2048, 3072 or 4096"},
 	    {"mode", "off", "auto, manual, frozen"},
@@ -393,7 +397,126 @@ the_largest_policy_does_not_overflow(void **state)
 	    jw_policy_publish_interval(&policy), INT64_C(4) * 365 * 86400);
 	assert_int_equal(
 	    jw_policy_retire_interval(&policy), INT64_C(13) * 365 * 86400);
+	policy.algorithm = JW_ALG_ES512;
 	expect_sound(policy);
+}
+
+static void
+exotic_algorithms_stand_alone(void **state)
+{
+	struct jw_why why = {"", ""};
+
+	(void)state;
+	for (int from = 0; from < JW_ALG_COUNT; from++) {
+		bool exotic = from >= JW_ALG_ES512;
+
+		assert_int_equal(jw_alg_is_exotic(from), exotic);
+		for (int to = 0; to < JW_ALG_COUNT; to++) {
+			assert_int_equal(jw_alg_may_follow(from, to),
+			    from == to || (!exotic && to < JW_ALG_ES512));
+		}
+	}
+	assert_false(jw_alg_is_exotic(-1));
+	assert_false(jw_alg_is_exotic(JW_ALG_COUNT));
+	jw_alg_why_not_follow(JW_ALG_ES256, JW_ALG_ED448, &why);
+	assert_non_null(strstr(why.text, "from ES256 to Ed448"));
+	assert_non_null(strstr(why.text, "one key of Ed448"));
+	assert_string_equal(
+	    why.hint, "add another key set with algorithm Ed448");
+	jw_alg_why_not_follow(JW_ALG_MLDSA44, JW_ALG_ES256, &why);
+	assert_non_null(strstr(why.text, "one key of ML-DSA-44"));
+	assert_string_equal(
+	    why.hint, "add another key set with algorithm ES256");
+}
+
+/* As many keys of an AKP algorithm as it says, and not one more. */
+static enum jw_err
+render_akp(int alg, size_t pub_octets, size_t count)
+{
+	char pub[4096] = "", jwk[JW_SET_KEYS_MAX][4096];
+	const struct key *row[JW_SET_KEYS_MAX];
+	struct key keys[JW_SET_KEYS_MAX] = {0};
+	char *body = NULL;
+	enum jw_err err;
+
+	memset(pub, 'A', (pub_octets * 8 + 5) / 6);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(keys[i].kid, sizeof(keys[i].kid), "%043zu", i);
+		snprintf(jwk[i], sizeof(jwk[i]),
+		    "{\"kty\":\"AKP\",\"use\":\"sig\",\"alg\":\"%s\","
+		    "\"kid\":\"%s\",\"pub\":\"%s\"}",
+		    jw_alg_name(alg), keys[i].kid, pub);
+		keys[i].jwk = jwk[i];
+		row[i] = &keys[i];
+	}
+	err = jwks_render(row, count, &body, NULL);
+	free(body);
+	return err;
+}
+
+static void
+large_keys_fill_a_set_early(void **state)
+{
+	static const struct {
+		int alg;
+		int32_t most;
+		size_t pub_octets;
+	} rows[] = {{JW_ALG_MLDSA44, 8, 1312}, {JW_ALG_MLDSA65, 6, 1952},
+	    {JW_ALG_MLDSA87, 4, 2592}};
+
+	(void)state;
+	for (int alg = 0; alg < JW_ALG_MLDSA44; alg++) {
+		assert_int_equal(jw_alg_max_published(alg), JW_SET_KEYS_MAX);
+	}
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t most = (size_t)rows[i].most;
+
+		assert_int_equal(jw_alg_max_published(rows[i].alg), most);
+		assert_int_equal(
+		    render_akp(rows[i].alg, rows[i].pub_octets, most), JW_OK);
+		assert_int_equal(
+		    render_akp(rows[i].alg, rows[i].pub_octets, most + 1),
+		    JW_BUG);
+	}
+}
+
+static void
+large_keys_bound_the_policy(void **state)
+{
+	struct jw_policy policy;
+
+	(void)state;
+	expect_fault(policy_with("algorithm", JW_ALG_MLDSA65, NULL),
+	    "max_published_keys", -1, 6,
+	    "max_published_keys is 8 but must be at most 6 (more keys of "
+	    "ML-DSA-65 do not fit into a JWKSet of 16384 octets)");
+	expect_fault(policy_with("algorithm", JW_ALG_MLDSA44,
+			 "max_published_keys", 9, NULL),
+	    "max_published_keys", -1, 8, "at most 8");
+	expect_fault(policy_with("algorithm", JW_ALG_MLDSA87,
+			 "max_published_keys", 4, "standby_count", 2, NULL),
+	    "standby_count", -1, 1, "standby_count is 2 but must be at most 1");
+	/* Room for one retired key: Iret = 15 d, and so must the period be. */
+	expect_fault(
+	    policy_with("algorithm", JW_ALG_MLDSA87, "max_published_keys", 4,
+		"token_max_ttl", 1292040, "rotation_period", 1295999, NULL),
+	    "rotation_period", 1296000, -1, "at least 15d");
+	expect_fault(
+	    policy_with("algorithm", JW_ALG_MLDSA87, "max_published_keys", 4,
+		"token_max_ttl", 315360000, "rotation_period", 315360000, NULL),
+	    "token_max_ttl", -1, 315360000 - 3960, "whatever the rotation");
+	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
+		policy = policy_with("algorithm", alg, NULL);
+		jw_policy_fit(&policy);
+		assert_int_equal(
+		    policy.max_published_keys, alg == JW_ALG_MLDSA87   ? 4
+					       : alg == JW_ALG_MLDSA65 ? 6
+								       : 8);
+		expect_sound(policy);
+	}
+	policy = policy_with("max_published_keys", 4, NULL);
+	jw_policy_fit(&policy);
+	assert_int_equal(policy.max_published_keys, 4);
 }
 
 /* Mending what is at fault, as it says, ends in a sound policy. */
@@ -430,7 +553,7 @@ the_number_that_would_be_right_is_right(void **state)
 			assert_in_range(
 			    right, fault.param->minimum, fault.param->maximum);
 			jw_policy_set(&policy, fault.param, (int32_t)right);
-			assert_true(++mended <= 5);
+			assert_true(++mended <= 9);
 		}
 	}
 }
@@ -475,6 +598,9 @@ main(void)
 	    cmocka_unit_test(no_set_is_large_enough),
 	    cmocka_unit_test(a_life_fits_into_seconds),
 	    cmocka_unit_test(the_largest_policy_does_not_overflow),
+	    cmocka_unit_test(exotic_algorithms_stand_alone),
+	    cmocka_unit_test(large_keys_fill_a_set_early),
+	    cmocka_unit_test(large_keys_bound_the_policy),
 	    cmocka_unit_test(the_number_that_would_be_right_is_right),
 	    cmocka_unit_test(unwise_cache_times_are_named),
 	};

@@ -1,0 +1,72 @@
+/*
+ * What the files of the keeper share, and nobody else sees.
+ */
+#ifndef JWKSD_DAEMON_KEEPER_PARTS_H
+#define JWKSD_DAEMON_KEEPER_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/agenda.h"
+#include "daemon/clock.h"
+#include "daemon/keeper.h"
+#include "daemon/servable.h"
+
+struct event;
+struct keeper_news;
+struct worker_pool;
+
+struct keeper {
+	struct event_base *base;
+	char *store_path;
+	struct store *store;
+	const struct envelope_kek *kek;
+	struct jw_policy policy;
+	struct worker_pool *generators;
+	struct event *timer;
+	int64_t (*wall)(void);
+	int64_t (*boot)(void);
+	struct clock_guard clock;
+	struct keeper_observer *observers;
+	struct keeper_set **sets; /* by id */
+	size_t nsets;
+	size_t sets_room;
+	size_t ngenerations;
+	size_t without_active; /* key sets without an active key */
+	void *by_name;         /* tsearch(3) */
+	struct agenda agenda;
+	int64_t pruned_at;
+	struct servable servable;
+	bool frozen;
+	size_t unresumed; /* key sets that have yet to record an outage */
+	size_t unretimed; /* key sets whose waits have yet to start anew */
+	bool trusted;     /* what the agenda was planned with */
+	bool same_boot;   /* as when the store was last written */
+	int64_t suspended;
+};
+
+/* Take over a row: hold it, and find it by name and id. */
+enum jw_err keeper_hold_set(struct key_set *take_row, void *keeper);
+
+/* When a key set's next change is due may be another now. */
+void keeper_reconsider(struct keeper *keeper, struct keeper_set *set);
+
+void keeper_tell(struct keeper *keeper, const struct keeper_news *news);
+
+/*
+ * Seal a pair's private half for its row.  The caller frees *ret_blob.
+ */
+enum jw_err keeper_seal(const struct keeper *keeper, const char *key_set,
+    const struct key *key, const struct keys_pair *pair, uint8_t **ret_blob,
+    size_t *ret_len);
+
+/* Log a failed commit and, when its outcome is unknown, load what holds.
+ * Returns err. */
+enum jw_err keeper_commit_failed(
+    struct keeper *keeper, const char *key_set, enum jw_err err);
+
+/* kid, jwk and spread of a pair; the facts are the caller's. */
+enum jw_err keeper_describe(const struct keys_pair *pair, struct key *ret_key);
+
+#endif

@@ -1,0 +1,256 @@
+/*
+ * How a key set begins: with all its key pairs at hand, in one transaction,
+ * published and signing.  Nothing half-made is ever stored.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/keeper.h"
+#include "daemon/keeper_news.h"
+#include "daemon/keeper_parts.h"
+#include "daemon/keys.h"
+#include "daemon/worker.h"
+
+/* Key pairs on their way. */
+struct batch {
+	enum jw_alg alg;
+	int rsa_bits;
+	enum jw_err err;
+	keeper_pairs_fn *fn;
+	void *arg;
+	size_t count;
+	struct keys_pair *pairs[];
+};
+
+static void
+batch_run(void *arg)
+{
+	struct batch *batch = arg;
+
+	for (size_t i = 0; batch->err == JW_OK && i < batch->count; i++)
+		batch->err = keys_generate(
+		    batch->alg, batch->rsa_bits, &batch->pairs[i]);
+}
+
+static void
+batch_free(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		keys_free(batch->pairs[i]);
+	free(batch);
+}
+
+static void
+batch_drop(void *arg)
+{
+	struct batch *batch = arg;
+
+	batch->fn(JW_IO, batch->pairs, batch->count, batch->arg);
+	batch_free(batch);
+}
+
+static void
+batch_done(void *arg)
+{
+	struct batch *batch = arg;
+
+	batch->fn(batch->err, batch->pairs, batch->count, batch->arg);
+	batch_free(batch);
+}
+
+enum jw_err
+keeper_generate(struct keeper *keeper, const struct jw_policy *policy,
+    size_t count, keeper_pairs_fn *fn, void *arg)
+{
+	struct batch *batch =
+	    calloc(1, sizeof(*batch) + count * sizeof(struct keys_pair *));
+	enum jw_err err;
+
+	if (batch == NULL)
+		return JW_NO_MEMORY;
+	batch->alg = (enum jw_alg)policy->algorithm;
+	batch->rsa_bits = policy->rsa_bits;
+	batch->fn = fn;
+	batch->arg = arg;
+	batch->count = count;
+	err = worker_submit(
+	    keeper->generators, batch_run, batch_done, batch_drop, batch);
+	if (err != JW_OK)
+		batch_free(batch);
+	return err;
+}
+
+/* Pending generations, and then the first start. */
+static enum jw_err
+begin_life(struct keeper *keeper, struct key_set *draft, size_t count)
+{
+	struct lc_env env = {
+	    .now = keeper_now(keeper),
+	    .clock_trusted = true,
+	    .serving = true,
+	};
+	struct lc_set life = {.facts = draft->facts};
+	struct lc_step step;
+
+	for (size_t i = 0; i < count; i++)
+		if (!lc_add(&life, &env, draft->facts.policy.algorithm,
+			draft->keys[i].facts.spread))
+			return JW_BUG;
+	step = lc_next(&life, &env);
+	if (step.action != LC_START)
+		return JW_BUG;
+	lc_apply(&life, &step, &env);
+	draft->facts = life.facts;
+	for (size_t i = 0; i < count; i++)
+		draft->keys[i].facts = life.gens[i];
+	return JW_OK;
+}
+
+enum jw_err
+keeper_draft_set(struct keeper *keeper, const char *name,
+    const struct jw_policy *policy, struct keys_pair *const *pairs,
+    size_t count, struct key_set *ret_draft)
+{
+	struct key_set draft = {.revision = 1, .facts.policy = *policy};
+	enum jw_err err;
+
+	if (keeper_find(keeper, name) != NULL)
+		return JW_CONFLICT;
+	snprintf(draft.name, sizeof(draft.name), "%s", name);
+	err = store_next_number(keeper->store, name, &draft.facts.next_number);
+	if (err != JW_OK)
+		return err;
+	draft.keys = calloc(count, sizeof(*draft.keys));
+	if (draft.keys == NULL)
+		return JW_NO_MEMORY;
+	draft.nkeys = count;
+	for (size_t i = 0; err == JW_OK && i < count; i++)
+		err = keeper_describe(pairs[i], &draft.keys[i]);
+	if (err == JW_OK)
+		err = begin_life(keeper, &draft, count);
+	if (err != JW_OK)
+		store_set_done(&draft);
+	else
+		*ret_draft = draft;
+	return err;
+}
+
+/* What one commit of a new key set is made of. */
+struct founding {
+	struct store_new_key created[MODEL_GENERATIONS_MAX];
+	uint8_t *sealed[MODEL_GENERATIONS_MAX];
+	struct lc_change changes[MODEL_GENERATIONS_MAX];
+	const struct key *keys[MODEL_GENERATIONS_MAX];
+	struct store_audit audit[MODEL_GENERATIONS_MAX + 1];
+};
+
+static enum jw_err
+founding_seal(struct founding *f, const struct keeper *keeper,
+    const struct key_set *draft, struct keys_pair *const *pairs)
+{
+	enum jw_err err = JW_OK;
+
+	for (size_t i = 0; err == JW_OK && i < draft->nkeys; i++) {
+		f->created[i].key = &draft->keys[i];
+		err = keeper_seal(keeper, draft->name, &draft->keys[i],
+		    pairs[i], &f->sealed[i], &f->created[i].sealed_len);
+		f->created[i].sealed = f->sealed[i];
+	}
+	return err;
+}
+
+static void
+founding_audit(struct founding *f, const struct key_set *draft,
+    const struct keeper_commit *how, int64_t now)
+{
+	f->audit[0] = (struct store_audit){
+	    .event = how->event,
+	    .cause = how->cause,
+	};
+	for (size_t i = 0; i < draft->nkeys; i++) {
+		enum gen_state to = lc_state(&draft->keys[i].facts);
+
+		f->keys[i] = &draft->keys[i];
+		f->changes[i] = (struct lc_change){
+		    .time = now,
+		    .number = draft->keys[i].facts.number,
+		    .to = to,
+		    .cause = how->cause,
+		};
+		f->audit[i + 1] = (struct store_audit){
+		    .generation = draft->keys[i].facts.number,
+		    .kid = draft->keys[i].kid,
+		    .event = lc_state_name(to),
+		    .to_state = lc_state_name(to),
+		    .cause = how->cause,
+		};
+	}
+}
+
+static enum jw_err
+founding_commit(struct founding *f, struct keeper *keeper,
+    struct key_set *draft, const struct keeper_commit *how)
+{
+	struct store_change change = {
+	    .set = draft,
+	    .facts = &draft->facts,
+	    .now = draft->keys[0].facts.created_at,
+	    .created = f->created,
+	    .ncreated = draft->nkeys,
+	    .audit = f->audit,
+	    .naudit = draft->nkeys + 1,
+	    .actor = how->actor,
+	    .audit_reason = how->reason,
+	    .request = how->request,
+	};
+
+	return store_commit(keeper->store, &change, &draft->id);
+}
+
+static void
+announce(struct keeper *keeper, const struct founding *f,
+    const struct keeper_commit *how, int64_t id)
+{
+	struct keeper_set *set = keeper_by_id(keeper, id);
+	struct keeper_news news = {
+	    .set = set,
+	    .changes = f->changes,
+	    .count = set->row.nkeys,
+	    .order = how->event,
+	    .document_changed = true,
+	};
+	const struct key *keys[MODEL_GENERATIONS_MAX];
+
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		keys[i] = &set->row.keys[i];
+	news.keys = keys;
+	keeper_tell(keeper, &news);
+	keeper_reconsider(keeper, set);
+}
+
+enum jw_err
+keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
+    struct keys_pair *const *pairs, const struct keeper_commit *how)
+{
+	struct founding *f = calloc(1, sizeof(*f));
+	enum jw_err err = f == NULL ? JW_NO_MEMORY : JW_OK;
+
+	if (err == JW_OK)
+		err = founding_seal(f, keeper, take_draft, pairs);
+	if (err == JW_OK) {
+		founding_audit(
+		    f, take_draft, how, take_draft->keys[0].facts.created_at);
+		err = founding_commit(f, keeper, take_draft, how);
+	}
+	if (err == JW_OK)
+		err = keeper_hold_set(take_draft, keeper);
+	else if (f != NULL)
+		keeper_commit_failed(keeper, take_draft->name, err);
+	if (err == JW_OK)
+		announce(keeper, f, how, take_draft->id);
+	for (size_t i = 0; f != NULL && i < MODEL_GENERATIONS_MAX; i++)
+		free(f->sealed[i]);
+	free(f);
+	return err;
+}

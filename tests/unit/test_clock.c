@@ -1,0 +1,210 @@
+/*
+ * daemon/clock.c: which jumps are noticed, when a new time is believed, and
+ * what is remembered over a restart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+
+#define T0 INT64_C(1800000000)
+
+/* Started at boot-time 1000. */
+static struct clock_guard
+started(void)
+{
+	struct clock_guard guard = {.started = false};
+
+	assert_true(clock_check(&guard, T0, 1000));
+	return guard;
+}
+
+static void
+first_look_is_believed(void **state)
+{
+	struct clock_guard guard = {.started = false};
+
+	(void)state;
+	assert_true(clock_check(&guard, 1, 5));
+	assert_true(guard.started);
+	assert_true(guard.trusted);
+}
+
+static void
+jump_beyond_two_minutes_is_noticed(void **state)
+{
+	static const struct {
+		int64_t jump;
+		bool trusted;
+	} rows[] = {
+	    {0, true},
+	    {119, true},
+	    {120, true},
+	    {121, false},
+	    {86400, false},
+	    {-120, true},
+	    {-121, false},
+	    {-T0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct clock_guard guard = started();
+
+		assert_int_equal(
+		    clock_check(&guard, T0 + 30 + rows[i].jump, 1030),
+		    rows[i].trusted);
+		assert_int_equal(guard.trusted, rows[i].trusted);
+	}
+}
+
+/* A day asleep passes on both clocks. */
+static void
+suspend_is_no_jump(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	assert_true(clock_check(&guard, T0 + 86400, 1000 + 86400));
+}
+
+static void
+new_time_is_believed_after_ten_stable_minutes(void **state)
+{
+	struct clock_guard guard = started();
+	int64_t jump = 400 * INT64_C(86400);
+
+	(void)state;
+	assert_false(clock_check(&guard, T0 + jump, 1000));
+	assert_false(clock_check(&guard, T0 + jump + 599, 1599));
+	assert_true(clock_check(&guard, T0 + jump + 600, 1600));
+	assert_true(clock_check(&guard, T0 + jump + 630, 1630));
+	/* And back again is a jump too. */
+	assert_false(clock_check(&guard, T0 + 660, 1660));
+}
+
+static void
+another_jump_starts_the_wait_again(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	assert_false(clock_check(&guard, T0 + 10000, 1000));
+	assert_false(clock_check(&guard, T0 + 20500, 1500));
+	assert_false(clock_check(&guard, T0 + 20600 + 499, 1600 + 499));
+	assert_true(clock_check(&guard, T0 + 20600 + 500, 1600 + 500));
+}
+
+/* Also when it jumped to where it had been. */
+static void
+jump_there_and_back_takes_ten_minutes(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	assert_false(clock_check(&guard, T0 + 10000, 1000));
+	assert_false(clock_check(&guard, T0 + 30, 1030));
+	assert_false(clock_check(&guard, T0 + 629, 1629));
+	assert_true(clock_check(&guard, T0 + 630, 1630));
+}
+
+static void
+drift_is_followed(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	for (int i = 1; i <= 100; i++)
+		assert_true(clock_check(&guard, T0 + i * 90, 1000 + i * 30));
+}
+
+static void
+operator_may_accept(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	assert_false(clock_check(&guard, T0 + 10000, 1000));
+	clock_accept(&guard, T0 + 10001, 1001);
+	assert_true(clock_check(&guard, T0 + 10031, 1031));
+	assert_false(clock_check(&guard, T0 + 61, 1061));
+}
+
+static void
+restart_remembers_within_one_boot(void **state)
+{
+	struct clock_guard guard = started(), again = {.started = false};
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	assert_true(clock_format(&guard, text));
+	clock_parse(&again, text);
+	assert_true(again.started);
+	assert_true(again.trusted);
+	assert_int_equal(again.offset, guard.offset);
+	assert_false(clock_check(&again, T0 + 10000, 1000));
+	again = (struct clock_guard){.started = false};
+	clock_parse(&again, text);
+	assert_true(clock_check(&again, T0 + 60, 1060));
+}
+
+static void
+text_without_sense_is_not_remembered(void **state)
+{
+	static const char *const rows[] = {"", " ", "x", "x 1",
+	    "00000000-0000-0000-0000-000000000000 5",
+	    "00000000-0000-0000-0000-0000000000000000000000000 5"};
+	struct clock_guard guard = started();
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct clock_guard again = {.started = false};
+
+		clock_parse(&again, rows[i]);
+		assert_false(again.started);
+	}
+	assert_true(clock_format(&guard, text));
+	*strchr(text, ' ') = '\0';
+	guard = (struct clock_guard){.started = false};
+	clock_parse(&guard, text);
+	assert_false(guard.started);
+}
+
+static void
+clocks_of_this_machine_go_on(void **state)
+{
+	int64_t wall = clock_wall(), boot = clock_boot();
+
+	(void)state;
+	assert_true(wall >= 1);
+	assert_true(boot >= 0);
+	assert_true(clock_boot() >= boot);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(first_look_is_believed),
+	    cmocka_unit_test(jump_beyond_two_minutes_is_noticed),
+	    cmocka_unit_test(suspend_is_no_jump),
+	    cmocka_unit_test(new_time_is_believed_after_ten_stable_minutes),
+	    cmocka_unit_test(another_jump_starts_the_wait_again),
+	    cmocka_unit_test(jump_there_and_back_takes_ten_minutes),
+	    cmocka_unit_test(drift_is_followed),
+	    cmocka_unit_test(operator_may_accept),
+	    cmocka_unit_test(restart_remembers_within_one_boot),
+	    cmocka_unit_test(text_without_sense_is_not_remembered),
+	    cmocka_unit_test(clocks_of_this_machine_go_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
