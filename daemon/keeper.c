@@ -1240,12 +1240,6 @@ check_kek(struct keeper *keeper, struct jw_why *why)
 	return err;
 }
 
-void
-keeper_set_default_policy(struct keeper *keeper, const struct jw_policy *policy)
-{
-	keeper->policy = *policy;
-}
-
 bool
 keeper_store_answers(struct keeper *keeper)
 {

@@ -59,9 +59,6 @@ enum jw_err keeper_new(const struct keeper_options *options,
     struct keeper **ret_keeper, struct jw_why *why);
 void keeper_free(struct keeper *keeper);
 
-/* Of key sets that are made from now on. */
-void keeper_set_default_policy(
-    struct keeper *keeper, const struct jw_policy *policy);
 /* For a watchdog: the store can be read. */
 bool keeper_store_answers(struct keeper *keeper);
 
