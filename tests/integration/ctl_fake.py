@@ -118,6 +118,7 @@ SCRIPT = {
     "Revoke": REVOKED,
     "SetPolicy": {"keySet": KEY_SET},
     "Freeze": {"mode": "frozen"},
+    "Reload": {"changed": ["daemon.log_level"], "restart": []},
     "AcceptClock": {"clockTrusted": True},
     "Plan": {"changes": CHANGES},
     "GetJwks": {"jwks": {"keys": [JWK]}, "etag": '"abc"', "maxAge": 300,
