@@ -64,6 +64,12 @@ jw_log_init(const char *program)
 	logger.journal = stderr_is_journal();
 }
 
+bool
+jw_log_is_journal(void)
+{
+	return logger.journal;
+}
+
 void
 jw_log_set_level(enum jw_log_level level)
 {

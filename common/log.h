@@ -25,6 +25,8 @@ enum jw_log_level {
 
 /* program is kept, not copied; called once, first thing in main(). */
 void jw_log_init(const char *program);
+/* Standard error is the journal. */
+bool jw_log_is_journal(void);
 void jw_log_set_level(enum jw_log_level level);
 
 /* "error", "warning", "notice", "info" or "debug"; false for other words. */

@@ -97,7 +97,11 @@ usage:
 static void
 print_mistake(const struct jw_config_error *error)
 {
-	if (error->line == 0 && error->file[0] == '\0')
+	if (jw_log_is_journal())
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){.event = JW_EVENT_BAD_CONFIG},
+		    "%s:%d: %s", error->file, error->line, error->message);
+	else if (error->line == 0 && error->file[0] == '\0')
 		fprintf(stderr, "jwksd: %s\n", error->message);
 	else
 		fprintf(stderr, "%s:%d: %s\n", error->file, error->line,
@@ -481,12 +485,12 @@ report(enum jw_err err, const struct jw_why *why)
 {
 	if (err == JW_OK || err == JW_USAGE)
 		return jw_err_exit(err);
-	jw_log_event(JW_LOG_ERROR,
-	    &(const struct jw_log_about){
-		.event = err == JW_BAD_CONFIG ? JW_EVENT_BAD_CONFIG
-					      : JW_EVENT_REFUSED_TO_START,
-	    },
-	    "%s", why->text[0] != '\0' ? why->text : jw_err_text(err));
+	/* Every mistake has been named already. */
+	if (err != JW_BAD_CONFIG || why->text[0] != '\0')
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_REFUSED_TO_START},
+		    "%s", why->text[0] != '\0' ? why->text : jw_err_text(err));
 	if (why->hint[0] != '\0')
 		jw_log(JW_LOG_ERROR, "hint: %s", why->hint);
 	return jw_err_exit(err);

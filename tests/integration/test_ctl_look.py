@@ -13,7 +13,7 @@ from ctl_fake import (ACTIVE, CHANGES, JWK, KEY_SET, NOW, POLICY, READY,
 COMMANDS = ["status", "list", "show", "rotate", "rollback", "revoke",
             "freeze", "thaw", "plan", "jwks", "watch", "keyset",
             "keyset list", "keyset show", "keyset set", "clock",
-            "clock accept", "call", "introspect", "help", "version"]
+            "clock accept", "reload", "call", "introspect", "help", "version"]
 VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
          "rotate": ["rotate"], "plan": ["plan"], "jwks": ["jwks"],
          "watch": ["watch"], "keyset": ["keyset"],
@@ -24,7 +24,7 @@ VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
                       "--reason", "r"],
          "revoke": ["revoke", "x", "--yes", "--force", "--reason", "r"],
          "freeze": ["freeze", "default", "--reason", "r"],
-         "thaw": ["thaw"], "clock": ["clock"],
+         "thaw": ["thaw"], "clock": ["clock"], "reload": ["reload"],
          "clock accept": ["clock", "accept", "--reason", "r"]}
 
 
@@ -108,7 +108,8 @@ class Look(Case):
                 ("plan", "Plan"), ("jwks", "GetJwks"),
                 ("keyset", "ListKeySets"), ("clock", "Status"),
                 ("keyset set", "SetPolicy"), ("freeze", "Freeze"),
-                ("thaw", "Freeze"), ("clock accept", "AcceptClock")]:
+                ("thaw", "Freeze"), ("clock accept", "AcceptClock"),
+                ("reload", "Reload")]:
             arguments = VERBS[name]
             self.daemon.set(method, odd)
             out, err = self.run_ctl("--json", *arguments)

@@ -32,7 +32,7 @@ LEVELS = [
     {"signer", "wire"},
     {"keeper"},
     {"control"},
-    {"publish", "front"},
+    {"publish", "front", "reload"},
     {"verbs"},
     {"main"},
 ]
@@ -51,6 +51,7 @@ ONLY = {
     "agenda": set(),
     "clock": set(),
     "worker": set(),
+    "reload": set(),
 }
 
 FORBIDDEN = re.compile(
