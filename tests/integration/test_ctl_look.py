@@ -62,7 +62,7 @@ class Help(Case):
             self.assertIn(method, declared)
             self.assertLessEqual(set(call.get("parameters", {})),
                                  declared[method], method)
-        self.assertEqual(len(set(self.daemon.methods())), 13)
+        self.assertEqual(len(set(self.daemon.methods())), 14)
 
     def test_usage(self):
         for arguments, error, hint in [
