@@ -10,6 +10,9 @@
 #   make check-valgrind  a tour of the real programs under valgrind
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
+#   make prove           the simulation for longer: ROUNDS, SEED
+#   make coverage        lines and branches of the lifecycle, by its tests
+#   make mutation        does a test notice each small mistake in it?
 #   make install         into DESTDIR and PREFIX
 #   make deb             the Debian package, in build/deb
 #   make deb-check       what lintian, blhc and a second build say of it
@@ -27,6 +30,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ZSHDIR ?= $(PREFIX)/share/zsh/vendor-completions
 LISTEN ?= 127.0.0.1:7517
 FUZZ_SECONDS ?= 60
+ROUNDS ?= 50000
+SEED ?=
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -60,7 +65,8 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint bench fuzz fuzzers install deb deb-check boot-test clean FORCE
+	lint bench fuzz fuzzers prove coverage mutation install deb deb-check \
+	boot-test clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
@@ -174,6 +180,19 @@ bench:
 		JWKSD_BUILD=$(abspath $(B)) python3 -B "$$f" || status=1; \
 		done; exit $$status
 
+prove:
+	@packaging/dev/prepare run check
+	@$(BUILD) $(B)/unit/test_simulation
+	@JWKSD_ROUNDS=$(ROUNDS) JWKSD_SEED=$(SEED) $(B)/unit/test_simulation
+
+coverage:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/coverage/run
+
+mutation:
+	@packaging/dev/prepare run check
+	@CC='$(CC)' tests/mutation/mutate.py
+
 fuzzers: $(FUZZ)
 fuzz:
 	@packaging/dev/prepare run clang fuzz
@@ -227,7 +246,8 @@ boot-test:
 	@tests/boot/run build
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz $(B)
+	rm -rf build build-asan build-clang build-fuzz build-coverage \
+		build-mutation $(B)
 
 .SECONDARY:
 -include $(shell find $(B) -path $(B)/boot -prune -o -type f -name '*.d' -print \

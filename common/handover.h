@@ -2,8 +2,8 @@
  * How a front hands its listening sockets to the keeper that comes after the
  * one that started it (without systemd only).
  *
- * The keeper binds RUNTIME/front.sock (SOCK_SEQPACKET, mode 0600), gives the
- * listening end to the front as the descriptor named "front" and starts it.
+ * The keeper binds RUNTIME/front.sock (SOCK_SEQPACKET, mode 0600; front.1.sock
+ * and so on where earlier fronts still have that), gives the listening end to the front as the descriptor named "front" and starts it.
  * A later keeper connects there.  A living front sends one packet: its
  * `servingSince` and, as SCM_RIGHTS, every HTTP listening socket.  When the
  * later keeper's own front serves, the keeper sends HANDOVER_DRAIN; the old

@@ -28,38 +28,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-struct alg {
-	const char *name;
-	bool exotic;
-	size_t pub; /* octets of an AKP public key (FIPS 204 table 2) */
-};
-
-static const struct alg algs[JW_ALG_COUNT] = {
-    [JW_ALG_RS256] = {"RS256", false, 0},
-    [JW_ALG_RS384] = {"RS384", false, 0},
-    [JW_ALG_RS512] = {"RS512", false, 0},
-    [JW_ALG_PS256] = {"PS256", false, 0},
-    [JW_ALG_PS384] = {"PS384", false, 0},
-    [JW_ALG_PS512] = {"PS512", false, 0},
-    [JW_ALG_ES256] = {"ES256", false, 0},
-    [JW_ALG_ES384] = {"ES384", false, 0},
-    [JW_ALG_EDDSA] = {"EdDSA", false, 0},
-    [JW_ALG_ED25519] = {"Ed25519", false, 0},
-    [JW_ALG_ES512] = {"ES512", true, 0},
-    [JW_ALG_ES256K] = {"ES256K", true, 0},
-    [JW_ALG_ED448] = {"Ed448", true, 0},
-    [JW_ALG_MLDSA44] = {"ML-DSA-44", true, 1312},
-    [JW_ALG_MLDSA65] = {"ML-DSA-65", true, 1952},
-    [JW_ALG_MLDSA87] = {"ML-DSA-87", true, 2592},
-};
-
-/* What stands around the keys of a JWKSet, and around an AKP public key. */
-static const char set_frame[] = "{\"keys\":[]}";
-static const char akp_frame[] = "{\"kty\":\"AKP\",\"use\":\"sig\",\"alg\":\"\","
-				"\"kid\":\"\",\"pub\":\"\"}";
-
-enum { KID_LENGTH = 43 };
-
 static const char *const mode_names[JW_MODE_COUNT] = {
     [JW_MODE_AUTO] = "auto",
     [JW_MODE_MANUAL] = "manual",
@@ -131,12 +99,6 @@ _Static_assert(COUNT(params) == sizeof(struct jw_policy) / sizeof(int32_t),
     "a row for each member of struct jw_policy");
 
 const char *
-jw_alg_name(int alg)
-{
-	return alg >= 0 && alg < JW_ALG_COUNT ? algs[alg].name : NULL;
-}
-
-const char *
 jw_mode_name(int mode)
 {
 	return mode >= 0 && mode < JW_MODE_COUNT ? mode_names[mode] : NULL;
@@ -159,55 +121,9 @@ find_word(
 }
 
 int
-jw_alg_parse(const char *name)
-{
-	return find_word(jw_alg_name, name, strcmp);
-}
-
-int
 jw_mode_parse(const char *name)
 {
 	return find_word(jw_mode_name, name, strcmp);
-}
-
-bool
-jw_alg_is_exotic(int alg)
-{
-	return alg >= 0 && alg < JW_ALG_COUNT && algs[alg].exotic;
-}
-
-bool
-jw_alg_may_follow(int from, int to)
-{
-	return from == to || (!jw_alg_is_exotic(from) && !jw_alg_is_exotic(to));
-}
-
-void
-jw_alg_why_not_follow(int from, int to, struct jw_why *why)
-{
-	jw_why_set(why,
-	    "algorithm cannot change from %s to %s: many verifiers refuse a "
-	    "whole set for one key of %s, so that its keys stand alone in a "
-	    "key set of their own",
-	    jw_alg_name(from), jw_alg_name(to),
-	    jw_alg_name(jw_alg_is_exotic(to) ? to : from));
-	jw_why_hint(
-	    why, "add another key set with algorithm %s", jw_alg_name(to));
-}
-
-int32_t
-jw_alg_max_published(int alg)
-{
-	const size_t room = JW_SET_OCTETS_MAX - strlen(set_frame);
-	size_t key;
-
-	if (alg < 0 || alg >= JW_ALG_COUNT || algs[alg].pub == 0) {
-		return JW_SET_KEYS_MAX;
-	}
-	key = strlen(akp_frame) + strlen(algs[alg].name) + KID_LENGTH +
-	      (algs[alg].pub * 8 + 5) / 6;
-	/* A comma for each but the last. */
-	return (int32_t)((room + 1) / (key + 1));
 }
 
 const struct jw_param *
@@ -523,7 +439,10 @@ check_rollback(const struct jw_policy *policy,
 	    ret_fault, why);
 }
 
-/* Keys too large for many of them in one JWKSet. */
+/*
+ * Keys too large for many of them in one JWKSet.  The reason names what else
+ * is to blame, for a file that gives only that.
+ */
 static enum jw_err
 check_key_size(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
@@ -532,7 +451,7 @@ check_key_size(const struct jw_policy *policy,
 	char because[96];
 
 	(void)snprintf(because, sizeof(because),
-	    "more keys of %s do not fit into a JWKSet of %d octets",
+	    "with algorithm %s more do not fit into %d octets",
 	    jw_alg_name(policy->algorithm), (int)JW_SET_OCTETS_MAX);
 	if (policy->max_published_keys > most) {
 		return too_large(policy, "max_published_keys", most, because,

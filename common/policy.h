@@ -11,57 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/alg.h"
 #include "common/err.h"
-
-enum {
-	JW_SET_OCTETS_MAX = 16384, /* of a JWKSet: what every verifier reads */
-	JW_SET_KEYS_MAX = 10,
-};
-
-/* JWS algorithms: RFC 7518 3.1, RFC 8037, RFC 8812, RFC 9864, RFC 9964. */
-enum jw_alg {
-	JW_ALG_RS256,
-	JW_ALG_RS384,
-	JW_ALG_RS512,
-	JW_ALG_PS256,
-	JW_ALG_PS384,
-	JW_ALG_PS512,
-	JW_ALG_ES256,
-	JW_ALG_ES384,
-	JW_ALG_EDDSA,   /* Ed25519 under the name most verifiers know */
-	JW_ALG_ED25519, /* the same keys under the RFC 9864 name */
-	JW_ALG_ES512,   /* from here on exotic */
-	JW_ALG_ES256K,
-	JW_ALG_ED448,
-	JW_ALG_MLDSA44, /* where the OpenSSL at hand has it: keys_supported() */
-	JW_ALG_MLDSA65,
-	JW_ALG_MLDSA87,
-	JW_ALG_COUNT
-};
-
-/* "ES256"; NULL outside the enum. */
-const char *jw_alg_name(int alg);
-/* The enum jw_alg of a name (exact case); -1 for an unknown one. */
-int jw_alg_parse(const char *name);
-
-/*
- * One key of such an algorithm makes many verifiers refuse the whole set that
- * it is in: a key set of it stands alone, and has no other.
- */
-bool jw_alg_is_exotic(int alg);
-/*
- * May a key set that signs with `from` go over to `to`?  Among the common
- * ones always; an exotic algorithm stays what it is for the life of its key
- * set.
- */
-bool jw_alg_may_follow(int from, int to);
-/* Why jw_alg_may_follow() says no, and what would be right. */
-void jw_alg_why_not_follow(int from, int to, struct jw_why *why);
-/*
- * How many public keys of alg fit into one JWKSet: JW_SET_KEYS_MAX, or fewer
- * where they are so large that JW_SET_OCTETS_MAX are full before.
- */
-int32_t jw_alg_max_published(int alg);
 
 enum jw_mode {
 	JW_MODE_AUTO,   /* what is due happens */
@@ -126,10 +77,7 @@ void jw_policy_set(
 /* The defaults of lifecycle.md. */
 void jw_policy_init(struct jw_policy *ret_policy);
 
-/*
- * Lower max_published_keys to what the algorithm allows; for the policy of a
- * new key set whose maker did not name a number.
- */
+/* Lower max_published_keys to what fits, where nobody named a number. */
 void jw_policy_fit(struct jw_policy *policy);
 
 /*

@@ -25,7 +25,13 @@
 #include "common/log.h"
 #include "common/varlink.h"
 
-enum { BACKLOG = 128, PAUSE_MS = 100, GROUPS_MAX = 1024, FAREWELL_S = 10 };
+enum {
+	BACKLOG = 128,
+	PAUSE_MS = 100,
+	GROUPS_MAX = 1024,
+	FAREWELL_S = 10,
+	CALLS_A_TURN = 16
+};
 
 const struct control_limits control_default_limits = {
     .connections = 64,
@@ -54,7 +60,8 @@ struct conn {
 	TAILQ_ENTRY(conn) link;
 	struct control_server *server;
 	struct bufferevent *bev;
-	struct event *half; /* a message has begun and must end */
+	struct event *half;  /* a message has begun and must end */
+	struct event *again; /* others had their turn */
 	struct control_peer peer;
 	struct call_list calls;
 	int ncalls;
@@ -106,6 +113,8 @@ conn_free(struct conn *conn)
 	conn->server->nconns--;
 	if (conn->half != NULL)
 		event_free(conn->half);
+	if (conn->again != NULL)
+		event_free(conn->again);
 	if (conn->bev != NULL)
 		bufferevent_free(conn->bev);
 	free(conn);
@@ -344,6 +353,14 @@ guard_half_message(struct conn *conn, bool all_taken)
 		event_add(conn->half, &wait);
 }
 
+static bool
+is_following(const struct conn *conn)
+{
+	const struct control_call *head = TAILQ_FIRST(&conn->calls);
+
+	return head != NULL && head->closed != NULL;
+}
+
 /*
  * Reading pauses while more than a whole message waits.  Not by a watermark:
  * libevent calls back without end while what it let in is left there.
@@ -354,6 +371,12 @@ pace_reading(struct conn *conn)
 	size_t len = evbuffer_get_length(bufferevent_get_input(conn->bev));
 	bool reads = (bufferevent_get_enabled(conn->bev) & EV_READ) != 0;
 	bool may_read = len <= VARLINK_MESSAGE_MAX && !conn->at_end;
+
+	/* Whoever follows has nothing to say; so much is no mistake. */
+	if (!may_read && !conn->at_end && is_following(conn)) {
+		conn_drop(conn);
+		return;
+	}
 
 	if (reads && !may_read)
 		bufferevent_disable(conn->bev, EV_READ);
@@ -367,8 +390,9 @@ may_go_on(struct conn *conn)
 {
 	const struct control_limits *limits = &conn->server->limits;
 
-	return !conn->broken && !conn->closing &&
-	       conn->ncalls < limits->calls &&
+	/* What was to end the loop ends it: nothing may be there to ask. */
+	return !event_base_got_break(conn->server->base) && !conn->broken &&
+	       !conn->closing && conn->ncalls < limits->calls &&
 	       evbuffer_get_length(bufferevent_get_output(conn->bev)) <
 		   limits->queued;
 }
@@ -387,10 +411,12 @@ limit_farewell(struct conn *conn)
 static void
 process(struct conn *conn)
 {
+	const struct timeval now = {0, 0};
 	enum jw_err err = JW_OK;
 
 	conn->in_process = true;
-	while (err == JW_OK && may_go_on(conn)) {
+	for (int i = 0; i < CALLS_A_TURN && err == JW_OK && may_go_on(conn);
+	     i++) {
 		err = next_message(conn);
 		/* The time of half a message begins with its first byte. */
 		if (err == JW_OK)
@@ -410,6 +436,8 @@ process(struct conn *conn)
 	}
 	limit_farewell(conn);
 	guard_half_message(conn, err == JW_IO);
+	if (err == JW_OK && may_go_on(conn))
+		evtimer_add(conn->again, &now);
 	pace_reading(conn);
 }
 
@@ -417,6 +445,14 @@ static void
 on_read(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
+	process(arg);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
 	process(arg);
 }
 
@@ -435,14 +471,6 @@ on_drained(struct bufferevent *bev, void *arg)
 		head->drained(head, head->arg);
 	else
 		process(conn);
-}
-
-static bool
-is_following(const struct conn *conn)
-{
-	const struct control_call *head = TAILQ_FIRST(&conn->calls);
-
-	return head != NULL && head->closed != NULL;
 }
 
 static void
@@ -530,7 +558,8 @@ conn_start(struct conn *conn, int fd)
 		return false;
 	}
 	conn->half = evtimer_new(base, on_half, conn);
-	if (conn->half == NULL || !identify(conn, fd) ||
+	conn->again = evtimer_new(base, on_again, conn);
+	if (conn->half == NULL || conn->again == NULL || !identify(conn, fd) ||
 	    !has_place(conn->server, conn->peer.uid))
 		return false;
 	bufferevent_setcb(conn->bev, on_read, on_drained, on_event, conn);

@@ -26,11 +26,11 @@
 #include "common/handover.h"
 #include "common/listen.h"
 #include "common/log.h"
+#include "daemon/earlier.h"
 
 enum {
 	FIRST_FD = 3, /* of the handed-over ones (sd_listen_fds) */
 	FDS_MAX = HANDOVER_FDS_MAX + 1,
-	OFFER_WAIT_MS = 2000,
 	YOUNG_MS = 5000, /* a death before that is a bad sign */
 	DELAY_MIN_MS = 50,
 	DELAY_MAX_MS = 5000,
@@ -42,12 +42,9 @@ struct front {
 	const struct jw_config *config;
 	const char *config_file;
 	struct listeners listeners;
-	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char program[PATH_MAX];
-	int socket_fd; /* RUNTIME/front.sock, listening */
-	int old_fd;    /* to the earlier keeper's front */
-	int64_t old_pid;
-	struct event *old_event;
+	int socket_fd; /* where a later keeper will ask */
+	struct earlier *earlier;
 	int64_t serving_since;
 	int32_t completes;
 	struct event *child_event;
@@ -67,69 +64,15 @@ monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- the front of an earlier keeper ---- */
+/* ---- the fronts of earlier keepers ---- */
 
-static int
-seqpacket_socket(const char *path, struct sockaddr_un *sa)
-{
-	memset(sa, 0, sizeof(*sa));
-	sa->sun_family = AF_UNIX;
-	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
-	return socket(
-	    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* An offer without sockets when nobody is there. */
-static void
-ask_old(struct front *front, struct handover_offer *ret_offer)
-{
-	struct sockaddr_un sa;
-	int fd = seqpacket_socket(front->socket_path, &sa);
-
-	memset(ret_offer, 0, sizeof(*ret_offer));
-	if (fd < 0 ||
-	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
-	    handover_receive(fd, OFFER_WAIT_MS, ret_offer) != JW_OK) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	front->old_fd = fd;
-	front->serving_since = ret_offer->serving_since;
-	front->old_pid = ret_offer->pid;
-}
-
-static void
-forget_old(struct front *front)
-{
-	if (front->old_event != NULL)
-		event_free(front->old_event);
-	front->old_event = NULL;
-	if (front->old_fd >= 0)
-		close(front->old_fd);
-	front->old_fd = -1;
-}
-
-static void
-on_old(evutil_socket_t fd, short what, void *arg)
-{
-	struct front *front = arg;
-
-	(void)fd;
-	(void)what;
-	jw_log(JW_LOG_INFO, "the earlier front has ended");
-	forget_old(front);
-}
-
+/* Whoever asked for the documents may be a front that we replace. */
 void
-front_complete(struct front *front)
+front_complete(struct front *front, int64_t pid)
 {
-	const char drain = HANDOVER_DRAIN;
-
-	if (front->old_fd < 0 || ++front->completes != front->config->processes)
-		return;
-	if (send(front->old_fd, &drain, 1, MSG_NOSIGNAL) != 1)
-		forget_old(front);
+	if (front->pid != 0 && getpgid((pid_t)pid) == front->pid &&
+	    ++front->completes == front->config->processes)
+		earlier_drain(front->earlier);
 }
 
 int64_t
@@ -360,15 +303,12 @@ front_new(struct event_base *base, const struct jw_config *config,
 	front->base = base;
 	front->config = config;
 	front->config_file = config_file;
-	front->socket_fd = front->old_fd = -1;
-	if (!find_program(front) ||
-	    snprintf(front->socket_path, sizeof(front->socket_path),
-		"%s/front.sock",
-		config->runtime_directory) >= (int)sizeof(front->socket_path)) {
-		jw_why_set(why, "%s: the path is too long for a socket",
-		    config->runtime_directory);
-	} else {
-		ask_old(front, &offer);
+	front->socket_fd = -1;
+	if (find_program(front))
+		err = earlier_new(base, config->runtime_directory,
+		    &front->earlier, &offer, why);
+	if (err == JW_OK) {
+		front->serving_since = offer.serving_since;
 		err = listeners_reuse(&offer, config, &front->listeners, why);
 	}
 	if (err != JW_OK)
@@ -378,60 +318,26 @@ front_new(struct event_base *base, const struct jw_config *config,
 	return err;
 }
 
-/* Where a later keeper will ask; under another name until it listens. */
-static enum jw_err
-bind_socket(struct front *front, struct jw_why *why)
-{
-	char temporary[sizeof(front->socket_path)];
-	struct sockaddr_un sa;
-	mode_t old;
-	int rc = -1;
-
-	if (snprintf(temporary, sizeof(temporary), "%s/front.new",
-		front->config->runtime_directory) < (int)sizeof(temporary)) {
-		front->socket_fd = seqpacket_socket(temporary, &sa);
-		unlink(temporary);
-		old = umask(0177);
-		rc = bind(
-		    front->socket_fd, (const struct sockaddr *)&sa, sizeof(sa));
-		umask(old);
-	}
-	if (rc == 0 && listen(front->socket_fd, 8) == 0 &&
-	    rename(temporary, front->socket_path) == 0)
-		return JW_OK;
-	jw_why_set(why, "%s: %s", front->socket_path, strerror(errno));
-	return JW_IO;
-}
-
 enum jw_err
 front_start(struct front *front, struct jw_why *why)
 {
-	enum jw_err err = bind_socket(front, why);
+	enum jw_err err;
 
-	if (err != JW_OK)
-		return err;
 	if (access(front->program, X_OK) != 0) {
 		jw_why_set(why, "%s: %s", front->program, strerror(errno));
 		jw_why_hint(why, "jwksd-http belongs beside jwksd");
 		return JW_IO;
 	}
+	err = earlier_bind(front->earlier, &front->socket_fd, why);
+	if (err != JW_OK)
+		return err;
 	front->owner = true;
 	front->child_event =
 	    evsignal_new(front->base, SIGCHLD, on_child, front);
 	front->restart = evtimer_new(front->base, on_restart, front);
-	if (front->old_fd >= 0)
-		front->old_event = event_new(
-		    front->base, front->old_fd, EV_READ, on_old, front);
 	if (front->child_event == NULL || front->restart == NULL ||
 	    event_add(front->child_event, NULL) != 0)
 		return JW_NO_MEMORY;
-	if (front->old_event != NULL) {
-		event_add(front->old_event, NULL);
-		jw_log(JW_LOG_NOTICE,
-		    "the front of an earlier keeper (pid %lld) serves on: it "
-		    "will be replaced",
-		    (long long)front->old_pid);
-	}
 	spawn(front);
 	return JW_OK;
 }
@@ -459,8 +365,6 @@ stop_child(struct front *front)
 void
 front_free(struct front *front)
 {
-	const char drain = HANDOVER_DRAIN;
-
 	if (front == NULL)
 		return;
 	if (front->child_event != NULL)
@@ -468,15 +372,20 @@ front_free(struct front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
-	/* Whoever ends the daemon means the front that it replaces as well. */
-	if (front->owner && front->old_fd >= 0)
-		(void)send(front->old_fd, &drain, 1, MSG_NOSIGNAL);
-	forget_old(front);
+	earlier_free(front->earlier);
 	listeners_close(&front->listeners, front->owner);
-	if (front->socket_fd >= 0) {
+	if (front->socket_fd >= 0)
 		close(front->socket_fd);
-		if (front->owner)
-			unlink(front->socket_path);
-	}
 	free(front);
+}
+
+void
+front_leave(struct front *front)
+{
+	if (front == NULL)
+		return;
+	front->pid = 0;
+	/* The paths are the front's from now on. */
+	front->owner = false;
+	front_free(front);
 }

@@ -27,12 +27,15 @@ enum jw_err front_new(struct event_base *base, const struct jw_config *config,
 /* Start it.  Only by the holder of the database.  JW_IO with why. */
 enum jw_err front_start(struct front *front, struct jw_why *why);
 
-/* One of its processes has been sent every document: when all have, the
- * earlier keeper's front is let go. */
-void front_complete(struct front *front);
+/* A process has been sent every document: when all of this front have, the
+ * fronts of earlier keepers are let go. */
+void front_complete(struct front *front, int64_t pid);
 
 /* Since when the replaced front had been serving; 0: there was none. */
 int64_t front_serving_since(const struct front *front);
+
+/* Let go of it: it serves on, and a later keeper will find it. */
+void front_leave(struct front *front);
 
 /* End it: asks, waits at most 3 s, insists. */
 void front_free(struct front *front);

@@ -302,6 +302,8 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 	due = has_news(keeper, set) ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
+	if (due != LC_NEVER && due < keeper->hold_until)
+		due = keeper->hold_until;
 	if (due == LC_NEVER)
 		agenda_remove(&keeper->agenda, &set->item);
 	else if (agenda_set(&keeper->agenda, &set->item, due) != JW_OK)
@@ -318,14 +320,20 @@ reconsider_all(struct keeper *keeper)
 }
 
 /* After a failure: wait longer each time, but never give up. */
-static void
-hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
+static int64_t
+hold_time(int32_t *failures)
 {
 	int64_t wait = HOLD_MAX;
 
-	if (set->failures < 6)
-		wait = (int64_t)1 << set->failures++;
-	set->hold_until = now + (wait < HOLD_MAX ? wait : HOLD_MAX);
+	if (*failures < 6)
+		wait = (int64_t)1 << (*failures)++;
+	return wait < HOLD_MAX ? wait : HOLD_MAX;
+}
+
+static void
+hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
+{
+	set->hold_until = now + hold_time(&set->failures);
 	keeper_reconsider(keeper, set);
 }
 
@@ -398,36 +406,35 @@ keeper_is_frozen(const struct keeper *keeper)
 /* A value for all key sets, with who asked for it. */
 static enum jw_err
 commit_world(struct keeper *keeper, const char *name, const char *value,
-    const struct store_audit *audit, const struct store_actor *actor,
-    const char *reason)
+    const struct store_audit *audit, const struct keeper_commit *how)
 {
 	struct store_change change = {
 	    .now = keeper_now(keeper),
 	    .audit = audit,
 	    .naudit = 1,
-	    .actor = *actor,
-	    .audit_reason = reason,
+	    .actor = how->actor,
+	    .audit_reason = how->reason,
+	    .request = how->request,
 	};
 	enum jw_err err =
 	    store_meta_commit(keeper->store, name, value, &change);
 
 	if (err != JW_OK)
-		jw_log(JW_LOG_ERROR, "%s: not committed: %s", name,
-		    store_message(keeper->store));
-	return err;
+		return keeper_commit_failed(keeper, name, err);
+	return JW_OK;
 }
 
 enum jw_err
-keeper_freeze_all(struct keeper *keeper, bool frozen,
-    const struct store_actor *actor, const char *reason)
+keeper_freeze_all(
+    struct keeper *keeper, bool frozen, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = frozen ? "frozen" : "thawed",
 	    .cause = frozen ? "an operator froze every key set"
 			    : "an operator thawed every key set",
 	};
-	enum jw_err err = commit_world(
-	    keeper, "frozen", frozen ? "1" : "0", &audit, actor, reason);
+	enum jw_err err =
+	    commit_world(keeper, "frozen", frozen ? "1" : "0", &audit, how);
 
 	if (err != JW_OK)
 		return err;
@@ -531,8 +538,7 @@ retimed(struct keeper *keeper, struct keeper_set *set)
 }
 
 enum jw_err
-keeper_accept_clock(
-    struct keeper *keeper, const struct store_actor *actor, const char *reason)
+keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = "clock",
@@ -548,7 +554,7 @@ keeper_accept_clock(
 	clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
-	err = commit_world(keeper, "clock", text, &audit, actor, reason);
+	err = commit_world(keeper, "clock", text, &audit, how);
 	if (err != JW_OK)
 		return err;
 	keeper->clock = guard;
@@ -852,6 +858,7 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	};
 
 	set->row.revision++;
+	keeper->failures = 0;
 	set->failures = 0;
 	set->hold_until = 0;
 	adopt_facts(keeper, edit);
@@ -1112,7 +1119,8 @@ act(struct keeper *keeper, struct keeper_set *set)
 	}
 	keeper_edit_begin(keeper, set, &edit);
 	step = lc_next(&edit.before, &edit.env);
-	if (step.due > edit.env.now || set->hold_until > edit.env.now) {
+	if (step.due > edit.env.now || set->hold_until > edit.env.now ||
+	    keeper->hold_until > edit.env.now) {
 		keeper_reconsider(keeper, set);
 		return;
 	}
@@ -1302,6 +1310,8 @@ reopen(struct keeper *keeper)
 	struct jw_why why = {"", ""};
 	enum jw_err err;
 
+	/* Again and again is no use: each time longer. */
+	keeper->hold_until = keeper_now(keeper) + hold_time(&keeper->failures);
 	store_close(keeper->store);
 	keeper->store = NULL;
 	forget_sets(keeper);
@@ -1368,12 +1378,15 @@ keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
+	/* A key pair may take seconds to finish; whoever starts next need not
+	 * wait for it. */
+	store_close(keeper->store);
+	keeper->store = NULL;
 	worker_pool_free(keeper->generators);
 	forget_sets(keeper);
 	agenda_done(&keeper->agenda);
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);
-	store_close(keeper->store);
 	free(keeper->sets);
 	free(keeper->store_path);
 	free(keeper);

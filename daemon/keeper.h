@@ -24,8 +24,8 @@
 struct envelope_kek;
 struct event_base;
 struct keeper;
+struct keeper_commit;
 struct keeper_observer;
-struct keys_pair;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
@@ -92,14 +92,14 @@ void keeper_serving(struct keeper *keeper, int64_t reported);
 /* No front is left.  listening: the listener stays open all the same. */
 void keeper_not_serving(struct keeper *keeper, bool listening);
 
-/* Freeze or thaw every key set; kept in the store.  reason may be NULL. */
-enum jw_err keeper_freeze_all(struct keeper *keeper, bool frozen,
-    const struct store_actor *actor, const char *reason);
+/* Freeze or thaw every key set; kept in the store. */
+enum jw_err keeper_freeze_all(
+    struct keeper *keeper, bool frozen, const struct keeper_commit *how);
 bool keeper_is_frozen(const struct keeper *keeper);
 
-/* An operator says that the wall clock is right. */
+/* The wall clock is right, an operator says. */
 enum jw_err keeper_accept_clock(
-    struct keeper *keeper, const struct store_actor *actor, const char *reason);
+    struct keeper *keeper, const struct keeper_commit *how);
 
 /* ---- looking at and changing a key set ---- */
 
@@ -137,30 +137,6 @@ struct keeper_commit {
 enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
     const struct keeper_commit *how);
 
-/* ---- new key sets ---- */
-
-/* Called on the event loop; pairs are the callee's only for the call. */
-typedef void keeper_pairs_fn(
-    enum jw_err err, struct keys_pair *const *pairs, size_t count, void *arg);
-
-/* Make count key pairs off the event loop. */
-enum jw_err keeper_generate(struct keeper *keeper,
-    const struct jw_policy *policy, size_t count, keeper_pairs_fn *fn,
-    void *arg);
-
-/*
- * A key set as it will be when it begins its life with these pairs: published
- * and signing.  Release with store_set_done().  JW_CONFLICT: there is one of
- * that name.
- */
-enum jw_err keeper_draft_set(struct keeper *keeper, const char *name,
-    const struct jw_policy *policy, struct keys_pair *const *pairs,
-    size_t count, struct key_set *ret_draft);
-
-/* Make a draft true, as keeper_commit() does.  Takes it over on JW_OK. */
-enum jw_err keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
-    struct keys_pair *const *pairs, const struct keeper_commit *how);
-
 /* ---- what is published ---- */
 
 /*
@@ -170,8 +146,7 @@ enum jw_err keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
 enum jw_err keeper_render(
     const struct keeper_set *set, const struct lc_set *view, char **ret_body);
 
-/* The observer (keeper_news.h) is the caller's and outlives its
- * registration. */
+/* An observer (keeper_news.h) is the caller's, and outlives this. */
 void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
 void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 

@@ -15,6 +15,7 @@
 
 struct event;
 struct keeper_news;
+struct keys_pair;
 struct worker_pool;
 
 struct keeper {
@@ -37,6 +38,8 @@ struct keeper {
 	void *by_name;         /* tsearch(3) */
 	struct agenda agenda;
 	int64_t pruned_at;
+	int64_t hold_until; /* after commits of unknown outcome */
+	int32_t failures;
 	struct servable servable;
 	bool frozen;
 	size_t unresumed; /* key sets that have yet to record an outage */

@@ -9,6 +9,7 @@
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
+#include "daemon/keeper_sets.h"
 #include "daemon/keys.h"
 #include "daemon/worker.h"
 

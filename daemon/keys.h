@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/alg.h"
 #include "common/err.h"
-#include "common/policy.h"
 
 enum {
 	KEYS_KID_SIZE = 44,        /* base64url of SHA-256, and NUL */
@@ -34,9 +34,8 @@ enum jw_err keys_init(size_t secure_heap_bytes, int *ret_locked);
 void keys_done(void);
 
 /*
- * Does the OpenSSL at hand, found at run time, have what alg needs?
- * JW_BAD_POLICY with why ("ML-DSA-44 needs OpenSSL 3.5 or newer; ...")
- * otherwise.  The functions below answer JW_BAD_KEY for such an algorithm.
+ * Does the OpenSSL at hand, asked at run time, have alg?  Else JW_BAD_POLICY
+ * with why; all that follows then answers JW_BAD_KEY.
  */
 enum jw_err keys_supported(enum jw_alg alg, struct jw_why *why);
 
@@ -57,9 +56,8 @@ const char *keys_kid(const struct keys_pair *pair);
 /*
  * The public JWK as it is published (http.md): compact JSON, members in the
  * order kty use alg kid and then n e | crv x y | crv x | pub (RFC 9964).  EC
- * coordinates have
- * the full field size (RFC 7518 6.2.1.2), n the minimal one (6.3.1.1).  Owned
- * by the pair.
+ * coordinates have the full field size (RFC 7518 6.2.1.2), n the minimal one
+ * (6.3.1.1).  Owned by the pair.
  */
 const char *keys_public_jwk(const struct keys_pair *pair);
 
@@ -80,10 +78,9 @@ enum jw_err keys_verify(const struct keys_pair *pair, const void *data,
     size_t len, const uint8_t *signature, size_t signature_len);
 
 /*
- * The private half as DER (RSA: RFC 8017 A.1.2, EC: RFC 5915, Ed25519 and
- * Ed448: RFC 8410, ML-DSA: the seed of RFC 9881 section 6), for envelope.c
- * alone, in memory of the secure heap; keys_private_free() cleanses and frees
- * it.
+ * The private half as DER (RFC 8017 A.1.2, RFC 5915, RFC 8410; of ML-DSA the
+ * seed, RFC 9881 section 6), for envelope.c alone, in memory of the secure
+ * heap; keys_private_free() cleanses and frees it.
  */
 enum jw_err keys_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len);
@@ -96,10 +93,9 @@ enum jw_err keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
     struct keys_pair **ret_pair);
 
 /*
- * From PEM (PKCS#8, or traditional RSA/EC) text, for import and tests.
- * Never asks for a passphrase.  JW_BAD_KEY with why.  For RSA this proves
- * primes, up to some seconds: not on the event loop.  An ML-DSA key must carry
- * its seed.
+ * From PEM (PKCS#8, or traditional RSA/EC; ML-DSA with its seed) text, for
+ * import and tests.  Never asks for a passphrase.  JW_BAD_KEY with why.  For
+ * RSA this proves primes, up to some seconds: not on the event loop.
  */
 enum jw_err keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);

@@ -90,7 +90,7 @@ base64url_value(char c)
 {
 	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *found = c == '\0' ? NULL : strchr(set, c);
+	const char *found = strchr(set, c);
 
 	return found == NULL ? 0 : (uint32_t)(found - set);
 }
@@ -276,17 +276,20 @@ signed_until(const struct lc_set *set, const struct generation *gen)
 		   : gen->max_exp + p->clock_skew + p->retire_safety;
 }
 
-/* Two standbys at least are wanted before the first start: one to sign. */
+/*
+ * Two standbys at least are wanted before the first start: one to sign.  What
+ * was imported to verify alone is none.
+ */
 static int64_t
 start_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
+	int wanted = 1 + set->facts.policy.standby_count;
+
 	(void)gen;
-	if (is_initialised(set) ||
-	    lc_count(set, GEN_PENDING) <
-		1 + (size_t)set->facts.policy.standby_count)
-		return LC_NEVER;
-	return env->now;
+	for (size_t i = 0; i < set->count; i++)
+		wanted -= is_future(&set->gens[i]);
+	return is_initialised(set) || wanted > 0 ? LC_NEVER : env->now;
 }
 
 static int64_t
@@ -337,7 +340,7 @@ promote_rule(const struct lc_set *set, const struct lc_env *env,
 		return LC_NEVER;
 	/* Nobody signs: waiting can only make it worse. */
 	if (active == NULL)
-		return is_initialised(set) ? env->now : LC_NEVER;
+		return env->now;
 	if (lc_state(gen) != GEN_READY || is_held(set, env))
 		return LC_NEVER;
 	if (lc_mode(set) == JW_MODE_AUTO)
@@ -641,8 +644,11 @@ lc_touch(
 	if (same_publication(before, set))
 		return;
 	set->facts.version++;
-	/* Last-Modified must never run backwards, whatever the clock does. */
-	set->facts.version_at = max64(env->now, set->facts.version_at);
+	/*
+	 * Last-Modified must never run backwards, whatever the clock does,
+	 * nor stand still: two versions of one second differ.
+	 */
+	set->facts.version_at = max64(env->now, set->facts.version_at + 1);
 }
 
 void

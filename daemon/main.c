@@ -59,6 +59,7 @@ struct program {
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
 	bool asked_to_stop;
+	bool failed; /* the front serves on without us */
 };
 
 /* ---- arguments and configuration ---- */
@@ -136,10 +137,19 @@ make_directory(const char *path, mode_t mode, struct jw_why *why)
 				 "jwksd, or choose another one in [daemon]");
 		return JW_IO;
 	}
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		jw_why_set(why, "%s: is not a directory", path);
+		return JW_IO;
+	}
+	/* Who may write there could put a socket or a database of their own
+	 * in our place. */
+	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return JW_OK;
-	jw_why_set(why, "%s: is not a directory", path);
-	return JW_IO;
+	jw_why_set(why, "%s: others than the daemon may write there", path);
+	jw_why_hint(why, "it must belong to the daemon's user or root, and be "
+			 "writable by its owner alone: chmod go-w");
+	return JW_PERMISSION_DENIED;
 }
 
 static enum jw_err
@@ -239,12 +249,12 @@ open_keeper(struct program *program, struct jw_why *why)
 }
 
 static void
-on_complete(void *arg)
+on_complete(void *arg, int64_t pid)
 {
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front);
+		front_complete(program->front, pid);
 }
 
 /* ---- the servers ---- */
@@ -454,7 +464,10 @@ stop(struct program *program)
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
 		publish_stop(program->publish, program->managed);
-	front_free(program->front);
+	if (program->failed)
+		front_leave(program->front);
+	else
+		front_free(program->front);
 	if (program->servers[0] != NULL && !program->managed) {
 		unlink_socket(program, "control.sock");
 		unlink_socket(program, "publish.sock");
@@ -522,7 +535,8 @@ main(int argc, char **argv)
 		if (err == JW_OK)
 			event_base_dispatch(program.base);
 		/* The store could not be opened again: another start may. */
-		if (err == JW_OK && !program.asked_to_stop)
+		program.failed = err == JW_OK && !program.asked_to_stop;
+		if (program.failed)
 			err = JW_OUTCOME_UNKNOWN;
 	}
 	stop(&program);

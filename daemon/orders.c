@@ -173,7 +173,7 @@ predecessor(const struct lc_set *set, int64_t now)
 		const struct generation *gen = &set->gens[i];
 
 		if (lc_state(gen) != GEN_RETIRED || !lc_has_private(gen) ||
-		    gen->activations == 0 || now > gen->destroy_due)
+		    now > gen->destroy_due)
 			continue;
 		if (best == NULL || gen->retired_at >= best->retired_at)
 			best = gen;
@@ -357,19 +357,36 @@ lc_remove_set(struct lc_set *set, const struct lc_env *env, bool force,
 
 /* ---- policy ---- */
 
+/* What a change of policy means for copies and tokens that are out there. */
+struct growth {
+	int64_t lag;      /* replicas hand out old copies for longer */
+	int64_t leeway;   /* verifiers grant it to old tokens as well */
+	int64_t retained; /* after its exp, for tokens of the old policy */
+};
+
+/* What it signed under the old policy holds it until then. */
+static int64_t
+held_until(const struct generation *gen, const struct growth *growth)
+{
+	return gen->max_exp == 0 ? 0 : gen->max_exp + growth->retained;
+}
+
 /* Deadlines under the new policy: later ones count, earlier ones do not. */
 static void
-adjust(struct lc_set *set, struct generation *gen)
+adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 {
 	const struct jw_policy *p = &set->facts.policy;
 	enum gen_state state = lc_state(gen);
 
 	if (state == GEN_PUBLISHED) {
-		gen->ready_due = max64(gen->ready_due,
+		gen->ready_due = max64(gen->ready_due + growth->lag,
 		    gen->absent_until + jw_policy_publish_interval(p));
 	} else if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
+		gen->remove_due =
+		    max64(gen->remove_due, held_until(gen, growth)) +
+		    growth->leeway;
 		gen->remove_due = max64(gen->remove_due,
 		    gen->retired_at + jw_policy_retire_interval(p));
 		if (lc_has_private(gen))
@@ -377,17 +394,29 @@ adjust(struct lc_set *set, struct generation *gen)
 	}
 }
 
+/* Copies and tokens of the old policy live on, and the new one's growth
+ * prolongs their lives. */
 void
 lc_set_policy(struct lc_set *set, const struct lc_env *env,
     const struct jw_policy *policy)
 {
 	const struct jw_policy *old = &set->facts.policy;
+	struct growth growth = {
+	    .lag = max64(policy->propagation_delay - old->propagation_delay, 0),
+	    .leeway = max64(policy->clock_skew - old->clock_skew, 0),
+	    .retained = (int64_t)old->clock_skew + old->retire_safety,
+	};
+	int64_t tokens = env->now + jw_policy_retire_interval(old);
 
-	set->facts.copies_until = max64(set->facts.copies_until,
-	    env->now + jw_policy_publish_interval(old));
-	set->facts.tokens_until = max64(
-	    set->facts.tokens_until, env->now + jw_policy_retire_interval(old));
+	set->facts.copies_until =
+	    max64(set->facts.copies_until,
+		env->now + jw_policy_publish_interval(old)) +
+	    growth.lag;
+	for (size_t i = 0; i < set->count; i++)
+		tokens = max64(tokens, held_until(&set->gens[i], &growth));
+	set->facts.tokens_until =
+	    max64(set->facts.tokens_until, tokens) + growth.leeway;
 	set->facts.policy = *policy;
 	for (size_t i = 0; i < set->count; i++)
-		adjust(set, &set->gens[i]);
+		adjust(set, &set->gens[i], &growth);
 }

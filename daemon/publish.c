@@ -44,7 +44,7 @@ struct publish {
 	size_t complete_count;
 	int64_t inherited; /* since when a replaced front had served */
 	bool listening;    /* the listener stays open without a front */
-	void (*complete)(void *arg);
+	void (*complete)(void *arg, int64_t pid);
 	void *arg;
 };
 
@@ -132,7 +132,8 @@ become_complete(struct follower *follower)
 	publish->complete_count++;
 	keeper_serving(publish->keeper, follower->reported);
 	if (follower->is_new && publish->complete != NULL)
-		publish->complete(publish->arg);
+		publish->complete(
+		    publish->arg, control_peer(follower->call)->pid);
 }
 
 /* The next documents of the first pass. */
@@ -277,7 +278,8 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 
 enum jw_err
 publish_new(struct keeper *keeper, int64_t inherited,
-    void (*complete)(void *arg), void *arg, struct publish **ret_publish)
+    void (*complete)(void *arg, int64_t pid), void *arg,
+    struct publish **ret_publish)
 {
 	struct publish *publish = calloc(1, sizeof(*publish));
 

@@ -23,7 +23,8 @@ struct varlink_service;
  * sent everything.
  */
 enum jw_err publish_new(struct keeper *keeper, int64_t inherited,
-    void (*complete)(void *arg), void *arg, struct publish **ret_publish);
+    void (*complete)(void *arg, int64_t pid), void *arg,
+    struct publish **ret_publish);
 void publish_free(struct publish *publish);
 
 /* Offer the interface; the context of its verbs is the struct publish. */

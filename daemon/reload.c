@@ -14,6 +14,7 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "daemon/keys.h"
 
 /* ---- reading ---- */
 
@@ -53,6 +54,20 @@ check_group(const char *name, const char *key, struct jw_config_errors *errors)
 	return add_error(errors, message);
 }
 
+static enum jw_err
+check_algorithm(const struct jw_config *config, struct jw_config_errors *errors)
+{
+	struct jw_why why = {"", ""};
+	char *message = NULL;
+
+	if (keys_supported((enum jw_alg)config->policy.algorithm, &why) ==
+	    JW_OK)
+		return JW_OK;
+	if (asprintf(&message, "[policy] algorithm: %s", why.text) < 0)
+		message = NULL;
+	return add_error(errors, message);
+}
+
 enum jw_err
 reload_read(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors)
@@ -64,6 +79,8 @@ reload_read(const char *file, struct jw_config **ret_config,
 		err = check_group(config->admin_group, "admin_group", errors);
 	if (err == JW_OK)
 		err = check_group(config->sign_group, "sign_group", errors);
+	if (err == JW_OK)
+		err = check_algorithm(config, errors);
 	if (err == JW_OK)
 		*ret_config = config;
 	else

@@ -15,7 +15,8 @@ struct jw_config;
 struct jw_config_errors;
 
 /*
- * jw_config_load(), and that the groups it names exist.  Results and errors
+ * jw_config_load(), and that the groups and the algorithm it
+ * names are there.  Results and errors
  * are its.  Blocks on the file system and the user database.
  */
 enum jw_err reload_read(const char *file, struct jw_config **ret_config,

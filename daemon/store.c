@@ -75,7 +75,8 @@ static const char *const statements[ST_COUNT] = {
 		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
 		       " ORDER BY key_set_id, number",
     [ST_KEYS_OF_SET] = "SELECT " KEY_COLUMNS " FROM generation"
-		       " WHERE key_set_id = ?1 ORDER BY number",
+		       " WHERE key_set_id = ?1 AND number < ?2"
+		       " ORDER BY number DESC",
     [ST_KEYS_BY_KID] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE kid >= ?1 AND kid < ?1 || '~'"
 		       " ORDER BY kid LIMIT 16",
@@ -522,8 +523,8 @@ identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 }
 
 /*
- * Until it is known whose file this is: a log that another program left is
- * neither brought home nor removed, and no -shm file is made.
+ * Until it is known whose file this is, a log that another program left is
+ * neither brought home nor removed.
  */
 static void
 look_only(struct store *store, bool on)
@@ -535,15 +536,12 @@ look_only(struct store *store, bool on)
 	on = on && store_exists(log);
 	sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)on, NULL);
-	(void)execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 }
 
 static enum jw_err
 settings(struct store *store)
 {
-	/* The order matters: exclusive before WAL, so no -shm file is made. */
 	static const char *const pragmas[] = {
-	    "PRAGMA locking_mode = EXCLUSIVE",
 	    "PRAGMA journal_mode = WAL",
 	    "PRAGMA synchronous = FULL",
 	    "PRAGMA foreign_keys = ON",
@@ -709,7 +707,10 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 		return err;
 	}
 	look_only(store, true);
-	err = identify(store, &schema, why);
+	/* Before the first look, so that no -shm file is made. */
+	err = execute(store, "PRAGMA locking_mode = EXCLUSIVE");
+	if (err == JW_OK)
+		err = identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);
@@ -880,11 +881,13 @@ each_key(struct store *store, sqlite3_stmt *st, store_key_fn *fn, void *arg)
 }
 
 enum jw_err
-store_each_key(struct store *store, int64_t set_id, store_key_fn *fn, void *arg)
+store_each_key(struct store *store, int64_t set_id, int64_t below,
+    store_key_fn *fn, void *arg)
 {
 	sqlite3_stmt *st = statement(store, ST_KEYS_OF_SET);
 
 	sqlite3_bind_int64(st, 1, set_id);
+	sqlite3_bind_int64(st, 2, below);
 	return each_key(store, st, fn, arg);
 }
 
@@ -1148,6 +1151,8 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 	err = store_meta_set(store, name, value);
 	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
 		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
 	return end_transaction(store, err);
 }
 

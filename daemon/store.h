@@ -51,13 +51,13 @@ typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
 enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
 
 /*
- * Tombstones too: every generation of a key set (set_id != 0) by number, or
- * every one whose kid begins with kid_prefix.  The key is the store's.  Stops
- * without error when fn returns false.
+ * Tombstones too: every generation of a key set with a number below `below`,
+ * highest first, or every one whose kid begins with kid_prefix.  The key is the
+ * store's.  Stops without error when fn returns false.
  */
 typedef bool store_key_fn(int64_t set_id, const struct key *key, void *arg);
-enum jw_err store_each_key(
-    struct store *store, int64_t set_id, store_key_fn *fn, void *arg);
+enum jw_err store_each_key(struct store *store, int64_t set_id, int64_t below,
+    store_key_fn *fn, void *arg);
 enum jw_err store_find_kid(
     struct store *store, const char *kid_prefix, store_key_fn *fn, void *arg);
 
@@ -101,8 +101,9 @@ enum jw_err store_meta_get(
 enum jw_err store_meta_set(
     struct store *store, const char *name, const char *value);
 /*
- * The same with the audit rows of a change, in one transaction: what holds
- * for all key sets (change->set is NULL).  Errors are store_commit()'s.
+ * The same with the audit rows and request of a change, in one transaction:
+ * what holds for all key sets (change->set is NULL).  Errors are
+ * store_commit()'s.
  */
 enum jw_err store_meta_commit(struct store *store, const char *name,
     const char *value, const struct store_change *change);

@@ -243,8 +243,8 @@ find_by_number(struct verbs *verbs, const char *name, const char *hash,
 	matches->number = strtoll(hash + 1, &end, 10);
 	if (set == NULL || *end != '\0' || matches->number <= 0)
 		return JW_OK;
-	return store_each_key(
-	    keeper_store(verbs->keeper), set->row.id, match, matches);
+	return store_each_key(keeper_store(verbs->keeper), set->row.id,
+	    INT64_MAX, match, matches);
 }
 
 bool

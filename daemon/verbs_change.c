@@ -91,8 +91,14 @@ verbs_rotate(struct control_call *call, void *context)
 		edit_refuse(&change, err, "at");
 		return;
 	}
-	edit_finish(&change, rotate_event(&change.outcome, order.cancel),
-	    rotate_reply(&change));
+	/* There was nothing to take back, and nobody who might ask again. */
+	if (order.cancel && change.edit.before.facts.wanted_at == 0 &&
+	    change.request_id == NULL)
+		edit_answer(&change, JW_OK, rotate_reply(&change));
+	else
+		edit_finish(&change,
+		    rotate_event(&change.outcome, order.cancel),
+		    rotate_reply(&change));
 }
 
 /* ---- Rollback ---- */

@@ -22,6 +22,7 @@ struct list {
 	int64_t *ids; /* of the key sets, in the order of their names */
 	size_t count;
 	size_t at;
+	int64_t below; /* tombstones from there on; 0: not begun */
 	bool of_keys;
 	bool all;
 };
@@ -79,40 +80,52 @@ append_living(json_t *rows, const struct keeper_set *set)
 				      &view.gens[i], false));
 }
 
-struct append_arg {
+struct tombstones {
+	struct list *list;
 	json_t *rows;
+	size_t most;
 	const char *key_set;
 };
 
 static bool
 append_tombstone(int64_t set_id, const struct key *key, void *arg)
 {
-	struct append_arg *to = arg;
+	struct tombstones *to = arg;
 
 	(void)set_id;
+	if (json_array_size(to->rows) >= to->most)
+		return false;
+	to->list->below = key->facts.number;
 	if (lc_state(&key->facts) >= GEN_REMOVED)
-		json_array_insert_new(to->rows, 0,
-		    wire_key(to->key_set, key, &key->facts, false));
+		json_array_append_new(
+		    to->rows, wire_key(to->key_set, key, &key->facts, false));
 	return true;
 }
 
-/* Living ones in the order of publication, then tombstones, newest first. */
+/*
+ * Living ones in the order of publication, then tombstones, newest first, as
+ * far as there is room.  ret_all: there are no more of this key set.
+ */
 static enum jw_err
-append_keys(const struct list *list, json_t *rows, const struct keeper_set *set)
+append_keys(struct list *list, const struct keeper_set *set, size_t most,
+    json_t *rows, bool *ret_all)
 {
-	struct append_arg to = {json_array(), set->row.name};
+	struct tombstones to = {list, rows, most, set->row.name};
 	enum jw_err err = JW_OK;
 
-	append_living(rows, set);
-	if (list->all)
+	if (list->below == 0)
+		append_living(rows, set);
+	if (list->all) {
+		if (list->below == 0)
+			list->below = INT64_MAX;
 		err = store_each_key(keeper_store(list->verbs->keeper),
-		    set->row.id, append_tombstone, &to);
-	json_array_extend(rows, to.rows);
-	json_decref(to.rows);
+		    set->row.id, list->below, append_tombstone, &to);
+	}
+	*ret_all = !list->all || json_array_size(rows) < most;
 	return err;
 }
 
-/* The rows of the next key sets until there are `most` or more. */
+/* The rows of the next key sets until there are `most` or a few more. */
 static enum jw_err
 next_rows(struct list *list, size_t most, json_t *rows)
 {
@@ -121,14 +134,17 @@ next_rows(struct list *list, size_t most, json_t *rows)
 	while (err == JW_OK && list->at < list->count &&
 	       json_array_size(rows) < most) {
 		struct keeper_set *set =
-		    keeper_by_id(list->verbs->keeper, list->ids[list->at++]);
+		    keeper_by_id(list->verbs->keeper, list->ids[list->at]);
+		bool all = true;
 
-		if (set == NULL)
-			continue; /* removed meanwhile */
-		if (list->of_keys)
-			err = append_keys(list, rows, set);
-		else
+		if (set != NULL && list->of_keys)
+			err = append_keys(list, set, most, rows, &all);
+		else if (set != NULL)
 			json_array_append_new(rows, wire_key_set(&set->row));
+		if (!all)
+			continue;
+		list->at++;
+		list->below = 0;
 	}
 	return err;
 }

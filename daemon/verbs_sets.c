@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_sets.h"
 #include "daemon/keys.h"
 #include "daemon/orders.h"
 #include "daemon/verbs.h"

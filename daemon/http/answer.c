@@ -191,18 +191,23 @@ answer_done(struct answer *answer)
 static void
 add_lines(const struct answer *answer, struct evkeyvalq *headers)
 {
+	int64_t now = clock_wall();
 	char date[ROUTE_DATE_SIZE];
 	const struct line *line;
 	const char *value;
 	size_t i;
 
-	evhttp_add_header(
-	    headers, "Date", route_date_format(clock_wall(), date));
+	evhttp_add_header(headers, "Date", route_date_format(now, date));
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		line = &lines[i];
 		if ((line->on & ON(answer->kind)) == 0)
 			continue;
 		value = line->value_of ? line->value_of(answer) : line->value;
+		/* Never later than Date (RFC 9110 section 8.8.2.1): versions
+		 * of one second are told apart by seconds that lie ahead. */
+		if (line->value_of == last_modified &&
+		    answer->document->last_modified > now)
+			value = date;
 		if (value != NULL)
 			evhttp_add_header(headers, line->name, value);
 	}

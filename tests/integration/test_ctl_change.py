@@ -249,6 +249,13 @@ class Revoke(Case):
         self.assertEqual(sent, {"keySet": "default"})
         self.assertEqual(self.daemon.parameters("Revoke")["requestId"], "abc")
 
+    def test_yes_answers_one_question_only(self):
+        text = run_on_terminal(self, "revoke", "default#1", "--reason", "r",
+                               "--yes")
+        self.assertNotIn("[y/N]", text)
+        self.assertIn("hint: jwksctl rotate default", text)
+        self.assertNotIn("Rotate", self.daemon.methods())
+
     def test_the_second_rotation_is_refused(self):
         self.daemon.set("Rotate", Error("Frozen", cause="an operator"))
         text = run_on_terminal(self, "revoke", "default#1", "--reason", "r",

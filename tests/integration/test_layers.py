@@ -32,6 +32,7 @@ LEVELS = [
     {"signer", "wire"},
     {"keeper"},
     {"control"},
+    {"earlier"},
     {"publish", "front", "reload"},
     {"verbs"},
     {"main"},
@@ -51,7 +52,7 @@ ONLY = {
     "agenda": set(),
     "clock": set(),
     "worker": set(),
-    "reload": set(),
+    "reload": {"model", "keys"},
 }
 
 FORBIDDEN = re.compile(

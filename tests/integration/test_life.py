@@ -14,6 +14,7 @@ import json
 import threading
 import time
 import unittest
+from email.utils import parsedate_to_datetime
 
 import harness
 
@@ -92,6 +93,9 @@ class Record:
         answer = harness.Response(client.getresponse())
         return {"status": answer.status, "etag": answer.headers["ETag"],
                 "body": answer.body,
+                "date": parsedate_to_datetime(answer.headers["Date"]),
+                "modified": parsedate_to_datetime(
+                    answer.headers["Last-Modified"]),
                 "kids": [k["kid"] for k in answer.json()["keys"]]}
 
     def watch_control(self):
@@ -239,6 +243,14 @@ class Life(unittest.TestCase):
             self.assertEqual(
                 etag.strip('"'),
                 base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
+
+    def test_dates(self):
+        """RFC 9110 section 8.8.2.1: never modified in the future."""
+        for look in self.record.gets:
+            self.assertLessEqual(look.modified, look.date)
+            self.assertLessEqual(look.date.timestamp(), look.after)
+        modified = [look.modified for look in self.record.gets]
+        self.assertEqual(modified, sorted(modified))
 
     def test_versions_change_exactly_with_the_bytes(self):
         answers = [look.jwks for look in self.record.lists]

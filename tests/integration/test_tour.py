@@ -132,13 +132,18 @@ class Tour(unittest.TestCase):
         self.still_well()
 
     def test_7_restart(self):
-        before = self.daemon.keys()
+        def keys():
+            # A stop is an outage: who is not ready yet waits anew.
+            return [{name: value for name, value in key.items()
+                     if name != "readyAt" or key["state"] != "published"}
+                    for key in self.daemon.keys()]
+        before = keys()
         self.daemon.restart()
-        self.assertEqual(self.daemon.keys(), before)
+        self.assertEqual(keys(), before)
         self.daemon.kill9()
         self.assertEqual(self.daemon.get().status, 200)
         self.daemon.start()
-        self.assertEqual(self.daemon.keys(), before)
+        self.assertEqual(keys(), before)
 
     @unittest.skipIf(harness.WRAPPER, "valgrind catches every signal itself")
     def test_8_stop_while_a_front_is_being_replaced(self):

@@ -1,9 +1,9 @@
 /*
  * LD_PRELOAD for tests: sets the clocks of one process.  The file that
- * JWKSD_TEST_CLOCK names holds two int64_t, seconds to add to the wall clock
- * and to CLOCK_BOOTTIME; it may change at any time.  CLOCK_MONOTONIC is left
- * alone, so both together are a suspend of the machine.  libfaketime cannot
- * set one clock without the other.
+ * JWKSD_TEST_CLOCK names holds three int64_t, seconds to add to the wall
+ * clock, to CLOCK_BOOTTIME and to CLOCK_MONOTONIC; it may change at any time.
+ * The first alone is a jump, the first two are a suspend of the machine, all
+ * three are time that passes.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@
 struct offsets {
 	int64_t wall;
 	int64_t boot;
+	int64_t monotonic;
 };
 
 static const volatile struct offsets *offsets;
@@ -48,6 +49,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 		ts->tv_sec += offsets->wall;
 	else if (id == CLOCK_BOOTTIME)
 		ts->tv_sec += offsets->boot;
+	else if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE)
+		ts->tv_sec += offsets->monotonic;
 	return 0;
 }
 

@@ -108,8 +108,12 @@ random_changes_keep_the_order(void **state)
 			assert_null(agenda_first(&agenda));
 		else
 			assert_int_equal(agenda_first(&agenda)->due, best->due);
-		for (size_t p = 0; p < agenda.count; p++)
+		for (size_t p = 0; p < agenda.count; p++) {
 			assert_int_equal(agenda.items[p]->place, p + 1);
+			if (p > 0)
+				assert_true(agenda.items[(p - 1) / 2]->due <=
+					    agenda.items[p]->due);
+		}
 	}
 	agenda_done(&agenda);
 	free(items);

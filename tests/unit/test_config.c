@@ -494,7 +494,8 @@ static const struct {
     {"[policy]\nalgorithm = eddsa\n",
 	"a.conf:2: algorithm \"eddsa\" is unknown; it is one of "
 	"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
-	"EdDSA, Ed25519; did you mean EdDSA?\n"},
+	"EdDSA, Ed25519, ES512, ES256K, Ed448, ML-DSA-44, "
+	"ML-DSA-65, ML-DSA-87; did you mean EdDSA?\n"},
 };
 
 static void

@@ -62,7 +62,7 @@ teardown(void **state)
 {
 	struct fixture *fix = *state;
 
-	worker_pool_free(fix->pool, NULL);
+	worker_pool_free(fix->pool);
 	event_base_free(fix->base);
 	free(fix);
 	return 0;
@@ -141,7 +141,7 @@ every_job_runs_once_and_ends_once(void **state)
 		jobs[i].fix = fix;
 		jobs[i].number = i;
 		assert_int_equal(
-		    worker_submit(fix->pool, run, done, &jobs[i]), JW_OK);
+		    worker_submit(fix->pool, run, done, drop, &jobs[i]), JW_OK);
 	}
 	wait_for(fix, JOBS);
 	assert_int_equal(worker_pending(fix->pool), 0);
@@ -162,7 +162,7 @@ loop_is_free_while_jobs_run(void **state)
 
 	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
 	for (int i = 0; i < 3; i++)
-		worker_submit(fix->pool, run, done, &jobs[i]);
+		worker_submit(fix->pool, run, done, drop, &jobs[i]);
 	assert_int_equal(worker_pending(fix->pool), 3);
 	while (atomic_load(&fix->running) < 2)
 		event_base_loop(fix->base, EVLOOP_NONBLOCK);
@@ -186,7 +186,7 @@ threads_are_as_nice_as_asked(void **state)
 
 	atomic_store(&fix->gate, true);
 	assert_int_equal(worker_pool_new(fix->base, 1, 19, &fix->pool), JW_OK);
-	worker_submit(fix->pool, run, done, &job);
+	worker_submit(fix->pool, run, done, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.nice_level, 19);
 	assert_int_not_equal(getpriority(PRIO_PROCESS, 0), 19);
@@ -201,12 +201,12 @@ forgotten_jobs_are_dropped_once(void **state)
 	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct job){.fix = fix};
-		worker_submit(fix->pool, run, done, &jobs[i]);
+		worker_submit(fix->pool, run, done, drop, &jobs[i]);
 	}
 	while (atomic_load(&fix->running) < 1)
 		nap();
 	atomic_store(&fix->gate, true);
-	worker_pool_free(fix->pool, drop);
+	worker_pool_free(fix->pool);
 	fix->pool = NULL;
 	/* What ran is waited for; nobody hears of an end. */
 	assert_int_equal(fix->ended, 0);
@@ -224,9 +224,9 @@ idle_pool_ends(void **state)
 	struct fixture *fix = *state;
 
 	assert_int_equal(worker_pool_new(fix->base, 4, 0, &fix->pool), JW_OK);
-	worker_pool_free(fix->pool, NULL);
+	worker_pool_free(fix->pool);
 	fix->pool = NULL;
-	worker_pool_free(NULL, drop);
+	worker_pool_free(NULL);
 	assert_int_equal(fix->dropped, 0);
 }
 
@@ -238,7 +238,8 @@ done_again(void *arg)
 
 	if (++job->ends < 50)
 		assert_int_equal(
-		    worker_submit(job->fix->pool, run, done_again, job), JW_OK);
+		    worker_submit(job->fix->pool, run, done_again, drop, job),
+		    JW_OK);
 	else
 		job->fix->ended = 1;
 }
@@ -251,7 +252,7 @@ end_of_a_job_may_start_another(void **state)
 
 	atomic_store(&fix->gate, true);
 	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
-	worker_submit(fix->pool, run, done_again, &job);
+	worker_submit(fix->pool, run, done_again, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.runs, 50);
 	assert_int_equal(job.ends, 50);

@@ -1,0 +1,36 @@
+/*
+ * How a key set begins: whole, or not at all.
+ */
+#ifndef JWKSD_DAEMON_KEEPER_SETS_H
+#define JWKSD_DAEMON_KEEPER_SETS_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+#include "daemon/keeper.h"
+
+struct keys_pair;
+
+/* Called on the event loop; pairs are the callee's only for the call. */
+typedef void keeper_pairs_fn(
+    enum jw_err err, struct keys_pair *const *pairs, size_t count, void *arg);
+
+/* Make count key pairs off the event loop. */
+enum jw_err keeper_generate(struct keeper *keeper,
+    const struct jw_policy *policy, size_t count, keeper_pairs_fn *fn,
+    void *arg);
+
+/*
+ * A key set as it will be when it begins its life with these pairs: published
+ * and signing.  Release with store_set_done().  JW_CONFLICT: there is one of
+ * that name.
+ */
+enum jw_err keeper_draft_set(struct keeper *keeper, const char *name,
+    const struct jw_policy *policy, struct keys_pair *const *pairs,
+    size_t count, struct key_set *ret_draft);
+
+/* Make a draft true, as keeper_commit() does.  Takes it over on JW_OK. */
+enum jw_err keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
+    struct keys_pair *const *pairs, const struct keeper_commit *how);
+
+#endif
