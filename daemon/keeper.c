@@ -441,8 +441,8 @@ keeper_freeze_all(
 	jw_log_event(JW_LOG_NOTICE,
 	    &(const struct jw_log_about){
 		.event = frozen ? JW_EVENT_FROZEN : JW_EVENT_THAWED,
-		.by_user = actor->uid >= 0,
-		.uid = actor->uid,
+		.by_user = how->actor.uid >= 0,
+		.uid = how->actor.uid,
 	    },
 	    "%s", audit.cause);
 	keeper->frozen = frozen;
@@ -1246,17 +1246,6 @@ check_kek(struct keeper *keeper, struct jw_why *why)
 	}
 	free(known);
 	return err;
-}
-
-bool
-keeper_store_answers(struct keeper *keeper)
-{
-	char *id = NULL;
-	bool answers = keeper->store != NULL &&
-		       store_meta_get(keeper->store, "kek_id", &id) == JW_OK;
-
-	free(id);
-	return answers;
 }
 
 /* What holds for all key sets; values that make no sense count as absent. */

@@ -59,9 +59,6 @@ enum jw_err keeper_new(const struct keeper_options *options,
     struct keeper **ret_keeper, struct jw_why *why);
 void keeper_free(struct keeper *keeper);
 
-/* For a watchdog: the store can be read. */
-bool keeper_store_answers(struct keeper *keeper);
-
 /* The first pass, and the timer. */
 void keeper_start(struct keeper *keeper);
 

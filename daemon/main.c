@@ -384,11 +384,14 @@ static void
 on_pulse(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *program = arg;
+	struct store *store = keeper_store(program->keeper);
+	char *id = NULL;
 
 	(void)fd;
 	(void)what;
-	if (keeper_store_answers(program->keeper))
+	if (store != NULL && store_meta_get(store, "kek_id", &id) == JW_OK)
 		notify_watchdog();
+	free(id);
 }
 
 /* A loop that hangs, or a store that does not answer, ends in a restart. */
