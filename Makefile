@@ -57,7 +57,9 @@ CTL := $(call objects,ctl/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
-	%_shim.c,$(wildcard tests/tools/*.c))) $(B)/tools/clock_shim.so
+	%_shim.c,$(wildcard tests/tools/*.c))) \
+	$(patsubst tests/tools/%.c,$(B)/tools/%.so,$(wildcard \
+	tests/tools/*_shim.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 # Sanitized programs carry their options: the front starts without any
 # environment that could.

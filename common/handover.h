@@ -9,7 +9,9 @@
  * later keeper's own front serves, the keeper sends HANDOVER_DRAIN; the old
  * front stops accepting, ends its connections politely, and exits.  If the
  * keeper goes before that, the connection just closes and the front serves
- * on; after HANDOVER_DRAIN a closed connection means: exit at once.
+ * on; one that goes afterwards cuts no answer either.  HANDOVER_STOP, before
+ * or after the other, is for a front whose keeper is told to end: finish what
+ * is being written, and exit.
  *
  * One packet each way; nothing here parses more than a fixed struct.
  */
@@ -24,6 +26,7 @@
 enum { HANDOVER_FDS_MAX = 32 };
 
 #define HANDOVER_DRAIN 'D'
+#define HANDOVER_STOP 'S'
 
 struct handover_offer {
 	int64_t serving_since; /* seconds since the epoch; 0: not serving */

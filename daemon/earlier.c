@@ -90,6 +90,23 @@ add_offer(struct handover_offer *all, const struct handover_offer *one)
 	}
 }
 
+/* Whoever else may write in the directory could listen there. */
+static bool
+is_ours(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	jw_log(JW_LOG_WARNING,
+	    "a front of uid %u offers its listeners: none is taken",
+	    (unsigned)peer.uid);
+	return false;
+}
+
 static void
 ask(struct earlier *earlier, size_t i, struct handover_offer *all)
 {
@@ -103,7 +120,7 @@ ask(struct earlier *earlier, size_t i, struct handover_offer *all)
 	slot_path(earlier, i, &sa);
 	slot->taken =
 	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
-	if (!slot->taken ||
+	if (!slot->taken || !is_ours(fd) ||
 	    handover_receive(fd, OFFER_WAIT_MS, &offer) != JW_OK) {
 		close(fd);
 		return;
@@ -249,21 +266,31 @@ earlier_bind(struct earlier *earlier, int *ret_fd, struct jw_why *why)
 
 /* ---- the end of them ---- */
 
-void
-earlier_drain(struct earlier *earlier)
+static void
+tell_all(struct earlier *earlier, char octet)
 {
-	const char drain = HANDOVER_DRAIN;
-
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct slot *slot = &earlier->slots[i];
 
 		if (slot->fd < 0)
 			continue;
-		if (send(slot->fd, &drain, 1, MSG_NOSIGNAL) != 1)
+		if (send(slot->fd, &octet, 1, MSG_NOSIGNAL) != 1)
 			forget(slot);
 		if (i != earlier->own)
 			unlink_slot(earlier, i);
 	}
+}
+
+void
+earlier_drain(struct earlier *earlier)
+{
+	tell_all(earlier, HANDOVER_DRAIN);
+}
+
+void
+earlier_leave(struct earlier *earlier)
+{
+	earlier->bound = false;
 }
 
 void
@@ -273,7 +300,7 @@ earlier_free(struct earlier *earlier)
 		return;
 	/* Whoever ends the daemon means the fronts that it replaces as well. */
 	if (earlier->bound) {
-		earlier_drain(earlier);
+		tell_all(earlier, HANDOVER_STOP);
 		unlink_slot(earlier, earlier->own);
 	}
 	for (size_t i = 0; i < SLOTS; i++)

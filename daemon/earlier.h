@@ -35,6 +35,10 @@ enum jw_err earlier_bind(
 /* Let them go: our own front serves. */
 void earlier_drain(struct earlier *earlier);
 
+/* Our own front serves on without us: its path stays, and nobody is ended
+ * by earlier_free(). */
+void earlier_leave(struct earlier *earlier);
+
 /* After earlier_bind(), lets them go and removes every path. */
 void earlier_free(struct earlier *earlier);
 

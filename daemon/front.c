@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,7 @@ append_pid(char *text)
 static void
 become_front(struct launch *launch)
 {
+	const struct sigaction fallback = {.sa_handler = SIG_DFL};
 	sigset_t none;
 	int fd;
 
@@ -192,6 +194,9 @@ become_front(struct launch *launch)
 		dup2(fd, STDIN_FILENO);
 	if (fd > FIRST_FD + launch->nfds - 1)
 		close(fd);
+	/* A handler of the keeper's would swallow what is for the front. */
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Ctrl-C is for the keeper, which then ends its front. */
@@ -218,12 +223,16 @@ static void
 spawn(struct front *front)
 {
 	struct launch launch;
+	sigset_t all, old;
 
 	launch_prepare(&launch, front);
 	front->started_ms = monotonic_ms();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	front->pid = fork();
 	if (front->pid == 0)
 		become_front(&launch);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (front->pid > 0)
 		return;
 	jw_log(JW_LOG_ERROR, "the front does not start: %s", strerror(errno));
@@ -387,5 +396,6 @@ front_leave(struct front *front)
 	front->pid = 0;
 	/* The paths are the front's from now on. */
 	front->owner = false;
+	earlier_leave(front->earlier);
 	front_free(front);
 }

@@ -65,7 +65,10 @@ etag(const struct answer *answer)
 static const char *
 last_modified(const struct answer *answer)
 {
-	return answer->document->modified_text;
+	/* RFC 9110 section 8.8.2.1: never later than the answer itself. */
+	return answer->document->last_modified <= answer->now
+		   ? answer->document->modified_text
+		   : answer->date;
 }
 
 static const char *
@@ -128,10 +131,10 @@ decide_document(const struct head *head, const struct documents *documents,
 		return;
 	}
 	answer->document = document_ref(document);
-	answer->kind =
-	    route_not_modified(head, document->etag, document->last_modified)
-		? ANSWER_NOT_MODIFIED
-		: ANSWER_DOCUMENT;
+	answer->kind = route_not_modified(head, document->etag,
+			   document->last_modified, answer->now)
+			   ? ANSWER_NOT_MODIFIED
+			   : ANSWER_DOCUMENT;
 }
 
 static void
@@ -142,6 +145,13 @@ decide_options(const struct head *head, struct answer *answer)
 	answer->kind = ANSWER_OPTIONS;
 	if (route_preflight(head, names))
 		answer->allow_headers = strdup(names);
+}
+
+static void
+set_date(struct answer *answer)
+{
+	answer->now = clock_wall();
+	route_date_format(answer->now, answer->date);
 }
 
 void
@@ -156,6 +166,7 @@ answer_decide(const struct head *head, const struct documents *documents,
 	char app[ROUTE_APP_SIZE];
 	enum jw_err err = route_app(head, domain, app);
 
+	set_date(&answer);
 	if (err == JW_INVALID_PARAMETER) {
 		answer_refuse(answer.head, &answer);
 	} else if (head->method == HEAD_OTHER) {
@@ -178,6 +189,7 @@ answer_refuse(bool head_only, struct answer *ret_answer)
 	    .head = head_only,
 	    .close = true,
 	};
+	set_date(ret_answer);
 }
 
 void
@@ -191,23 +203,16 @@ answer_done(struct answer *answer)
 static void
 add_lines(const struct answer *answer, struct evkeyvalq *headers)
 {
-	int64_t now = clock_wall();
-	char date[ROUTE_DATE_SIZE];
 	const struct line *line;
 	const char *value;
 	size_t i;
 
-	evhttp_add_header(headers, "Date", route_date_format(now, date));
+	evhttp_add_header(headers, "Date", answer->date);
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		line = &lines[i];
 		if ((line->on & ON(answer->kind)) == 0)
 			continue;
 		value = line->value_of ? line->value_of(answer) : line->value;
-		/* Never later than Date (RFC 9110 section 8.8.2.1): versions
-		 * of one second are told apart by seconds that lie ahead. */
-		if (line->value_of == last_modified &&
-		    answer->document->last_modified > now)
-			value = date;
 		if (value != NULL)
 			evhttp_add_header(headers, line->name, value);
 	}

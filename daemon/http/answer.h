@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/http/head.h"
+#include "daemon/http/route.h"
 
 struct document;
 struct documents;
@@ -31,6 +33,8 @@ struct answer {
 	bool old;                  /* HTTP/1.0 wants to hear of keep-alive */
 	struct document *document; /* with a reference; 200 and 304 only */
 	char *allow_headers;       /* of a preflight, or NULL */
+	int64_t now;               /* as Date says it, in seconds */
+	char date[ROUTE_DATE_SIZE];
 };
 
 /*

@@ -45,7 +45,7 @@ struct master {
 	int64_t deadline; /* of draining or stopping */
 	int signals;
 	int peers[PEERS]; /* -1: free */
-	int drainer;      /* the peer that said so, or -1 */
+	bool handed;      /* a peer told us to end */
 	sigset_t old_mask;
 };
 
@@ -235,7 +235,24 @@ accept_peer(struct master *master)
 	jw_log(JW_LOG_INFO, "another keeper asked for the sockets");
 }
 
-/* One octet tells us to drain; an end means that the keeper went. */
+static bool
+obey(struct master *master, char octet)
+{
+	const struct limits *limits = master->options->limits;
+
+	if (octet != HANDOVER_DRAIN && octet != HANDOVER_STOP)
+		return false;
+	if (!master->handed)
+		jw_log(JW_LOG_INFO, "another front takes over");
+	master->handed = true;
+	if (octet == HANDOVER_DRAIN)
+		begin_end(master, DRAINING, limits->drain_ms);
+	else
+		begin_end(master, STOPPING, limits->stop_ms);
+	return true;
+}
+
+/* An end without a word changes nothing: its keeper was killed. */
 static void
 take_peer(struct master *master, size_t i)
 {
@@ -245,14 +262,8 @@ take_peer(struct master *master, size_t i)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 1 && octet == HANDOVER_DRAIN && master->phase == RUNNING) {
-		jw_log(JW_LOG_INFO, "another front takes over");
-		master->drainer = fd;
-		begin_end(master, DRAINING, master->options->limits->drain_ms);
+	if (n == 1 && obey(master, octet))
 		return;
-	}
-	if (fd == master->drainer)
-		master->deadline = 0;
 	close(fd);
 	master->peers[i] = -1;
 }
@@ -334,7 +345,6 @@ begin(struct master *master, const struct master_options *options)
 
 	memset(master, 0, sizeof(*master));
 	master->options = options;
-	master->drainer = -1;
 	for (i = 0; i < PEERS; i++)
 		master->peers[i] = -1;
 	sigemptyset(&mask);
@@ -374,6 +384,6 @@ master_run(const struct master_options *options, bool *ret_handed)
 			close(master.peers[i]);
 	}
 	close(master.signals);
-	*ret_handed = master.drainer >= 0;
+	*ret_handed = master.handed;
 	return JW_OK;
 }

@@ -214,8 +214,8 @@ matches(struct head_text value, const char *etag)
 }
 
 bool
-route_not_modified(
-    const struct head *head, const char *etag, int64_t last_modified)
+route_not_modified(const struct head *head, const char *etag,
+    int64_t last_modified, int64_t now)
 {
 	const struct head_field *field;
 	int64_t since;
@@ -226,7 +226,7 @@ route_not_modified(
 		return field != NULL &&
 		       head_next(head, "If-Modified-Since", field) == NULL &&
 		       route_date_parse(field->value, &since) &&
-		       last_modified <= since;
+		       last_modified <= since && last_modified < now;
 	}
 	for (; field; field = head_next(head, "If-None-Match", field)) {
 		if (matches(field->value, etag))

@@ -30,10 +30,11 @@ enum jw_err route_app(
 
 /*
  * RFC 9110 section 13.1: If-None-Match in any number of lines, compared
- * weakly with etag (with its quotes); without it If-Modified-Since.
+ * weakly with etag (with its quotes); without it If-Modified-Since, which
+ * never confirms a version of this second: another one may share it.
  */
-bool route_not_modified(
-    const struct head *head, const char *etag, int64_t last_modified);
+bool route_not_modified(const struct head *head, const char *etag,
+    int64_t last_modified, int64_t now);
 
 /*
  * The names in Access-Control-Request-Headers that are tokens, separated by

@@ -21,8 +21,8 @@ BINARY = os.path.abspath(os.path.join(BUILD, "jwksd-http"))
 with open(BINARY, "rb") as _f:
     SANITIZED = b"__asan_init" in _f.read()
 PATH = "/.well-known/jwks.json"
-MODIFIED = 1790000000
-MODIFIED_TEXT = "Mon, 21 Sep 2026 14:13:20 GMT"
+MODIFIED = 1690000000
+MODIFIED_TEXT = "Sat, 22 Jul 2023 04:26:40 GMT"
 
 # Children get their descriptors as 3, 4, ...: nothing of ours may be there.
 _RESERVED = [os.open("/dev/null", os.O_RDONLY) for _ in range(12)]

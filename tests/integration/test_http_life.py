@@ -367,18 +367,46 @@ class HandOver(Base):
         self.assertEqual(old.process.wait(8), 0)
         self.assertAlmostEqual(time.monotonic() - began, 5, delta=0.8)
 
-    def test_end_after_drain(self):
+    def draining(self):
+        """A front that drains, and a client in the middle of a request."""
         old = self.serving(front=self.door)
         slow = self.client()
         slow.send(GOOD[:-2])
         time.sleep(0.1)
         keeper, _, _, _ = self.offer()
-        began = time.monotonic()
         keeper.send(b"D")
         time.sleep(0.1)
+        return old, slow, keeper
+
+    def test_keeper_that_goes_while_it_drains(self):
+        old, slow, keeper = self.draining()
         keeper.close()
+        time.sleep(0.5)
+        slow.send(GOOD[-2:])
+        reply = slow.reply()
+        self.assertEqual(reply.status, 200)
+        self.assertEqual(reply.get("Connection"), "close")
         self.assertEqual(old.process.wait(5), 0)
-        self.assertLess(time.monotonic() - began, 1.5)
+
+    def test_stop_while_it_drains(self):
+        old, slow, keeper = self.draining()
+        began = time.monotonic()
+        keeper.send(b"S")
+        time.sleep(0.2)
+        slow.send(GOOD[-2:])
+        self.assertEqual(slow.reply().status, 200)
+        self.assertEqual(old.process.wait(5), 0)
+        self.assertLess(time.monotonic() - began, 1)
+
+    def test_stop(self):
+        path = os.path.join(self.runtime, "http.sock")
+        old = self.start([], front=self.door, config="listen = unix:" + path)
+        until(lambda: os.path.exists(path), what="its socket")
+        keeper, _, _, _ = self.offer()
+        keeper.send(b"S")
+        self.assertEqual(old.process.wait(5), 0)
+        # Another front's may be there already.
+        self.assertTrue(os.path.exists(path))
 
 
 class Full(Base):

@@ -93,12 +93,13 @@ class Client(threading.Thread):
         if request is None:
             return
         method, parameters = request
+        known = parameters["requestId"] in self.requests.answers
         try:
             answer = self.call(method, parameters)
         except VarlinkError as error:
             if error.short not in REFUSALS:
                 self.requests.strange.append(f"{method}: {error}")
-            elif parameters["requestId"] in self.requests.answers:
+            elif known:
                 self.requests.strange.append(f"{method} forgot: {error}")
         except (OSError, EOFError):
             # Sent, perhaps done, never answered: it will be sent again.

@@ -148,6 +148,22 @@ class MakeRun(unittest.TestCase):
         self.assertIn(f"port {self.port} is busy", result.stderr)
         self.assertIn("make run LISTEN=", result.stderr)
 
+    def test_again_after_its_keeper_was_killed(self):
+        """The front that lives on holds the port, and is taken over."""
+        run = os.path.join(self.directory, "run")
+        terminal, url = self.start(run)
+        keeper, = (pid for pid in self.ours() if "jwksd" ==
+                   harness.read_proc(pid, "comm").strip())
+        os.kill(keeper, 9)
+        self.assertNotEqual(terminal.end(), 0)
+        self.assertTrue(harness.listening_inodes(self.port))
+        terminal, again = self.start(run)
+        self.assertEqual(again, url)
+        with urllib.request.urlopen(url) as answer:
+            self.assertEqual(answer.status, 200)
+        terminal.press(b"\x03")
+        self.assert_ends(terminal)
+
     def test_without_a_terminal(self):
         """As a script starts it: a signal to the group ends all of it."""
         log = os.path.join(self.directory, "log")

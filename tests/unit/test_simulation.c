@@ -1246,7 +1246,7 @@ run(uint64_t rounds, const struct weakness *weak)
 			print_message("world %llu rejects; JWKSD_SEED=%llu "
 				      "JWKSD_ROUNDS=1 repeats it\n",
 			    (unsigned long long)i,
-			    (unsigned long long)(first_seed + i));
+			    (unsigned long long)first_seed + i);
 	}
 	return tally;
 }
