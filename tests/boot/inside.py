@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -414,6 +415,94 @@ def ml_dsa_where_openssl_has_it():
     first = key()[0]
     assert first["kty"] == "AKP" and first["alg"] == "ML-DSA-44", first
     assert len(first["pub"]) == 1750, len(first["pub"])
+
+
+@check
+def drop_in_examples_work():
+    examples = "/usr/share/doc/jwksd/examples/drop-ins/"
+    keys = kids()
+
+    def put(name, unit):
+        directory = f"/etc/systemd/system/{unit}.d"
+        os.makedirs(directory, exist_ok=True)
+        shutil.copy(examples + name, directory)
+        run("systemctl", "daemon-reload")
+
+    def take(unit):
+        shutil.rmtree(f"/etc/systemd/system/{unit}.d")
+        run("systemctl", "daemon-reload")
+
+    put("other-port.conf", "jwksd-http.socket")
+    try:
+        run("systemctl", "restart", "jwksd-http.socket")
+        for host in ("127.0.0.1", "[::1]"):
+            run("curl", "-sf", f"http://{host}:8080{PATH}")
+        run("curl", "-sf", f"http://{HOST}:{PORT}{PATH}", status=7)
+    finally:
+        take("jwksd-http.socket")
+        run("systemctl", "restart", "jwksd-http.socket")
+    put("unix-socket.conf", "jwksd-http.socket")
+    try:
+        run("systemctl", "restart", "jwksd-http.socket")
+        as_user("bob", "curl", "-sf", "--unix-socket", "/run/jwksd/http.sock",
+                f"http://localhost{PATH}")
+    finally:
+        take("jwksd-http.socket")
+        run("systemctl", "restart", "jwksd-http.socket")
+    run("systemd-creds", "decrypt", "--name=jwksd.kek", CREDENTIAL,
+        "/etc/jwksd/jwksd.kek")
+    put("kek-from-file.conf", "jwksd.service")
+    os.rename(CREDENTIAL, CREDENTIAL + ".away")
+    try:
+        run("systemctl", "restart", "jwksd.service")
+        assert kids() == keys
+    finally:
+        os.rename(CREDENTIAL + ".away", CREDENTIAL)
+        os.unlink("/etc/jwksd/jwksd.kek")
+        take("jwksd.service")
+    run("systemctl", "restart", "jwksd.service")
+    for name in ("jwksd-rotate.service", "jwksd-rotate.timer"):
+        shutil.copy(examples + name, "/etc/systemd/system")
+    try:
+        run("systemctl", "daemon-reload")
+        run("systemctl", "enable", "--now", "jwksd-rotate.timer")
+        assert show("jwksd-rotate.timer", "NextElapseUSecRealtime")
+        run("systemctl", "start", "jwksd-rotate.service")
+        run("systemctl", "disable", "--now", "jwksd-rotate.timer")
+    finally:
+        for name in ("jwksd-rotate.service", "jwksd-rotate.timer"):
+            os.unlink("/etc/systemd/system/" + name)
+        run("systemctl", "daemon-reload")
+    all_active()
+
+
+@check
+def without_its_key_it_says_so_and_stays_down():
+    os.rename(CREDENTIAL, CREDENTIAL + ".away")
+    keys = kids()
+    try:
+        run("systemctl", "restart", "jwksd.service", status=1)
+        assert kids() == keys, "the front does not serve on"
+        text = journal("-x", "MESSAGE_ID=" + event_id("REFUSED_TO_START"))
+        assert "jwksd did not start" in text, text
+    finally:
+        os.rename(CREDENTIAL + ".away", CREDENTIAL)
+    run("systemctl", "restart", "jwksd.service")
+    all_active()
+    assert kids() == keys
+
+
+@check
+def stopped_means_stopped():
+    run("systemctl", "stop", *SOCKETS, *SERVICES)
+    time.sleep(1)
+    for unit in SOCKETS + SERVICES:
+        assert show(unit, "ActiveState") == "inactive", unit
+    assert not os.path.exists(CONTROL)
+    run("systemctl", "start", *SOCKETS)
+    assert len(kids()) >= 2, "a socket starts its service"
+    run("systemctl", "start", *SERVICES)
+    all_active()
 
 
 @check
