@@ -3,8 +3,9 @@
  * one that started it (without systemd only).
  *
  * The keeper binds RUNTIME/front.sock (SOCK_SEQPACKET, mode 0600; front.1.sock
- * and so on where earlier fronts still have that), gives the listening end to the front as the descriptor named "front" and starts it.
- * A later keeper connects there.  A living front sends one packet: its
+ * and so on where earlier fronts still have that), gives the listening end to
+ * the front as the descriptor named "front" and starts it.  A later keeper
+ * connects to each of them.  A living front sends one packet: its
  * `servingSince` and, as SCM_RIGHTS, every HTTP listening socket.  When the
  * later keeper's own front serves, the keeper sends HANDOVER_DRAIN; the old
  * front stops accepting, ends its connections politely, and exits.  If the

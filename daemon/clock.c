@@ -123,6 +123,15 @@ clock_boot(void)
 }
 
 int64_t
+clock_ticks(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
 clock_suspended(void)
 {
 	return seconds(CLOCK_BOOTTIME) - seconds(CLOCK_MONOTONIC);

@@ -51,6 +51,8 @@ bool clock_parse(struct clock_guard *guard, const char *text);
  * clock never says less than 1: 0 means "has not happened" in rows. */
 int64_t clock_wall(void);
 int64_t clock_boot(void);
+/* Milliseconds, for how long something took. */
+int64_t clock_ticks(void);
 /* For how many seconds this boot of the machine has been suspended. */
 int64_t clock_suspended(void);
 

@@ -12,10 +12,12 @@
 #include <event2/listener.h>
 #include <grp.h>
 #include <jansson.h>
+#include <linux/sockios.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -269,6 +271,18 @@ void
 control_hang_up(struct control_call *call)
 {
 	call->conn->closing = true;
+}
+
+size_t
+control_unread(const struct control_call *call)
+{
+	struct bufferevent *bev = call->conn->bev;
+	int in_kernel = 0;
+
+	if (ioctl(bufferevent_getfd(bev), SIOCOUTQ, &in_kernel) != 0)
+		in_kernel = 0;
+	return (size_t)in_kernel + evbuffer_get_length(call->out) +
+	       evbuffer_get_length(bufferevent_get_output(bev));
 }
 
 /* ---- reading ---- */

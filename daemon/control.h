@@ -98,6 +98,9 @@ bool control_continue(
  * called before control_reply(). */
 void control_hang_up(struct control_call *call);
 
+/* Octets sent that the client has not read, those in the kernel included. */
+size_t control_unread(const struct control_call *call);
+
 /*
  * Follow a call that lives on: `closed` when its connection is gone (then
  * the call is gone too), `drained` when all its output has been read (may be

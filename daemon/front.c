@@ -46,8 +46,10 @@ struct front {
 	char program[PATH_MAX];
 	int socket_fd; /* where a later keeper will ask */
 	struct earlier *earlier;
-	int64_t serving_since;
-	int32_t completes;
+	bool drained;          /* those have been told to end */
+	int64_t serving_since; /* theirs; 0: none is replaced */
+	int64_t number;        /* of the child: workers say it in publish */
+	bool had_one; /* a front of this keeper or an earlier one served */
 	struct event *child_event;
 	struct event *restart;
 	pid_t pid; /* 0: not running */
@@ -67,19 +69,20 @@ monotonic_ms(void)
 
 /* ---- the fronts of earlier keepers ---- */
 
-/* Whoever asked for the documents may be a front that we replace. */
+/* What a front that we replace has been sent does not count. */
 void
-front_complete(struct front *front, int64_t pid)
+front_complete(struct front *front, int64_t number, size_t count)
 {
-	if (front->pid != 0 && getpgid((pid_t)pid) == front->pid &&
-	    ++front->completes == front->config->processes)
+	if (number != front->number)
+		return;
+	front->had_one = true;
+	if (count < (size_t)front->config->processes)
+		return;
+	/* The next one takes over from this one. */
+	front->serving_since = 0;
+	if (!front->drained)
 		earlier_drain(front->earlier);
-}
-
-int64_t
-front_serving_since(const struct front *front)
-{
-	return front->serving_since;
+	front->drained = true;
 }
 
 /* ---- starting the child ---- */
@@ -89,10 +92,11 @@ front_serving_since(const struct front *front)
 struct launch {
 	char names[FDS_MAX * 8];
 	char count[32];
+	char number[48];
 	char since[64];
 	char journal[128];
 	char pid[32];
-	char *env[6];
+	char *env[8];
 	char *argv[4];
 	int fds[FDS_MAX];
 	int nfds;
@@ -132,10 +136,15 @@ static void
 launch_prepare(struct launch *launch, struct front *front)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
-	static char option[] = "--config";
+	static char option[] = "--config", replaces[] = "JWKSD_REPLACES=1";
 
 	memset(launch, 0, sizeof(*launch));
 	launch_fds(launch, front);
+	snprintf(launch->number, sizeof(launch->number), "JWKSD_FRONT=%lld",
+	    (long long)front->number);
+	add_env(launch, launch->number);
+	if (front->had_one)
+		add_env(launch, replaces);
 	if (front->serving_since != 0) {
 		snprintf(launch->since, sizeof(launch->since),
 		    "JWKSD_SERVING_SINCE=%lld",
@@ -219,12 +228,22 @@ later(struct front *front)
 		front->delay_ms = DELAY_MAX_MS;
 }
 
+/* Another one than those of earlier keepers on this machine. */
+static int64_t
+next_number(const struct front *front)
+{
+	int64_t number = (monotonic_ms() << 22) + getpid();
+
+	return number > front->number ? number : front->number + 1;
+}
+
 static void
 spawn(struct front *front)
 {
 	struct launch launch;
 	sigset_t all, old;
 
+	front->number = next_number(front);
 	launch_prepare(&launch, front);
 	front->started_ms = monotonic_ms();
 	sigfillset(&all);
@@ -275,9 +294,6 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		return;
 	front->pid = 0;
 	describe_death(status);
-	/* The next one takes over from this one, if from any. */
-	if (front->completes >= front->config->processes)
-		front->serving_since = 0;
 	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);
@@ -304,7 +320,7 @@ front_new(struct event_base *base, const struct jw_config *config,
     const char *config_file, struct front **ret_front, struct jw_why *why)
 {
 	struct front *front = calloc(1, sizeof(*front));
-	struct handover_offer offer;
+	struct handover_offer offer = {.nfds = 0};
 	enum jw_err err = JW_IO;
 
 	if (front == NULL)
@@ -318,6 +334,7 @@ front_new(struct event_base *base, const struct jw_config *config,
 		    &front->earlier, &offer, why);
 	if (err == JW_OK) {
 		front->serving_since = offer.serving_since;
+		front->had_one = offer.serving_since != 0;
 		err = listeners_reuse(&offer, config, &front->listeners, why);
 	}
 	if (err != JW_OK)

@@ -7,6 +7,7 @@
 #ifndef JWKSD_DAEMON_FRONT_H
 #define JWKSD_DAEMON_FRONT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -27,12 +28,9 @@ enum jw_err front_new(struct event_base *base, const struct jw_config *config,
 /* Start it.  Only by the holder of the database.  JW_IO with why. */
 enum jw_err front_start(struct front *front, struct jw_why *why);
 
-/* A process has been sent every document: when all of this front have, the
- * fronts of earlier keepers are let go. */
-void front_complete(struct front *front, int64_t pid);
-
-/* Since when the replaced front had been serving; 0: there was none. */
-int64_t front_serving_since(const struct front *front);
+/* count processes of the front of that number have been sent every document:
+ * when all of ours have, the earlier keeper's front is let go. */
+void front_complete(struct front *front, int64_t number, size_t count);
 
 /* Let go of it: it serves on, and a later keeper will find it. */
 void front_leave(struct front *front);

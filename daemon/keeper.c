@@ -23,12 +23,12 @@
 #include "daemon/worker.h"
 
 enum {
-	WAKE_MAX = 30,    /* seconds; deadlines are not monotonic */
-	STEPS_A_PASS = 8, /* then the event loop has its turn */
-	HOLD_MAX = 60,    /* seconds after a failure */
+	WAKE_MAX = 30, /* seconds; deadlines are not monotonic */
+	PASS_MS = 5,   /* then the event loop has its turn */
+	HOLD_MAX = 60, /* seconds after a failure */
 	REQUESTS_KEPT = 7 * 86400,
 	GENERATOR_THREADS = 2,
-	GENERATOR_NICE = 19,
+	GENERATOR_NICE = 5, /* more starves it with the queue's lock held */
 };
 
 /* A key pair on its way. */
@@ -1150,19 +1150,19 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *keeper = arg;
 	struct keeper_set *set;
-	int64_t now = keeper_now(keeper);
+	int64_t now = keeper_now(keeper), until = clock_ticks() + PASS_MS;
 
 	(void)fd;
 	(void)what;
 	if (keeper->trusted != keeper->clock.trusted)
 		note_trust(keeper);
 	check_suspend(keeper, now);
-	for (int i = 0; i < STEPS_A_PASS; i++) {
+	do {
 		set = keeper_first_due(keeper);
 		if (set == NULL || set->item.due > now)
 			break;
 		act(keeper, set);
-	}
+	} while (clock_ticks() < until);
 	if (keeper->store == NULL)
 		return; /* the loop is ending */
 	/* One for all that are destroyed at the same time. */

@@ -271,9 +271,7 @@ signed_until(const struct lc_set *set, const struct generation *gen)
 {
 	const struct jw_policy *p = &set->facts.policy;
 
-	return gen->max_exp == 0
-		   ? 0
-		   : gen->max_exp + p->clock_skew + p->retire_safety;
+	return gen->max_exp + p->clock_skew + p->retire_safety;
 }
 
 /*

@@ -249,12 +249,12 @@ open_keeper(struct program *program, struct jw_why *why)
 }
 
 static void
-on_complete(void *arg, int64_t pid)
+on_complete(int64_t number, size_t count, void *arg)
 {
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front, pid);
+		front_complete(program->front, number, count);
 }
 
 /* ---- the servers ---- */
@@ -304,11 +304,8 @@ start_servers(struct program *program, struct jw_why *why)
 		err = bind_socket(program, "publish.sock", "jwksd-http",
 		    &program->publish_fd, why);
 	if (err == JW_OK)
-		err = publish_new(program->keeper,
-		    program->front == NULL
-			? 0
-			: front_serving_since(program->front),
-		    on_complete, program, &program->publish);
+		err = publish_new(program->base, program->keeper, on_complete,
+		    program, &program->publish);
 	if (err != JW_OK)
 		return err;
 	program->reload = (struct reload){

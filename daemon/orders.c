@@ -368,7 +368,7 @@ struct growth {
 static int64_t
 held_until(const struct generation *gen, const struct growth *growth)
 {
-	return gen->max_exp == 0 ? 0 : gen->max_exp + growth->retained;
+	return gen->max_exp + growth->retained;
 }
 
 /* Deadlines under the new policy: later ones count, earlier ones do not. */

@@ -5,6 +5,7 @@
  */
 #include "daemon/publish.h"
 
+#include <event2/event.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,9 +20,12 @@
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keys.h"
+#include "daemon/servable.h"
 
 /* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
 enum { REPLY_BODIES = 96 * 1024 };
+/* A front that has not read what was sent so long ago hangs. */
+enum { TICK_S = 10 };
 
 struct follower {
 	TAILQ_ENTRY(follower) link;
@@ -31,8 +35,9 @@ struct follower {
 	bool caught_up;   /* there is nothing left of the first pass */
 	bool complete;    /* and it has been told so */
 	bool has_any;     /* an empty whole would be a lie: it is yet to come */
-	bool is_new;      /* it served nothing before */
-	int64_t reported; /* since when it has been serving; 0: not yet */
+	bool is_front;    /* what it is sent is served */
+	int64_t number;   /* of its front */
+	int64_t reported; /* to the keeper (servable.h) */
 };
 
 TAILQ_HEAD(follower_list, follower);
@@ -42,10 +47,11 @@ struct publish {
 	struct keeper_observer observer;
 	struct follower_list followers;
 	size_t complete_count;
-	int64_t inherited; /* since when a replaced front had served */
-	bool listening;    /* the listener stays open without a front */
-	void (*complete)(void *arg, int64_t pid);
+	bool listening; /* the listener stays open without a front */
+	publish_complete_fn *complete;
 	void *arg;
+	struct event *tick;
+	bool stalled; /* a front hung, and none has begun to serve since */
 };
 
 static json_t *
@@ -71,11 +77,26 @@ document(const struct keeper_set *set, size_t *ret_size)
 	return object;
 }
 
+/* What one reply says, beside `complete`; NULL: nothing. */
+struct content {
+	json_t *documents;
+	json_t *withdrawn;
+	json_t *kept;
+};
+
 static json_t *
-reply(json_t *take_documents, json_t *take_withdrawn, bool complete)
+or_empty(json_t *take_array)
 {
-	return json_pack("{s:o, s:o, s:b}", "documents", take_documents,
-	    "withdrawn", take_withdrawn, "complete", (int)complete);
+	return take_array != NULL ? take_array : json_array();
+}
+
+static json_t *
+reply(const struct content *take_content, bool complete)
+{
+	return json_pack("{s:o, s:o, s:b, s:o*}", "documents",
+	    or_empty(take_content->documents), "withdrawn",
+	    or_empty(take_content->withdrawn), "complete", (int)complete,
+	    "kept", take_content->kept);
 }
 
 /* Where the first key set behind an id is. */
@@ -95,19 +116,22 @@ place_after(const struct keeper *keeper, int64_t id)
 	return low;
 }
 
+static bool
+is_serving(const struct follower *follower)
+{
+	return follower->complete && follower->is_front;
+}
+
 static void
 drop_follower(struct follower *follower)
 {
 	struct publish *publish = follower->publish;
 
 	TAILQ_REMOVE(&publish->followers, follower, link);
-	if (follower->complete) {
+	if (is_serving(follower)) {
 		publish->complete_count--;
-		if (publish->complete_count == 0) {
-			/* Whoever comes next takes over from nobody. */
-			publish->inherited = 0;
+		if (publish->complete_count == 0)
 			keeper_not_serving(publish->keeper, publish->listening);
-		}
 	}
 	free(follower);
 }
@@ -115,12 +139,27 @@ drop_follower(struct follower *follower)
 static void
 end_follower(struct follower *follower)
 {
+	const struct content none = {NULL, NULL, NULL};
 	struct control_call *call = follower->call;
 
 	jw_log(JW_LOG_WARNING, "a front does not read its documents: closed");
+	if (is_serving(follower))
+		follower->publish->stalled = true;
 	drop_follower(follower);
 	control_hang_up(call);
-	control_reply(call, reply(json_array(), json_array(), false));
+	control_reply(call, reply(&none, false));
+}
+
+/* Those of one front that have been sent everything. */
+static size_t
+count_complete(const struct publish *publish, int64_t number)
+{
+	const struct follower *follower;
+	size_t count = 0;
+
+	TAILQ_FOREACH(follower, &publish->followers, link)
+	count += is_serving(follower) && follower->number == number;
+	return count;
 }
 
 static void
@@ -129,50 +168,67 @@ become_complete(struct follower *follower)
 	struct publish *publish = follower->publish;
 
 	follower->complete = true;
+	if (!follower->is_front)
+		return;
 	publish->complete_count++;
+	/* What hung does not know it: its clients were not answered. */
+	if (publish->stalled && publish->complete_count == 1)
+		follower->reported = SERVABLE_REFUSED;
+	publish->stalled = false;
 	keeper_serving(publish->keeper, follower->reported);
-	if (follower->is_new && publish->complete != NULL)
-		publish->complete(
-		    publish->arg, control_peer(follower->call)->pid);
+	if (publish->complete != NULL)
+		publish->complete(follower->number,
+		    count_complete(publish, follower->number), publish->arg);
+}
+
+/* A front must not take the lack of a document for the end of a key set. */
+static void
+add_set(struct content *content, const struct keeper_set *set, size_t *bodies)
+{
+	size_t size = 0;
+	json_t *object = document(set, &size);
+
+	if (object != NULL) {
+		json_array_append_new(content->documents, object);
+		*bodies += size;
+		return;
+	}
+	if (content->kept == NULL)
+		content->kept = json_array();
+	json_array_append_new(content->kept, json_string(set->row.name));
+	*bodies += sizeof(set->row.name);
 }
 
 /* The next documents of the first pass. */
-static json_t *
+static struct content
 next_documents(struct follower *follower)
 {
 	struct keeper *keeper = follower->publish->keeper;
 	size_t place = place_after(keeper, follower->sent_id), bodies = 0;
-	json_t *documents = json_array();
+	struct content content = {.documents = json_array()};
 	struct keeper_set *set = NULL;
 
 	while (
 	    bodies < REPLY_BODIES && (set = keeper_at(keeper, place)) != NULL) {
-		size_t size = 0;
-		json_t *object = document(set, &size);
-
-		if (object != NULL) {
-			json_array_append_new(documents, object);
-			follower->has_any = true;
-		}
-		bodies += size;
+		add_set(&content, set, &bodies);
 		follower->sent_id = set->row.id;
 		place++;
 	}
+	if (json_array_size(content.documents) > 0)
+		follower->has_any = true;
 	follower->caught_up = keeper_at(keeper, place) == NULL;
-	return documents;
+	return content;
 }
 
 /* Send, and say so when that was all that exists. */
 static void
-send_documents(
-    struct follower *follower, json_t *take_documents, json_t *take_withdrawn)
+send_content(struct follower *follower, struct content take_content)
 {
 	bool all =
 	    follower->caught_up &&
 	    (follower->has_any || keeper_count(follower->publish->keeper) == 0);
 
-	if (!control_continue(
-		follower->call, reply(take_documents, take_withdrawn, all)))
+	if (!control_continue(follower->call, reply(&take_content, all)))
 		end_follower(follower);
 	else if (all && !follower->complete)
 		become_complete(follower);
@@ -185,8 +241,7 @@ on_drained(struct control_call *call, void *arg)
 
 	(void)call;
 	if (!follower->caught_up)
-		send_documents(
-		    follower, next_documents(follower), json_array());
+		send_content(follower, next_documents(follower));
 }
 
 static void
@@ -196,26 +251,51 @@ on_closed(struct control_call *call, void *arg)
 	drop_follower(arg);
 }
 
+/* Its clock is ours, but it may have been set between two looks at it. */
+static bool
+may_be_since(int64_t since, struct keeper *keeper)
+{
+	return since >= 0 && since <= keeper_now(keeper) + 1;
+}
+
+static void
+read_parameters(struct follower *follower, const json_t *parameters)
+{
+	const json_t *front = json_object_get(parameters, "front");
+
+	follower->is_front = json_integer_value(front) >= 0;
+	follower->number = json_integer_value(front);
+	follower->reported =
+	    json_integer_value(json_object_get(parameters, "servingSince"));
+	if (json_is_true(json_object_get(parameters, "refused")))
+		follower->reported = SERVABLE_REFUSED;
+}
+
 static void
 run_documents(struct control_call *call, void *context)
 {
 	struct publish *publish = context;
-	struct follower *follower = calloc(1, sizeof(*follower));
+	const json_t *parameters = control_parameters(call);
+	struct follower *follower;
 
+	if (!may_be_since(
+		json_integer_value(json_object_get(parameters, "servingSince")),
+		publish->keeper)) {
+		control_fail(call, JW_INVALID_PARAMETER,
+		    json_pack("{s:s}", "parameter", "servingSince"));
+		return;
+	}
+	follower = calloc(1, sizeof(*follower));
 	if (follower == NULL) {
 		control_fail(call, JW_NO_MEMORY, NULL);
 		return;
 	}
 	follower->publish = publish;
 	follower->call = call;
-	follower->reported = json_integer_value(
-	    json_object_get(control_parameters(call), "servingSince"));
-	follower->is_new = follower->reported == 0;
-	if (follower->is_new)
-		follower->reported = publish->inherited;
+	read_parameters(follower, parameters);
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
-	send_documents(follower, next_documents(follower), json_array());
+	send_content(follower, next_documents(follower));
 }
 
 /* Whoever has been sent a key set is told of its new version; the others get
@@ -224,19 +304,19 @@ static void
 send_change(
     struct follower *follower, const struct keeper_set *set, json_t *object)
 {
-	json_t *gone;
+	struct content content = {NULL, NULL, NULL};
 
 	if (set->row.id > follower->sent_id && !follower->complete)
 		return;
 	if (follower->sent_id < set->row.id)
 		follower->sent_id = set->row.id;
 	if (object == NULL) {
-		gone = json_pack("[s]", set->row.name);
-		send_documents(follower, json_array(), gone);
-		return;
+		content.withdrawn = json_pack("[s]", set->row.name);
+	} else {
+		content.documents = json_pack("[O]", object);
+		follower->has_any = true;
 	}
-	follower->has_any = true;
-	send_documents(follower, json_pack("[O]", object), json_array());
+	send_content(follower, content);
 }
 
 static void
@@ -262,6 +342,28 @@ on_news(const struct keeper_news *news, void *arg)
 	json_decref(object);
 }
 
+/* A front that hangs serves nobody, and would count for ever. */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct publish *publish = arg;
+	const struct content none = {NULL, NULL, NULL};
+	struct follower *follower, *next;
+
+	(void)fd;
+	(void)what;
+	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
+	     follower = next) {
+		next = TAILQ_NEXT(follower, link);
+		if (!is_serving(follower))
+			continue;
+		if (control_unread(follower->call) > 0)
+			end_follower(follower);
+		else
+			send_content(follower, none);
+	}
+}
+
 static const struct control_verb documents_verb = {run_documents};
 
 static const struct varlink_verb publish_verbs[] = {
@@ -277,19 +379,25 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 }
 
 enum jw_err
-publish_new(struct keeper *keeper, int64_t inherited,
-    void (*complete)(void *arg, int64_t pid), void *arg,
-    struct publish **ret_publish)
+publish_new(struct event_base *base, struct keeper *keeper,
+    publish_complete_fn *complete, void *arg, struct publish **ret_publish)
 {
 	struct publish *publish = calloc(1, sizeof(*publish));
+	const struct timeval wait = {TICK_S, 0};
 
 	if (publish == NULL)
 		return JW_NO_MEMORY;
 	TAILQ_INIT(&publish->followers);
+	publish->tick = event_new(base, -1, EV_PERSIST, on_tick, publish);
+	if (publish->tick == NULL || event_add(publish->tick, &wait) != 0) {
+		if (publish->tick != NULL)
+			event_free(publish->tick);
+		free(publish);
+		return JW_NO_MEMORY;
+	}
 	publish->keeper = keeper;
 	publish->complete = complete;
 	publish->arg = arg;
-	publish->inherited = inherited;
 	publish->listening = true;
 	publish->observer.fn = on_news;
 	publish->observer.arg = publish;
@@ -304,6 +412,7 @@ publish_free(struct publish *publish)
 	if (publish == NULL)
 		return;
 	keeper_unobserve(publish->keeper, &publish->observer);
+	event_free(publish->tick);
 	free(publish);
 }
 

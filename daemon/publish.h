@@ -12,19 +12,20 @@
 
 #include "common/err.h"
 
+struct event_base;
 struct keeper;
 struct publish;
 struct varlink_service;
 
 /*
- * Follows the keeper.  inherited: since when the front that new ones take
- * over from has been serving; 0: there is none.  complete (may be NULL) is
- * called each time a front that knew nothing before (no servingSince) has been
- * sent everything.
+ * A process of the front with this number has been sent everything, as count
+ * of them have been that are connected now.
  */
-enum jw_err publish_new(struct keeper *keeper, int64_t inherited,
-    void (*complete)(void *arg, int64_t pid), void *arg,
-    struct publish **ret_publish);
+typedef void publish_complete_fn(int64_t number, size_t count, void *arg);
+
+/* Follows the keeper, in base.  complete may be NULL. */
+enum jw_err publish_new(struct event_base *base, struct keeper *keeper,
+    publish_complete_fn *complete, void *arg, struct publish **ret_publish);
 void publish_free(struct publish *publish);
 
 /* Offer the interface; the context of its verbs is the struct publish. */
@@ -33,7 +34,7 @@ enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
 /* The fronts end from now on, and their listener stays open or does not. */
 void publish_stop(struct publish *publish, bool listening);
 
-/* Fronts that have been sent everything. */
+/* Processes of fronts that have been sent everything. */
 size_t publish_fronts(const struct publish *publish);
 
 #endif

@@ -13,6 +13,8 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 	/* Nothing was ever handed out: nobody can hold an old copy. */
 	if (before->since == 0)
 		return true;
+	if (reported == SERVABLE_REFUSED)
+		return false;
 	/* It begins to serve a moment after we have sent it everything. */
 	if (reported != 0 && reported <= before->until + 1)
 		return true;
@@ -24,7 +26,7 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 int64_t
 servable_begin(struct servable *servable, int64_t now, int64_t reported)
 {
-	int64_t resumed = reported != 0 && reported < now ? reported : now;
+	int64_t resumed = reported > 0 && reported < now ? reported : now;
 	bool outage = !was_servable(servable, now, reported);
 
 	if (outage || servable->since == 0)

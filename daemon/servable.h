@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 enum {
-	SERVABLE_GRACE = 10, /* seconds that a backlog may wait */
+	SERVABLE_REFUSED = -1, /* in place of a time: clients were refused */
+	SERVABLE_GRACE = 10,   /* seconds that a backlog may wait */
 	SERVABLE_TEXT_SIZE = 64,
 };
 
@@ -29,8 +30,9 @@ struct servable {
 
 /*
  * A front serves everything from now on.  reported: since when it says it
- * has been serving without a gap; 0: it is new.  Returns when an outage
- * ended; 0: there was none.
+ * has been serving without a gap; 0: it is new; SERVABLE_REFUSED: it is new,
+ * and clients could not wait for it.  Returns when an outage ended; 0: there
+ * was none.
  */
 int64_t servable_begin(
     struct servable *servable, int64_t now, int64_t reported);

@@ -103,11 +103,14 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)eventfd_read(fd, &value);
-	while ((job = take_ended(pool)) != NULL) {
-		pool->pending--;
-		job->done(job->arg);
-		free(job);
-	}
+	/* One at a time: each may block on the disk, and others wait too. */
+	job = take_ended(pool);
+	if (job == NULL)
+		return;
+	(void)eventfd_write(fd, 1);
+	pool->pending--;
+	job->done(job->arg);
+	free(job);
 }
 
 static enum jw_err

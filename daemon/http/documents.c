@@ -282,8 +282,8 @@ documents_put(struct documents *documents, struct document *document)
 	documents->count++;
 }
 
-void
-documents_remove(struct documents *documents, const char *key_set)
+static struct document *
+find_key_set(const struct documents *documents, const char *key_set)
 {
 	struct document *d;
 
@@ -291,8 +291,32 @@ documents_remove(struct documents *documents, const char *key_set)
 		->by_key_set[hash_key_set(key_set) & (documents->buckets - 1)];
 	while (d != NULL && strcmp(d->key_set, key_set) != 0)
 		d = d->next_by_key_set;
+	return d;
+}
+
+void
+documents_remove(struct documents *documents, const char *key_set)
+{
+	struct document *d = find_key_set(documents, key_set);
+
 	if (d != NULL)
 		unlink_out(documents, d);
+}
+
+struct document *
+documents_take(struct documents *documents, const char *key_set)
+{
+	struct document *d = find_key_set(documents, key_set);
+
+	if (d != NULL)
+		unlink_out(documents, document_ref(d));
+	return d;
+}
+
+bool
+documents_has(const struct documents *documents, const char *key_set)
+{
+	return find_key_set(documents, key_set) != NULL;
 }
 
 struct document *

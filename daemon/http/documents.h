@@ -6,6 +6,7 @@
 #ifndef JWKSD_HTTP_DOCUMENTS_H
 #define JWKSD_HTTP_DOCUMENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,10 @@ void documents_free(struct documents *documents);
 void documents_put(struct documents *documents, struct document *document);
 /* An unknown name is fine. */
 void documents_remove(struct documents *documents, const char *key_set);
+/* Out of the table, with the table's reference; NULL: none of that name. */
+struct document *documents_take(
+    struct documents *documents, const char *key_set);
+bool documents_has(const struct documents *documents, const char *key_set);
 /* NULL: none.  The table's own reference. */
 struct document *documents_find(const struct documents *documents,
     const char *app, const char *path, size_t path_len);

@@ -3,7 +3,8 @@
  * then replies for as long as the keeper lives.
  *
  * Must never give up documents that it has: the replies of a new connection
- * are gathered aside and take the place of the old set only once complete.
+ * are gathered aside and take the place of the old set only once complete,
+ * but for those of key sets that exist and of which no usable one came.
  */
 #include "daemon/http/follow.h"
 
@@ -30,8 +31,10 @@ struct follow {
 	struct bufferevent *bev;
 	size_t searched; /* octets of the input without a NUL */
 	int64_t backoff_ms;
+	bool said_refused;         /* to the keeper, of serving_refused() */
 	struct documents *live;    /* served; NULL before the first set */
 	struct documents *pending; /* of this connection, until complete */
+	json_t *kept; /* names: what is live of them goes into pending */
 };
 
 static void
@@ -42,6 +45,8 @@ disconnect(struct follow *follow)
 	follow->bev = NULL;
 	documents_free(follow->pending);
 	follow->pending = NULL;
+	json_decref(follow->kept);
+	follow->kept = NULL;
 }
 
 static void
@@ -85,23 +90,67 @@ put_document(struct documents *documents, json_t *value, struct jw_why *why)
 	return err;
 }
 
-/* One bad document must not cost the others: its last good one stays. */
+/* Its last good document stays, if there is one. */
 static void
-apply(struct documents *documents, json_t *changed, json_t *withdrawn)
+keep(struct follow *follow, const json_t *name)
 {
+	if (follow->pending != NULL && json_is_string(name))
+		json_object_set_new(
+		    follow->kept, json_string_value(name), json_null());
+}
+
+static void
+withdraw(struct follow *follow, struct documents *documents, const json_t *name)
+{
+	if (!json_is_string(name))
+		return;
+	documents_remove(documents, json_string_value(name));
+	if (follow->kept != NULL)
+		json_object_del(follow->kept, json_string_value(name));
+}
+
+/* One bad document must not cost the others. */
+static void
+apply(struct follow *follow, json_t *changed, json_t *withdrawn,
+    const json_t *kept)
+{
+	struct documents *documents =
+	    follow->pending != NULL ? follow->pending : follow->live;
 	struct jw_why why;
 	json_t *value;
 	size_t i;
 
-	json_array_foreach (withdrawn, i, value) {
-		if (json_is_string(value))
-			documents_remove(documents, json_string_value(value));
-	}
+	json_array_foreach (withdrawn, i, value)
+		withdraw(follow, documents, value);
+	json_array_foreach (kept, i, value)
+		keep(follow, value);
 	json_array_foreach (changed, i, value) {
 		why = (struct jw_why){.text = "no memory for a document"};
-		if (put_document(documents, value, &why) != JW_OK)
-			jw_log(JW_LOG_ERROR, "%s", why.text);
+		if (put_document(documents, value, &why) == JW_OK)
+			continue;
+		jw_log(JW_LOG_ERROR, "%s", why.text);
+		keep(follow, json_object_get(value, "keySet"));
 	}
+}
+
+/* A document is in one table only: it changes over when pending does. */
+static void
+take_kept(struct follow *follow)
+{
+	struct document *document;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (follow->kept, name, value) {
+		if (follow->live == NULL ||
+		    documents_has(follow->pending, name))
+			continue;
+		document = documents_take(follow->live, name);
+		if (document != NULL)
+			documents_put(follow->pending, document);
+	}
+	json_decref(follow->kept);
+	follow->kept = NULL;
 }
 
 /* The set is whole: from here on changes go straight to what is served. */
@@ -111,6 +160,7 @@ complete(struct follow *follow)
 	const struct follow_options *options = &follow->options;
 	bool first = follow->live == NULL;
 
+	take_kept(follow);
 	documents_free(follow->live);
 	follow->live = follow->pending;
 	follow->pending = NULL;
@@ -131,23 +181,29 @@ static enum jw_err
 take_reply(struct follow *follow, const struct varlink_reply *reply,
     struct jw_why *why)
 {
-	json_t *changed, *withdrawn;
-	struct documents *documents;
+	json_t *changed, *withdrawn, *kept = NULL;
 	int whole;
 
 	if (reply->error != NULL) {
 		jw_why_set(why, "the keeper answered %s", reply->error);
 		return JW_PROTOCOL;
 	}
-	if (json_unpack(reply->parameters, "{s:o, s:o, s:b}", "documents",
-		&changed, "withdrawn", &withdrawn, "complete", &whole) != 0) {
+	if (json_unpack(reply->parameters, "{s:o, s:o, s:b, s?o}", "documents",
+		&changed, "withdrawn", &withdrawn, "complete", &whole, "kept",
+		&kept) != 0) {
 		jw_why_set(why, "the keeper's reply lacks a member");
 		return JW_PROTOCOL;
 	}
-	documents = follow->pending != NULL ? follow->pending : follow->live;
-	apply(documents, changed, withdrawn);
-	if (whole && follow->pending != NULL)
-		complete(follow);
+	apply(follow, changed, withdrawn, kept);
+	if (!whole || follow->pending == NULL)
+		return JW_OK;
+	if (follow->live == NULL && !follow->said_refused &&
+	    serving_refused(follow->options.serving)) {
+		jw_why_set(why, "clients were refused, and the keeper does "
+				"not know");
+		return JW_PROTOCOL;
+	}
+	complete(follow);
 	return JW_OK;
 }
 
@@ -225,14 +281,19 @@ static void
 ask(struct follow *follow)
 {
 	const struct follow_options *options = &follow->options;
-	json_t *parameters = json_object();
+	json_t *parameters =
+	    json_pack("{s:I}", "front", (json_int_t)options->number);
 	int64_t since = serving_since(options->serving, clock_ms());
 	char *call = NULL;
 	size_t len;
 
-	if (since != 0)
+	follow->said_refused = serving_refused(options->serving);
+	/* After a clock was set back nobody could believe it. */
+	if (since != 0 && since <= clock_wall())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
+	if (follow->said_refused)
+		json_object_set_new(parameters, "refused", json_true());
 	call = varlink_call_format(
 	    "org.jwksd.publish.Documents", parameters, true, false, &len);
 	json_decref(parameters);
@@ -266,9 +327,11 @@ connect_keeper(evutil_socket_t fd, short what, void *arg)
 	disconnect(follow);
 	follow->searched = 0;
 	follow->pending = documents_new();
+	follow->kept = json_object();
 	follow->bev =
 	    bufferevent_socket_new(follow->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (follow->pending == NULL || follow->bev == NULL) {
+	if (follow->pending == NULL || follow->kept == NULL ||
+	    follow->bev == NULL) {
 		retry_later(follow);
 		return;
 	}
@@ -322,6 +385,17 @@ follow_free(struct follow *follow)
 	documents_free(follow->live);
 	event_free(follow->retry);
 	free(follow);
+}
+
+void
+follow_again(struct follow *follow)
+{
+	const struct timeval now = {0, 0};
+
+	if (follow->bev == NULL)
+		return;
+	disconnect(follow);
+	evtimer_add(follow->retry, &now);
 }
 
 const struct documents *

@@ -19,7 +19,8 @@ struct follow;
 struct follow_options {
 	const char *socket_path; /* RUNTIME/publish.sock; kept, not copied */
 	struct serving *serving;
-	size_t slot; /* this worker's in serving */
+	size_t slot;    /* this worker's in serving */
+	int64_t number; /* of this front, as its keeper knows it; or 0 */
 	const struct limits *limits;
 	void (*first)(void *arg); /* the first full set is there */
 	void *arg;
@@ -30,6 +31,9 @@ enum jw_err follow_new(struct event_base *base,
     const struct follow_options *options, struct follow **ret_follow,
     struct jw_why *why);
 void follow_free(struct follow *follow);
+
+/* Ask anew, if an answer is awaited: what was said of us is true no more. */
+void follow_again(struct follow *follow);
 
 /*
  * What is to be served; NULL before the first full set.  Good until the

@@ -15,6 +15,7 @@
 #include "common/listen.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "daemon/http/clock.h"
 #include "daemon/http/master.h"
 #include "daemon/http/server.h"
 
@@ -85,24 +86,25 @@ open_sockets(struct front *front)
 	return err;
 }
 
-/* What the keeper learned from the front before us, if it was one. */
+/* What the keeper that started us said; 0 where there is none. */
 static int64_t
-inherited_since(void)
+from_keeper(const char *name)
 {
-	const char *text = getenv("JWKSD_SERVING_SINCE");
+	const char *text = getenv(name);
 	char *end;
-	long long since;
+	long long value;
 
 	if (text == NULL)
 		return 0;
-	since = strtoll(text, &end, 10);
-	return *end == '\0' && since > 0 ? since : 0;
+	value = strtoll(text, &end, 10);
+	return *end == '\0' && value > 0 ? value : 0;
 }
 
 static enum jw_err
 share_memory(struct front *front)
 {
-	front->serving = serving_new(inherited_since());
+	front->serving = serving_new(from_keeper("JWKSD_REPLACES") != 0,
+	    from_keeper("JWKSD_SERVING_SINCE"), clock_ms());
 	if (front->serving == NULL ||
 	    asprintf(&front->publish_path, "%s/publish.sock",
 		front->config->runtime_directory) < 0) {
@@ -124,6 +126,7 @@ work(size_t slot, void *arg)
 	    .fds = front->listeners.fds,
 	    .nfds = front->listeners.count,
 	    .serving = front->serving,
+	    .number = from_keeper("JWKSD_FRONT"),
 	};
 
 	return server_run(&options, slot);

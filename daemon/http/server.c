@@ -1,8 +1,9 @@
 /*
  * The event loop of a worker: documents on one side, clients on the other.
  *
- * Must never keep clients waiting for the keeper longer than warm_ms, nor
- * stay when it was told to end.
+ * Must never keep the first clients waiting for the keeper longer than
+ * warm_ms, nor answer one without documents where there had been some just
+ * before, nor stay when it was told to end.
  */
 #include "daemon/http/server.h"
 
@@ -14,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "daemon/http/clock.h"
 #include "daemon/http/follow.h"
 #include "daemon/http/guard.h"
 
@@ -58,9 +60,19 @@ static void
 on_warm(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
+	struct serving *serving = server->options->serving;
+	int64_t wait = serving_patience(serving, clock_ms());
 
 	(void)fd;
 	(void)what;
+	if (follow_documents(server->follow) != NULL)
+		return;
+	if (wait > 0) {
+		after(server, ON_WARM, wait);
+		return;
+	}
+	serving_refuse(serving);
+	follow_again(server->follow);
 	guard_open(server->guard);
 }
 
@@ -131,7 +143,10 @@ add_moments(struct server *server)
 		if (what != 0)
 			event_add(server->moments[i], NULL);
 	}
-	after(server, ON_WARM, server->options->limits->warm_ms);
+	/* Where an earlier front answers, one without documents only waits:
+	 * its keeper may have been killed, and the next comes with another. */
+	if (!serving_elsewhere(server->options->serving))
+		after(server, ON_WARM, server->options->limits->warm_ms);
 }
 
 static void
@@ -175,6 +190,7 @@ open_follow(struct server *server, size_t slot, struct jw_why *why)
 	    .socket_path = server->options->publish_path,
 	    .serving = server->options->serving,
 	    .slot = slot,
+	    .number = server->options->number,
 	    .limits = server->options->limits,
 	    .first = on_first,
 	    .arg = server,

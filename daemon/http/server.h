@@ -20,6 +20,7 @@ struct server_options {
 	const int *fds;           /* listening */
 	size_t nfds;
 	struct serving *serving;
+	int64_t number; /* what the keeper calls this front */
 };
 
 /* Runs until it is told to end; returns the exit status of the process. */

@@ -62,6 +62,7 @@ class FakeKeeper:
         self.path = os.path.join(runtime, "publish.sock")
         self.documents = {d["keySet"]: d for d in documents}
         self.complete = complete
+        self.kept = []
         self.calls = []
         self.clients = []
         self.lock = threading.Lock()
@@ -124,13 +125,16 @@ class FakeKeeper:
         for i in range(0, len(values), 2):
             yield self.frame(values[i:i + 2])
         if self.complete:
-            yield self.frame([], complete=True)
+            yield self.frame([], complete=True, kept=self.kept)
 
     @staticmethod
-    def frame(documents, withdrawn=(), complete=False):
-        return json.dumps({"continues": True, "parameters": {
-            "documents": documents, "withdrawn": list(withdrawn),
-            "complete": complete}}).encode() + b"\0"
+    def frame(documents, withdrawn=(), complete=False, kept=()):
+        parameters = {"documents": documents, "withdrawn": list(withdrawn),
+                      "complete": complete}
+        if kept:
+            parameters["kept"] = list(kept)
+        return json.dumps({"continues": True,
+                           "parameters": parameters}).encode() + b"\0"
 
     def push(self, documents=(), withdrawn=(), complete=True):
         for d in documents:

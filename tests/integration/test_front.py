@@ -2,7 +2,9 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import socket
+import sqlite3
 import time
 import unittest
 
@@ -27,6 +29,49 @@ class Ending(unittest.TestCase):
             daemon.stop()
             self.assertLess(time.monotonic() - began, 2.5)
             self.assertEqual(harness.listening_inodes(daemon.port), set())
+
+
+class Replacing(unittest.TestCase):
+    def masters(self, daemon):
+        fronts = daemon.front_pids()
+        return [p for p in fronts
+                if harness.status_of(p)[1] not in fronts]
+
+    def test_by_many_processes(self):
+        with harness.Daemon(config={"http": {"processes": "8"}}) as daemon:
+            harness.wait_until(
+                lambda: daemon.call("Status").get("fronts") == 8)
+            (old,) = self.masters(daemon)
+            daemon.kill9()
+            daemon.start()
+            harness.wait_until(lambda: not harness.alive(old), 10,
+                               "the earlier front is not let go")
+            self.assertEqual(len(self.masters(daemon)), 1)
+            self.assertEqual(daemon.call("Status")["fronts"], 8)
+            self.assertNotIn("were not servable", daemon.log())
+
+    def environment(self, pid):
+        return dict(entry.partition("=")[::2] for entry in
+                    harness.read_proc(pid, "environ").split("\0") if entry)
+
+    def test_what_the_next_front_is_told(self):
+        with harness.Daemon() as daemon:
+            numbers = []
+            for replaces, since in ((None, False), ("1", True), ("1", False)):
+                (master,) = self.masters(daemon)
+                told = self.environment(master)
+                numbers.append(told["JWKSD_FRONT"])
+                self.assertEqual(told.get("JWKSD_REPLACES"), replaces)
+                self.assertEqual("JWKSD_SERVING_SINCE" in told, since)
+                if replaces is None:
+                    daemon.kill9()
+                    daemon.start()
+                else:
+                    os.kill(master, signal.SIGKILL)
+                harness.wait_until(lambda: not harness.alive(master), 10)
+                harness.wait_until(
+                    lambda: daemon.call("Status").get("fronts") == 1)
+            self.assertEqual(len(set(numbers)), 3)
 
 
 def offer_as_nobody(path, port, ready):
@@ -70,8 +115,83 @@ class Strangers(unittest.TestCase):
             finally:
                 stranger.kill()
                 stranger.join()
-            self.assertIn(f"front.sock belongs to uid {NOBODY}", daemon.log())
+            self.assertIn("others than the daemon may write there",
+                          daemon.log())
             self.assertIn("in use", daemon.log())
+
+
+class Publish(unittest.TestCase):
+    """What any reader of publish.sock is told."""
+
+    def first(self, daemon, **parameters):
+        with harness.Varlink(daemon.publish, "org.jwksd.publish") as client:
+            return next(client.stream("Documents", parameters))
+
+    def fronts(self, daemon):
+        return daemon.call("Status").get("fronts", 0)
+
+    def test_a_time_that_cannot_be(self):
+        with harness.Daemon() as daemon:
+            for since in (-1, -2 ** 62, int(time.time()) + 60, 2 ** 62):
+                with self.assertRaises(harness.VarlinkError) as caught:
+                    self.first(daemon, servingSince=since, front=1)
+                self.assertEqual(caught.exception.short, "InvalidParameter")
+                self.assertEqual(caught.exception.parameters,
+                                 {"parameter": "servingSince"})
+            reply = self.first(daemon, servingSince=int(time.time()), front=1)
+            self.assertTrue(reply["complete"])
+
+    def test_a_reader_is_no_front(self):
+        with harness.Daemon() as daemon:
+            for parameters, count in ({"front": -1}, 1), ({}, 2), ({"front": 7}, 2):
+                with harness.Varlink(daemon.publish,
+                                     "org.jwksd.publish") as client:
+                    self.assertTrue(next(client.stream(
+                        "Documents", parameters))["complete"])
+                    self.assertEqual(self.fronts(daemon), count)
+                harness.wait_until(lambda: self.fronts(daemon) == 1)
+
+    def test_a_front_that_hangs(self):
+        """It counts no longer, and what it missed was an outage."""
+        with harness.Daemon() as daemon:
+            stopped = daemon.front_pids()
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                harness.wait_until(lambda: self.fronts(daemon) == 0, 25)
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+            harness.wait_until(lambda: self.fronts(daemon) == 1)
+            self.assertIn("were not servable", daemon.log())
+
+    def test_a_front_that_reads_stays(self):
+        with harness.Daemon() as daemon:
+            with harness.Varlink(daemon.publish, "org.jwksd.publish",
+                                 timeout=15) as client:
+                replies = client.stream("Documents", {"front": 7})
+                next(replies)
+                self.assertEqual(next(replies), {
+                    "documents": [], "withdrawn": [], "complete": True})
+            self.assertNotIn("does not read", daemon.log())
+
+    def test_a_key_set_without_a_document_is_named(self):
+        with harness.Daemon() as daemon:
+            for name in ("bad", "good"):
+                daemon.call("AddKeySet", {"name": name})
+            self.assertNotIn("kept", self.first(daemon))
+            daemon.stop()
+            with contextlib.closing(sqlite3.connect(
+                    os.path.join(daemon.state, "jwksd.db"))) as db, db:
+                db.execute("UPDATE generation SET jwk = '{}' WHERE key_set_id"
+                           " = (SELECT id FROM key_set WHERE name = 'bad')")
+            daemon.start()
+            reply = self.first(daemon)
+            self.assertEqual(reply["kept"], ["bad"])
+            self.assertEqual(
+                sorted(d["keySet"] for d in reply["documents"]),
+                ["default", "good"])
+            self.assertTrue(reply["complete"])
 
 
 if __name__ == "__main__":

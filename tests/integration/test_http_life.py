@@ -2,6 +2,7 @@
 """Processes that come and go: workers, keepers, fronts, and full tables."""
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -57,7 +58,7 @@ class Documents(Base):
     def test_the_call(self):
         self.serving()
         self.assertEqual(self.keeper.calls, [{
-            "method": "org.jwksd.publish.Documents", "parameters": {},
+            "method": "org.jwksd.publish.Documents", "parameters": {"front": 0},
             "more": True}])
 
     def test_changed(self):
@@ -145,6 +146,37 @@ class Documents(Base):
         until(lambda: get(self.address, "/other").status == 404, what="404")
         self.assertEqual(get(self.address).status, 200)
 
+    def status(self, app):
+        return get(self.address, host=app + ".example.com").status
+
+    def test_no_usable_document_of_a_key_set_that_exists(self):
+        """Over a new connection too the last good one stays, and only it."""
+        names = ["kept", "bad", "back", "gone", "late"]
+        self.keeper.documents.update((n, document(n)) for n in names)
+        self.start(config="domain = example.com")
+        until(lambda: self.status("default") == 200, what="a document")
+        del self.keeper.documents["gone"]
+        del self.keeper.documents["kept"]
+        self.keeper.documents["bad"] = dict(document("bad"), body="")
+        self.keeper.documents["back"] = document("back", "k2", version=2)
+        self.keeper.kept = ["kept", "back", "late", "unknown", 7]
+        del self.keeper.documents["late"]
+        self.keeper.complete = False
+        self.keeper.drop()
+        until(lambda: len(self.keeper.calls) == 2, what="another call")
+        time.sleep(0.2)
+        self.assertEqual([self.status(n) for n in names], [200] * 5)
+        self.keeper.raw(self.keeper.frame([], kept=self.keeper.kept))
+        self.keeper.push(withdrawn=["late"])
+        until(lambda: self.status("gone") == 404, what="the new set")
+        self.assertEqual([self.status(n) for n in names],
+                         [200, 200, 200, 404, 404])
+        reply = get(self.address, host="back.example.com")
+        self.assertEqual(json.loads(reply.body)["keys"][0]["kid"], "k2")
+        self.keeper.push(withdrawn=["kept", "bad"])
+        until(lambda: self.status("bad") == 404, what="their end")
+        self.assertEqual(self.status("kept"), 404)
+
     def test_bad_frames(self):
         front = self.serving()
         pids = front.workers()
@@ -224,10 +256,65 @@ class Workers(Base):
         self.assertIn("servingSince", self.keeper.calls[1]["parameters"])
         self.keeper.stop()
         os.kill(front.workers()[0], signal.SIGKILL)
-        time.sleep(5.5)
+        began = time.monotonic()
+        self.assertEqual(get(self.address).status, 500)
+        self.assertAlmostEqual(time.monotonic() - began, 10, delta=1.5)
         self.keeper.start()
-        until(lambda: len(self.keeper.calls) == 3, what="a third call")
-        self.assertNotIn("servingSince", self.keeper.calls[2]["parameters"])
+        until(lambda: get(self.address).status == 200, what="a document")
+        parameters = self.keeper.calls[-1]["parameters"]
+        self.assertNotIn("servingSince", parameters)
+        self.assertIs(parameters["refused"], True)
+
+    def test_clients_wait_for_a_keeper_that_comes_back(self):
+        """Where there had been documents, nobody is told that there are
+        none: what the front says of its service is true."""
+        front = self.serving()
+        self.keeper.stop()
+        os.kill(front.workers()[0], signal.SIGKILL)
+        self.waits_for_the_keeper()
+        self.assertIn("servingSince", self.keeper.calls[1]["parameters"])
+
+    def test_clients_of_the_front_before_wait(self):
+        self.keeper.stop()
+        self.start(env={"JWKSD_REPLACES": "1"})
+        self.waits_for_the_keeper()
+        self.assertNotIn("servingSince", self.keeper.calls[0]["parameters"])
+
+    def waits_for_the_keeper(self):
+        client = self.client()
+        client.send(GOOD)
+        time.sleep(2.5)
+        self.assertEqual(select.select([client.sock], [], [], 0)[0], [])
+        self.keeper.start()
+        self.assertEqual(client.reply().status, 200)
+        for call in self.keeper.calls:
+            self.assertNotIn("refused", call["parameters"])
+
+    def test_a_worker_without_documents_leaves_clients_to_others(self):
+        front = self.serving(config="processes = 2")
+        until(lambda: len(self.keeper.calls) == 2, what="both")
+        self.keeper.stop()
+        first = front.workers()[0]
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(front.workers()) == 2
+              and first not in front.workers(), what="another")
+        time.sleep(1.5)
+        self.assertEqual([get(self.address).status for _ in range(40)],
+                         [200] * 40)
+
+    def test_refused_before_the_first_document(self):
+        self.keeper.complete = False
+        self.start()
+        self.assertEqual(get(self.address).status, 500)
+        self.keeper.complete = True
+        self.keeper.drop()
+        until(lambda: get(self.address).status == 200, what="a document")
+        self.assertEqual(self.keeper.calls[-1]["parameters"],
+                         {"refused": True, "front": 0})
+        self.keeper.drop()
+        calls = len(self.keeper.calls)
+        until(lambda: len(self.keeper.calls) > calls, what="another call")
+        self.assertNotIn("refused", self.keeper.calls[-1]["parameters"])
 
     def test_master_killed(self):
         front = self.serving(config="processes = 2")
@@ -269,12 +356,13 @@ class Workers(Base):
         self.assertAlmostEqual(time.monotonic() - began, 2, delta=0.7)
 
     def test_inherited_serving_since(self):
-        self.serving(env={"JWKSD_SERVING_SINCE": "1700000000"})
-        self.assertEqual(self.keeper.calls[0]["parameters"], {})
+        self.serving(env={"JWKSD_SERVING_SINCE": "1700000000",
+                          "JWKSD_FRONT": "4611686018427387904"})
         self.keeper.drop()
         until(lambda: len(self.keeper.calls) == 2, what="another call")
-        self.assertEqual(self.keeper.calls[1]["parameters"],
-                         {"servingSince": 1700000000})
+        self.assertEqual([c["parameters"] for c in self.keeper.calls],
+                         [{"servingSince": 1700000000,
+                           "front": 4611686018427387904}] * 2)
 
 
 class HandOver(Base):

@@ -287,6 +287,14 @@ class KeeperAway(unittest.TestCase):
         self.assertEqual(len([name for name in os.listdir(
             self.daemon.runtime) if name.startswith("front.")]), 1)
 
+    def test_a_front_that_never_got_documents(self):
+        """It leaves the clients to the one that it was to replace."""
+        self.leave_fronts(2)
+        with self.hammers():
+            time.sleep(1.5)     # longer than one without any waits
+        self.daemon.start()
+        harness.wait_until(lambda: len(self.daemon.front_pids()) == 2, 20)
+
     def test_terminated_before_it_is_ready(self):
         """SIGTERM ends those that were to be replaced as well."""
         self.leave_fronts(2)

@@ -178,6 +178,57 @@ text_without_sense_is_not_remembered(void **state)
 	assert_false(guard.started);
 }
 
+/* Two restarts must not make a jumped clock a trusted one. */
+static void
+doubts_outlive_restarts(void **state)
+{
+	struct clock_guard guard = started(), again = {.started = false};
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	assert_false(clock_check(&guard, T0 + 10000, 1000));
+	assert_true(guard.doubted);
+	assert_true(clock_format(&guard, text));
+	assert_true(clock_parse(&again, text));
+	assert_false(clock_check(&again, T0 + 10060, 1060));
+	assert_false(clock_check(&again, T0 + 10599, 1599));
+	assert_true(clock_check(&again, T0 + 10600, 1600));
+	/* Until the rows have been put right. */
+	assert_true(again.doubted);
+}
+
+/* Of another boot only the doubt counts: ten minutes to prove itself. */
+static void
+doubts_outlive_a_reboot(void **state)
+{
+	struct clock_guard guard = {.started = false};
+
+	(void)state;
+	assert_false(clock_parse(
+	    &guard, "00000000-0000-0000-0000-000000000000 5 0 1 7"));
+	assert_false(guard.started);
+	assert_true(guard.doubted);
+	assert_false(clock_check(&guard, T0, 10));
+	assert_false(clock_check(&guard, T0 + 599, 609));
+	assert_true(clock_check(&guard, T0 + 600, 610));
+	guard = (struct clock_guard){.started = false};
+	assert_false(clock_parse(
+	    &guard, "00000000-0000-0000-0000-000000000000 5 1 0 7"));
+	assert_true(clock_check(&guard, T0, 10));
+}
+
+static void
+a_caller_may_doubt(void **state)
+{
+	struct clock_guard guard = started();
+
+	(void)state;
+	clock_doubt(&guard, T0, 1000);
+	assert_true(guard.doubted);
+	assert_false(clock_check(&guard, T0 + 599, 1599));
+	assert_true(clock_check(&guard, T0 + 600, 1600));
+}
+
 static void
 clocks_of_this_machine_go_on(void **state)
 {
@@ -203,6 +254,9 @@ main(void)
 	    cmocka_unit_test(operator_may_accept),
 	    cmocka_unit_test(restart_remembers_within_one_boot),
 	    cmocka_unit_test(text_without_sense_is_not_remembered),
+	    cmocka_unit_test(doubts_outlive_restarts),
+	    cmocka_unit_test(doubts_outlive_a_reboot),
+	    cmocka_unit_test(a_caller_may_doubt),
 	    cmocka_unit_test(clocks_of_this_machine_go_on),
 	};
 

@@ -315,6 +315,20 @@ expect_decision(const struct situation *s, const struct lc_step *step)
 	    (long long)step->number, (long long)(step->due - NOW));
 }
 
+/* Why a promotion happens. */
+static const char *
+expect_cause(const struct situation *s)
+{
+	int64_t due = NOW + s->active - 2;
+
+	if (s->active == 0)
+		return "no key signs";
+	return s->mode == JW_MODE_AUTO &&
+		       (s->wanted == 0 || due <= NOW + s->wanted - 2)
+		   ? "rotation is due"
+		   : "an operator asked for it";
+}
+
 /* ---- what a step leaves behind ---- */
 
 static void
@@ -325,6 +339,9 @@ expect_promoted(const struct situation *s, const struct lc_set *set)
 	assert_int_equal(lc_state(g), GEN_ACTIVE);
 	assert_int_equal(g->activated_at, NOW);
 	assert_int_equal(g->rotate_due, NOW + PERIOD - SPREAD);
+	assert_int_equal(g->activations, 1);
+	assert_int_equal(g->destroy_due, 0);
+	assert_int_equal(g->remove_due, 0);
 	assert_int_equal(g->ready_at, s->subject == READY ? PAST : NOW);
 	assert_int_equal(set->facts.wanted_at, 0);
 	if (s->active == 0)
@@ -332,6 +349,7 @@ expect_promoted(const struct situation *s, const struct lc_set *set)
 	g = lc_find(set, ACTIVE);
 	assert_int_equal(lc_state(g), GEN_RETIRED);
 	assert_int_equal(g->retired_at, NOW);
+	assert_int_equal(g->retirements, 1);
 	assert_int_equal(g->destroy_due, NOW + ROLLBACK);
 	assert_int_equal(g->remove_due, NOW + IRET);
 }
@@ -343,6 +361,9 @@ expect_published(const struct situation *s, const struct generation *g)
 	assert_int_equal(g->absent_until, NOW);
 	if (s->subject == PENDING_VERIFY_ONLY && g->number == SUBJECT) {
 		assert_int_equal(lc_state(g), GEN_RETIRED);
+		assert_int_equal(g->retired_at, NOW);
+		assert_int_equal(g->retirements, 1);
+		assert_int_equal(g->activations, 0);
 		assert_int_equal(g->remove_due, NOW + IRET);
 		return;
 	}
@@ -442,6 +463,8 @@ every_situation_has_its_step(void **state)
 			continue;
 		}
 		assert_int_not_equal(step.cause[0], '\0');
+		if (step.action == LC_PROMOTE)
+			assert_string_equal(step.cause, expect_cause(&s));
 		if (step.due <= NOW) {
 			lc_apply(&set, &step, &env);
 			expect_done(&s, &before, &set, &step);
@@ -846,6 +869,44 @@ a_start_takes_the_first_that_can_sign(void **state)
 	assert_int_equal(set.facts.version, 1);
 }
 
+/* Active, then ready and published, then retired, each newest first. */
+static void
+the_order_of_publication(void **state)
+{
+	static const struct {
+		enum subject state;
+		int64_t number;
+		size_t place;
+	} keys[] = {
+	    {RETIRED, 2, 6},
+	    {READY, 3, 4},
+	    {PENDING, 4, 99},
+	    {PUBLISHED, 5, 3},
+	    {RETIRED, 8, 5},
+	    {REVOKED, 9, 99},
+	    {PUBLISHED, 11, 2},
+	    {READY, 12, 1},
+	};
+	const struct situation s = {.subject = NOBODY, .active = 3};
+	size_t index[MODEL_GENERATIONS_MAX];
+	struct lc_set set;
+
+	(void)state;
+	build(&s, &set);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct situation key = {.subject = keys[i].state};
+
+		set.gens[set.count] = row_of_subject(&key);
+		set.gens[set.count++].number = keys[i].number;
+	}
+	assert_int_equal(lc_publication(&set, index), 7);
+	assert_int_equal(set.gens[index[0]].number, ACTIVE);
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (keys[i].place < 99)
+			assert_int_equal(set.gens[index[keys[i].place]].number,
+			    keys[i].number);
+}
+
 static void
 every_fact_makes_a_difference(void **state)
 {
@@ -964,17 +1025,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(steps_that_are_not_there_change_nothing),
+	    cmocka_unit_test(a_start_takes_the_first_that_can_sign),
+	    cmocka_unit_test(the_order_of_publication),
+	    cmocka_unit_test(every_fact_makes_a_difference),
+	    cmocka_unit_test(the_best_heir_follows_a_revoked_signer),
+	    cmocka_unit_test(only_the_expected_signer_is_rotated),
 	    cmocka_unit_test(every_situation_has_its_step),
 	    cmocka_unit_test(a_removed_key_set_rests),
 	    cmocka_unit_test(every_rotation_has_its_outcome),
-	    cmocka_unit_test(only_the_expected_signer_is_rotated),
 	    cmocka_unit_test(every_rollback_has_its_outcome),
 	    cmocka_unit_test(every_revocation_has_its_outcome),
 	    cmocka_unit_test(an_outage_restarts_only_what_waits),
-	    cmocka_unit_test(steps_that_are_not_there_change_nothing),
-	    cmocka_unit_test(a_start_takes_the_first_that_can_sign),
-	    cmocka_unit_test(every_fact_makes_a_difference),
-	    cmocka_unit_test(the_best_heir_follows_a_revoked_signer),
 	    cmocka_unit_test(what_is_late_is_told_why),
 	};
 

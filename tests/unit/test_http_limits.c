@@ -106,7 +106,7 @@ test_restart_delay(void **state)
 static void
 test_serving_from_first_set(void **state)
 {
-	struct serving *serving = serving_new(0);
+	struct serving *serving = serving_new(false, 0, 50);
 
 	(void)state;
 	assert_int_equal(serving_since(serving, 1), 0);
@@ -121,13 +121,13 @@ test_serving_from_first_set(void **state)
 static void
 test_serving_short_gap(void **state)
 {
-	struct serving *serving = serving_new(0);
+	struct serving *serving = serving_new(false, 0, 50);
 
 	(void)state;
 	serving_begin(serving, 0, 1790000000, 100);
 	serving_end(serving, 0, 1000);
-	assert_int_equal(serving_since(serving, 6000), 1790000000);
-	serving_begin(serving, 0, 1790000005, 6000);
+	assert_int_equal(serving_since(serving, 11000), 1790000000);
+	serving_begin(serving, 0, 1790000010, 11000);
 	assert_int_equal(serving_since(serving, 99000), 1790000000);
 	serving_free(serving);
 }
@@ -135,14 +135,14 @@ test_serving_short_gap(void **state)
 static void
 test_serving_long_gap(void **state)
 {
-	struct serving *serving = serving_new(0);
+	struct serving *serving = serving_new(false, 0, 50);
 
 	(void)state;
 	serving_begin(serving, 0, 1790000000, 100);
 	serving_end(serving, 0, 1000);
-	assert_int_equal(serving_since(serving, 6001), 0);
-	serving_begin(serving, 0, 1790000006, 6001);
-	assert_int_equal(serving_since(serving, 6001), 1790000006);
+	assert_int_equal(serving_since(serving, 11001), 0);
+	serving_begin(serving, 0, 1790000011, 11001);
+	assert_int_equal(serving_since(serving, 11001), 1790000011);
 	serving_free(serving);
 }
 
@@ -150,7 +150,7 @@ test_serving_long_gap(void **state)
 static void
 test_serving_gap_counts_from_the_last_that_served(void **state)
 {
-	struct serving *serving = serving_new(0);
+	struct serving *serving = serving_new(false, 0, 50);
 
 	(void)state;
 	serving_begin(serving, 0, 1790000000, 100);
@@ -159,24 +159,70 @@ test_serving_gap_counts_from_the_last_that_served(void **state)
 	assert_int_equal(serving_since(serving, 50000), 1790000000);
 	serving_end(serving, 1, 60000);
 	serving_end(serving, 0, 64000);
-	assert_int_equal(serving_since(serving, 65000), 1790000000);
-	assert_int_equal(serving_since(serving, 65001), 0);
+	assert_int_equal(serving_since(serving, 70000), 1790000000);
+	assert_int_equal(serving_since(serving, 70001), 0);
 	serving_free(serving);
 }
 
 static void
 test_serving_inherited(void **state)
 {
-	struct serving *serving = serving_new(1700000000);
+	struct serving *serving = serving_new(true, 1700000000, 50);
 
 	(void)state;
-	assert_int_equal(serving_since(serving, 1), 0);
+	assert_int_equal(serving_since(serving, 60), 1700000000);
 	serving_begin(serving, 0, 1790000000, 100);
 	assert_int_equal(serving_since(serving, 100), 1700000000);
 	/* once only: what was inherited ended with a gap */
 	serving_end(serving, 0, 1000);
-	serving_begin(serving, 0, 1790000010, 11000);
-	assert_int_equal(serving_since(serving, 11000), 1790000010);
+	serving_begin(serving, 0, 1790000010, 12000);
+	assert_int_equal(serving_since(serving, 12000), 1790000010);
+	serving_free(serving);
+	/* nor is it for a front that takes too long */
+	serving = serving_new(true, 1700000000, 50);
+	assert_int_equal(serving_since(serving, 10051), 0);
+	serving_begin(serving, 0, 1790000010, 10051);
+	assert_int_equal(serving_since(serving, 10051), 1790000010);
+	serving_free(serving);
+}
+
+/* Clients wait for documents where there had been some, and nowhere else. */
+static void
+test_patience(void **state)
+{
+	struct serving *serving = serving_new(false, 0, 50);
+
+	(void)state;
+	assert_int_equal(serving_patience(serving, 60), 0);
+	serving_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(serving_patience(serving, 90000), SERVING_GAP_MS);
+	serving_end(serving, 0, 100000);
+	assert_int_equal(serving_patience(serving, 104000), 6001);
+	/* not before it is a gap for serving_since() as well */
+	assert_int_equal(serving_patience(serving, 110000), 1);
+	assert_int_equal(serving_since(serving, 110000), 1790000000);
+	assert_int_equal(serving_patience(serving, 110001), 0);
+	assert_int_equal(serving_since(serving, 110001), 0);
+	serving_free(serving);
+	serving = serving_new(true, 0, 50);
+	assert_int_equal(serving_since(serving, 60), 0);
+	assert_int_equal(serving_patience(serving, 1050), 9001);
+	serving_free(serving);
+}
+
+static void
+test_refusing_is_a_gap(void **state)
+{
+	struct serving *serving = serving_new(true, 1700000000, 50);
+
+	(void)state;
+	assert_false(serving_refused(serving));
+	serving_refuse(serving);
+	assert_true(serving_refused(serving));
+	assert_int_equal(serving_since(serving, 60), 0);
+	serving_begin(serving, 0, 1790000000, 70);
+	assert_false(serving_refused(serving));
+	assert_int_equal(serving_since(serving, 80), 1790000000);
 	serving_free(serving);
 }
 
@@ -195,6 +241,8 @@ main(void)
 	    cmocka_unit_test(test_serving_long_gap),
 	    cmocka_unit_test(test_serving_gap_counts_from_the_last_that_served),
 	    cmocka_unit_test(test_serving_inherited),
+	    cmocka_unit_test(test_patience),
+	    cmocka_unit_test(test_refusing_is_a_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
