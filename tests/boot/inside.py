@@ -444,9 +444,13 @@ def drop_in_examples_work():
     put("unix-socket.conf", "jwksd-http.socket")
     try:
         run("systemctl", "restart", "jwksd-http.socket")
+        until(lambda: run("systemctl", "is-active", "jwksd-http.socket",
+                          status=None).stdout == "active\n", "the socket")
         as_user("bob", "curl", "-sf", "--unix-socket", "/run/jwksd/http.sock",
                 f"http://localhost{PATH}")
     finally:
+        # While systemd still knows what is to be removed.
+        run("systemctl", "stop", "jwksd-http.socket")
         take("jwksd-http.socket")
         run("systemctl", "restart", "jwksd-http.socket")
     run("systemd-creds", "decrypt", "--name=jwksd.kek", CREDENTIAL,
