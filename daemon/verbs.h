@@ -18,6 +18,7 @@ struct json_t;
 struct keeper;
 struct keeper_set;
 struct publish;
+struct reload;
 struct varlink_service;
 
 /* What every verb is given. */
@@ -26,6 +27,7 @@ struct verbs {
 	struct publish *publish; /* who follows the documents */
 	int64_t started;
 	struct jw_policy policy; /* of new key sets */
+	const struct reload *reload;
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */
@@ -77,6 +79,8 @@ void verbs_remove_key_set(struct control_call *call, void *context);
 /* verbs_world.c */
 void verbs_freeze(struct control_call *call, void *context);
 void verbs_accept_clock(struct control_call *call, void *context);
+/* verbs_reload.c */
+void verbs_reload(struct control_call *call, void *context);
 /* verbs_monitor.c */
 void verbs_monitor(struct control_call *call, void *context);
 

@@ -431,13 +431,13 @@ guard_end(struct guard *guard)
 }
 
 void
-guard_close_idle(struct guard *guard)
+guard_close_idle(struct guard *guard, bool silent)
 {
 	struct conn *conn, *next;
 
 	for (conn = TAILQ_FIRST(&guard->env.idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
-		if (conn->evhttp != NULL)
+		if (conn->evhttp != NULL && (silent || conn->pace.requests > 0))
 			conn_end(conn);
 	}
 }

@@ -41,8 +41,9 @@ void guard_free(struct guard *guard);
 void guard_open(struct guard *guard);
 /* Accept no more; what is answered from now on ends its connection. */
 void guard_end(struct guard *guard);
-/* Close the connections that wait for a request. */
-void guard_close_idle(struct guard *guard);
+/* Close the connections that wait for another request; with `silent` also
+ * those that have not sent their first. */
+void guard_close_idle(struct guard *guard, bool silent);
 size_t guard_count(const struct guard *guard);
 
 #endif

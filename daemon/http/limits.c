@@ -18,6 +18,7 @@ const struct limits limits_default = {
     .pause_ms = 100,
     .warm_ms = 1000,
     .stop_ms = 2000,
+    .stop_silent_ms = 500,
     .drain_idle_ms = 2000,
     .drain_ms = 5000,
     .reconnect_min_ms = 20,

@@ -20,20 +20,21 @@ enum {
 };
 
 struct limits {
-	size_t head_bytes;     /* request line and header lines */
-	int64_t first_ms;      /* accept until the first whole request */
-	int64_t head_ms;       /* first octet until the whole of a request */
-	int64_t idle_ms;       /* between two requests */
-	int64_t reply_ms;      /* until the client has taken an answer */
-	int64_t life_ms;       /* of a connection; then one last answer */
-	int64_t requests;      /* of a connection; the last one says so */
-	int64_t linger_ms;     /* reading on after a refusal */
-	int64_t evict_ms;      /* idle that long, it may go at the cap */
-	int64_t pause_ms;      /* no accept after a failed one */
-	int64_t warm_ms;       /* a new process waits so long for documents */
-	int64_t stop_ms;       /* to finish what is being written */
-	int64_t drain_idle_ms; /* idle connections during a hand-over */
-	int64_t drain_ms;      /* the whole of a hand-over */
+	size_t head_bytes;      /* request line and header lines */
+	int64_t first_ms;       /* accept until the first whole request */
+	int64_t head_ms;        /* first octet until the whole of a request */
+	int64_t idle_ms;        /* between two requests */
+	int64_t reply_ms;       /* until the client has taken an answer */
+	int64_t life_ms;        /* of a connection; then one last answer */
+	int64_t requests;       /* of a connection; the last one says so */
+	int64_t linger_ms;      /* reading on after a refusal */
+	int64_t evict_ms;       /* idle that long, it may go at the cap */
+	int64_t pause_ms;       /* no accept after a failed one */
+	int64_t warm_ms;        /* a new process waits so long for documents */
+	int64_t stop_ms;        /* to finish what is being written */
+	int64_t stop_silent_ms; /* for the first request of a connection */
+	int64_t drain_idle_ms;  /* idle connections during a hand-over */
+	int64_t drain_ms;       /* the whole of a hand-over */
 	int64_t reconnect_min_ms; /* to the keeper */
 	int64_t reconnect_max_ms;
 };

@@ -84,8 +84,11 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	after(server, ON_END, server->options->limits->stop_ms);
+	after(server, ON_IDLE_END, server->options->limits->stop_silent_ms);
 	guard_end(server->guard);
-	guard_close_idle(server->guard);
+	/* The first request of a new connection is on its way: a client that
+	 * gets no answer to it has been refused. */
+	guard_close_idle(server->guard, false);
 	begin_end(server);
 }
 
@@ -108,7 +111,7 @@ on_idle_end(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	guard_close_idle(server->guard);
+	guard_close_idle(server->guard, true);
 }
 
 static void

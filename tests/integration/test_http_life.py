@@ -347,6 +347,18 @@ class Workers(Base):
         self.assertEqual(reply.get("Connection"), "close")
         self.assertEqual(front.stop(), 0)
 
+    def test_told_to_end_before_the_first_request(self):
+        front = self.serving()
+        client, known = self.client(), self.client()
+        known.send(GOOD)
+        self.assertEqual(known.reply().status, 200)
+        front.process.send_signal(signal.SIGTERM)
+        self.assertTrue(known.at_end())
+        time.sleep(0.1)
+        client.send(GOOD)
+        self.assertEqual(client.reply().status, 200)
+        self.assertEqual(front.stop(), 0)
+
     def test_told_to_end_in_half_a_request(self):
         front = self.serving()
         self.client().send(GOOD[:-2])

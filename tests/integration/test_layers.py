@@ -33,7 +33,7 @@ LEVELS = [
     {"keeper"},
     {"control"},
     {"earlier"},
-    {"publish", "front"},
+    {"publish", "front", "reload"},
     {"verbs"},
     {"main"},
 ]
@@ -52,6 +52,7 @@ ONLY = {
     "agenda": set(),
     "clock": set(),
     "worker": set(),
+    "reload": {"model", "keys"},
 }
 
 FORBIDDEN = re.compile(
