@@ -1193,7 +1193,7 @@ change_policy(const struct change *c, bool keeps_private)
 	struct situation retired = {
 	    .subject = keeps_private ? RETIRED : DESTROYED};
 	struct lc_env env = env_of(&s);
-	struct generation *gen;
+	struct generation *gen, trap;
 	struct jw_policy p;
 	struct lc_set set;
 
@@ -1208,6 +1208,8 @@ change_policy(const struct change *c, bool keeps_private)
 	/* It would be remembered, were it looked at. */
 	set_trap(&s, &set);
 	gen[1].max_exp = NOW + 900000;
+	gen[1].absent_until = NOW;
+	trap = gen[1];
 	p = set.facts.policy;
 	p.propagation_delay += c->lag;
 	p.verifier_max_age += c->age;
@@ -1226,6 +1228,7 @@ change_policy(const struct change *c, bool keeps_private)
 	assert_int_equal(
 	    gen->destroy_due, keeps_private ? NOW - 100 + ROLLBACK - 100 : 5);
 	assert_int_equal(set.gens[0].rotate_due, PAST + PERIOD + 86400);
+	assert_true(lc_same(&gen[1], &trap));
 }
 
 /* Worked out by hand from "Memory": whatever lives on is waited for. */
@@ -1323,9 +1326,13 @@ a_memory_is_never_shortened(void **state)
 	lc_set_policy(&set, &env, &p);
 	assert_int_equal(set.facts.copies_until, NOW + 2 * IPUB);
 	assert_int_equal(set.facts.tokens_until, NOW + 2 * IRET);
+	set.gens[0].max_exp = NOW + 3 * IRET;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.tokens_until, NOW + 3 * IRET + AFTER_EXP);
 	/* Keys that are published, and that retire, from now on. */
 	lc_promote(&set, SUBJECT, &env);
-	assert_int_equal(lc_find(&set, ACTIVE)->remove_due, NOW + 2 * IRET);
+	assert_int_equal(
+	    lc_find(&set, ACTIVE)->remove_due, NOW + 3 * IRET + AFTER_EXP);
 }
 
 /* ---- who is told what, until when ---- */
@@ -1402,6 +1409,42 @@ an_early_rotation_says_who_rejects(void **state)
 	}
 }
 
+/* Who signs, who stopped, then the rest; a short list keeps the first. */
+static void
+changes_are_told_in_order(void **state)
+{
+	static const int64_t numbers[] = {8, 5, 2, 9};
+	static const enum gen_state to[] = {
+	    GEN_ACTIVE, GEN_RETIRED, GEN_READY, GEN_PENDING};
+	struct lc_set before, after;
+
+	(void)state;
+	memset(&before, 0, sizeof(before));
+	before.count = 3;
+	before.gens[0] = (struct generation){.number = 2, .published_at = 1};
+	before.gens[1] = (struct generation){
+	    .number = 5, .published_at = 1, .activations = 1};
+	before.gens[2] =
+	    (struct generation){.number = 8, .published_at = 1, .ready_at = 1};
+	after = before;
+	after.gens[0].ready_at = 2;
+	after.gens[1].retirements = 1;
+	after.gens[2].activations = 1;
+	after.gens[after.count++] = (struct generation){.number = 9};
+	for (size_t max = 0; max <= 5; max++) {
+		struct lc_change changes[6] = {{.number = 0}};
+		size_t n = lc_diff(&before, &after, changes, max);
+
+		assert_int_equal(n, max < 4 ? max : 4);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(changes[i].number, numbers[i]);
+			assert_int_equal(changes[i].to, to[i]);
+			assert_int_equal(changes[i].has_from, i < 3);
+		}
+		assert_int_equal(changes[n].number, 0);
+	}
+}
+
 static void
 what_is_late_is_told_why(void **state)
 {
@@ -1455,6 +1498,7 @@ main(void)
 	    cmocka_unit_test(the_last_published_key_is_not_revoked),
 	    cmocka_unit_test(no_policy_forgets_the_one_before),
 	    cmocka_unit_test(a_memory_is_never_shortened),
+	    cmocka_unit_test(changes_are_told_in_order),
 	    cmocka_unit_test(every_situation_has_its_step),
 	    cmocka_unit_test(a_removed_key_set_rests),
 	    cmocka_unit_test(every_rotation_has_its_outcome),
