@@ -299,7 +299,6 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 	}
 	/* One version for both changes. */
 	set->facts.version = before.facts.version;
-	set->facts.version_at = before.facts.version_at;
 	lc_touch(&before, set, env);
 	return JW_OK;
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Does a test notice each small mistake in the lifecycle?
 
-tests/mutation/mutate.py [-j N] [--only TEXT] [FILE...]
+tests/mutation/mutate.py [-j N] [--only TEXT] [--again LOG] [FILE...]
 
 Each mutant is one of the pure modules with one small change, linked into
 the unit tests concerned; it is killed when one of them fails.  Prints every
 mutant with its line.  Fails below 95 %, and on a survivor that
 survivors.txt does not explain, and on an explanation without a survivor.
+With --again, what an earlier output says was killed counts as killed.
 """
 import argparse
 import concurrent.futures
@@ -257,11 +258,22 @@ def explanations():
     return {name for name, why in found.items() if why}
 
 
+def killed_before(log):
+    """What an earlier output says: name, and who killed it."""
+    if log is None:
+        return {}
+    with open(log) as f:
+        found = re.findall(r"^(\S+?):\d+: killed by (.*?): (.*)$", f.read(),
+                           re.M)
+    return {f"{path}: {name}": killer for path, killer, name in found}
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("-j", "--jobs", type=int,
                         default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", default="")
+    parser.add_argument("--again")
     parser.add_argument("files", nargs="*", default=FILES)
     return parser.parse_args()
 
@@ -274,9 +286,11 @@ def main():
     mutants = [m for path in options.files for m in mutants_of(path)]
     number_twins(mutants)
     mutants = [m for m in mutants if options.only in m.name]
+    before = killed_before(options.again)
     survivors, killed, stillborn = set(), 0, 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = pool.map(lambda m: judge(m, compiler), mutants)
+        verdicts = pool.map(
+            lambda m: before.get(m.name) or judge(m, compiler), mutants)
         for mutant, killer in zip(mutants, verdicts):
             stillborn += killer in ("compiler", "linker")
             if killer is None:

@@ -732,6 +732,8 @@ every_rollback_has_its_outcome(void **state)
 			assert_int_equal(
 			    lc_state(lc_find(&set, ACTIVE)), GEN_RETIRED);
 			assert_int_equal(lc_find(&set, SUBJECT)->remove_due, 0);
+			assert_int_equal(
+			    lc_find(&set, SUBJECT)->destroy_due, 0);
 		}
 	} while (next_situation(&s));
 }
@@ -778,6 +780,11 @@ revoke_in(const struct situation *s, int64_t number, bool force)
 	}
 	if (err != JW_OK) {
 		assert_memory_equal(&set, &before, sizeof(set));
+		if (err == JW_NOT_READY && number == ACTIVE)
+			assert_int_equal(
+			    o.ready_at, is_a_signer_to_be(s) || s->companion
+					    ? expect_ready_time(s)
+					    : NOW);
 		return;
 	}
 	was = lc_find(&before, number);
@@ -860,6 +867,7 @@ steps_that_are_not_there_change_nothing(void **state)
 	const struct lc_step steps[] = {
 	    {LC_NONE, ACTIVE, NOW, ""},
 	    {LC_PUBLISH, 99, NOW, ""},
+	    {LC_PUBLISH, TRAP, NOW, ""},
 	    {LC_REMOVE, 99, NOW, ""},
 	    {LC_ACTION_COUNT, SUBJECT, NOW, ""},
 	};
@@ -875,6 +883,7 @@ steps_that_are_not_there_change_nothing(void **state)
 	}
 	assert_string_equal(lc_state_name(GEN_STATE_COUNT), "?");
 	assert_null(lc_find(&set, 99));
+	assert_null(lc_find(&set, TRAP));
 	assert_non_null(lc_find(&set, ACTIVE));
 }
 
@@ -1017,6 +1026,10 @@ the_best_heir_follows_a_revoked_signer(void **state)
 				set.gens[set.count].alg = heirs[h].alg;
 				set.gens[set.count++].number = 20 + (int)k;
 			}
+			/* The signer is the last of the rows. */
+			set.gens[3] = set.gens[0];
+			memmove(&set.gens[0], &set.gens[1],
+			    3 * sizeof(set.gens[0]));
 			assert_int_equal(
 			    lc_revoke(&set, &env, ACTIVE, true, &o), JW_OK);
 			/* Of equals, the elder. */
@@ -1099,6 +1112,9 @@ room_comes_when_enough_have_left(void **state)
 		gen->number = 20 + (int64_t)i;
 		gen->remove_due = NOW + leaves[i];
 	}
+	/* The signer is the last of the rows. */
+	set.gens[4] = set.gens[0];
+	memmove(&set.gens[0], &set.gens[1], 4 * sizeof(set.gens[0]));
 	set_trap(&s, &set);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		set.facts.policy.max_published_keys = rows[i].max;
@@ -1126,6 +1142,197 @@ any_other_key_is_another_version(void **state)
 	after.gens[1].number = 9;
 	lc_touch(&before, &after, &env);
 	assert_int_equal(after.facts.version, before.facts.version + 1);
+}
+
+/* Another one stays published, wherever its row is. */
+static void
+the_last_published_key_is_not_revoked(void **state)
+{
+	static const enum subject others[] = {PENDING, PUBLISHED, RETIRED};
+	const struct situation s = {.subject = PUBLISHED};
+	struct lc_env env = env_of(&s);
+
+	(void)state;
+	for (size_t n = 0; n < 3 * COUNT(others); n++) {
+		int kind = (int)others[n % 3];
+		struct lc_outcome o;
+		struct lc_set set;
+
+		build(&s, &set);
+		for (size_t row = 1; row < 4; row++) {
+			struct situation other = {
+			    .subject = row == 1 + n / 3 ? kind : PENDING};
+
+			set.gens[row] = row_of_subject(&other);
+			set.gens[row].number = 20 + (int64_t)row;
+		}
+		set.count = 4;
+		set_trap(&s, &set);
+		assert_int_equal(lc_revoke(&set, &env, SUBJECT, true, &o),
+		    kind == PENDING ? JW_NOT_READY : JW_OK);
+	}
+}
+
+/* ---- policies ---- */
+
+/* By how much parameters change, and what becomes of deadlines. */
+struct change {
+	int32_t lag, age, margin; /* of publication */
+	int32_t drain, ttl, skew; /* of retirement */
+	int64_t max_exp;          /* NOW + */
+	int64_t ready;            /* of a published one: PAST + */
+	int64_t copies;           /* NOW + */
+	int64_t removal;          /* of a retired one: NOW - 100 + */
+	int64_t tokens;           /* NOW + */
+};
+
+static void
+change_policy(const struct change *c, bool keeps_private)
+{
+	const struct situation s = {.subject = PUBLISHED, .active = 3};
+	struct situation retired = {
+	    .subject = keeps_private ? RETIRED : DESTROYED};
+	struct lc_env env = env_of(&s);
+	struct generation *gen, trap;
+	struct jw_policy p;
+	struct lc_set set;
+
+	build(&s, &set);
+	set.gens[1].ready_due = PAST + IPUB;
+	gen = &set.gens[set.count++];
+	*gen = row_of_subject(&retired);
+	gen->number = 20;
+	gen->destroy_due = 5;
+	gen->remove_due = gen->retired_at + IRET;
+	gen->max_exp = c->max_exp == 0 ? 0 : NOW + c->max_exp;
+	/* It would be remembered, were it looked at. */
+	set_trap(&s, &set);
+	gen[1].max_exp = NOW + 900000;
+	gen[1].absent_until = NOW;
+	trap = gen[1];
+	p = set.facts.policy;
+	p.propagation_delay += c->lag;
+	p.verifier_max_age += c->age;
+	p.publish_safety += c->margin;
+	p.token_max_ttl += c->ttl;
+	p.signer_drain += c->drain;
+	p.clock_skew += c->skew;
+	p.rotation_period += 86400;
+	p.rollback_window -= 100;
+	lc_set_policy(&set, &env, &p);
+	assert_memory_equal(&set.facts.policy, &p, sizeof(p));
+	assert_int_equal(set.gens[1].ready_due, PAST + c->ready);
+	assert_int_equal(set.facts.copies_until, NOW + c->copies);
+	assert_int_equal(set.facts.tokens_until, NOW + c->tokens);
+	assert_int_equal(gen->remove_due, NOW - 100 + c->removal);
+	assert_int_equal(
+	    gen->destroy_due, keeps_private ? NOW - 100 + ROLLBACK - 100 : 5);
+	assert_int_equal(set.gens[0].rotate_due, PAST + PERIOD + 86400);
+	assert_true(lc_same(&gen[1], &trap));
+}
+
+/* Worked out by hand from "Memory": whatever lives on is waited for. */
+static void
+no_policy_forgets_the_one_before(void **state)
+{
+	static const struct change changes[] = {
+	    {.ready = IPUB, .copies = IPUB, .removal = IRET, .tokens = IRET},
+	    {.age = -80000,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    {.age = 1000,
+		.ready = IPUB + 1000,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    {.margin = -3600,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    /* Old copies are handed out for longer. */
+	    {.lag = 40,
+		.age = -80000,
+		.ready = IPUB + 40,
+		.copies = IPUB + 40,
+		.removal = IRET,
+		.tokens = IRET},
+	    {.lag = -40,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    {.ttl = -3000,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    {.ttl = 500,
+		.drain = 7,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET + 507,
+		.tokens = IRET},
+	    /* Old tokens are accepted for longer. */
+	    {.ttl = -3000,
+		.skew = 70,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET + 70,
+		.tokens = IRET + 70},
+	    {.skew = -70,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = IRET},
+	    /* What was signed lives on under the leeway of then. */
+	    {.max_exp = 20000,
+		.skew = -70,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = 20000 + AFTER_EXP + 100,
+		.tokens = 20000 + AFTER_EXP},
+	    {.max_exp = 20000,
+		.skew = 70,
+		.ready = IPUB,
+		.copies = IPUB,
+		.removal = 20000 + AFTER_EXP + 70 + 100,
+		.tokens = 20000 + AFTER_EXP + 70},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		change_policy(&changes[i], false);
+		change_policy(&changes[i], true);
+	}
+}
+
+/* What is remembered already is not shortened by a later change. */
+static void
+a_memory_is_never_shortened(void **state)
+{
+	const struct situation s = {.subject = PUBLISHED, .active = 3};
+	struct lc_env env = env_of(&s);
+	struct jw_policy p;
+	struct lc_set set;
+
+	(void)state;
+	build(&s, &set);
+	set.facts.copies_until = NOW + 2 * IPUB;
+	set.facts.tokens_until = NOW + 2 * IRET;
+	p = set.facts.policy;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.copies_until, NOW + 2 * IPUB);
+	assert_int_equal(set.facts.tokens_until, NOW + 2 * IRET);
+	set.gens[0].max_exp = NOW + 3 * IRET;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.tokens_until, NOW + 3 * IRET + AFTER_EXP);
+	/* Keys that are published, and that retire, from now on. */
+	lc_promote(&set, SUBJECT, &env);
+	assert_int_equal(
+	    lc_find(&set, ACTIVE)->remove_due, NOW + 3 * IRET + AFTER_EXP);
 }
 
 /* ---- who is told what, until when ---- */
@@ -1202,6 +1409,42 @@ an_early_rotation_says_who_rejects(void **state)
 	}
 }
 
+/* Who signs, who stopped, then the rest; a short list keeps the first. */
+static void
+changes_are_told_in_order(void **state)
+{
+	static const int64_t numbers[] = {8, 5, 2, 9};
+	static const enum gen_state to[] = {
+	    GEN_ACTIVE, GEN_RETIRED, GEN_READY, GEN_PENDING};
+	struct lc_set before, after;
+
+	(void)state;
+	memset(&before, 0, sizeof(before));
+	before.count = 3;
+	before.gens[0] = (struct generation){.number = 2, .published_at = 1};
+	before.gens[1] = (struct generation){
+	    .number = 5, .published_at = 1, .activations = 1};
+	before.gens[2] =
+	    (struct generation){.number = 8, .published_at = 1, .ready_at = 1};
+	after = before;
+	after.gens[0].ready_at = 2;
+	after.gens[1].retirements = 1;
+	after.gens[2].activations = 1;
+	after.gens[after.count++] = (struct generation){.number = 9};
+	for (size_t max = 0; max <= 5; max++) {
+		struct lc_change changes[6] = {{.number = 0}};
+		size_t n = lc_diff(&before, &after, changes, max);
+
+		assert_int_equal(n, max < 4 ? max : 4);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(changes[i].number, numbers[i]);
+			assert_int_equal(changes[i].to, to[i]);
+			assert_int_equal(changes[i].has_from, i < 3);
+		}
+		assert_int_equal(changes[n].number, 0);
+	}
+}
+
 static void
 what_is_late_is_told_why(void **state)
 {
@@ -1252,6 +1495,10 @@ main(void)
 	    cmocka_unit_test(any_other_key_is_another_version),
 	    cmocka_unit_test(a_revocation_says_who_accepts),
 	    cmocka_unit_test(an_early_rotation_says_who_rejects),
+	    cmocka_unit_test(the_last_published_key_is_not_revoked),
+	    cmocka_unit_test(no_policy_forgets_the_one_before),
+	    cmocka_unit_test(a_memory_is_never_shortened),
+	    cmocka_unit_test(changes_are_told_in_order),
 	    cmocka_unit_test(every_situation_has_its_step),
 	    cmocka_unit_test(a_removed_key_set_rests),
 	    cmocka_unit_test(every_rotation_has_its_outcome),
