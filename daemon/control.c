@@ -65,6 +65,8 @@ struct conn {
 	struct control_peer peer;
 	struct call_list calls;
 	int ncalls;
+	const char *text; /* of the call that is being started */
+	size_t text_len;
 	bool allowed;
 	bool at_end;  /* the client has said all */
 	bool closing; /* after what is queued */
@@ -166,6 +168,13 @@ const char *
 control_method(const struct control_call *call)
 {
 	return call->request.method;
+}
+
+const char *
+control_text(const struct control_call *call, size_t *ret_len)
+{
+	*ret_len = call->conn->text_len;
+	return call->conn->text;
 }
 
 const struct control_peer *
@@ -311,8 +320,8 @@ take_message(struct conn *conn, size_t len)
 		call->out = evbuffer_new();
 	if (data != NULL && call != NULL && call->out != NULL)
 		err = varlink_call_parse(data, len, &call->request);
-	evbuffer_drain(in, len + 1);
 	if (err != JW_OK) {
+		evbuffer_drain(in, len + 1);
 		if (call != NULL)
 			call_free(call);
 		return err;
@@ -320,7 +329,12 @@ take_message(struct conn *conn, size_t len)
 	call->conn = conn;
 	TAILQ_INSERT_TAIL(&conn->calls, call, link);
 	conn->ncalls++;
+	conn->text = data;
+	conn->text_len = len;
 	run_call(conn, call);
+	conn->text = NULL;
+	conn->text_len = 0;
+	evbuffer_drain(in, len + 1);
 	return JW_OK;
 }
 
@@ -358,7 +372,7 @@ is_following(const struct conn *conn)
 {
 	const struct control_call *head = TAILQ_FIRST(&conn->calls);
 
-	return head != NULL && head->closed != NULL;
+	return head != NULL && head->closed != NULL && head->request.more;
 }
 
 /*
@@ -515,6 +529,15 @@ has_group(int fd, gid_t group)
 	return false;
 }
 
+bool
+control_is_member(const struct control_call *call, gid_t group)
+{
+	const struct control_peer *peer = &call->conn->peer;
+
+	return peer->uid == 0 || peer->uid == geteuid() || peer->gid == group ||
+	       has_group(bufferevent_getfd(call->conn->bev), group);
+}
+
 static bool
 identify(struct conn *conn, int fd)
 {
@@ -563,6 +586,10 @@ conn_start(struct conn *conn, int fd)
 	    !has_place(conn->server, conn->peer.uid))
 		return false;
 	bufferevent_setcb(conn->bev, on_read, on_drained, on_event, conn);
+	if (conn->server->limits.yields &&
+	    (bufferevent_priority_set(conn->bev, CONTROL_LAST) != 0 ||
+		event_priority_set(conn->again, CONTROL_LAST) != 0))
+		return false;
 	return bufferevent_enable(conn->bev, EV_READ | EV_WRITE) == 0;
 }
 
