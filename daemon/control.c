@@ -49,6 +49,7 @@ struct control_call {
 	struct varlink_call request;
 	struct evbuffer *out; /* until it is this call's turn */
 	bool ended;
+	bool busy; /* not followed: the answer is being made */
 	void (*closed)(struct control_call *call, void *arg);
 	void (*drained)(struct control_call *call, void *arg);
 	void *arg;
@@ -197,6 +198,14 @@ control_follow(struct control_call *call,
 	call->closed = closed;
 	call->drained = drained;
 	call->arg = arg;
+}
+
+void
+control_wait(struct control_call *call,
+    void (*closed)(struct control_call *call, void *arg), void *arg)
+{
+	call->busy = true;
+	control_follow(call, closed, NULL, arg);
 }
 
 static void
@@ -372,7 +381,7 @@ is_following(const struct conn *conn)
 {
 	const struct control_call *head = TAILQ_FIRST(&conn->calls);
 
-	return head != NULL && head->closed != NULL && head->request.more;
+	return head != NULL && head->closed != NULL && !head->busy;
 }
 
 /*

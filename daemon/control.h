@@ -116,4 +116,11 @@ void control_follow(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg),
     void (*drained)(struct control_call *call, void *arg), void *arg);
 
+/*
+ * The same for a call that is answered in a moment: meanwhile the client may
+ * send further calls, or say that there will be none.
+ */
+void control_wait(struct control_call *call,
+    void (*closed)(struct control_call *call, void *arg), void *arg);
+
 #endif

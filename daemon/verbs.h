@@ -26,7 +26,7 @@ struct verbs {
 	struct keeper *keeper;
 	struct publish *publish; /* who follows the documents */
 	int64_t started;
-	struct jw_policy policy; /* of new key sets */
+	struct jw_policy policy;          /* of new key sets */
 	const struct verbs_sign *signing; /* or NULL */
 };
 

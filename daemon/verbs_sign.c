@@ -484,7 +484,7 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 		request_free(request);
 		return;
 	}
-	control_follow(call, on_closed, NULL, request);
+	control_wait(call, on_closed, request);
 	start(request);
 }
 

@@ -13,7 +13,6 @@ import unittest
 import harness
 
 HERE = os.path.join(harness.ROOT, "tests/interop")
-SIGN_TOKEN = os.path.join(harness.BUILD, "tools/sign-token")
 NODE = shutil.which("node")
 NPM_JOSE = os.path.join(harness.NODE_MODULES, "jose")
 RSA = {"kty", "use", "alg", "kid", "n", "e"}
@@ -101,21 +100,11 @@ class Interop:
         cls.url = cls.daemon.url()
 
     def sign(self, **claims):
-        """What a session service would get, from a copy of the state."""
-        now = int(time.time())
-        claims = {"sub": "alice", "iat": now, "exp": now + 600, **claims}
-        with tempfile.TemporaryDirectory(prefix="s") as directory:
-            with self.daemon.database() as db:
-                with contextlib.closing(
-                        harness.sqlite3.connect(f"{directory}/jwksd.db")) as c:
-                    db.backup(c)
-            os.chmod(directory, 0o700)
-            shutil.copy(f"{self.daemon.state}/jwksd.kek", directory)
-            result = subprocess.run(
-                [SIGN_TOKEN, directory, "default", json.dumps(claims)],
-                capture_output=True, text=True)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result.stdout.strip()
+        """What a session service gets."""
+        claims = {"sub": "alice", "exp": int(time.time()) + 600, **claims}
+        with harness.Varlink(f"{self.daemon.runtime}/sign.sock",
+                             "org.jwksd.sign") as client:
+            return client.call("Sign", {"claims": claims})["token"]
 
     def verifiers(self):
         found = {"PyJWT": pyjwt}
