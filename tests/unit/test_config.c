@@ -275,8 +275,8 @@ every_key_is_read(void **state)
 	assert_int_equal(config->policy.standby_count, 2);
 	expect_shown(config, "daemon", "log_level", "debug", "a.conf:4");
 	expect_shown(config, "policy", "rotation_period", "9d", "a.conf:21");
-	expect_shown(config, "policy", "algorithm", "PS384", "a.conf:17");
-	expect_shown(config, "policy", "mode", "manual", "a.conf:19");
+	expect_shown(config, "policy", "algorithm", "PS384", "a.conf:18");
+	expect_shown(config, "policy", "mode", "manual", "a.conf:20");
 	expect_shown(config, "http", "processes", "64", "a.conf:8");
 	jw_config_free(config);
 }
