@@ -82,6 +82,7 @@ ctl_run_fn ctl_rollback;                                       /* rollback.c */
 ctl_run_fn ctl_revoke;                                         /* revoke.c */
 ctl_run_fn ctl_freeze, ctl_thaw, ctl_clock, ctl_clock_accept;  /* freeze.c */
 ctl_run_fn ctl_keyset_list, ctl_keyset_show, ctl_keyset_set;   /* keyset.c */
+ctl_run_fn ctl_sign, ctl_verify;                               /* sign.c */
 ctl_run_fn ctl_watch;                                          /* watch.c */
 ctl_run_fn ctl_call, ctl_introspect;                           /* raw.c */
 ctl_run_fn ctl_help, ctl_version;                              /* help.c */

@@ -127,6 +127,10 @@ static const struct fault {
 	NULL},
     {JW_OVERLOADED, "the daemon has more to sign than it can",
 	"try again in a moment", NULL, NULL},
+    {JW_PERMISSION_DENIED, "the daemon does not let you sign for that key set",
+	"members of the group jwksd-sign may, but for what [access] "
+	"sign_rules says",
+	NULL, "Sign"},
     {JW_PERMISSION_DENIED, "the daemon does not let you do that",
 	"members of the group jwksd-admin may", NULL, NULL},
     {JW_INVALID_PARAMETER,

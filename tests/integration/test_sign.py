@@ -228,6 +228,25 @@ class Refusals(Case):
         self.assertFalse([w for w in warnings if kid in w], warnings)
 
 
+class Uninitialised(unittest.TestCase):
+    def test_there_is_no_key_yet(self):
+        """The first RSA-4096 keys take a moment."""
+        with harness.Daemon(policy={"algorithm": "RS256", "rsa_bits": "4096"},
+                            start=False) as daemon:
+            daemon.start(ready=False)
+            path = f"{daemon.runtime}/sign.sock"
+            harness.wait_until(lambda: os.path.exists(path), 20)
+            with contextlib.closing(
+                    harness.Varlink(path, "org.jwksd.sign")) as client:
+                with self.assertRaises(VarlinkError) as caught:
+                    client.call("Sign", {
+                        "claims": {"exp": int(time.time()) + 60}})
+                self.assertEqual(caught.exception.short, "NoActiveKey")
+                daemon.wait_ready(60)
+                self.assertIn("token", client.call("Sign", {
+                    "claims": {"exp": int(time.time()) + 60}}))
+
+
 class Order(Case):
     policy = {**POLICY, **SLOW_ALGORITHM}
 
@@ -397,6 +416,55 @@ class Rights(Case):
         self.assertTrue(self.sign()["token"], "root may")
 
 
+class Ctl(Case):
+    def test_sign_and_verify(self):
+        done = self.daemon.ctl("sign", "--ttl", "5min", "--type", "at+jwt")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        token = done.stdout.strip()
+        self.assertEqual(header_of(token)["typ"], "at+jwt")
+        for done in (self.daemon.ctl("verify", token),
+                     self.daemon.ctl("verify", "-", input=f" {token}\n")):
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, r"valid +yes\n(.*\n)*state +active")
+        spoilt = token[:-6] + "AAAAAA"
+        done = self.daemon.ctl("verify", spoilt)
+        self.assertEqual(done.returncode, 65)
+        self.assertIn("the signature is not the key's", done.stderr)
+        self.assertRegex(done.stdout, r"valid +no")
+        done = self.daemon.ctl("--json", "verify", spoilt)
+        self.assertEqual(done.returncode, 65)
+        self.assertFalse(json.loads(done.stdout)["valid"])
+
+    def test_claims(self):
+        exp = self.now + 100
+        path = os.path.join(self.daemon.directory, "claims")
+        with open(path, "w") as f:
+            f.write(f'{{"z": 1, "exp": {exp}, "a": "é"}}')
+        done = self.daemon.ctl("sign", "default", "--claims", path)
+        claims = json.loads(decode(done.stdout.split(".")[1]))
+        self.assertEqual(list(claims), ["z", "exp", "a", "iat"])
+        self.assertEqual((claims["exp"], claims["a"]), (exp, "é"))
+        done = self.daemon.ctl("sign", "--claims", "-", input='{"sub":"b"}')
+        claims = json.loads(decode(done.stdout.split(".")[1]))
+        self.assertEqual(claims["sub"], "b")
+        self.assertLessEqual(abs(claims["exp"] - time.time() - 300), 10)
+
+    def test_refusals(self):
+        for arguments, input, status, words in (
+                (["sign", "nobody"], None, 65, 'no key set "nobody"'),
+                (["sign", "--ttl", "1h"], None, 65, "exp: is too far away"),
+                (["sign", "--ttl", "x"], None, 64, "x"),
+                (["sign", "--claims", "/no/file"], None, 74, "/no/file"),
+                (["sign", "--claims", "-"], "[]", 64, "no JSON object"),
+                (["sign", "--claims", "-"], "{", 64, "no JSON object"),
+                (["verify", "x"], None, 65, "not valid"),
+                (["verify"], None, 64, "TOKEN")):
+            done = self.daemon.ctl(*arguments, input=input)
+            self.assertEqual(done.returncode, status, (arguments, done))
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stdout.count("."), 0)
+
+
 class Limits(Case):
     def test_many_connections_of_one_user(self):
         clients = [self.connect() for _ in range(600)]
@@ -404,7 +472,7 @@ class Limits(Case):
             self.assertIn("token", client.call(
                 "Sign", {"claims": {"exp": self.now + 300}}))
 
-    def test_more_key_sets_than_stay_open(self):
+    def test_each_key_set_has_its_own_key(self):
         for n in range(3):
             self.daemon.call("AddKeySet", {"name": f"app{n}"})
         kids = {self.sign(keySet=f"app{n}")["kid"] for n in range(3)}
