@@ -38,13 +38,16 @@ skip_char(struct walk *walk, char c)
 static bool
 skip_string(struct walk *walk)
 {
+	const char *text = walk->text;
+	size_t len = walk->len, at;
+
 	if (!skip_char(walk, '"'))
 		return false;
-	while (walk->at < walk->len && walk->text[walk->at] != '"')
-		walk->at += walk->text[walk->at] == '\\' ? 2 : 1;
-	if (walk->at >= walk->len)
+	for (at = walk->at; at < len && text[at] != '"'; at++)
+		at += text[at] == '\\';
+	if (at >= len)
 		return false;
-	walk->at++;
+	walk->at = at + 1;
 	return true;
 }
 

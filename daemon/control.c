@@ -252,6 +252,24 @@ control_reply(struct control_call *call, struct json_t *take_parameters)
 }
 
 void
+control_reply_text(
+    struct control_call *call, const char *parameters, size_t len)
+{
+	static const char head[] = "{\"parameters\":";
+
+	if (!call->request.oneway &&
+	    (evbuffer_expand(call->out, sizeof(head) + len + 1) != 0 ||
+		evbuffer_add(call->out, head, sizeof(head) - 1) != 0 ||
+		evbuffer_add(call->out, parameters, len) != 0 ||
+		evbuffer_add(call->out, "}", 2) != 0)) {
+		jw_log(JW_LOG_ERROR, "no memory for a reply to %s",
+		    call->request.method);
+		call->conn->closing = true;
+	}
+	end_call(call);
+}
+
+void
 control_fail(
     struct control_call *call, enum jw_err err, struct json_t *take_parameters)
 {

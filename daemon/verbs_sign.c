@@ -6,6 +6,7 @@
  */
 #include "daemon/verbs_sign.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,10 @@ struct verbs_sign {
 	struct keeper_observer observer;
 	struct broken broken[BROKEN_MAX];
 	size_t nbroken;
+	/* The last header, which is mostly the next one as well. */
+	char *header; /* base64url */
+	char header_type[CLAIMS_TYPE_MAX + 1];
+	char header_kid[MODEL_KID_SIZE];
 };
 
 /* A call that is being answered. */
@@ -59,7 +64,7 @@ struct request {
 	char kid[MODEL_KID_SIZE];
 	char *payload; /* base64url */
 	char *input;   /* header.payload */
-	size_t header_len;
+	size_t header_len, input_len;
 };
 
 static void
@@ -223,16 +228,31 @@ fail(struct request *request, enum jw_err err)
 	request_free(request);
 }
 
-static json_t *
-reply_of(const struct request *request, const char *signature)
+/*
+ * Everything in it is base64url or a number: there is nothing to escape.  The
+ * caller frees; NULL: no memory.
+ */
+static char *
+reply_of(const struct request *request, const char *signature, size_t *ret_len)
 {
+	char *text = NULL;
+	int n;
+
 	if (request->is_payload)
-		return json_pack("{s:s%, s:s, s:s}", "header", request->input,
-		    request->header_len, "signature", signature, "kid",
+		n = asprintf(&text,
+		    "{\"header\":\"%.*s\",\"signature\":\"%s\","
+		    "\"kid\":\"%s\"}",
+		    (int)request->header_len, request->input, signature,
 		    request->kid);
-	return json_pack("{s:o, s:s, s:I}", "token",
-	    json_sprintf("%s.%s", request->input, signature), "kid",
-	    request->kid, "expiresAt", (json_int_t)request->exp);
+	else
+		n = asprintf(&text,
+		    "{\"token\":\"%s.%s\",\"kid\":\"%s\","
+		    "\"expiresAt\":%" PRId64 "}",
+		    request->input, signature, request->kid, request->exp);
+	if (n < 0)
+		return NULL;
+	*ret_len = (size_t)n;
+	return text;
 }
 
 static void start(struct request *request);
@@ -241,7 +261,8 @@ static void
 on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 {
 	struct request *request = arg;
-	char *text;
+	char *text, *reply;
+	size_t reply_len = 0;
 
 	if (request->call == NULL) {
 		request_free(request);
@@ -252,12 +273,14 @@ on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 		return;
 	}
 	text = err == JW_OK ? keys_base64url(signature, len) : NULL;
-	if (text == NULL) {
+	reply = text == NULL ? NULL : reply_of(request, text, &reply_len);
+	free(text);
+	if (reply == NULL) {
 		fail(request, err == JW_OK ? JW_NO_MEMORY : err);
 		return;
 	}
-	control_reply(request->call, reply_of(request, text));
-	free(text);
+	control_reply_text(request->call, reply, reply_len);
+	free(reply);
 	request_free(request);
 }
 
@@ -272,27 +295,49 @@ on_closed(struct control_call *call, void *arg)
 
 /* ---- signing ---- */
 
+/* A kid has one algorithm for ever. */
+static const char *
+header_for(struct verbs_sign *signing, const struct key *key, const char *type)
+{
+	char *header, *text;
+
+	if (signing->header != NULL &&
+	    strcmp(signing->header_kid, key->kid) == 0 &&
+	    strcmp(signing->header_type, type) == 0)
+		return signing->header;
+	header = claims_header(jw_alg_name(key->facts.alg), key->kid, type);
+	text = header == NULL ? NULL : keys_base64url(header, strlen(header));
+	free(header);
+	if (text == NULL)
+		return NULL;
+	free(signing->header);
+	signing->header = text;
+	memcpy(signing->header_kid, key->kid, sizeof(signing->header_kid));
+	snprintf(
+	    signing->header_type, sizeof(signing->header_type), "%s", type);
+	return text;
+}
+
 static bool
 set_input(struct request *request, const struct key *key)
 {
-	char *header =
-	    claims_header(jw_alg_name(key->facts.alg), key->kid, request->type);
-	char *text =
-	    header == NULL ? NULL : keys_base64url(header, strlen(header));
-	char *input = NULL;
+	const char *header = header_for(request->signing, key, request->type);
+	size_t header_len = header == NULL ? 0 : strlen(header);
+	size_t payload_len = strlen(request->payload);
+	char *input =
+	    header == NULL ? NULL : malloc(header_len + payload_len + 2);
 
-	if (text == NULL ||
-	    asprintf(&input, "%s.%s", text, request->payload) < 0)
-		input = NULL;
-	if (input != NULL) {
-		free(request->input);
-		request->input = input;
-		request->header_len = strlen(text);
-		memcpy(request->kid, key->kid, sizeof(request->kid));
-	}
-	free(text);
-	free(header);
-	return input != NULL;
+	if (input == NULL)
+		return false;
+	memcpy(input, header, header_len);
+	input[header_len] = '.';
+	memcpy(input + header_len + 1, request->payload, payload_len + 1);
+	free(request->input);
+	request->input = input;
+	request->input_len = header_len + 1 + payload_len;
+	request->header_len = header_len;
+	memcpy(request->kid, key->kid, sizeof(request->kid));
+	return true;
 }
 
 /* The active key as it is once the exp is on disk. */
@@ -336,7 +381,7 @@ start(struct request *request)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
 		err = signer_sign(signer, pair, request->input,
-		    strlen(request->input), on_signed, request_free, request);
+		    request->input_len, on_signed, request_free, request);
 	if (err != JW_OK)
 		fail(request, err);
 }
@@ -563,5 +608,6 @@ verbs_sign_free(struct verbs_sign *signing)
 	keeper_unobserve(signing->verbs->keeper, &signing->observer);
 	signer_free(signing->signer);
 	rights_free(signing->rights);
+	free(signing->header);
 	free(signing);
 }
