@@ -13,6 +13,7 @@ import unittest
 import harness
 
 HERE = os.path.join(harness.ROOT, "tests/interop")
+SIGN_TOKEN = os.path.join(harness.BUILD, "tools/sign-token")
 NODE = shutil.which("node")
 NPM_JOSE = os.path.join(harness.NODE_MODULES, "jose")
 RSA = {"kty", "use", "alg", "kid", "n", "e"}
@@ -106,6 +107,21 @@ class Interop:
                              "org.jwksd.sign") as client:
             return client.call("Sign", {"claims": claims})["token"]
 
+    def sign_behind_its_back(self, **claims):
+        """What the daemon would refuse, from a copy of its state."""
+        with tempfile.TemporaryDirectory(prefix="s") as directory:
+            with self.daemon.database() as db:
+                with contextlib.closing(
+                        harness.sqlite3.connect(f"{directory}/jwksd.db")) as c:
+                    db.backup(c)
+            os.chmod(directory, 0o700)
+            shutil.copy(f"{self.daemon.state}/jwksd.kek", directory)
+            result = subprocess.run(
+                [SIGN_TOKEN, directory, "default", json.dumps(claims)],
+                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.strip()
+
     def verifiers(self):
         found = {"PyJWT": pyjwt}
         if NODE and os.path.isdir(NPM_JOSE):
@@ -147,7 +163,9 @@ class Interop:
         good = self.sign()
         standby = self.daemon.get().json()["keys"][1]["kid"]
         bad = list(tampered(good, standby))
-        expired = self.sign(exp=int(time.time()) - 600)
+        now = int(time.time())
+        expired = self.sign_behind_its_back(
+            sub="alice", iat=now - 900, exp=now - 600)
         for name, verifier in self.verifiers():
             with self.subTest(name), verifier:
                 for token in [*bad, expired]:

@@ -163,24 +163,26 @@ slow_ones_wait_and_the_queue_ends(void **state)
 	pump(fix, QUEUE + 1);
 }
 
+/* The thread may be through with all of them before the sweep: again then. */
 static void
 forgotten_key_signs_no_more(void **state)
 {
 	struct fixture *fix = *state;
-	struct signer_key *key;
 
 	keep(fix, 0, JW_ALG_ES256, 1);
-	key = keep(fix, 1, JW_ALG_RS256, 2);
-	for (int i = 0; i < QUEUE; i++)
-		assert_int_equal(sign(fix, key), JW_OK);
-	signer_sweep(fix->signer, is_first_set, NULL);
-	assert_int_equal(signer_count(fix->signer), 1);
-	assert_null(signer_find(fix->signer, fix->kids[1]));
-	assert_non_null(signer_find(fix->signer, fix->kids[0]));
-	pump(fix, QUEUE);
-	/* At most the one that the thread was at. */
-	assert_true(fix->conflicts >= QUEUE - 1);
-	assert_int_equal(fix->wrong, 0);
+	for (int tries = 1; fix->conflicts == 0; tries++) {
+		struct signer_key *key = keep(fix, 1, JW_ALG_RS256, 2);
+
+		assert_true(tries <= 20);
+		for (int i = 0; i < QUEUE; i++)
+			assert_int_equal(sign(fix, key), JW_OK);
+		signer_sweep(fix->signer, is_first_set, NULL);
+		assert_int_equal(signer_count(fix->signer), 1);
+		assert_null(signer_find(fix->signer, fix->kids[1]));
+		assert_non_null(signer_find(fix->signer, fix->kids[0]));
+		pump(fix, tries * QUEUE);
+	}
+	assert_int_equal(fix->wrong + fix->dropped, 0);
 }
 
 static void
