@@ -139,12 +139,13 @@ compare(const void *a, const void *b)
 static void
 report(double seconds)
 {
+	size_t median = ntimes / 2, late = ntimes * 99 / 100;
+
 	qsort(times, ntimes, sizeof(times[0]), compare);
 	if (ntimes == 0)
 		exit(EX_SOFTWARE);
 	printf("%.1f %.3f %.3f %.3f\n", (double)ntimes / seconds,
-	    (double)times[ntimes / 2] / 1e6,
-	    (double)times[ntimes * 99 / 100] / 1e6,
+	    (double)times[median] / 1e6, (double)times[late] / 1e6,
 	    (double)times[ntimes - 1] / 1e6);
 }
 
