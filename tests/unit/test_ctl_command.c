@@ -150,7 +150,7 @@ test_methods_are_declared(void **state)
 		    varlink_interface_method(interface, command->method));
 		methods++;
 	}
-	assert_int_equal(methods, 19);
+	assert_int_equal(methods, 20);
 	varlink_interface_free(interface);
 }
 
