@@ -12,7 +12,7 @@
 struct serving {
 	_Atomic int64_t since;
 	_Atomic int64_t lost_ms; /* nobody serves since then; 0: somebody */
-	_Atomic bool elsewhere; /* an earlier front serves on until we do */
+	_Atomic bool elsewhere;  /* an earlier front serves on until we do */
 	_Atomic bool refused;
 	_Atomic bool up[SERVING_SLOTS];
 };

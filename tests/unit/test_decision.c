@@ -32,6 +32,7 @@ enum {
 	ACTIVE = 1,
 	SUBJECT = 2,
 	COMPANION = 3,
+	TRAP = 77,
 };
 
 /* What the generation in question is. */
@@ -137,6 +138,23 @@ row_of_subject(const struct situation *s)
 	return g;
 }
 
+/* Behind the last row lies one that nobody may look at. */
+static void
+set_trap(const struct situation *s, struct lc_set *set)
+{
+	static const enum subject kinds[] = {
+	    PENDING, PUBLISHED, READY, RETIRED, READY};
+	size_t kind = (size_t)(s->subject + s->active + s->deadline +
+			       s->wanted + s->mode + s->coming) %
+		      COUNT(kinds);
+	struct situation trap = {.subject = (int)kinds[kind]};
+	struct generation *gen = &set->gens[set->count];
+
+	*gen = row_of_subject(&trap);
+	gen->number = TRAP;
+	gen->activations += kind + 1 == COUNT(kinds);
+}
+
 static void
 build(const struct situation *s, struct lc_set *ret_set)
 {
@@ -173,6 +191,7 @@ build(const struct situation *s, struct lc_set *ret_set)
 		    .publish_due = NOW + 3,
 		    .alg = JW_ALG_ES256,
 		};
+	set_trap(s, ret_set);
 }
 
 static struct lc_env
@@ -427,7 +446,12 @@ expect_done(const struct situation *s, const struct lc_set *before,
 	assert_int_equal(
 	    set->facts.version, before->facts.version + (changes ? 1 : 0));
 	assert_int_equal(set->facts.version_at, changes ? NOW : PAST);
-	/* Nothing else has changed. */
+	assert_int_equal(set->facts.next_number,
+	    before->facts.next_number + (step->action == LC_CREATE));
+	/* Nothing else has changed, nor what lies behind. */
+	if (step->action != LC_CREATE)
+		assert_true(lc_same(
+		    &before->gens[before->count], &set->gens[before->count]));
 	for (size_t i = 0; i < before->count; i++) {
 		const struct generation *was = &before->gens[i];
 
@@ -565,6 +589,10 @@ expect_rotated(const struct situation *s, const struct lc_rotate *order,
 		return;
 	}
 	assert_int_equal(o->activated, 0);
+	assert_string_equal(o->cause,
+	    order->at != 0 ? "an operator asked for that time"
+			   : "copies of the set without the standby may live "
+			     "until then");
 	assert_int_equal(o->scheduled_for,
 	    order->at != 0 ? order->at : expect_ready_time(s));
 	assert_int_equal(lc_active(set)->number, ACTIVE);
@@ -586,6 +614,7 @@ rotate_in(const struct situation *s, const struct lc_rotate *order)
 
 	build(s, &set);
 	before = set;
+	memset(&outcome, 0xa5, sizeof(outcome));
 	err = lc_rotate(&set, &env, order, &outcome);
 	if (err != expected) {
 		show(s);
@@ -681,7 +710,13 @@ every_rollback_has_its_outcome(void **state)
 			before = set;
 			env.now = now;
 			can = s.subject == RETIRED && now <= NOW;
+			memset(&o, 0xa5, sizeof(o));
 			err = lc_rollback(&set, &env, false, 0, &o);
+			assert_false(o.exposed);
+			assert_int_equal(o.scheduled_for, 0);
+			assert_int_equal(o.ready_at, 0);
+			assert_int_equal(o.flush_at, 0);
+			assert_null(o.frozen_by);
 			assert_int_equal(err, s.active == 0 ? JW_NO_ACTIVE_KEY
 					      : can         ? JW_OK
 							    : JW_BAD_STATE);
@@ -691,6 +726,7 @@ every_rollback_has_its_outcome(void **state)
 			}
 			assert_int_equal(o.activated, SUBJECT);
 			assert_int_equal(o.retired, ACTIVE);
+			assert_string_equal(o.cause, "an operator rolled back");
 			assert_int_equal(
 			    lc_state(lc_find(&set, SUBJECT)), GEN_ACTIVE);
 			assert_int_equal(
@@ -733,6 +769,7 @@ revoke_in(const struct situation *s, int64_t number, bool force)
 
 	build(s, &set);
 	before = set;
+	memset(&o, 0xa5, sizeof(o));
 	err = lc_revoke(&set, &env, number, force, &o);
 	if (err != expect_revoke(s, number, force)) {
 		show(s);
@@ -987,6 +1024,184 @@ the_best_heir_follows_a_revoked_signer(void **state)
 		}
 }
 
+/* Only the elder of equals in time may be passed over. */
+static void
+the_last_signer_is_rolled_back_to(void **state)
+{
+	const struct situation s = {.subject = NOBODY, .active = 3};
+	const struct situation retired = {.subject = RETIRED, .deadline = 1};
+	struct lc_env env = env_of(&s);
+
+	(void)state;
+	for (int64_t shift = -1; shift <= 1; shift++)
+		for (size_t first = 0; first < 2; first++) {
+			struct lc_outcome o;
+			struct lc_set set;
+
+			build(&s, &set);
+			/* The signer of today is the last of the rows. */
+			set.gens[2] = set.gens[0];
+			set.gens[2].number = 30;
+			for (size_t i = 0; i < 2; i++) {
+				set.gens[i] = row_of_subject(&retired);
+				set.gens[i].number = 20 + (int64_t)i;
+			}
+			set.gens[first].retired_at += shift;
+			set.count = 3;
+			assert_int_equal(
+			    lc_rollback(&set, &env, false, 0, &o), JW_OK);
+			assert_int_equal(o.retired, 30);
+			assert_int_equal(o.activated,
+			    shift == 0
+				? 21
+				: 20 + (int64_t)((shift > 0) ? first
+							     : 1 - first));
+		}
+}
+
+/* A standby that is ready may sign at any time, were its clock ahead. */
+static void
+a_ready_standby_takes_any_time(void **state)
+{
+	const struct situation s = {.subject = READY, .active = 3};
+	struct lc_rotate order = {.at = NOW + 1};
+	struct lc_env env = env_of(&s);
+	struct lc_outcome o;
+	struct lc_set set;
+
+	(void)state;
+	build(&s, &set);
+	set.gens[1].ready_at = NOW + 100;
+	assert_int_equal(lc_rotate(&set, &env, &order, &o), JW_OK);
+	assert_int_equal(o.scheduled_for, NOW + 1);
+}
+
+/* Room comes when enough of the retired have left. */
+static void
+room_comes_when_enough_have_left(void **state)
+{
+	static const struct {
+		int32_t max;
+		int64_t when;
+	} rows[] = {{6, 0}, {5, 0}, {4, 10}, {3, 20}, {2, 30}, {1, 0}};
+	static const int64_t leaves[] = {30, 10, 20};
+	const struct situation s = {.subject = NOBODY, .active = 3};
+	struct lc_env env = env_of(&s);
+	struct lc_set set;
+
+	(void)state;
+	build(&s, &set);
+	for (size_t i = 0; i < COUNT(leaves); i++) {
+		struct situation retired = {.subject = DESTROYED};
+		struct generation *gen = &set.gens[set.count++];
+
+		*gen = row_of_subject(&retired);
+		gen->number = 20 + (int64_t)i;
+		gen->remove_due = NOW + leaves[i];
+	}
+	set_trap(&s, &set);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		set.facts.policy.max_published_keys = rows[i].max;
+		assert_int_equal(lc_room_time(&set, &env), NOW + rows[i].when);
+		/* What should have left long ago leaves now. */
+		env.now = NOW + 1000;
+		assert_int_equal(lc_room_time(&set, &env), NOW + 1000);
+		env.now = NOW;
+	}
+}
+
+/* A copy of the set before, at any place but the first. */
+static void
+any_other_key_is_another_version(void **state)
+{
+	const struct situation s = {.subject = READY, .active = 3};
+	struct lc_env env = env_of(&s);
+	struct lc_set before, after;
+
+	(void)state;
+	build(&s, &before);
+	after = before;
+	lc_touch(&before, &after, &env);
+	assert_int_equal(after.facts.version, before.facts.version);
+	after.gens[1].number = 9;
+	lc_touch(&before, &after, &env);
+	assert_int_equal(after.facts.version, before.facts.version + 1);
+}
+
+/* ---- who is told what, until when ---- */
+
+enum { LAG = 60, HEADERS = 300, AGE = 86400 };
+
+static void
+a_revocation_says_who_accepts(void **state)
+{
+	struct situation s = {.subject = READY, .active = 3};
+	struct lc_env env = env_of(&s);
+	struct lc_outcome o;
+	struct lc_set set;
+
+	(void)state;
+	for (int64_t old = 0; old <= NOW + 10 * AGE; old += NOW + 10 * AGE) {
+		int64_t headers = NOW + LAG + HEADERS, age = NOW + LAG + AGE;
+
+		headers = headers > old ? headers : old;
+		age = age > old ? age : old;
+		build(&s, &set);
+		set.facts.copies_until = old;
+		assert_int_equal(
+		    lc_revoke(&set, &env, ACTIVE, false, &o), JW_OK);
+		assert_int_equal(
+		    o.exposure.accept_old_tokens.honours_cache_control,
+		    headers);
+		assert_int_equal(
+		    o.exposure.accept_old_tokens.polls_within_max_age, age);
+		assert_int_equal(
+		    o.exposure.accept_old_tokens.never_expires, LC_NEVER);
+		assert_int_equal(
+		    o.exposure.reject_new_tokens.polls_within_max_age, 0);
+		assert_int_equal(o.exposure.until, age);
+		assert_string_equal(o.cause, "an operator revoked it");
+	}
+}
+
+static void
+an_early_rotation_says_who_rejects(void **state)
+{
+	static const enum subject kinds[] = {PENDING, PUBLISHED, READY};
+	struct lc_rotate order = {.now = true};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(kinds); i++) {
+		struct situation s = {
+		    .subject = (int)kinds[i / 2], .active = 3};
+		struct lc_env env = env_of(&s);
+		int64_t old = i % 2 == 0 ? 0 : NOW + 10 * AGE;
+		int64_t from = kinds[i / 2] == PENDING ? NOW : PAST;
+		int64_t headers = from + LAG + HEADERS, age = from + LAG + AGE;
+		struct lc_outcome o;
+		struct lc_set set;
+
+		headers = headers > old ? headers : old;
+		age = age > old ? age : old;
+		if (kinds[i / 2] == READY)
+			headers = age = 0;
+		build(&s, &set);
+		set.facts.copies_until = old;
+		assert_int_equal(lc_rotate(&set, &env, &order, &o), JW_OK);
+		assert_int_equal(
+		    o.exposure.reject_new_tokens.honours_cache_control,
+		    headers);
+		assert_int_equal(
+		    o.exposure.reject_new_tokens.polls_within_max_age, age);
+		assert_int_equal(o.exposure.reject_new_tokens.never_expires, 0);
+		assert_int_equal(o.exposure.until, age);
+		assert_int_equal(o.exposed, age != 0);
+		assert_string_equal(
+		    o.cause, age == 0 ? "the standby was ready"
+				      : "an operator would not wait");
+	}
+}
+
 static void
 what_is_late_is_told_why(void **state)
 {
@@ -1031,6 +1246,12 @@ main(void)
 	    cmocka_unit_test(every_fact_makes_a_difference),
 	    cmocka_unit_test(the_best_heir_follows_a_revoked_signer),
 	    cmocka_unit_test(only_the_expected_signer_is_rotated),
+	    cmocka_unit_test(the_last_signer_is_rolled_back_to),
+	    cmocka_unit_test(a_ready_standby_takes_any_time),
+	    cmocka_unit_test(room_comes_when_enough_have_left),
+	    cmocka_unit_test(any_other_key_is_another_version),
+	    cmocka_unit_test(a_revocation_says_who_accepts),
+	    cmocka_unit_test(an_early_rotation_says_who_rejects),
 	    cmocka_unit_test(every_situation_has_its_step),
 	    cmocka_unit_test(a_removed_key_set_rests),
 	    cmocka_unit_test(every_rotation_has_its_outcome),

@@ -53,7 +53,6 @@ boot(void)
 	return boot_time;
 }
 
-int fdatasync(int fd);
 int
 fdatasync(int fd)
 {

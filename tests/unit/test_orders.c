@@ -411,7 +411,7 @@ at_schedules_even_with_a_ready_standby(void **state)
 	assert_int_equal(out.activated, 0);
 	assert_string_equal(out.cause, "an operator asked for that time");
 	assert_int_equal(state_of(&set, 1), GEN_ACTIVE);
-	out = accept(&set, (struct lc_rotate){.at = T0 + 2 * DAY});
+	accept(&set, (struct lc_rotate){.at = T0 + 2 * DAY});
 	assert_int_equal(set.facts.wanted_at, T0 + 2 * DAY);
 	settle(&set, T0 + 2 * DAY - 1);
 	assert_int_equal(state_of(&set, 1), GEN_ACTIVE);

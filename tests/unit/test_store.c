@@ -34,7 +34,6 @@
 
 static int failing_syncs;
 
-int fdatasync(int fd);
 int
 fdatasync(int fd)
 {
