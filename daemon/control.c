@@ -606,6 +606,8 @@ has_place(const struct control_server *server, uid_t uid)
 
 	if (server->nconns > server->limits.connections)
 		return false;
+	if (server->limits.per_uid >= server->limits.connections)
+		return true;
 	TAILQ_FOREACH(conn, &server->conns, link)
 	of_uid += conn->peer.uid == uid;
 	return of_uid <= server->limits.per_uid;

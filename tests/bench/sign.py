@@ -154,7 +154,7 @@ def idle():
             client = socket.socket(socket.AF_UNIX)
             client.connect(f"{daemon.runtime}/sign.sock")
             clients.append(client)
-        load(daemon, CORES, 1, 1, seconds=0.5)
+        load(daemon, CORES, 1, 1, seconds=3)
         value = memory(daemon.pid) - before
         for client in clients:
             client.close()
