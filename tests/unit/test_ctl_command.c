@@ -90,7 +90,7 @@ test_table(void **state)
 		check_lines(command->examples);
 		check_options(command->options);
 	}
-	assert_int_equal(i, 23);
+	assert_int_equal(i, 25);
 	assert_null(ctl_command_find("lis"));
 	assert_null(ctl_command_find(""));
 }
