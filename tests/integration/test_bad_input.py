@@ -211,7 +211,7 @@ class Control(Case):
     def test_names_of_keys_that_are_none(self):
         for key in ("", "#", "#1", "default#", "default#0", "default#-1",
                     "default#9", "default#1x", "default#" + "9" * 40,
-                    "nope#1", "x" * 44, "%", "_", "*", "' OR 1=1 --",
+                    "nope#1", "x" * 44, "%", "_%", "*", "' OR 1=1 --",
                     "\x7f", "é", "default#1#1"):
             self.assertIn(self.error("ShowKey", {"key": key}).short,
                           ("NoSuchKey", "AmbiguousKey"), key)
