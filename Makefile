@@ -14,6 +14,9 @@
 #   make coverage        lines and branches of the lifecycle, by its tests
 #   make mutation        does a test notice each small mistake in it?
 #   make install         into DESTDIR and PREFIX
+#   make deb             the Debian package, in build/deb
+#   make deb-check       what lintian, blhc and a second build say of it
+#   make boot-test       install it in Debian 12 and 13, booted for real
 #
 # CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured;
 # WERROR= lets warnings pass.  Changed flags rebuild what they touch.
@@ -22,6 +25,9 @@ B ?= build
 CC ?= cc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+ZSHDIR ?= $(PREFIX)/share/zsh/vendor-completions
 LISTEN ?= 127.0.0.1:7517
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 50000
@@ -37,7 +43,7 @@ HARDEN := -fstack-protector-strong -fPIE $(if $(filter $(NO_FORTIFY), \
 	$(CFLAGS) $(CPPFLAGS)),,-D_FORTIFY_SOURCE=2)
 ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DJWKSD_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(WERROR) $(HARDEN) $(CFLAGS)
-ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pthread -fPIE -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
 PKG = $(shell pkg-config --libs $(1))
 LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra inih \
@@ -61,7 +67,8 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint bench fuzz fuzzers prove coverage mutation install clean FORCE
+	lint bench fuzz fuzzers prove coverage mutation install deb deb-check \
+	boot-test clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
@@ -196,14 +203,54 @@ fuzz:
 		-fno-sanitize-recover=all'
 	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
 
+# $(call put,MODE,DIRECTORY,FILES): -D makes the directories.
+put = install -D -m $(1) -t $(DESTDIR)$(2) $(3)
+# $(call put_as,FILE,PATH): under another name.
+put_as = install -D -m 644 $(1) $(DESTDIR)$(2)
+P := packaging
+LIB = $(PREFIX)/lib
+SHARE = $(PREFIX)/share
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/jwksd $(B)/jwksd-http $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(B)/jwksctl $(DESTDIR)$(PREFIX)/bin
+	$(call put,755,$(PREFIX)/sbin,$(B)/jwksd $(B)/jwksd-http)
+	$(call put,755,$(PREFIX)/bin,$(B)/jwksctl)
+	$(call put,644,$(UNITDIR),$(wildcard $P/systemd/*.socket))
+	for unit in jwksd jwksd-http; do \
+		sed 's|=/usr/\(s\{0,1\}bin\)/|=$(PREFIX)/\1/|' \
+		    $P/systemd/$$unit.service >$(B)/$$unit.service && \
+		$(call put,644,$(UNITDIR),$(B)/$$unit.service) || exit 1; \
+	done
+	$(call put_as,$P/systemd/jwksd.sysusers,$(LIB)/sysusers.d/jwksd.conf)
+	$(call put_as,$P/systemd/jwksd.tmpfiles,$(LIB)/tmpfiles.d/jwksd.conf)
+	$(call put_as,$P/systemd/jwksd.preset,$(LIB)/systemd/system-preset/80-jwksd.preset)
+	$(call put,644,$(LIB)/systemd/catalog,$P/systemd/jwksd.catalog)
+	for page in $(wildcard $P/man/*.[1-8]); do \
+		$(call put,644,$(SHARE)/man/man$${page##*.},$$page) || exit 1; \
+	done
+	$(call put_as,$P/completions/jwksctl.bash,$(SHARE)/bash-completion/completions/jwksctl)
+	$(call put,644,$(ZSHDIR),$P/completions/_jwksctl)
+	$(call put,644,$(SHARE)/fish/vendor_completions.d,$P/completions/jwksctl.fish)
+	$(call put,644,$(SHARE)/varlink,$(wildcard common/*.varlink))
+	install -d $(DESTDIR)$(SHARE)/doc/jwksd
+	cp -R --no-preserve=ownership $P/examples $(DESTDIR)$(SHARE)/doc/jwksd
+	install -d $(DESTDIR)$(SYSCONFDIR)/jwksd/jwksd.conf.d
+	test -e $(DESTDIR)$(SYSCONFDIR)/jwksd/jwksd.conf || \
+		$(call put,644,$(SYSCONFDIR)/jwksd,$P/examples/jwksd.conf)
+
+deb:
+	@$P/dev/prepare run deb
+	@$P/dev/deb build/deb
+
+deb-check:
+	@$P/dev/prepare run deb deb-check
+	@tests/package/run build
+
+boot-test:
+	@tests/boot/run build
 
 clean:
 	rm -rf build build-asan build-clang build-fuzz build-coverage \
 		build-mutation $(B)
 
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/boot -prune -o -type f -name '*.d' -print \
+	2>/dev/null)

@@ -34,7 +34,8 @@ static struct {
 	const char *program;
 	enum jw_log_level level;
 	bool journal;
-} logger = {"jwksd", JW_LOG_INFO, false};
+	jw_log_sink_fn *sink;
+} logger = {"jwksd", JW_LOG_INFO, false, NULL};
 
 /*
  * The variable alone proves nothing: it is inherited by children whose
@@ -63,10 +64,22 @@ jw_log_init(const char *program)
 	logger.journal = stderr_is_journal();
 }
 
+bool
+jw_log_is_journal(void)
+{
+	return logger.journal;
+}
+
 void
 jw_log_set_level(enum jw_log_level level)
 {
 	logger.level = level;
+}
+
+void
+jw_log_set_sink(jw_log_sink_fn *sink)
+{
+	logger.sink = sink;
 }
 
 bool
@@ -114,30 +127,63 @@ write_line(const char *line, size_t len)
 	} while (n < 0 && errno == EINTR);
 }
 
-void
-jw_log(enum jw_log_level level, const char *fmt, ...)
+static bool
+sunk(
+    enum jw_log_level level, const char *text, const struct jw_log_about *about)
+{
+	return about != NULL && logger.journal && logger.sink != NULL &&
+	       logger.sink(logger.program, levels[level].priority, text, about);
+}
+
+static void
+log_line(enum jw_log_level level, const struct jw_log_about *about,
+    const char *fmt, va_list args)
 {
 	int saved = errno;
 	char line[LINE_SIZE];
 	size_t start, len;
+
+	start = begin_line(level, line);
+	line[start] = '\0';
+	errno = saved; /* for %m */
+	(void)vsnprintf(line + start, sizeof(line) - start, fmt, args);
+	blunt(line);
+	len = strlen(line);
+	if (!sunk(level, line + start, about)) {
+		/* The end of a line that is too long goes, its newline does
+		 * not. */
+		if (len == sizeof(line) - 1) {
+			len--;
+		}
+		line[len++] = '\n';
+		write_line(line, len);
+	}
+	errno = saved;
+}
+
+void
+jw_log(enum jw_log_level level, const char *fmt, ...)
+{
 	va_list args;
 
 	if (level > logger.level) {
 		return;
 	}
-	start = begin_line(level, line);
-	line[start] = '\0';
 	va_start(args, fmt);
-	errno = saved; /* for %m */
-	(void)vsnprintf(line + start, sizeof(line) - start, fmt, args);
+	log_line(level, NULL, fmt, args);
 	va_end(args);
-	blunt(line);
-	len = strlen(line);
-	/* The end of a line that is too long goes, its newline does not. */
-	if (len == sizeof(line) - 1) {
-		len--;
+}
+
+void
+jw_log_event(enum jw_log_level level, const struct jw_log_about *about,
+    const char *fmt, ...)
+{
+	va_list args;
+
+	if (level > logger.level) {
+		return;
 	}
-	line[len++] = '\n';
-	write_line(line, len);
-	errno = saved;
+	va_start(args, fmt);
+	log_line(level, about, fmt, args);
+	va_end(args);
 }

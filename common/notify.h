@@ -41,4 +41,11 @@ void notify_extend_timeout(unsigned seconds);
 uint64_t notify_watchdog_interval(void);
 void notify_watchdog(void);
 
+/*
+ * Where standard error is the journal, let events (log.h) reach it with their
+ * MESSAGE_ID and JWKSD_KEYSET, JWKSD_KID, JWKSD_GENERATION, JWKSD_STATE,
+ * JWKSD_UID; elsewhere they stay plain lines.  After jw_log_init().
+ */
+void notify_journal(void);
+
 #endif

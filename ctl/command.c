@@ -281,6 +281,12 @@ static const struct ctl_command commands[] = {
 	"clock activates or removes does not come back.\n",
 	"jwksctl clock accept --reason \"ntpd was repaired\"\n", "AcceptClock",
 	switch_options, 0, 0, ctl_clock_accept},
+    {"reload", "", "read the configuration again, all of it or nothing",
+	"In force at once: the log level, and the policy of new key sets.\n"
+	"What waits for the next start is named.  A mistake anywhere: nothing\n"
+	"is changed; the exit status is 78, and the log has every mistake.\n",
+	"jwksd --check && jwksctl reload\n", "Reload", no_options, 0, 0,
+	ctl_reload},
     {"call", "METHOD [JSON|-]", "call any method of the socket",
 	"METHOD without a dot belongs to org.jwksd.keys.  The parameters\n"
 	"are a JSON object, or - to read it from standard input.  Each\n"

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "ctl/complete.h"
 #include "ctl/ctl.h"
 
 #define DEFAULT_SOCKET "/run/jwksd/control.sock"
@@ -84,6 +86,11 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	setlocale(LC_CTYPE, "");
 	text_init(&ctl.text);
+	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {
+		ctl.socket = socket_path(&ctl.line);
+		complete(&ctl, (const char *const *)argv + 2, (size_t)argc - 2);
+		return EXIT_SUCCESS;
+	}
 	err = ctl_line_parse(argc, argv, &ctl.line, &ctl.why);
 	if (err == JW_OK)
 		err = take_globals(&ctl);

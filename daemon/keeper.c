@@ -360,8 +360,10 @@ remember_servable(struct keeper *keeper)
 static void
 note_outage(struct keeper *keeper, int64_t resumed)
 {
-	jw_log(JW_LOG_WARNING, "the key sets were not servable: keys that "
-			       "are not ready yet wait anew");
+	jw_log_event(JW_LOG_WARNING,
+	    &(const struct jw_log_about){.event = JW_EVENT_OUTAGE},
+	    "the key sets were not servable: keys that are not ready yet wait "
+	    "anew");
 	for (size_t i = 0; i < keeper->nsets; i++)
 		keeper->sets[i]->resumed_at = resumed;
 	keeper->unresumed = keeper->nsets;
@@ -436,7 +438,13 @@ keeper_freeze_all(
 
 	if (err != JW_OK)
 		return err;
-	jw_log(JW_LOG_NOTICE, "%s", audit.cause);
+	jw_log_event(JW_LOG_NOTICE,
+	    &(const struct jw_log_about){
+		.event = frozen ? JW_EVENT_FROZEN : JW_EVENT_THAWED,
+		.by_user = how->actor.uid >= 0,
+		.uid = how->actor.uid,
+	    },
+	    "%s", audit.cause);
 	keeper->frozen = frozen;
 	reconsider_all(keeper);
 	return JW_OK;
@@ -459,14 +467,19 @@ note_trust(struct keeper *keeper)
 	const struct clock_guard *clock = &keeper->clock;
 
 	if (keeper->trusted && !clock->trusted)
-		jw_log(JW_LOG_WARNING,
+		jw_log_event(JW_LOG_WARNING,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_CLOCK_JUMPED},
 		    "the wall clock jumped: nothing becomes ready, rotates by "
 		    "schedule or is removed until it has been stable for %d "
 		    "min",
 		    CLOCK_STABLE_FOR / 60);
 	if (!keeper->trusted && clock->trusted)
-		jw_log(JW_LOG_NOTICE, "the wall clock is trusted again: waits "
-				      "in progress start anew");
+		jw_log_event(JW_LOG_NOTICE,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_CLOCK_TRUSTED},
+		    "the wall clock is trusted again: waits in progress start "
+		    "anew");
 	keeper->trusted = clock->trusted;
 	keeper->unretimed = clock->doubted ? keeper->nsets : 0;
 	for (size_t i = 0; i < keeper->nsets; i++)
@@ -751,14 +764,41 @@ adopt_created(struct keeper_set *set, const struct keeper_commit *how)
 		set->row.keys[set->row.nkeys++] = *how->created[i].key;
 }
 
+static const enum jw_event events[GEN_STATE_COUNT] = {
+    [GEN_PENDING] = JW_EVENT_CREATED,
+    [GEN_PUBLISHED] = JW_EVENT_PUBLISHED,
+    [GEN_READY] = JW_EVENT_STANDBY_READY,
+    [GEN_ACTIVE] = JW_EVENT_ACTIVATED,
+    [GEN_RETIRED] = JW_EVENT_RETIRED,
+    [GEN_REMOVED] = JW_EVENT_REMOVED,
+    [GEN_REVOKED] = JW_EVENT_REVOKED,
+};
+
+static void
+log_change(const struct keeper_set *set, const struct lc_change *change,
+    const char *kid, const struct store_actor *actor)
+{
+	const struct jw_log_about about = {
+	    .event = events[change->to],
+	    .key_set = set->row.name,
+	    .kid = kid,
+	    .generation = change->number,
+	    .state = lc_state_name(change->to),
+	    .by_user = actor->uid >= 0,
+	    .uid = actor->uid,
+	};
+
+	jw_log_event(JW_LOG_NOTICE, &about,
+	    "%s: generation %lld (%s) is %s: %s", about.key_set,
+	    (long long)change->number, kid, about.state, change->cause);
+}
+
 static void
 log_changes(const struct keeper_set *set, const struct draft *draft)
 {
 	for (size_t i = 0; i < draft->nchanges; i++)
-		jw_log(JW_LOG_NOTICE, "%s: generation %lld (%s) is %s: %s",
-		    set->row.name, (long long)draft->changes[i].number,
-		    draft->keys[i]->kid, lc_state_name(draft->changes[i].to),
-		    draft->changes[i].cause);
+		log_change(set, &draft->changes[i], draft->keys[i]->kid,
+		    &draft->change.actor);
 }
 
 static enum jw_err reopen(struct keeper *keeper);
@@ -767,8 +807,13 @@ enum jw_err
 keeper_commit_failed(
     struct keeper *keeper, const char *key_set, enum jw_err err)
 {
-	jw_log(JW_LOG_ERROR, "%s: not committed: %s: %s", key_set,
-	    jw_err_text(err), store_message(keeper->store));
+	jw_log_event(JW_LOG_ERROR,
+	    &(const struct jw_log_about){
+		.event = JW_EVENT_STORE_FAILED,
+		.key_set = key_set,
+	    },
+	    "%s: not committed: %s: %s", key_set, jw_err_text(err),
+	    store_message(keeper->store));
 	if (err == JW_OUTCOME_UNKNOWN && reopen(keeper) != JW_OK) {
 		jw_log(JW_LOG_ERROR, "the store cannot be opened again: "
 				     "ending; the front serves on");
@@ -976,7 +1021,12 @@ generate_done(void *arg)
 	if (err == JW_OUTCOME_UNKNOWN)
 		set = keeper_by_id(keeper, job->set_id);
 	if (err != JW_OK) {
-		jw_log(JW_LOG_ERROR, "%s: no new key pair: %s",
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_KEY_PAIR_FAILED,
+			.key_set = set == NULL ? NULL : set->row.name,
+		    },
+		    "%s: no new key pair: %s",
 		    set == NULL ? "?" : set->row.name, jw_err_text(err));
 		if (set != NULL)
 			hold(keeper, set, keeper_now(keeper));
@@ -1357,7 +1407,11 @@ keeper_render(
 		return JW_NO_ACTIVE_KEY;
 	err = jwks_render(keys, count, ret_body, &why);
 	if (err != JW_OK)
-		jw_log(JW_LOG_ERROR, "%s: not published: %s", set->row.name,
-		    why.text);
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_NOT_PUBLISHED,
+			.key_set = set->row.name,
+		    },
+		    "%s: not published: %s", set->row.name, why.text);
 	return err;
 }

@@ -28,6 +28,7 @@
 #include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
+#include "daemon/reload.h"
 #include "daemon/rights.h"
 #include "daemon/store.h"
 #include "daemon/verbs.h"
@@ -42,6 +43,7 @@ enum {
 	SERVERS = 3,
 	SIGN_SLOT = 2,
 	SLICE_CALLBACKS = 1,
+	OPENING_SECONDS = 600,
 };
 
 struct program {
@@ -62,9 +64,11 @@ struct program {
 	struct rights *rights;
 	struct verbs verbs;
 	struct verbs_sign *signing;
+	struct reload reload;
 	struct varlink_service *services[SERVERS];
 	struct control_server *servers[SERVERS];
 	struct event *signals[3];
+	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
 	bool asked_to_stop;
 	bool failed; /* the front serves on without us */
@@ -102,16 +106,19 @@ usage:
 	return JW_USAGE;
 }
 
-static bool
-group_exists(const char *name, const char *key)
+/* As compilers do, so that editors can jump there. */
+static void
+print_mistake(const struct jw_config_error *error)
 {
-	if (name == NULL || getgrnam(name) != NULL)
-		return true;
-	fprintf(stderr,
-	    "jwksd: [access] %s = %s: there is no such group; create it with "
-	    "groupadd --system %s\n",
-	    key, name, name);
-	return false;
+	if (jw_log_is_journal())
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){.event = JW_EVENT_BAD_CONFIG},
+		    "%s:%d: %s", error->file, error->line, error->message);
+	else if (error->line == 0 && error->file[0] == '\0')
+		fprintf(stderr, "jwksd: %s\n", error->message);
+	else
+		fprintf(stderr, "%s:%d: %s\n", error->file, error->line,
+		    error->message);
 }
 
 static enum jw_err
@@ -119,25 +126,15 @@ load_config(struct program *program, struct jw_why *why)
 {
 	struct jw_config_errors errors = {NULL, 0};
 	enum jw_err err =
-	    jw_config_load(program->config_file, &program->config, &errors);
+	    reload_read(program->config_file, &program->config, &errors);
 
 	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
-		    errors.rows[i].line, errors.rows[i].message);
+		print_mistake(&errors.rows[i]);
 	jw_config_errors_done(&errors);
 	if (err != JW_OK)
 		return err;
 	jw_log_set_level(program->config->log_level);
-	if (!group_exists(program->config->admin_group, "admin_group") ||
-	    !group_exists(program->config->sign_group, "sign_group"))
-		return JW_BAD_CONFIG;
-	err = rights_new(program->config->sign_rules, &program->rights, why);
-	if (err != JW_OK)
-		return err;
-	if (keys_supported(
-		(enum jw_alg)program->config->policy.algorithm, why) != JW_OK)
-		return JW_BAD_CONFIG;
-	return JW_OK;
+	return rights_new(program->config->sign_rules, &program->rights, why);
 }
 
 /* ---- the process ---- */
@@ -290,6 +287,10 @@ open_keeper(struct program *program, struct jw_why *why)
 	};
 	enum jw_err err;
 
+	/* A check of a large database, a copy of it and its migration may take
+	 * longer than a start is usually given. */
+	notify_extend_timeout(OPENING_SECONDS);
+	notify_status("opening the database");
 	/* Without a database nothing is sealed yet: only then may a missing
 	 * key-encryption key be made. */
 	err = envelope_kek_load(config->key_encryption_key,
@@ -393,11 +394,16 @@ start_servers(struct program *program, struct jw_why *why)
 		    program, &program->publish);
 	if (err != JW_OK)
 		return err;
+	program->reload = (struct reload){
+	    .file = program->config_file,
+	    .config = program->config,
+	};
 	program->verbs = (struct verbs){
 	    .keeper = program->keeper,
 	    .publish = program->publish,
 	    .started = keeper_now(program->keeper),
 	    .policy = program->config->policy,
+	    .reload = &program->reload,
 	};
 	err = serve(program, 0, program->control_fd, admin_group(program),
 	    &program->verbs);
@@ -418,7 +424,9 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 	struct program *program = arg;
 
 	(void)what;
-	jw_log(JW_LOG_NOTICE, "%s: stopping", strsignal(sig));
+	jw_log_event(JW_LOG_NOTICE,
+	    &(const struct jw_log_about){.event = JW_EVENT_STOPPING},
+	    "%s: stopping", strsignal(sig));
 	program->asked_to_stop = true;
 	event_base_loopbreak(program->base);
 }
@@ -456,6 +464,39 @@ watch_signals(struct program *program)
 }
 
 static void
+on_pulse(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *program = arg;
+	struct store *store = keeper_store(program->keeper);
+	char *id = NULL;
+
+	(void)fd;
+	(void)what;
+	if (store != NULL && store_meta_get(store, "kek_id", &id) == JW_OK)
+		notify_watchdog();
+	free(id);
+}
+
+/* A loop that hangs, or a store that does not answer, ends in a restart. */
+static enum jw_err
+start_pulse(struct program *program)
+{
+	uint64_t usec = notify_watchdog_interval();
+	const struct timeval interval = {
+	    .tv_sec = (time_t)(usec / 1000000),
+	    .tv_usec = (suseconds_t)(usec % 1000000),
+	};
+
+	if (usec == 0)
+		return JW_OK;
+	program->pulse =
+	    event_new(program->base, -1, EV_PERSIST, on_pulse, program);
+	if (program->pulse == NULL || event_add(program->pulse, &interval) != 0)
+		return JW_NO_MEMORY;
+	return JW_OK;
+}
+
+static void
 on_news(const struct keeper_news *news, void *arg)
 {
 	struct program *program = arg;
@@ -464,8 +505,9 @@ on_news(const struct keeper_news *news, void *arg)
 	if (program->told_ready || !keeper_is_ready(program->keeper))
 		return;
 	program->told_ready = true;
-	jw_log(JW_LOG_NOTICE, "ready: %zu key set%s",
-	    keeper_count(program->keeper),
+	jw_log_event(JW_LOG_NOTICE,
+	    &(const struct jw_log_about){.event = JW_EVENT_READY},
+	    "ready: %zu key set%s", keeper_count(program->keeper),
 	    keeper_count(program->keeper) == 1 ? "" : "s");
 	notify_ready("every key set has an active key");
 }
@@ -475,6 +517,8 @@ start(struct program *program, struct jw_why *why)
 {
 	enum jw_err err = watch_signals(program);
 
+	if (err == JW_OK)
+		err = start_pulse(program);
 	if (err != JW_OK)
 		return err;
 	program->observer.fn = on_news;
@@ -527,7 +571,11 @@ stop(struct program *program)
 	for (size_t i = 0; i < 3; i++)
 		if (program->signals[i] != NULL)
 			event_free(program->signals[i]);
+	if (program->pulse != NULL)
+		event_free(program->pulse);
 	envelope_kek_free(program->kek);
+	if (program->sign_fd >= 0)
+		close(program->sign_fd);
 	notify_fds_free(program->handed);
 	if (program->base != NULL)
 		event_base_free(program->base);
@@ -540,10 +588,12 @@ report(enum jw_err err, const struct jw_why *why)
 {
 	if (err == JW_OK || err == JW_USAGE)
 		return jw_err_exit(err);
-	if (why->text[0] != '\0')
-		jw_log(JW_LOG_ERROR, "%s", why->text);
-	else if (err != JW_BAD_CONFIG)
-		jw_log(JW_LOG_ERROR, "%s", jw_err_text(err));
+	/* Every mistake has been named already. */
+	if (err != JW_BAD_CONFIG || why->text[0] != '\0')
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_REFUSED_TO_START},
+		    "%s", why->text[0] != '\0' ? why->text : jw_err_text(err));
 	if (why->hint[0] != '\0')
 		jw_log(JW_LOG_ERROR, "hint: %s", why->hint);
 	return jw_err_exit(err);
@@ -558,6 +608,7 @@ main(int argc, char **argv)
 	enum jw_err err;
 
 	jw_log_init("jwksd");
+	notify_journal();
 	err = parse_arguments(argc, argv, &program);
 	if (err == JW_OK)
 		err = load_config(&program, &why);

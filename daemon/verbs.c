@@ -465,6 +465,7 @@ VERB(verb_remove_key_set, verbs_remove_key_set);
 VERB(verb_set_policy, verbs_set_policy);
 VERB(verb_freeze, verbs_freeze);
 VERB(verb_accept_clock, verbs_accept_clock);
+VERB(verb_reload, verbs_reload);
 VERB(verb_plan, run_plan);
 VERB(verb_get_jwks, verbs_get_jwks);
 VERB(verb_verify, verbs_verify);
@@ -483,6 +484,7 @@ static const struct varlink_verb table[] = {
     {"SetPolicy", 0, &verb_set_policy},
     {"Freeze", 0, &verb_freeze},
     {"AcceptClock", 0, &verb_accept_clock},
+    {"Reload", 0, &verb_reload},
     {"Plan", 0, &verb_plan},
     {"GetJwks", 0, &verb_get_jwks},
     {"Verify", 0, &verb_verify},

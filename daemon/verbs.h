@@ -19,6 +19,7 @@ struct keeper;
 struct keeper_set;
 struct publish;
 struct verbs_sign;
+struct reload;
 struct varlink_service;
 
 /* What every verb is given. */
@@ -28,6 +29,7 @@ struct verbs {
 	int64_t started;
 	struct jw_policy policy;          /* of new key sets */
 	const struct verbs_sign *signing; /* or NULL */
+	const struct reload *reload;
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */
@@ -83,6 +85,8 @@ void verbs_remove_key_set(struct control_call *call, void *context);
 /* verbs_world.c */
 void verbs_freeze(struct control_call *call, void *context);
 void verbs_accept_clock(struct control_call *call, void *context);
+/* verbs_reload.c */
+void verbs_reload(struct control_call *call, void *context);
 /* verbs_monitor.c */
 void verbs_monitor(struct control_call *call, void *context);
 

@@ -171,6 +171,7 @@ main(int argc, char **argv)
 	enum jw_err err;
 
 	jw_log_init("jwksd-http");
+	notify_journal();
 	err = parse_arguments(argc, argv, &file);
 	if (err == JW_OK)
 		err = load_config(file, &front);

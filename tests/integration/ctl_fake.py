@@ -120,6 +120,7 @@ SCRIPT = {
     "AddKeySet": {"keySet": dict(KEY_SET, name="acme")},
     "RemoveKeySet": {"keySet": dict(KEY_SET, name="acme")},
     "Freeze": {"mode": "frozen"},
+    "Reload": {"changed": ["daemon.log_level"], "restart": []},
     "AcceptClock": {"clockTrusted": True},
     "Plan": {"changes": CHANGES},
     "GetJwks": {"jwks": {"keys": [JWK]}, "etag": '"abc"', "maxAge": 300,

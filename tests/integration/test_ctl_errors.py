@@ -39,7 +39,7 @@ ERRORS = [
     ("BadClaims", {"parameter": "exp", "message": "too far"}, 65,
      "exp: too far", None),
     ("BadConfig", {"file": "/a.conf", "line": 3, "message": "no"}, 78,
-     "/a.conf:3: no", None),
+     "/a.conf:3: no", "jwksd --check"),
     ("Frozen", {"cause": "the clock jumped"}, 75,
      "frozen: the clock jumped", "status"),
     ("NoSpace", {}, 75, "disk is full; nothing was changed", None),

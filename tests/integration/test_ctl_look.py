@@ -13,7 +13,7 @@ from ctl_fake import (ACTIVE, CHANGES, JWK, KEY_SET, NOW, POLICY, READY,
 COMMANDS = ["status", "list", "show", "rotate", "rollback", "revoke",
             "freeze", "thaw", "plan", "jwks", "sign", "verify", "watch", "keyset",
             "keyset list", "keyset show", "keyset set",
-            "keyset add", "keyset remove", "clock", "clock accept", "call",
+            "keyset add", "keyset remove", "clock", "clock accept", "reload", "call",
             "introspect", "help", "version"]
 VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
          "rotate": ["rotate"], "plan": ["plan"], "jwks": ["jwks"],
@@ -29,7 +29,7 @@ VERBS = {"status": ["status"], "list": ["list"], "show": ["show", "x"],
                       "--reason", "r"],
          "revoke": ["revoke", "x", "--yes", "--force", "--reason", "r"],
          "freeze": ["freeze", "default", "--reason", "r"],
-         "thaw": ["thaw"], "clock": ["clock"],
+         "thaw": ["thaw"], "clock": ["clock"], "reload": ["reload"],
          "clock accept": ["clock", "accept", "--reason", "r"]}
 
 
@@ -67,7 +67,7 @@ class Help(Case):
             self.assertIn(method, declared)
             self.assertLessEqual(set(call.get("parameters", {})),
                                  declared[method], method)
-        self.assertEqual(len(set(self.daemon.methods())), 15)
+        self.assertEqual(len(set(self.daemon.methods())), 16)
 
     def test_usage(self):
         for arguments, error, hint in [
@@ -113,7 +113,8 @@ class Look(Case):
                 ("plan", "Plan"), ("jwks", "GetJwks"),
                 ("keyset", "ListKeySets"), ("clock", "Status"),
                 ("keyset set", "SetPolicy"), ("freeze", "Freeze"),
-                ("thaw", "Freeze"), ("clock accept", "AcceptClock")]:
+                ("thaw", "Freeze"), ("clock accept", "AcceptClock"),
+                ("reload", "Reload")]:
             arguments = VERBS[name]
             self.daemon.set(method, odd)
             out, err = self.run_ctl("--json", *arguments)

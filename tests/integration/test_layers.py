@@ -33,7 +33,7 @@ LEVELS = [
     {"keeper"},
     {"control"},
     {"earlier"},
-    {"publish", "front"},
+    {"publish", "front", "reload"},
     {"verbs"},
     {"main"},
 ]
@@ -55,6 +55,7 @@ ONLY = {
     "signer": {"keys", "worker"},
     "claims": set(),
     "rights": set(),
+    "reload": {"model", "keys"},
 }
 
 FORBIDDEN = re.compile(

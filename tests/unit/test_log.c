@@ -129,11 +129,29 @@ the_longest_line_keeps_all(void **state)
 	assert_string_equal(line + 2043, "xE\n");
 }
 
-static void
-the_journal_gets_priorities(void **state)
+static struct {
+	bool takes;
+	int calls;
+	int priority;
+	char text[64];
+	struct jw_log_about about;
+} sink;
+
+static bool
+sink_take(const char *program, int priority, const char *text,
+    const struct jw_log_about *about)
 {
-	static const char *const lines[] = {
-	    "<3>x\n", "<4>x\n", "<5>x\n", "<6>x\n", "<7>x\n"};
+	assert_string_equal(program, "test");
+	sink.calls++;
+	sink.priority = priority;
+	(void)snprintf(sink.text, sizeof(sink.text), "%s", text);
+	sink.about = *about;
+	return sink.takes;
+}
+
+static void
+be_the_journal(void)
+{
 	char stream[64];
 	struct stat st;
 
@@ -142,6 +160,15 @@ the_journal_gets_priorities(void **state)
 	    (uintmax_t)st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
 	jw_log_init("test");
+}
+
+static void
+the_journal_gets_priorities(void **state)
+{
+	static const char *const lines[] = {
+	    "<3>x\n", "<4>x\n", "<5>x\n", "<6>x\n", "<7>x\n"};
+
+	be_the_journal();
 	for (int i = JW_LOG_ERROR; i <= JW_LOG_DEBUG; i++) {
 		jw_log((enum jw_log_level)i, "x");
 		assert_string_equal(next_line(*state), lines[i]);
@@ -170,6 +197,54 @@ an_inherited_variable_is_no_journal(void **state)
 	jw_log(JW_LOG_ERROR, "x");
 	assert_string_equal(next_line(*state), "test: x\n");
 	unsetenv("JOURNAL_STREAM");
+}
+
+static void
+an_event_goes_to_the_journal_with_its_fields(void **state)
+{
+	const struct jw_log_about about = {
+	    .event = JW_EVENT_ACTIVATED, .key_set = "default", .generation = 2};
+
+	memset(&sink, 0, sizeof(sink));
+	jw_log_set_sink(sink_take);
+	jw_log_event(JW_LOG_NOTICE, &about, "a%d", 1);
+	assert_string_equal(next_line(*state), "test: a1\n");
+	assert_int_equal(sink.calls, 0); /* standard error is a file */
+	be_the_journal();
+	sink.takes = true;
+	jw_log_event(JW_LOG_NOTICE, &about, "b%d\n", 2);
+	assert_string_equal(next_line(*state), "");
+	assert_string_equal(sink.text, "b2?");
+	assert_int_equal(sink.priority, 5);
+	assert_string_equal(sink.about.key_set, "default");
+	assert_int_equal(sink.about.generation, 2);
+	jw_log(JW_LOG_NOTICE, "plain");
+	assert_string_equal(next_line(*state), "<5>plain\n");
+	jw_log_event(JW_LOG_DEBUG + 1, &about, "beyond the level");
+	assert_int_equal(sink.calls, 1);
+	sink.takes = false;
+	jw_log_event(JW_LOG_ERROR, &about, "c");
+	assert_string_equal(next_line(*state), "<3>c\n");
+	jw_log_set_sink(NULL);
+	unsetenv("JOURNAL_STREAM");
+}
+
+static void
+every_event_has_an_id_of_its_own(void **state)
+{
+	(void)state;
+	assert_null(jw_event_id(JW_EVENT_NONE));
+	for (int i = 1; i < JW_EVENT_COUNT; i++) {
+		const char *id = jw_event_id((enum jw_event)i);
+
+		assert_non_null(id);
+		assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+		assert_int_equal(strlen(id), 32);
+		for (int j = 1; j < i; j++) {
+			assert_string_not_equal(
+			    id, jw_event_id((enum jw_event)j));
+		}
+	}
 }
 
 static void
@@ -224,6 +299,8 @@ main(void)
 	    T(the_longest_line_keeps_all),
 	    T(the_journal_gets_priorities),
 	    T(an_inherited_variable_is_no_journal),
+	    T(an_event_goes_to_the_journal_with_its_fields),
+	    T(every_event_has_an_id_of_its_own),
 	    T(errno_stays_and_can_be_shown),
 	    T(a_closed_standard_error_does_no_harm),
 	    cmocka_unit_test(levels_are_words),

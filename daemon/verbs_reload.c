@@ -1,0 +1,85 @@
+/*
+ * Reload: the configuration read again, all or nothing.  A refused one is
+ * logged with every mistake, and the caller is told the first.
+ */
+#include <jansson.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "daemon/control.h"
+#include "daemon/keeper.h"
+#include "daemon/reload.h"
+#include "daemon/verbs.h"
+
+struct differences {
+	json_t *changed;
+	json_t *restart;
+};
+
+static void
+note_key(const char *key, bool live, void *arg)
+{
+	struct differences *differences = arg;
+
+	json_array_append_new(
+	    live ? differences->changed : differences->restart,
+	    json_string(key));
+}
+
+static struct jw_log_about
+about(const struct control_call *call, enum jw_event event)
+{
+	return (struct jw_log_about){
+	    .event = event,
+	    .by_user = true,
+	    .uid = control_peer(call)->uid,
+	};
+}
+
+static void
+refuse(struct control_call *call, const struct jw_config_errors *errors)
+{
+	const struct jw_config_error *first = &errors->rows[0];
+	const struct jw_log_about bad = about(call, JW_EVENT_BAD_CONFIG);
+
+	for (size_t i = 0; i < errors->count; i++)
+		jw_log_event(JW_LOG_ERROR, &bad, "not reloaded: %s:%d: %s",
+		    errors->rows[i].file, errors->rows[i].line,
+		    errors->rows[i].message);
+	control_fail(call, JW_BAD_CONFIG,
+	    json_pack("{s:s, s:i, s:s}", "file", first->file, "line",
+		first->line, "message", first->message));
+}
+
+void
+verbs_reload(struct control_call *call, void *context)
+{
+	struct verbs *verbs = context;
+	const struct jw_log_about fine = about(call, JW_EVENT_RELOADED);
+	struct jw_config_errors errors = {NULL, 0};
+	struct differences differences = {json_array(), json_array()};
+	enum jw_err err;
+
+	notify_reloading();
+	err = reload_run(verbs->reload, note_key, &differences, &errors);
+	if (keeper_is_ready(verbs->keeper))
+		notify_ready("every key set has an active key");
+	if (err == JW_OK) {
+		verbs->policy = verbs->reload->config->policy;
+		jw_log_event(JW_LOG_NOTICE, &fine,
+		    "reloaded: %zu values changed, %zu wait for a restart",
+		    json_array_size(differences.changed),
+		    json_array_size(differences.restart));
+		control_reply(call,
+		    json_pack("{s:O, s:O}", "changed", differences.changed,
+			"restart", differences.restart));
+	} else if (errors.count > 0) {
+		refuse(call, &errors);
+	} else {
+		control_fail(call, err, NULL);
+	}
+	json_decref(differences.changed);
+	json_decref(differences.restart);
+	jw_config_errors_done(&errors);
+}
