@@ -46,6 +46,7 @@ struct jw_config {
 	/* [access]; a group that was not configured is NULL */
 	char *admin_group;
 	char *sign_group;
+	char *sign_rules; /* "GROUP:KEYSET ..."; NULL: all of sign_group */
 	char *key_encryption_key; /* STATE/jwksd.kek */
 	/* [policy]: of new key sets */
 	struct jw_policy policy;

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 
 #include "common/duration.h"
+#include "common/names.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BLANKS " \t"
@@ -148,6 +149,59 @@ parse_group(const struct key *key, const char *value, struct jw_config *config,
 		}
 	}
 	return replace_text(text_of(key, config), value, len);
+}
+
+/* How many octets at word are the name of a group. */
+static size_t
+group_len(const char *word)
+{
+	size_t len = 0;
+
+	while (isalnum((unsigned char)word[len]) || word[len] == '_' ||
+	       (len > 0 && (word[len] == '-' || word[len] == '.'))) {
+		len++;
+	}
+	return strspn(word, DIGITS) < len ? len : 0;
+}
+
+/* GROUP:KEYSET, where KEYSET is a name, APP/ and a star, or a star. */
+static bool
+is_rule(char *word)
+{
+	size_t len = group_len(word);
+	char *key_set = word + len + 1;
+
+	if (len == 0 || len > 32 || word[len] != ':') {
+		return false;
+	}
+	if (strcmp(key_set, "*") == 0) {
+		return true;
+	}
+	len = strlen(key_set);
+	if (len > 2 && strcmp(key_set + len - 2, "/*") == 0) {
+		key_set[len - 2] = '\0';
+	}
+	return jw_key_set_name_check(key_set, NULL) == JW_OK;
+}
+
+static enum jw_err
+parse_rules(const struct key *key, const char *value, struct jw_config *config,
+    struct jw_why *why)
+{
+	char text[CONFIG_VALUE_SIZE], *save;
+
+	(void)snprintf(text, sizeof(text), "%s", value);
+	for (char *word = strtok_r(text, BLANKS ",", &save); word != NULL;
+	     word = strtok_r(NULL, BLANKS ",", &save)) {
+		if (!is_rule(word)) {
+			jw_why_set(why,
+			    "%s: \"%s\" is no rule; write GROUP:KEYSET, or "
+			    "* for every key set",
+			    key->name, word);
+			return JW_BAD_CONFIG;
+		}
+	}
+	return replace_text(text_of(key, config), value, strlen(value));
 }
 
 static bool
@@ -494,6 +548,8 @@ static const struct key keys[] = {
     {"access", "admin_group", parse_group, format_text, MEMBER(admin_group), 0,
 	0},
     {"access", "sign_group", parse_group, format_text, MEMBER(sign_group), 0,
+	0},
+    {"access", "sign_rules", parse_rules, format_text, MEMBER(sign_rules), 0,
 	0},
     {"access", "key_encryption_key", parse_file_path, format_text,
 	MEMBER(key_encryption_key), 0, CONFIG_VALUE_SIZE},

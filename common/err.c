@@ -50,6 +50,8 @@ static const struct row rows[] = {
     [JW_OUTCOME_UNKNOWN] = {KEYS("OutcomeUnknown"), EX_TEMPFAIL,
 	"the outcome is unknown; repeat the same request"},
     [JW_STORE_FAILED] = {KEYS("StoreFailed"), EX_IOERR, "the store failed"},
+    [JW_OVERLOADED] = {KEYS("Overloaded"), EX_TEMPFAIL,
+	"more is asked for than the daemon can do"},
 
     [JW_PERMISSION_DENIED] = {SERVICE("PermissionDenied"), EX_NOPERM,
 	"permission denied"},

@@ -28,6 +28,7 @@ enum jw_err {
 	JW_NO_SPACE,
 	JW_OUTCOME_UNKNOWN,
 	JW_STORE_FAILED,
+	JW_OVERLOADED,
 
 	/* org.varlink.service.* */
 	JW_PERMISSION_DENIED,

@@ -137,6 +137,12 @@ load_object(const char *data, size_t len)
 	return root;
 }
 
+struct json_t *
+varlink_object_parse(const char *data, size_t len)
+{
+	return load_object(data, len);
+}
+
 /* A member that a message may have, and where its value goes. */
 struct member {
 	const char *name;

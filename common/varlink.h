@@ -43,6 +43,12 @@ enum jw_err varlink_call_parse(
     const char *data, size_t len, struct varlink_call *ret_call);
 void varlink_call_done(struct varlink_call *call);
 
+/*
+ * One JSON object under the same rules for its text; NULL for anything else.
+ * The caller's to json_decref.
+ */
+struct json_t *varlink_object_parse(const char *data, size_t len);
+
 struct varlink_reply {
 	struct json_t *parameters; /* an object; empty when absent */
 	char *error;               /* qualified name; NULL on success */

@@ -97,6 +97,13 @@ static const struct ctl_option jwks_options[] = {
     END,
 };
 
+static const struct ctl_option sign_options[] = {
+    {"claims", "FILE", "a JSON object; - for standard input", 0},
+    {"type", "TYPE", "the header's typ; JWT by default", 0},
+    {"ttl", "DURATION", "how long it is valid", 0},
+    END,
+};
+
 static const struct ctl_option call_options[] = {
     {"more", NULL, "ask for a stream of replies", 0},
     END,
@@ -188,6 +195,20 @@ static const struct ctl_command commands[] = {
 	"jwksctl jwks\n"
 	"jwksctl jwks default --at +25h\n",
 	"GetJwks", jwks_options, 0, 1, ctl_jwks},
+    {"sign", "[KEYSET]", "a token of the active key, for a test",
+	"Asks on sign.sock, beside the control socket.  exp is set from\n"
+	"--ttl, or to 5min from now where the claims have none; iat to now.\n"
+	"Prints the token; with -q the kid that signed it.\n",
+	"jwksctl sign --ttl 10min\n"
+	"echo '{\"sub\": \"alice\"}' | jwksctl sign default --claims -\n"
+	"jwksctl sign --claims claims.json --type at+jwt\n",
+	NULL, sign_options, 0, 1, ctl_sign},
+    {"verify", "TOKEN|-", "is a token one of ours, and good?",
+	"Says which generation signed it, whether that is still published,\n"
+	"and why the token is not valid.  Exit status 65 when it is not.\n",
+	"jwksctl sign | jwksctl verify -\n"
+	"jwksctl verify eyJhbGciOiJFUzI1NiIsImtpZCI6...\n",
+	"Verify", no_options, 1, 1, ctl_verify},
     {"watch", "[KEYSET]", "follow the changes, one line each",
 	"First every living key, then each change as it happens, until\n"
 	"interrupted.  With --json one object a line.\n",

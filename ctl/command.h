@@ -86,6 +86,7 @@ ctl_run_fn ctl_keyset_add, ctl_keyset_remove; /* keyset_edit.c */
 ctl_run_fn ctl_watch;                         /* watch.c */
 ctl_run_fn ctl_call, ctl_introspect;          /* raw.c */
 ctl_run_fn ctl_help, ctl_version;             /* help.c */
+ctl_run_fn ctl_sign, ctl_verify;              /* sign.c */
 ctl_run_fn ctl_reload;                        /* reload.c */
 
 #endif

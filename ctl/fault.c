@@ -148,6 +148,12 @@ static const struct fault {
     {JW_STORE_FAILED,
 	"the daemon's store failed: {message}; nothing was changed", NULL, NULL,
 	NULL},
+    {JW_OVERLOADED, "the daemon has more to sign than it can",
+	"try again in a moment", NULL, NULL},
+    {JW_PERMISSION_DENIED, "the daemon does not let you sign for that key set",
+	"members of the group jwksd-sign may, but for what [access] "
+	"sign_rules says",
+	NULL, "Sign"},
     {JW_PERMISSION_DENIED, "the daemon does not let you do that",
 	"members of the group jwksd-admin may", NULL, NULL},
     {JW_INVALID_PARAMETER,

@@ -51,6 +51,7 @@ struct control_call {
 	struct varlink_call request;
 	struct evbuffer *out; /* until it is this call's turn */
 	bool ended;
+	bool busy; /* not followed: the answer is being made */
 	void (*closed)(struct control_call *call, void *arg);
 	void (*drained)(struct control_call *call, void *arg);
 	void *arg;
@@ -67,6 +68,8 @@ struct conn {
 	struct control_peer peer;
 	struct call_list calls;
 	int ncalls;
+	const char *text; /* of the call that is being started */
+	size_t text_len;
 	bool allowed;
 	bool at_end;  /* the client has said all */
 	bool closing; /* after what is queued */
@@ -170,6 +173,13 @@ control_method(const struct control_call *call)
 	return call->request.method;
 }
 
+const char *
+control_text(const struct control_call *call, size_t *ret_len)
+{
+	*ret_len = call->conn->text_len;
+	return call->conn->text;
+}
+
 const struct control_peer *
 control_peer(const struct control_call *call)
 {
@@ -190,6 +200,14 @@ control_follow(struct control_call *call,
 	call->closed = closed;
 	call->drained = drained;
 	call->arg = arg;
+}
+
+void
+control_wait(struct control_call *call,
+    void (*closed)(struct control_call *call, void *arg), void *arg)
+{
+	call->busy = true;
+	control_follow(call, closed, NULL, arg);
 }
 
 static void
@@ -232,6 +250,24 @@ void
 control_reply(struct control_call *call, struct json_t *take_parameters)
 {
 	emit(call, NULL, take_parameters, false);
+	end_call(call);
+}
+
+void
+control_reply_text(
+    struct control_call *call, const char *parameters, size_t len)
+{
+	static const char head[] = "{\"parameters\":";
+
+	if (!call->request.oneway &&
+	    (evbuffer_expand(call->out, sizeof(head) + len + 1) != 0 ||
+		evbuffer_add(call->out, head, sizeof(head) - 1) != 0 ||
+		evbuffer_add(call->out, parameters, len) != 0 ||
+		evbuffer_add(call->out, "}", 2) != 0)) {
+		jw_log(JW_LOG_ERROR, "no memory for a reply to %s",
+		    call->request.method);
+		call->conn->closing = true;
+	}
 	end_call(call);
 }
 
@@ -325,8 +361,8 @@ take_message(struct conn *conn, size_t len)
 		call->out = evbuffer_new();
 	if (data != NULL && call != NULL && call->out != NULL)
 		err = varlink_call_parse(data, len, &call->request);
-	evbuffer_drain(in, len + 1);
 	if (err != JW_OK) {
+		evbuffer_drain(in, len + 1);
 		if (call != NULL)
 			call_free(call);
 		return err;
@@ -334,7 +370,12 @@ take_message(struct conn *conn, size_t len)
 	call->conn = conn;
 	TAILQ_INSERT_TAIL(&conn->calls, call, link);
 	conn->ncalls++;
+	conn->text = data;
+	conn->text_len = len;
 	run_call(conn, call);
+	conn->text = NULL;
+	conn->text_len = 0;
+	evbuffer_drain(in, len + 1);
 	return JW_OK;
 }
 
@@ -372,7 +413,7 @@ is_following(const struct conn *conn)
 {
 	const struct control_call *head = TAILQ_FIRST(&conn->calls);
 
-	return head != NULL && head->closed != NULL;
+	return head != NULL && head->closed != NULL && !head->busy;
 }
 
 /*
@@ -529,6 +570,15 @@ has_group(int fd, gid_t group)
 	return false;
 }
 
+bool
+control_is_member(const struct control_call *call, gid_t group)
+{
+	const struct control_peer *peer = &call->conn->peer;
+
+	return peer->uid == 0 || peer->uid == geteuid() || peer->gid == group ||
+	       has_group(bufferevent_getfd(call->conn->bev), group);
+}
+
 static bool
 identify(struct conn *conn, int fd)
 {
@@ -556,6 +606,8 @@ has_place(const struct control_server *server, uid_t uid)
 
 	if (server->nconns > server->limits.connections)
 		return false;
+	if (server->limits.per_uid >= server->limits.connections)
+		return true;
 	TAILQ_FOREACH(conn, &server->conns, link)
 	of_uid += conn->peer.uid == uid;
 	return of_uid <= server->limits.per_uid;
@@ -577,6 +629,10 @@ conn_start(struct conn *conn, int fd)
 	    !has_place(conn->server, conn->peer.uid))
 		return false;
 	bufferevent_setcb(conn->bev, on_read, on_drained, on_event, conn);
+	if (conn->server->limits.yields &&
+	    (bufferevent_priority_set(conn->bev, CONTROL_LAST) != 0 ||
+		event_priority_set(conn->again, CONTROL_LAST) != 0))
+		return false;
 	return bufferevent_enable(conn->bev, EV_READ | EV_WRITE) == 0;
 }
 

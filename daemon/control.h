@@ -41,7 +41,12 @@ struct control_limits {
 	int calls;           /* of one connection under way */
 	size_t queued;       /* octets of output */
 	int half_message_ms; /* for the rest of a message */
+	bool yields;         /* to everything else that has something to do */
 };
+
+/* Priorities of the event loop that `yields` needs: events have the middle
+ * one by themselves. */
+enum { CONTROL_LAST = 2, CONTROL_PRIORITIES };
 
 /* 64 connections, 16 a uid, one call at a time, 1 MiB, 10 s. */
 extern const struct control_limits control_default_limits;
@@ -74,6 +79,10 @@ void control_server_free(struct control_server *server);
 const struct json_t *control_parameters(const struct control_call *call);
 const char *control_method(const struct control_call *call);
 const struct control_peer *control_peer(const struct control_call *call);
+/* Is the peer in a group?  root and the daemon's own user are in each. */
+bool control_is_member(const struct control_call *call, gid_t group);
+/* The message as it came; only until the verb's function returns. */
+const char *control_text(const struct control_call *call, size_t *ret_len);
 bool control_wants_more(const struct control_call *call);
 
 /*
@@ -81,6 +90,13 @@ bool control_wants_more(const struct control_call *call);
  * memory where a verb could not build them: control_fail() then).
  */
 void control_reply(struct control_call *call, struct json_t *take_parameters);
+/*
+ * The same with the reply's parameters as JSON text, for who answers many
+ * thousand calls a second: an object, and valid, is what the caller vouches
+ * for.  The text stays the caller's.
+ */
+void control_reply_text(
+    struct control_call *call, const char *parameters, size_t len);
 /* An error of the interfaces; err without a name on the wire is reported as
  * StoreFailed. */
 void control_fail(
@@ -109,5 +125,12 @@ size_t control_unread(const struct control_call *call);
 void control_follow(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg),
     void (*drained)(struct control_call *call, void *arg), void *arg);
+
+/*
+ * The same for a call that is answered in a moment: meanwhile the client may
+ * send further calls, or say that there will be none.
+ */
+void control_wait(struct control_call *call,
+    void (*closed)(struct control_call *call, void *arg), void *arg);
 
 #endif

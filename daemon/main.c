@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +29,21 @@
 #include "daemon/keys.h"
 #include "daemon/publish.h"
 #include "daemon/reload.h"
+#include "daemon/rights.h"
 #include "daemon/store.h"
 #include "daemon/verbs.h"
+#include "daemon/verbs_sign.h"
 
 enum {
-	SECURE_HEAP = 1024 * 1024,
+	SECURE_HEAP = 4 * 1024 * 1024, /* 8 KiB for each key that is open */
 	PUBLISH_CONNECTIONS = 160,
-	OPENING_SECONDS = 600
+	SIGN_CONNECTIONS = 20000,
+	SIGN_CALLS = 64, /* that one connection has under way */
+	SPARE_FILES = 256,
+	SERVERS = 3,
+	SIGN_SLOT = 2,
+	SLICE_CALLBACKS = 1,
+	OPENING_SECONDS = 600,
 };
 
 struct program {
@@ -42,19 +52,21 @@ struct program {
 	struct jw_config *config;
 	struct event_base *base;
 	struct notify_fds *handed;
-	int control_fd, publish_fd;
-	/* Handed over, and kept open: callers wait in its backlog. */
-	int sign_fd;
+	int control_fd, publish_fd, sign_fd;
+	bool sign_is_ours; /* no service manager holds the socket */
+	int most_files;
 	bool managed; /* a service manager runs the front */
 	struct front *front;
 	struct envelope_kek *kek;
 	struct keeper *keeper;
 	struct keeper_observer observer;
 	struct publish *publish;
+	struct rights *rights;
 	struct verbs verbs;
+	struct verbs_sign *signing;
 	struct reload reload;
-	struct varlink_service *services[2];
-	struct control_server *servers[2];
+	struct varlink_service *services[SERVERS];
+	struct control_server *servers[SERVERS];
 	struct event *signals[3];
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
@@ -110,7 +122,7 @@ print_mistake(const struct jw_config_error *error)
 }
 
 static enum jw_err
-load_config(struct program *program)
+load_config(struct program *program, struct jw_why *why)
 {
 	struct jw_config_errors errors = {NULL, 0};
 	enum jw_err err =
@@ -119,9 +131,10 @@ load_config(struct program *program)
 	for (size_t i = 0; i < errors.count; i++)
 		print_mistake(&errors.rows[i]);
 	jw_config_errors_done(&errors);
-	if (err == JW_OK)
-		jw_log_set_level(program->config->log_level);
-	return err;
+	if (err != JW_OK)
+		return err;
+	jw_log_set_level(program->config->log_level);
+	return rights_new(program->config->sign_rules, &program->rights, why);
 }
 
 /* ---- the process ---- */
@@ -152,6 +165,40 @@ make_directory(const char *path, mode_t mode, struct jw_why *why)
 	return JW_PERMISSION_DENIED;
 }
 
+/* A connection to sign.sock takes one. */
+static int
+raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
+}
+
+/* One callback of those that yield, then a look at who else is there. */
+static struct event_base *
+make_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config != NULL && event_config_set_max_dispatch_interval(config,
+				  NULL, SLICE_CALLBACKS, CONTROL_LAST) == 0)
+		base = event_base_new_with_config(config);
+	if (base != NULL &&
+	    event_base_priority_init(base, CONTROL_PRIORITIES) != 0) {
+		event_base_free(base);
+		base = NULL;
+	}
+	if (config != NULL)
+		event_config_free(config);
+	return base;
+}
+
 static enum jw_err
 prepare_process(struct program *program, struct jw_why *why)
 {
@@ -172,7 +219,8 @@ prepare_process(struct program *program, struct jw_why *why)
 	if (err == JW_OK && !locked)
 		jw_log(JW_LOG_WARNING, "private keys could be swapped out: "
 				       "the memory cannot be locked");
-	program->base = event_base_new();
+	program->most_files = raise_files();
+	program->base = make_base();
 	if (err == JW_OK && program->base == NULL)
 		err = JW_NO_MEMORY;
 	return err;
@@ -190,6 +238,7 @@ take_sockets(struct program *program, struct jw_why *why)
 	program->control_fd = notify_fds_next(program->handed, "control");
 	program->publish_fd = notify_fds_next(program->handed, "publish");
 	program->sign_fd = notify_fds_next(program->handed, "sign");
+	program->sign_is_ours = program->sign_fd < 0;
 	program->managed = program->publish_fd >= 0;
 	if (program->managed)
 		return JW_OK;
@@ -216,6 +265,13 @@ admin_group(const struct program *program)
 	return program->config->admin_group != NULL
 		   ? program->config->admin_group
 		   : "jwksd-admin";
+}
+
+static const char *
+sign_group(const struct program *program)
+{
+	return program->config->sign_group != NULL ? program->config->sign_group
+						   : "jwksd-sign";
 }
 
 /* ---- the store and the keeper ---- */
@@ -275,21 +331,51 @@ serve(struct program *program, size_t slot, int take_fd, const char *group,
 
 	if (slot == 1)
 		limits.connections = limits.per_uid = PUBLISH_CONNECTIONS;
+	if (slot == SIGN_SLOT) {
+		limits.connections = program->most_files - SPARE_FILES;
+		if (limits.connections > SIGN_CONNECTIONS)
+			limits.connections = SIGN_CONNECTIONS;
+		limits.per_uid = limits.connections;
+		limits.calls = SIGN_CALLS;
+		limits.yields = true;
+	}
 	return control_server_new(&options, &program->servers[slot]);
 }
 
 static enum jw_err
 offer_services(struct program *program, struct jw_why *why)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SERVERS; i++) {
 		program->services[i] = varlink_service_new(
 		    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
 		if (program->services[i] == NULL)
 			return JW_NO_MEMORY;
 	}
-	if (verbs_offer(program->services[0], why) != JW_OK)
+	if (verbs_offer(program->services[0], why) != JW_OK ||
+	    verbs_sign_offer(program->services[SIGN_SLOT], why) != JW_OK)
 		return JW_BUG;
 	return publish_offer(program->services[1], why);
+}
+
+static enum jw_err
+start_signing(struct program *program, struct jw_why *why)
+{
+	struct rights *rights = program->rights;
+	enum jw_err err = bind_socket(
+	    program, "sign.sock", sign_group(program), &program->sign_fd, why);
+
+	if (err != JW_OK)
+		return err;
+	program->rights = NULL;
+	err = verbs_sign_new(
+	    program->base, &program->verbs, rights, &program->signing);
+	if (err != JW_OK)
+		return err;
+	program->verbs.signing = program->signing;
+	err = serve(program, SIGN_SLOT, program->sign_fd, sign_group(program),
+	    program->signing);
+	program->sign_fd = -1;
+	return err;
 }
 
 static enum jw_err
@@ -327,7 +413,7 @@ start_servers(struct program *program, struct jw_why *why)
 		    program->publish);
 		program->publish_fd = -1;
 	}
-	return err;
+	return err == JW_OK ? start_signing(program, why) : err;
 }
 
 /* ---- signals and readiness ---- */
@@ -472,11 +558,15 @@ stop(struct program *program)
 		unlink_socket(program, "control.sock");
 		unlink_socket(program, "publish.sock");
 	}
-	for (size_t i = 0; i < 2; i++)
+	if (program->servers[SIGN_SLOT] != NULL && program->sign_is_ours)
+		unlink_socket(program, "sign.sock");
+	for (size_t i = 0; i < SERVERS; i++)
 		control_server_free(program->servers[i]);
+	verbs_sign_free(program->signing);
+	rights_free(program->rights);
 	publish_free(program->publish);
 	keeper_free(program->keeper);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < SERVERS; i++)
 		varlink_service_free(program->services[i]);
 	for (size_t i = 0; i < 3; i++)
 		if (program->signals[i] != NULL)
@@ -521,7 +611,7 @@ main(int argc, char **argv)
 	notify_journal();
 	err = parse_arguments(argc, argv, &program);
 	if (err == JW_OK)
-		err = load_config(&program);
+		err = load_config(&program, &why);
 	if (err == JW_OK && !program.check_only) {
 		err = prepare_process(&program, &why);
 		if (err == JW_OK)

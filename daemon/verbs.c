@@ -14,6 +14,7 @@
 #include "daemon/keeper.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
+#include "daemon/verbs_sign.h"
 #include "daemon/wire.h"
 
 enum { PLAN_MAX = 512, MATCHES_MAX = 8, WARNINGS_MAX = 32 };
@@ -140,6 +141,7 @@ all_warnings(const struct verbs *verbs)
 		json_array_append_new(warnings,
 		    json_string("no HTTP front is connected: the key sets "
 				"may not be served"));
+	verbs_sign_warn(verbs->signing, warnings);
 	for (size_t i = 0; i < keeper_count(keeper) &&
 			   json_array_size(warnings) < WARNINGS_MAX;
 	     i++) {
@@ -425,8 +427,8 @@ reply_jwks(struct control_call *call, const struct keeper_set *set,
 	free(body);
 }
 
-static void
-run_get_jwks(struct control_call *call, void *context)
+void
+verbs_get_jwks(struct control_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	const json_t *parameters = control_parameters(call);
@@ -465,7 +467,8 @@ VERB(verb_freeze, verbs_freeze);
 VERB(verb_accept_clock, verbs_accept_clock);
 VERB(verb_reload, verbs_reload);
 VERB(verb_plan, run_plan);
-VERB(verb_get_jwks, run_get_jwks);
+VERB(verb_get_jwks, verbs_get_jwks);
+VERB(verb_verify, verbs_verify);
 VERB(verb_monitor, verbs_monitor);
 
 static const struct varlink_verb table[] = {
@@ -484,6 +487,7 @@ static const struct varlink_verb table[] = {
     {"Reload", 0, &verb_reload},
     {"Plan", 0, &verb_plan},
     {"GetJwks", 0, &verb_get_jwks},
+    {"Verify", 0, &verb_verify},
     {"Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, &verb_monitor},
 };
 

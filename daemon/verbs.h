@@ -18,6 +18,7 @@ struct json_t;
 struct keeper;
 struct keeper_set;
 struct publish;
+struct verbs_sign;
 struct reload;
 struct varlink_service;
 
@@ -26,7 +27,8 @@ struct verbs {
 	struct keeper *keeper;
 	struct publish *publish; /* who follows the documents */
 	int64_t started;
-	struct jw_policy policy; /* of new key sets */
+	struct jw_policy policy;          /* of new key sets */
+	const struct verbs_sign *signing; /* or NULL */
 	const struct reload *reload;
 };
 
@@ -64,6 +66,10 @@ struct verbs_found {
 bool verbs_find_key(struct control_call *call, struct verbs *verbs,
     struct verbs_found *ret_found);
 
+/* verbs.c, for org.jwksd.sign as well */
+void verbs_get_jwks(struct control_call *call, void *context);
+/* verbs_verify.c */
+void verbs_verify(struct control_call *call, void *context);
 /* verbs_list.c */
 void verbs_list_key_sets(struct control_call *call, void *context);
 void verbs_list_keys(struct control_call *call, void *context);

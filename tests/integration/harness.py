@@ -361,7 +361,10 @@ class Daemon:
             yield from client.stream(method, parameters)
 
     def keys(self, **parameters):
-        return self.call("ListKeys", parameters)["keys"]
+        """All of them: a long list comes in several replies."""
+        with self.connect() as client:
+            return [key for part in client.stream("ListKeys", parameters)
+                    for key in part["keys"]]
 
     def get(self, path=JWKS_PATH, headers=None, host=None, method="GET"):
         """One request on a connection of its own, target as it stands."""

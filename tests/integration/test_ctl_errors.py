@@ -46,6 +46,7 @@ ERRORS = [
     ("OutcomeUnknown", {"requestId": "r1"}, 75, r"\(request r1\)",
      "--request-id r1"),
     ("StoreFailed", {"message": "EIO"}, 74, "store failed: EIO", None),
+    ("Overloaded", {}, 75, "more to sign than it can", "try again"),
     ("org.varlink.service.PermissionDenied", {}, 77, "does not let you",
      "jwksd-admin"),
     ("org.varlink.service.InvalidParameter", {"parameter": "at"}, 64,

@@ -11,7 +11,8 @@ from ctl_fake import (ACTIVE, CHANGES, JWK, KEY_SET, NOW, POLICY, READY,
                       run_on_terminal)
 
 COMMANDS = ["status", "list", "show", "rotate", "rollback", "revoke",
-            "freeze", "thaw", "plan", "jwks", "watch", "keyset",
+            "freeze", "thaw", "plan", "jwks", "sign", "verify", "watch",
+            "keyset",
             "keyset list", "keyset show", "keyset set",
             "keyset add", "keyset remove", "clock", "clock accept", "reload", "call",
             "introspect", "help", "version"]

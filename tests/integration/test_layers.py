@@ -29,7 +29,7 @@ LEVELS = [
     {"model", "sql_text"},
     {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker"},
     {"orders", "plan", "retime", "envelope"},
-    {"signer", "wire"},
+    {"signer", "wire", "claims", "rights"},
     {"keeper"},
     {"control"},
     {"earlier"},
@@ -52,6 +52,9 @@ ONLY = {
     "agenda": set(),
     "clock": set(),
     "worker": set(),
+    "signer": {"keys", "worker"},
+    "claims": set(),
+    "rights": set(),
     "reload": {"model", "keys"},
 }
 

@@ -101,9 +101,14 @@ class Interop:
         cls.url = cls.daemon.url()
 
     def sign(self, **claims):
-        """What a session service would get, from a copy of the state."""
-        now = int(time.time())
-        claims = {"sub": "alice", "iat": now, "exp": now + 600, **claims}
+        """What a session service gets."""
+        claims = {"sub": "alice", "exp": int(time.time()) + 600, **claims}
+        with harness.Varlink(f"{self.daemon.runtime}/sign.sock",
+                             "org.jwksd.sign") as client:
+            return client.call("Sign", {"claims": claims})["token"]
+
+    def sign_behind_its_back(self, **claims):
+        """What the daemon would refuse, from a copy of its state."""
         with tempfile.TemporaryDirectory(prefix="s") as directory:
             with self.daemon.database() as db:
                 with contextlib.closing(
@@ -158,7 +163,9 @@ class Interop:
         good = self.sign()
         standby = self.daemon.get().json()["keys"][1]["kid"]
         bad = list(tampered(good, standby))
-        expired = self.sign(exp=int(time.time()) - 600)
+        now = int(time.time())
+        expired = self.sign_behind_its_back(
+            sub="alice", iat=now - 900, exp=now - 600)
         for name, verifier in self.verifiers():
             with self.subTest(name), verifier:
                 for token in [*bad, expired]:

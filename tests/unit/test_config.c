@@ -188,6 +188,7 @@ expect_defaults(const struct jw_config *config)
 	assert_string_equal(config->store_path, "/var/lib/jwksd/jwksd.db");
 	assert_null(config->admin_group);
 	assert_null(config->sign_group);
+	assert_null(config->sign_rules);
 	assert_string_equal(
 	    config->key_encryption_key, "/var/lib/jwksd/jwksd.kek");
 	assert_memory_equal(&config->policy, &policy, sizeof(policy));
@@ -249,6 +250,7 @@ every_key_is_read(void **state)
 	    "processes = 64\nmax_connections = 1000\n"
 	    "[store]\npath = /srv/db file\n"
 	    "[access]\nadmin_group = adm\nsign_group = _sign-er.1\n"
+	    "sign_rules = a:default, _sign-er.1:app/* root:* b:app/x\n"
 	    "key_encryption_key = /srv/kek\n"
 	    "[policy]\nalgorithm = PS384\nrsa_bits = 3072\nmode = manual\n"
 	    "rotation_period = 1w 2d\nstandby_count = 2\n");
@@ -263,6 +265,8 @@ every_key_is_read(void **state)
 	assert_string_equal(config->store_path, "/srv/db file");
 	assert_string_equal(config->admin_group, "adm");
 	assert_string_equal(config->sign_group, "_sign-er.1");
+	assert_string_equal(
+	    config->sign_rules, "a:default, _sign-er.1:app/* root:* b:app/x");
 	assert_string_equal(config->key_encryption_key, "/srv/kek");
 	assert_int_equal(config->policy.algorithm, JW_ALG_PS384);
 	assert_int_equal(config->policy.rsa_bits, 3072);
@@ -270,9 +274,9 @@ every_key_is_read(void **state)
 	assert_int_equal(config->policy.rotation_period, 9 * 86400);
 	assert_int_equal(config->policy.standby_count, 2);
 	expect_shown(config, "daemon", "log_level", "debug", "a.conf:4");
-	expect_shown(config, "policy", "rotation_period", "9d", "a.conf:20");
-	expect_shown(config, "policy", "algorithm", "PS384", "a.conf:17");
-	expect_shown(config, "policy", "mode", "manual", "a.conf:19");
+	expect_shown(config, "policy", "rotation_period", "9d", "a.conf:21");
+	expect_shown(config, "policy", "algorithm", "PS384", "a.conf:18");
+	expect_shown(config, "policy", "mode", "manual", "a.conf:20");
 	expect_shown(config, "http", "processes", "64", "a.conf:8");
 	jw_config_free(config);
 }
@@ -480,6 +484,16 @@ static const struct {
     {"[store]\npath = /srv/\n",
 	"a.conf:2: path \"/srv/\" is a directory; write the path "
 	"of a file\n"},
+#define NO_RULE "\" is no rule; write GROUP:KEYSET, or * for every key set\n"
+    {"[access]\nsign_rules = sessions\n",
+	"a.conf:2: sign_rules: \"sessions" NO_RULE},
+    {"[access]\nsign_rules = a:b 7:default\n",
+	"a.conf:2: sign_rules: \"7:default" NO_RULE},
+    {"[access]\nsign_rules = a:\n", "a.conf:2: sign_rules: \"a:" NO_RULE},
+    {"[access]\nsign_rules = :b\n", "a.conf:2: sign_rules: \":b" NO_RULE},
+    {"[access]\nsign_rules = a:Upper\n",
+	"a.conf:2: sign_rules: \"a:Upper" NO_RULE},
+    {"[access]\nsign_rules = a:b*\n", "a.conf:2: sign_rules: \"a:b*" NO_RULE},
     {"[access]\nadmin_group = 27\n",
 	"a.conf:2: admin_group \"27\" is a number; write the name "
 	"of the group\n"},
@@ -849,7 +863,7 @@ the_example_is_the_table(void **state)
 	put("a.conf", "");
 	config = load();
 	jw_config_each(config, compare_example, &example);
-	assert_int_equal(example.keys, 28);
+	assert_int_equal(example.keys, 29);
 	assert_null(next_key(&example, &shown));
 	jw_config_free(config);
 	free(text);

@@ -1,0 +1,182 @@
+/*
+ * A walk over the text of a JSON object, from member to member of its
+ * outermost level.
+ *
+ * It relies on a parser's yes to the same octets for what it finds to make
+ * sense, but never for its own safety: must never look outside the text or
+ * go round in circles, whatever stands there.
+ */
+#include "common/span.h"
+
+#include <string.h>
+
+struct walk {
+	const char *text;
+	size_t len;
+	size_t at;
+};
+
+static void
+skip_blanks(struct walk *walk)
+{
+	while (walk->at < walk->len && walk->text[walk->at] != '\0' &&
+	       strchr(" \t\r\n", walk->text[walk->at]) != NULL)
+		walk->at++;
+}
+
+static bool
+skip_char(struct walk *walk, char c)
+{
+	skip_blanks(walk);
+	if (walk->at >= walk->len || walk->text[walk->at] != c)
+		return false;
+	walk->at++;
+	return true;
+}
+
+/* From the opening quote to behind the closing one. */
+static bool
+skip_string(struct walk *walk)
+{
+	const char *text = walk->text;
+	size_t len = walk->len, at;
+
+	if (!skip_char(walk, '"'))
+		return false;
+	for (at = walk->at; at < len && text[at] != '"'; at++)
+		at += text[at] == '\\';
+	if (at >= len)
+		return false;
+	walk->at = at + 1;
+	return true;
+}
+
+/* To behind the bracket that closes the one here. */
+static bool
+skip_nested(struct walk *walk)
+{
+	size_t depth = 0;
+
+	while (walk->at < walk->len) {
+		char c = walk->text[walk->at];
+
+		if (c == '"') {
+			if (!skip_string(walk))
+				return false;
+			continue;
+		}
+		depth += c == '{' || c == '[';
+		depth -= c == '}' || c == ']';
+		walk->at++;
+		if (depth == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A number or a word. */
+static bool
+skip_plain(struct walk *walk)
+{
+	size_t start = walk->at;
+
+	while (walk->at < walk->len && walk->text[walk->at] != '\0' &&
+	       strchr(" \t\r\n,}]", walk->text[walk->at]) == NULL)
+		walk->at++;
+	return walk->at > start;
+}
+
+static bool
+skip_value(struct walk *walk)
+{
+	skip_blanks(walk);
+	if (walk->at >= walk->len)
+		return false;
+	if (walk->text[walk->at] == '"')
+		return skip_string(walk);
+	if (walk->text[walk->at] == '{' || walk->text[walk->at] == '[')
+		return skip_nested(walk);
+	return skip_plain(walk);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The character at s and how many octets it takes; -1: no ASCII character
+ * that could stand in a name of ours. */
+static int
+read_char(const char *s, size_t len, size_t *ret_taken)
+{
+	int value = 0;
+
+	*ret_taken = 1;
+	if (s[0] != '\\')
+		return (unsigned char)s[0];
+	if (len < 6 || s[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		int digit = hex_digit(s[i]);
+
+		if (digit < 0)
+			return -1;
+		value = value * 16 + digit;
+	}
+	*ret_taken = 6;
+	return value < 0x80 ? value : -1;
+}
+
+/* Does the string between the quotes mean name? */
+static bool
+is_name(const char *s, size_t len, const char *name)
+{
+	size_t at = 0, taken;
+
+	for (; *name != '\0'; name++) {
+		if (at >= len ||
+		    read_char(s + at, len - at, &taken) != (unsigned char)*name)
+			return false;
+		at += taken;
+	}
+	return at == len;
+}
+
+bool
+jw_span_member(
+    const char *text, size_t len, const char *name, struct jw_span *ret_span)
+{
+	struct walk walk = {text, len, 0};
+	size_t start, end;
+	bool found;
+
+	if (!skip_char(&walk, '{'))
+		return false;
+	do {
+		skip_blanks(&walk);
+		start = walk.at;
+		if (!skip_string(&walk))
+			return false;
+		end = walk.at;
+		found = is_name(text + start + 1, end - 1 - (start + 1), name);
+		if (!skip_char(&walk, ':'))
+			return false;
+		skip_blanks(&walk);
+		start = walk.at;
+		if (!skip_value(&walk))
+			return false;
+		if (found) {
+			*ret_span =
+			    (struct jw_span){text + start, walk.at - start};
+			return true;
+		}
+	} while (skip_char(&walk, ','));
+	return false;
+}

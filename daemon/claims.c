@@ -1,0 +1,137 @@
+/*
+ * The rules for claims.  Decides what may be signed from parsed values, and
+ * puts together what is signed from the octets that were sent: must never
+ * print a parsed claim back into a token.
+ */
+#include "daemon/claims.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IAT_LONGEST ",\"iat\":-9223372036854775808}"
+
+enum { STEPS_A_TTL = 8 };
+
+/* ---- the rules ---- */
+
+static enum jw_err __attribute__((format(printf, 3, 4)))
+refuse(struct claims_fault *fault, const char *claim, const char *fmt, ...)
+{
+	va_list ap;
+
+	fault->claim = claim;
+	va_start(ap, fmt);
+	vsnprintf(fault->message, sizeof(fault->message), fmt, ap);
+	va_end(ap);
+	return JW_BAD_CLAIMS;
+}
+
+static enum jw_err
+check_integer(
+    const json_t *claims, const char *name, struct claims_fault *fault)
+{
+	const json_t *value = json_object_get(claims, name);
+
+	if (value == NULL || json_is_integer(value))
+		return JW_OK;
+	return refuse(
+	    fault, name, "must be an integer: seconds since the epoch");
+}
+
+static enum jw_err
+check_exp(int64_t exp, int64_t now, int32_t ttl, struct claims_fault *fault)
+{
+	if (exp <= now)
+		return refuse(
+		    fault, "exp", "is in the past: it is %" PRId64 " now", now);
+	if (exp - now > ttl)
+		return refuse(fault, "exp",
+		    "is too far away: at most %" PRId64
+		    ", which is token_max_ttl (%" PRId32 " s) from now",
+		    now + ttl, ttl);
+	return JW_OK;
+}
+
+enum jw_err
+claims_check(const struct json_t *claims, int64_t now, int32_t ttl,
+    struct claims_facts *ret_facts, struct claims_fault *ret_fault)
+{
+	static const char *const times[] = {"exp", "iat", "nbf"};
+	const json_t *exp;
+	enum jw_err err = JW_OK;
+
+	if (!json_is_object(claims))
+		return refuse(ret_fault, "claims", "must be a JSON object");
+	exp = json_object_get(claims, "exp");
+	if (exp == NULL)
+		return refuse(ret_fault, "exp",
+		    "is required: seconds since the epoch, at most %" PRId64,
+		    now + ttl);
+	for (size_t i = 0; i < 3 && err == JW_OK; i++)
+		err = check_integer(claims, times[i], ret_fault);
+	if (err == JW_OK)
+		err = check_exp(json_integer_value(exp), now, ttl, ret_fault);
+	if (err != JW_OK)
+		return err;
+	ret_facts->exp = json_integer_value(exp);
+	ret_facts->has_iat = json_object_get(claims, "iat") != NULL;
+	return JW_OK;
+}
+
+int64_t
+claims_round_exp(int64_t exp, int32_t ttl)
+{
+	int64_t step = ttl / STEPS_A_TTL > 1 ? ttl / STEPS_A_TTL : 1;
+
+	return (exp + step - 1) / step * step;
+}
+
+bool
+claims_type_is_fine(const char *type)
+{
+	static const char fine[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789!#$%&'*+-.^_`|~/";
+	size_t len = strlen(type);
+
+	return len > 0 && len <= CLAIMS_TYPE_MAX && strspn(type, fine) == len;
+}
+
+/* ---- the text ---- */
+
+char *
+claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
+{
+	char *text = malloc(len + sizeof(IAT_LONGEST));
+	size_t end = len;
+	int n;
+
+	if (text == NULL)
+		return NULL;
+	memcpy(text, object, len);
+	*ret_len = len;
+	while (end > 0 && text[end - 1] != '}')
+		end--;
+	if (iat == 0 || end == 0)
+		return text;
+	n = snprintf(
+	    text + end - 1, sizeof(IAT_LONGEST), ",\"iat\":%" PRId64 "}", iat);
+	*ret_len = end - 1 + (size_t)n;
+	return text;
+}
+
+char *
+claims_header(const char *alg, const char *kid, const char *type)
+{
+	char *text;
+
+	/* None of the three can hold what JSON would have to escape. */
+	if (asprintf(&text, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
+		alg, kid, type) < 0)
+		return NULL;
+	return text;
+}

@@ -1,0 +1,73 @@
+/*
+ * The keeper's part of signing.  Must never hand out a private key of another
+ * row than the one that was asked for, nor forget how long a token lives that
+ * it said yes to.
+ */
+#include "daemon/keeper_sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alg.h"
+#include "daemon/envelope.h"
+#include "daemon/keeper_parts.h"
+#include "daemon/keys.h"
+#include "daemon/lifecycle.h"
+
+const struct key *
+keeper_active(const struct keeper_set *set)
+{
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		if (lc_state(&set->row.keys[i].facts) == GEN_ACTIVE)
+			return &set->row.keys[i];
+	return NULL;
+}
+
+enum jw_err
+keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
+    const struct key *key, struct keys_pair **ret_pair)
+{
+	struct envelope_row row = {
+	    .database_uuid = store_uuid(keeper->store),
+	    .key_set = set->row.name,
+	    .kid = key->kid,
+	    .generation = key->facts.number,
+	    .alg = jw_alg_name(key->facts.alg),
+	};
+	struct keys_pair *public = NULL;
+	uint8_t *blob = NULL;
+	size_t len = 0;
+	enum jw_err err = keys_from_jwk((enum jw_alg)key->facts.alg, key->jwk,
+	    strlen(key->jwk), &public, NULL);
+
+	if (err == JW_OK)
+		err = store_sealed(
+		    keeper->store, set->row.id, key->facts.number, &blob, &len);
+	if (err == JW_OK)
+		err = envelope_unseal(keeper->kek, &row, keys_spki_hash(public),
+		    blob, len, ret_pair);
+	free(blob);
+	keys_free(public);
+	return err;
+}
+
+enum jw_err
+keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
+{
+	const struct key *key = keeper_active(set);
+	struct keeper_commit how = {
+	    .cause = "a token was signed",
+	    .actor = {-1, -1, -1},
+	};
+	struct keeper_edit edit;
+
+	if (key == NULL)
+		return JW_NO_ACTIVE_KEY;
+	if (max_exp <= key->facts.max_exp)
+		return JW_OK;
+	keeper_edit_begin(keeper, set, &edit);
+	for (size_t i = 0; i < edit.after.count; i++)
+		if (edit.after.gens[i].number == key->facts.number)
+			edit.after.gens[i].max_exp = max_exp;
+	return keeper_commit(keeper, &edit, &how);
+}
