@@ -28,7 +28,7 @@ FILES = ["daemon/lifecycle.c", "daemon/orders.c", "daemon/plan.c"]
 # seconds of the processor: some mutants never end.
 TESTS = {"test_orders": 1, "test_simulation": 3, "test_decision": 6,
          "test_lifecycle": 6}
-PATIENCE = 120      # seconds, on a busy machine
+PATIENCE = 600      # seconds, on a busy machine
 EXPLAINED = os.path.join(ROOT, "tests/mutation/survivors.txt")
 AIM = 0.95
 CFLAGS = ["-std=c11", "-O0", "-I.", "-D_GNU_SOURCE",
