@@ -441,6 +441,22 @@ on_hangup(evutil_socket_t sig, short what, void *arg)
 			      "what to read again");
 }
 
+/*
+ * A signal that comes again while the process ends must not kill it: from here
+ * on they wait, and end with it.
+ */
+static void
+free_signals(struct program *program)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	for (size_t i = 0; i < 3; i++)
+		if (program->signals[i] != NULL)
+			event_free(program->signals[i]);
+}
+
 static enum jw_err
 watch_signals(struct program *program)
 {
@@ -568,9 +584,7 @@ stop(struct program *program)
 	keeper_free(program->keeper);
 	for (size_t i = 0; i < SERVERS; i++)
 		varlink_service_free(program->services[i]);
-	for (size_t i = 0; i < 3; i++)
-		if (program->signals[i] != NULL)
-			event_free(program->signals[i]);
+	free_signals(program);
 	if (program->pulse != NULL)
 		event_free(program->pulse);
 	envelope_kek_free(program->kek);

@@ -157,6 +157,15 @@ class Tour(unittest.TestCase):
         self.assertEqual(self.daemon.front_pids(), [])
         self.daemon.start()
 
+    def test_9_told_to_stop_again_and_again(self):
+        status = None
+        while status is None:
+            for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+                self.daemon.process.send_signal(number)
+            status = self.daemon.process.poll()
+        self.daemon.stop()      # asserts that it ended with 0
+        self.daemon.start()
+
 
 if __name__ == "__main__":
     unittest.main()
