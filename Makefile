@@ -19,7 +19,8 @@
 #   make boot-test       install it in Debian 12 and 13, booted for real
 #
 # CC, CFLAGS, CPPFLAGS, LDFLAGS and B (the build directory) are honoured;
-# WERROR= lets warnings pass.  Changed flags rebuild what they touch.
+# WERROR= lets warnings pass, V=1 shows every command as it is run.  Changed
+# flags rebuild what they touch.
 
 B ?= build
 CC ?= cc
@@ -44,6 +45,10 @@ HARDEN := -fstack-protector-strong -fPIE $(if $(filter $(NO_FORTIFY), \
 ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DJWKSD_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(WERROR) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread -fPIE -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+
+# One short line for each file that is made, or its whole command.
+V ?=
+SAY = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 
 PKG = $(shell pkg-config --libs $(1))
 LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra inih \
@@ -77,10 +82,10 @@ $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
 $(B)/libfront.a: $(FRONT)
 $(B)/libctl.a: $(CTL)
 $(B)/%.a: $(B)/.sources
-	rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
+	$(call SAY,AR)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
 # Which program may touch which library.
-LINK = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+LINK = $(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(B)/jwksd: $(B)/daemon/main.o $(SANITIZE) $(B)/libdaemon.a $(B)/libcommon.a
 	$(LINK) $(call PKG,sqlite3 libcrypto jansson libevent_core inih libsystemd)
 $(B)/jwksd-http: $(B)/daemon/http/main.o $(SANITIZE) $(B)/libfront.a \
@@ -95,7 +100,7 @@ $(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
 	$(LINK) $(call PKG,cmocka $(LIBS))
 $(B)/tools/%.so: tests/tools/%.c $(B)/.flags
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
+	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared \
 		-o $@ $<
 $(B)/tools/%: $(B)/tests/tools/%.o $(SANITIZE) $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -108,17 +113,17 @@ $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 $(B)/gen/varlink_text.c: $(wildcard common/*.varlink) common/embed.sh \
 		$(B)/.sources
 	@mkdir -p $(@D)
-	sh common/embed.sh varlink $(filter %.varlink,$^) > $@
+	$(call SAY,GEN)sh common/embed.sh varlink $(filter %.varlink,$^) > $@
 $(B)/gen/sql_text.c: $(wildcard sql/*.sql) common/embed.sh $(B)/.sources
 	@mkdir -p $(@D)
-	sh common/embed.sh sql $(filter %.sql,$^) > $@
+	$(call SAY,GEN)sh common/embed.sh sql $(filter %.sql,$^) > $@
 
 $(B)/tests/sanitize/options.o: CPPFLAGS += -DREPORTS='"$(abspath $(B))/reports"'
 $(B)/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.o: $(B)/gen/%.c $(B)/.flags
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Stamps that change only when what they say does.
 $(B)/.flags: STAMP = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
