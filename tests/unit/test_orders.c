@@ -668,6 +668,26 @@ a_set_stays_until_its_retired_keys_may_go(void **state)
 }
 
 static void
+rows_behind_the_last_are_nothing(void **state)
+{
+	struct lc_set set = with_ready();
+	struct generation *behind = &set.gens[set.count];
+	struct lc_env env = at(T0 + 5);
+	struct lc_outcome out;
+
+	(void)state;
+	*behind = set.gens[0];
+	behind->number = 9;
+	behind->max_exp = behind->remove_due = T0 + DAY;
+	behind->destroyed_at = 0;
+	assert_int_equal(lc_revoke(&set, &env, 9, true, &out), JW_NO_SUCH_KEY);
+	assert_int_equal(remove_set(&set, T0 + 5, false, &out), JW_OK);
+	assert_int_equal(behind->removed_at, 0);
+	assert_int_equal(behind->destroyed_at, 0);
+	assert_int_equal(behind->revoked_at, 0);
+}
+
+static void
 an_older_policys_tokens_hold_a_set(void **state)
 {
 	struct lc_set set = with_ready();
@@ -712,6 +732,7 @@ main(void)
 	    cmocka_unit_test(a_set_that_never_signed_goes_at_once),
 	    cmocka_unit_test(a_set_stays_while_its_tokens_may_be_valid),
 	    cmocka_unit_test(a_set_stays_until_its_retired_keys_may_go),
+	    cmocka_unit_test(rows_behind_the_last_are_nothing),
 	    cmocka_unit_test(an_older_policys_tokens_hold_a_set),
 	};
 
