@@ -8,6 +8,7 @@
 #   make check-asan      every test under ASan and UBSan (gcc)
 #   make check-clang     every test, built with clang
 #   make check-valgrind  a tour of the real programs under valgrind
+#   make interop         every default algorithm against every JWT library
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
 #   make prove           the simulation for longer: ROUNDS, SEED
@@ -73,8 +74,8 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint bench fuzz fuzzers prove coverage mutation install deb deb-check \
-	boot-test clean FORCE
+	lint interop bench fuzz fuzzers prove coverage mutation install deb \
+	deb-check boot-test clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
@@ -180,6 +181,15 @@ lint:
 	@packaging/dev/prepare run check lint
 	@$(BUILD) $(B)/gen/varlink_text.c
 	@tests/lint/run
+
+interop: GO = GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
+	GOCACHE=$(abspath build/interop/go-cache) go
+interop:
+	@packaging/dev/prepare run check interop
+	@$(BUILD) programs
+	@$(GO) build -o build/interop/go-oidc \
+		tests/interop/verifiers/use_go_oidc.go
+	@tests/run --build $(B) matrix
 
 bench:
 	@packaging/dev/prepare run check
