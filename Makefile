@@ -46,9 +46,10 @@ ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DJWKSD_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(WERROR) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread -fPIE -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
-# One short line for each file that is made, or its whole command.
+# One short line for each file that is made, or its whole command; with -s none.
 V ?=
-SAY = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
+SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
+SAY = $(if $(V),,@$(if $(SILENT),,printf '  %-4s %s\n' $(1) $@;))
 
 PKG = $(shell pkg-config --libs $(1))
 LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra inih \

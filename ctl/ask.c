@@ -54,6 +54,8 @@ take_reply(struct ctl *ctl, const char *method,
 {
 	enum jw_err err = JW_OK;
 
+	/* What has happened until then is not to come "in 1s". */
+	ctl->text.now = text_clock();
 	if (reply->error == NULL) {
 		*ret_reply = json_incref(reply->parameters);
 		return JW_OK;

@@ -305,22 +305,31 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 
 /* ---- the end of a key set ---- */
 
-/* Until when a valid token of it may exist: what it really signed, and for
- * retired ones what their deadline allows for. */
+/* What it really signed, and what of that an older policy lets live on. */
+static int64_t
+signed_end(const struct lc_set *set, const struct generation *gen)
+{
+	const struct jw_policy *p = &set->facts.policy;
+
+	if (gen->max_exp == 0)
+		return 0;
+	return max64(gen->max_exp + p->clock_skew + p->retire_safety,
+	    set->facts.tokens_until);
+}
+
+/* Until when a valid token of it may exist; for retired ones what their
+ * deadline allows for. */
 static int64_t
 tokens_end(const struct lc_set *set)
 {
-	const struct jw_policy *p = &set->facts.policy;
 	int64_t end = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct generation *gen = &set->gens[i];
 
+		end = max64(end, signed_end(set, gen));
 		if (lc_state(gen) == GEN_RETIRED)
 			end = max64(end, gen->remove_due);
-		if (gen->max_exp != 0)
-			end = max64(end,
-			    gen->max_exp + p->clock_skew + p->retire_safety);
 	}
 	return end;
 }

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import time
 import unittest
 
 import ctl_fake
@@ -160,6 +161,16 @@ class Look(Case):
         for line in lines:
             self.assertLessEqual(len(line), 80)
         self.assertEqual(self.daemon.parameters(), {})
+
+    def test_what_happened_while_the_daemon_answered_is_not_to_come(self):
+        def after_the_next_second(_):
+            began = int(time.time())
+            while int(time.time()) == began:
+                time.sleep(0.01)
+            return {"keys": [key(1, "pending", createdAt=int(time.time()))]}
+
+        self.daemon.set("ListKeys", after_the_next_second)
+        self.assertRegex(self.run_ctl("list")[0], r"pending +(now|1s ago) ")
 
     def test_list_options(self):
         out, _ = self.run_ctl("-q", "list", "default", "--all")

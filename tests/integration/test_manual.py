@@ -48,10 +48,10 @@ def items(text):
     return found
 
 
-def declared(kind):
-    """{name: [parameters]} of every interface"""
+def declared(kind, interface="*"):
+    """{name: [parameters]} of one interface, or of every one"""
     found = {}
-    for path in glob.glob(harness.ROOT + "/common/*.varlink"):
+    for path in glob.glob(f"{harness.ROOT}/common/{interface}.varlink"):
         text = re.sub(r"^#.*$", "", read(path), flags=re.M)
         for name, inside in re.findall(
                 rf"^{kind}\s+(\w+)\s*\(([^)]*)\)", text, re.M):
@@ -124,9 +124,18 @@ class Configuration(unittest.TestCase):
 
 class Interfaces(unittest.TestCase):
     def test_every_method_with_its_parameters(self):
-        there = {name: words.split() for name, words in re.findall(
-            r"^\.It Fn (\w+)(.*)$", page("jwksd-varlink.7"), re.M)}
-        self.assertEqual(there, declared("method"))
+        """Of each interface: two of them have a GetJwks."""
+        there = {}
+        for part in page("jwksd-varlink.7").split(".Ss ")[1:]:
+            there[part.split()[0]] = {
+                name: words.split() for name, words in re.findall(
+                    r"^\.It Fn (\w+)(.*)$", part, re.M)}
+        there.pop("Errors")
+        names = {os.path.basename(p).removesuffix(".varlink")
+                 for p in glob.glob(harness.ROOT + "/common/*.varlink")}
+        self.assertEqual(set(there), names)
+        for name in names:
+            self.assertEqual(there[name], declared("method", name), name)
 
     def test_every_error_with_its_parameters(self):
         there = {name: re.findall(r"Fa (\w+)", rest) for name, rest in

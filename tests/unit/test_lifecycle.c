@@ -1257,9 +1257,17 @@ plan_tells_a_whole_cycle(void **state)
 	assert_int_equal(
 	    lc_plan(&scratch, env, T0 + 30 * DAY - 1, c, COUNT(c)), 0);
 	scratch = set;
+	c[3].time = -7;
 	assert_int_equal(lc_plan(&scratch, env, T0 + 60 * DAY, c, 3), 3);
+	assert_int_equal(c[3].time, -7);
 	scratch = set;
 	assert_int_equal(lc_plan(&scratch, env, T0 + 60 * DAY, c, 0), 0);
+	/* Tombstones on the way are left behind. */
+	scratch = set;
+	assert_int_equal(
+	    lc_plan(&scratch, env, LC_NEVER - 1, c, COUNT(c)), COUNT(c));
+	for (size_t i = 0; i < scratch.count; i++)
+		assert_true(lc_state(&scratch.gens[i]) < GEN_REMOVED);
 	env.clock_trusted = false;
 	scratch = set;
 	assert_int_equal(lc_plan(&scratch, env, T0 + 999 * DAY, c, 32), 0);

@@ -527,6 +527,181 @@ new_algorithm_is_waited_for(void **state)
 	assert_int_equal(lc_find(&set, 3)->alg, JW_ALG_EDDSA);
 }
 
+/* ---- the end of a key set ---- */
+
+enum { SKEW = 300, SAFETY = HOUR };
+
+static struct generation *
+of(struct lc_set *set, int64_t number)
+{
+	size_t i = 0;
+
+	while (i < set->count && set->gens[i].number != number)
+		i++;
+	assert_true(i < set->count);
+	return &set->gens[i];
+}
+
+static enum jw_err
+remove_set(
+    struct lc_set *set, int64_t now, bool force, struct lc_outcome *ret_outcome)
+{
+	struct lc_env env = at(now);
+
+	memset(ret_outcome, 0x5a, sizeof(*ret_outcome));
+	return lc_remove_set(set, &env, force, ret_outcome);
+}
+
+/* It goes: every generation with it, and its private key with that. */
+static void
+assert_gone(const struct lc_set *set, int64_t now)
+{
+	assert_int_equal(set->facts.removed_at, now);
+	assert_int_equal(set->facts.wanted_at, 0);
+	assert_true(set->count > 0);
+	for (size_t i = 0; i < set->count; i++) {
+		assert_int_equal(set->gens[i].removed_at, now);
+		assert_true(set->gens[i].destroyed_at != 0);
+		assert_false(lc_has_private(&set->gens[i]));
+	}
+}
+
+static void
+assert_unexposed(const struct lc_outcome *out)
+{
+	static const struct lc_exposure none;
+
+	assert_false(out->exposed);
+	assert_memory_equal(&out->exposure, &none, sizeof(none));
+	assert_int_equal(out->ready_at, 0);
+	assert_int_equal(out->scheduled_for, 0);
+	assert_string_equal(out->cause, "an operator removed the key set");
+}
+
+static void
+assert_exposed_until(const struct lc_outcome *out, int64_t until)
+{
+	assert_true(out->exposed);
+	assert_int_equal(out->exposure.until, until);
+	assert_int_equal(
+	    out->exposure.reject_new_tokens.honours_cache_control, until);
+	assert_int_equal(
+	    out->exposure.reject_new_tokens.polls_within_max_age, until);
+	assert_int_equal(out->exposure.reject_new_tokens.never_expires, 0);
+	assert_int_equal(out->ready_at, 0);
+}
+
+/* Refused a second before `end`, but for force; done at `end` by itself. */
+static void
+assert_removable_from(const struct lc_set *set, int64_t end)
+{
+	struct lc_set tried = *set;
+	struct lc_outcome out;
+
+	assert_int_equal(
+	    remove_set(&tried, end - 1, false, &out), JW_NOT_READY);
+	assert_int_equal(out.ready_at, end);
+	assert_false(out.exposed);
+	assert_null(out.cause);
+	assert_memory_equal(&tried, set, sizeof(tried));
+	assert_int_equal(remove_set(&tried, end - 1, true, &out), JW_OK);
+	assert_exposed_until(&out, end);
+	assert_gone(&tried, end - 1);
+	tried = *set;
+	assert_int_equal(remove_set(&tried, end, false, &out), JW_OK);
+	assert_unexposed(&out);
+	assert_gone(&tried, end);
+	tried = *set;
+	assert_int_equal(remove_set(&tried, end, true, &out), JW_OK);
+	assert_unexposed(&out);
+}
+
+static void
+a_set_that_never_signed_goes_at_once(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_outcome out;
+
+	(void)state;
+	set.facts.wanted_at = T0 + DAY;
+	set.facts.tokens_until = T0 + DAY; /* of tokens that never were */
+	set.gens[0].destroyed_at = T0 - 7; /* stays when it was */
+	assert_int_equal(remove_set(&set, T0 + 5, false, &out), JW_OK);
+	assert_unexposed(&out);
+	assert_gone(&set, T0 + 5);
+	assert_int_equal(set.gens[0].destroyed_at, T0 - 7);
+	assert_int_equal(set.gens[1].destroyed_at, T0 + 5);
+}
+
+static void
+a_set_stays_while_its_tokens_may_be_valid(void **state)
+{
+	struct lc_set set = with_ready();
+
+	(void)state;
+	of(&set, 1)->max_exp = T0 + 900;
+	assert_removable_from(&set, T0 + 900 + SKEW + SAFETY);
+	of(&set, 1)->max_exp = 1;
+	of(&set, 2)->max_exp = T0 + 800;
+	assert_removable_from(&set, T0 + 800 + SKEW + SAFETY);
+	of(&set, 1)->max_exp = T0 + 801;
+	assert_removable_from(&set, T0 + 801 + SKEW + SAFETY);
+}
+
+static void
+a_set_stays_until_its_retired_keys_may_go(void **state)
+{
+	struct lc_set set = with_none();
+	int64_t due = lc_find(&set, 1)->remove_due;
+
+	(void)state;
+	assert_int_equal(state_of(&set, 1), GEN_RETIRED);
+	assert_true(due > T0 + 10);
+	assert_removable_from(&set, due);
+	of(&set, 2)->max_exp = due; /* later, with skew and safety */
+	assert_removable_from(&set, due + SKEW + SAFETY);
+	of(&set, 2)->max_exp = T0;
+	assert_removable_from(&set, due);
+	/* Of keys that are gone already no deadline counts. */
+	of(&set, 1)->removed_at = T0;
+	assert_removable_from(&set, T0 + SKEW + SAFETY);
+}
+
+static void
+rows_behind_the_last_are_nothing(void **state)
+{
+	struct lc_set set = with_ready();
+	struct generation *behind = &set.gens[set.count];
+	struct lc_env env = at(T0 + 5);
+	struct lc_outcome out;
+
+	(void)state;
+	*behind = set.gens[0];
+	behind->number = 9;
+	behind->max_exp = behind->remove_due = T0 + DAY;
+	behind->destroyed_at = 0;
+	assert_int_equal(lc_revoke(&set, &env, 9, true, &out), JW_NO_SUCH_KEY);
+	assert_int_equal(remove_set(&set, T0 + 5, false, &out), JW_OK);
+	assert_int_equal(behind->removed_at, 0);
+	assert_int_equal(behind->destroyed_at, 0);
+	assert_int_equal(behind->revoked_at, 0);
+}
+
+static void
+an_older_policys_tokens_hold_a_set(void **state)
+{
+	struct lc_set set = with_ready();
+	struct jw_policy lower = set.facts.policy;
+	struct lc_env env = at(T0 + 10);
+	int64_t iret = jw_policy_retire_interval(&lower);
+
+	(void)state;
+	lower.clock_skew = lower.retire_safety = lower.token_max_ttl = 1;
+	lc_set_policy(&set, &env, &lower);
+	of(&set, 1)->max_exp = T0 + 900;
+	assert_removable_from(&set, T0 + 10 + iret);
+}
+
 int
 main(void)
 {
@@ -554,6 +729,11 @@ main(void)
 	    cmocka_unit_test(frozen_refuses_every_rotation_and_says_by_whom),
 	    cmocka_unit_test(nothing_to_rotate_without_an_active_key),
 	    cmocka_unit_test(new_algorithm_is_waited_for),
+	    cmocka_unit_test(a_set_that_never_signed_goes_at_once),
+	    cmocka_unit_test(a_set_stays_while_its_tokens_may_be_valid),
+	    cmocka_unit_test(a_set_stays_until_its_retired_keys_may_go),
+	    cmocka_unit_test(rows_behind_the_last_are_nothing),
+	    cmocka_unit_test(an_older_policys_tokens_hold_a_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,87 @@ refused_clients_were_an_outage(void **state)
 	assert_int_equal(servable.since, 2002);
 }
 
+/* now, reported -> when an outage ended */
+static void
+doubt_makes_an_outage(void **state)
+{
+	static const struct {
+		int64_t now, reported, end;
+	} rows[] = {
+	    {2005, 2005, 0},    /* a new front, soon behind the backlog */
+	    {2100, 2010, 0},    /* told late, but it served in time */
+	    {2100, 2011, 2011}, /* a second too late */
+	    {1999, 0, 1999},    /* before it ended: a clock went back */
+	    {2005, 9999, 2005}, /* the future is not to be believed */
+	    {3000, 2001, 0},    /* it was sent everything a moment before */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct servable servable = ended();
+
+		assert_int_equal(
+		    servable_begin(&servable, rows[i].now, rows[i].reported),
+		    rows[i].end);
+		assert_int_equal(
+		    servable.since, rows[i].end != 0 ? rows[i].end : 1000);
+		assert_int_equal(servable.until, rows[i].now);
+		assert_true(servable.serving);
+		assert_false(servable.clean);
+		assert_false(servable.listening);
+	}
+}
+
+static void
+an_end_is_told_once(void **state)
+{
+	struct servable servable = ended();
+
+	(void)state;
+	servable_end(&servable, 3000, false);
+	assert_int_equal(servable.until, 2000);
+	assert_true(servable.clean);
+	assert_true(servable.listening);
+}
+
+static void
+remembered_as_text(void **state)
+{
+	struct servable servable = ended(), back = {0};
+	char text[SERVABLE_TEXT_SIZE];
+
+	(void)state;
+	servable_format(&servable, text);
+	assert_true(servable_parse(text, &back));
+	assert_int_equal(back.since, 1000);
+	assert_int_equal(back.until, 2000);
+	assert_true(back.clean);
+	assert_true(back.listening);
+	assert_false(back.serving);
+	servable.clean = servable.listening = false;
+	servable_format(&servable, text);
+	assert_true(servable_parse(text, &back));
+	assert_false(back.clean);
+	assert_false(back.listening);
+}
+
+static void
+text_without_sense_changes_nothing(void **state)
+{
+	static const char *const rows[] = {"", "x", "1", "1 2 1", "1 2 x 1",
+	    "-1 2 1 1", "2 1 1 1", "-3 -2 1 1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct servable servable = ended();
+
+		assert_false(servable_parse(rows[i], &servable));
+		assert_int_equal(servable.since, 1000);
+		assert_int_equal(servable.until, 2000);
+		assert_true(servable.clean);
+	}
+}
+
 int
 main(void)
 {
@@ -80,6 +161,10 @@ main(void)
 	    cmocka_unit_test(a_backlog_may_wait),
 	    cmocka_unit_test(whoever_served_on_left_no_outage),
 	    cmocka_unit_test(refused_clients_were_an_outage),
+	    cmocka_unit_test(doubt_makes_an_outage),
+	    cmocka_unit_test(an_end_is_told_once),
+	    cmocka_unit_test(remembered_as_text),
+	    cmocka_unit_test(text_without_sense_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
