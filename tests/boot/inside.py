@@ -300,6 +300,15 @@ def the_credential_was_made_and_is_used():
 
 
 @check
+def private_keys_are_in_locked_memory():
+    with open(f"/proc/{show('jwksd.service', 'MainPID')}/status") as f:
+        locked = re.search(r"^VmLck:\s+(\d+) kB", f.read(), re.M).group(1)
+    assert int(locked) > 0
+    assert "swapped out" not in journal("-u", "jwksd.service")
+    return locked + " KiB"
+
+
+@check
 def groups_say_who_may_what():
     for name, groups in (("alice", "jwksd-admin"), ("bob", ""),
                          ("carol", "jwksd-sign")):
