@@ -111,22 +111,37 @@ set_exp(struct ctl *ctl, json_t *claims)
 
 /* ---- sign ---- */
 
-/* The socket beside the one of the operators. */
+/* The socket beside the one of the operators; any other as it was given. */
 static enum jw_err
-find_socket(struct ctl *ctl, char *path)
+find_socket(struct ctl *ctl, char *ret_path)
 {
 	size_t len = strlen(ctl->socket), tail = strlen(CONTROL_NAME);
+	bool known;
 
-	if (len < tail || strcmp(ctl->socket + len - tail, CONTROL_NAME) != 0)
-		return JW_OK;
-	if (len >= PATH_SIZE) {
+	if (len >= PATH_SIZE - tail) {
 		jw_why_set(&ctl->why, "no socket has such a long path");
 		return JW_USAGE;
 	}
-	snprintf(
-	    path, PATH_SIZE, "%.*s" SIGN_NAME, (int)(len - tail), ctl->socket);
-	ctl->socket = path;
+	known =
+	    len >= tail && strcmp(ctl->socket + len - tail, CONTROL_NAME) == 0;
+	snprintf(ret_path, PATH_SIZE, "%.*s%s", (int)(known ? len - tail : len),
+	    ctl->socket, known ? SIGN_NAME : "");
 	return JW_OK;
+}
+
+static enum jw_err
+ask_signer(struct ctl *ctl, const json_t *parameters, json_t **ret_reply)
+{
+	const char *control = ctl->socket;
+	char path[PATH_SIZE];
+	enum jw_err err = find_socket(ctl, path);
+
+	if (err != JW_OK)
+		return err;
+	ctl->socket = path;
+	err = ask(ctl, SIGN_METHOD, parameters, ret_reply);
+	ctl->socket = control;
+	return err;
 }
 
 static enum jw_err
@@ -148,12 +163,9 @@ print_token(struct ctl *ctl, const json_t *reply)
 enum jw_err
 ctl_sign(struct ctl *ctl)
 {
-	char path[PATH_SIZE];
 	json_t *claims = NULL, *parameters = NULL, *reply = NULL;
-	enum jw_err err = find_socket(ctl, path);
+	enum jw_err err = read_claims(ctl, &claims);
 
-	if (err == JW_OK)
-		err = read_claims(ctl, &claims);
 	if (err == JW_OK)
 		err = set_exp(ctl, claims);
 	if (err != JW_OK)
@@ -161,7 +173,7 @@ ctl_sign(struct ctl *ctl)
 	parameters = json_pack("{s:s*, s:O, s:s*}", "keySet", ctl_arg(ctl),
 	    "claims", claims, "type", ctl_line_value(&ctl->line, "type"));
 	err = parameters == NULL ? JW_NO_MEMORY
-				 : ask(ctl, SIGN_METHOD, parameters, &reply);
+				 : ask_signer(ctl, parameters, &reply);
 	if (err == JW_OK)
 		err = print_token(ctl, reply);
 out:

@@ -58,6 +58,8 @@ class Fast(clock.Case):
 
     def test_never_a_storm(self):
         self.wait_state(2, "active")
+        harness.wait_until(lambda: self.states().get(3, "pending") !=
+                           "pending", 10, "there is no standby")
         self.set_clock(JUMP)
         self.wait_trust(False)
         before = self.active()

@@ -390,11 +390,12 @@ class Rights(Case):
                          "sign_rules": "mail:default, daemon:app/*"}}
 
     def as_user(self, groups, key_set):
-        code = ("import os,sys;os.setgroups(%r);os.setgid(65534);"
-                "os.setuid(65534);sys.path.insert(0,%r);import harness;"
+        # Nobody may not read a checkout in somebody's home.
+        code = ("import os,sys;sys.path.insert(0,%r);import harness;"
+                "os.setgroups(%r);os.setgid(65534);os.setuid(65534);"
                 "c=harness.Varlink(%r,'org.jwksd.sign');"
                 "print(c.call('Sign',{'keySet':%r,'claims':{'exp':%d}}))" % (
-                    groups, os.path.dirname(harness.__file__), self.path,
+                    os.path.dirname(harness.__file__), groups, self.path,
                     key_set, self.now + 300))
         result = subprocess.run(["/usr/bin/python3", "-B", "-c", code],
                                 capture_output=True, text=True, timeout=30)
