@@ -446,7 +446,7 @@ def a_hung_keeper_is_restarted():
     drop_in("jwksd.service", "[Service]\nWatchdogSec=2s\n")
     try:
         run("systemctl", "restart", "jwksd.service")
-        time.sleep(5)
+        time.sleep(3)
         pid = int(show("jwksd.service", "MainPID"))
         assert show("jwksd.service", "NRestarts") == "0", \
             "a keeper that answers was restarted"
@@ -672,7 +672,9 @@ def an_upgrade_answers_every_request():
         apt("install", NEXT)
     all_active()
     assert load.good > 100 and not load.bad, (load.good, load.bad[:5])
+    # What the old keeper had accepted may break, once for each caller.
     assert not signing.refused(), signing.refused()[:5]
+    assert len(signing.bad) <= len(signing.threads), signing.bad
     assert {u: show(u, "ActiveEnterTimestampMonotonic") for u in
             SOCKETS} == sockets, "a socket was restarted"
     for unit, pid in pids.items():
