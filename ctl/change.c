@@ -17,6 +17,7 @@
 #include "ctl/confirm.h"
 #include "ctl/ctl.h"
 #include "ctl/reply.h"
+#include "ctl/settings.h"
 
 enum { ID_OCTETS = 16, ID_SIZE = 2 * ID_OCTETS + 1, METHOD_SIZE = 64 };
 
@@ -362,5 +363,34 @@ change_run(struct ctl *ctl, struct change *change, struct json_t **ret_reply)
 	if (err == JW_OK && ret_reply != NULL && !dry)
 		*ret_reply = json_incref(reply);
 	json_decref(reply);
+	return err;
+}
+
+enum jw_err
+change_run_policy(struct ctl *ctl, struct change *change)
+{
+	json_t *policy = json_object();
+	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
+
+	change->named = "name";
+	change->more = ctl->line.args + 1;
+	change->nmore = ctl->line.nargs - 1;
+	change->quiet = "keySet";
+	for (size_t i = 0; i < change->nmore && err == JW_OK; i++)
+		err = settings_take(change->more[i], policy, &ctl->why);
+	if (err != JW_OK)
+		goto out;
+	change->parameters =
+	    json_pack("{s:s, s:O}", "name", ctl_arg(ctl), "policy", policy);
+	if (change->parameters == NULL) {
+		err = change_not_utf8(ctl);
+		goto out;
+	}
+	err = change_take_options(ctl, change->parameters);
+	if (err == JW_OK)
+		err = change_run(ctl, change, NULL);
+out:
+	json_decref(change->parameters);
+	json_decref(policy);
 	return err;
 }

@@ -52,6 +52,12 @@ enum jw_err change_not_utf8(struct ctl *ctl);
 enum jw_err change_run(
     struct ctl *ctl, struct change *change, struct json_t **ret_reply);
 
+/*
+ * The same for NAME [PARAM=VALUE...], the arguments of the line: `change` says
+ * the method, the command and what to tell; its parameters are made here.
+ */
+enum jw_err change_run_policy(struct ctl *ctl, struct change *change);
+
 /* An optional member of type Key. */
 struct reply_key;
 enum jw_err change_key(struct ctl *ctl, const struct json_t *reply,

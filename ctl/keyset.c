@@ -281,32 +281,7 @@ enum jw_err
 ctl_keyset_set(struct ctl *ctl)
 {
 	struct change change = {
-	    .method = "SetPolicy",
-	    .command = "keyset set",
-	    .named = "name",
-	    .more = ctl->line.args + 1,
-	    .nmore = ctl->line.nargs - 1,
-	    .quiet = "keySet",
-	    .tell = tell_set,
-	};
-	json_t *policy = json_object();
-	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
+	    .method = "SetPolicy", .command = "keyset set", .tell = tell_set};
 
-	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++)
-		err = settings_take(ctl->line.args[i], policy, &ctl->why);
-	if (err != JW_OK)
-		goto out;
-	change.parameters =
-	    json_pack("{s:s, s:O}", "name", ctl_arg(ctl), "policy", policy);
-	if (change.parameters == NULL) {
-		err = change_not_utf8(ctl);
-		goto out;
-	}
-	err = change_take_options(ctl, change.parameters);
-	if (err == JW_OK)
-		err = change_run(ctl, &change, NULL);
-out:
-	json_decref(change.parameters);
-	json_decref(policy);
-	return err;
+	return change_run_policy(ctl, &change);
 }

@@ -12,7 +12,6 @@
 #include "ctl/change.h"
 #include "ctl/ctl.h"
 #include "ctl/reply.h"
-#include "ctl/settings.h"
 
 static enum jw_err
 read_set(
@@ -41,34 +40,9 @@ static enum jw_err
 add_one(struct ctl *ctl)
 {
 	struct change change = {
-	    .method = "AddKeySet",
-	    .command = "keyset add",
-	    .named = "name",
-	    .more = ctl->line.args + 1,
-	    .nmore = ctl->line.nargs - 1,
-	    .quiet = "keySet",
-	    .tell = tell_added,
-	};
-	json_t *policy = json_object();
-	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
+	    .method = "AddKeySet", .command = "keyset add", .tell = tell_added};
 
-	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++)
-		err = settings_take(ctl->line.args[i], policy, &ctl->why);
-	if (err != JW_OK)
-		goto out;
-	change.parameters =
-	    json_pack("{s:s, s:O}", "name", ctl_arg(ctl), "policy", policy);
-	if (change.parameters == NULL) {
-		err = change_not_utf8(ctl);
-		goto out;
-	}
-	err = change_take_options(ctl, change.parameters);
-	if (err == JW_OK)
-		err = change_run(ctl, &change, NULL);
-out:
-	json_decref(change.parameters);
-	json_decref(policy);
-	return err;
+	return change_run_policy(ctl, &change);
 }
 
 enum jw_err
