@@ -83,7 +83,7 @@ class Proxies(unittest.TestCase):
         text = re.sub(r"^ *ssl_.*\n|^ *listen \[::\].*\n", "", text,
                       flags=re.M)
         text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{self.port}")
-        text = text.replace("/var/cache/nginx/jwks",
+        text = text.replace("/var/lib/nginx/jwks",
                             self.directory + "/cache")
         scratch = "".join(
             f"{name}_temp_path {self.directory}/{name};\n" for name in
