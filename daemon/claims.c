@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,49 @@ refuse(struct claims_fault *fault, const char *claim, const char *fmt, ...)
 	return JW_BAD_CLAIMS;
 }
 
-static enum jw_err
-check_integer(
-    const json_t *claims, const char *name, struct claims_fault *fault)
-{
-	const json_t *value = json_object_get(claims, name);
+/* The claims that the rules look at, in the order of complaints. */
+static const struct {
+	const char *name;
+	size_t offset;
+} rows[] = {
+    {"exp", offsetof(struct claims_times, exp)},
+    {"iat", offsetof(struct claims_times, iat)},
+    {"nbf", offsetof(struct claims_times, nbf)},
+};
 
-	if (value == NULL || json_is_integer(value))
-		return JW_OK;
-	return refuse(
-	    fault, name, "must be an integer: seconds since the epoch");
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), NAME_LEN = 3 };
+
+static struct claims_time *
+row_of(struct claims_times *times, size_t i)
+{
+	return (struct claims_time *)((char *)times + rows[i].offset);
+}
+
+struct claims_time *
+claims_time(struct claims_times *times, const char *name, size_t len)
+{
+	for (size_t i = 0; i < ROWS && len == NAME_LEN; i++)
+		if (memcmp(rows[i].name, name, NAME_LEN) == 0)
+			return row_of(times, i);
+	return NULL;
+}
+
+enum jw_err
+claims_read(const struct json_t *claims, struct claims_times *ret_times,
+    struct claims_fault *ret_fault)
+{
+	memset(ret_times, 0, sizeof(*ret_times));
+	if (!json_is_object(claims))
+		return refuse(ret_fault, "claims", "must be a JSON object");
+	for (size_t i = 0; i < ROWS; i++) {
+		const json_t *value = json_object_get(claims, rows[i].name);
+		struct claims_time *time = row_of(ret_times, i);
+
+		time->there = value != NULL;
+		time->is_integer = json_is_integer(value);
+		time->value = json_integer_value(value);
+	}
+	return JW_OK;
 }
 
 static enum jw_err
@@ -57,29 +91,23 @@ check_exp(int64_t exp, int64_t now, int32_t ttl, struct claims_fault *fault)
 }
 
 enum jw_err
-claims_check(const struct json_t *claims, int64_t now, int32_t ttl,
-    struct claims_facts *ret_facts, struct claims_fault *ret_fault)
+claims_check(const struct claims_times *times, int64_t now, int32_t ttl,
+    struct claims_fault *ret_fault)
 {
-	static const char *const times[] = {"exp", "iat", "nbf"};
-	const json_t *exp;
-	enum jw_err err = JW_OK;
+	struct claims_times copy = *times;
 
-	if (!json_is_object(claims))
-		return refuse(ret_fault, "claims", "must be a JSON object");
-	exp = json_object_get(claims, "exp");
-	if (exp == NULL)
+	if (!times->exp.there)
 		return refuse(ret_fault, "exp",
 		    "is required: seconds since the epoch, at most %" PRId64,
 		    now + ttl);
-	for (size_t i = 0; i < 3 && err == JW_OK; i++)
-		err = check_integer(claims, times[i], ret_fault);
-	if (err == JW_OK)
-		err = check_exp(json_integer_value(exp), now, ttl, ret_fault);
-	if (err != JW_OK)
-		return err;
-	ret_facts->exp = json_integer_value(exp);
-	ret_facts->has_iat = json_object_get(claims, "iat") != NULL;
-	return JW_OK;
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct claims_time *time = row_of(&copy, i);
+
+		if (time->there && !time->is_integer)
+			return refuse(ret_fault, rows[i].name,
+			    "must be an integer: seconds since the epoch");
+	}
+	return check_exp(times->exp.value, now, ttl, ret_fault);
 }
 
 int64_t

@@ -18,9 +18,15 @@ enum {
 	CLAIMS_TYPE_MAX = 64,
 };
 
-struct claims_facts {
-	int64_t exp;
-	bool has_iat;
+/* What the rules look at; all zeroes: a claim that is not there. */
+struct claims_time {
+	bool there;
+	bool is_integer;
+	int64_t value; /* seconds since the epoch */
+};
+
+struct claims_times {
+	struct claims_time exp, iat, nbf;
 };
 
 struct claims_fault {
@@ -28,13 +34,21 @@ struct claims_fault {
 	char message[160]; /* what is wrong, and what would be right */
 };
 
+/* The one of these that has this name; NULL: none. */
+struct claims_time *claims_time(
+    struct claims_times *times, const char *name, size_t len);
+
+/* Of parsed claims.  JW_BAD_CLAIMS with ret_fault: they are no object. */
+enum jw_err claims_read(const struct json_t *claims,
+    struct claims_times *ret_times, struct claims_fault *ret_fault);
+
 /*
  * RFC 7519 section 4.1: exp is there, an integer, after now and at most ttl
  * seconds after it; iat and nbf are integers where they are there.
  * JW_BAD_CLAIMS with ret_fault.
  */
-enum jw_err claims_check(const struct json_t *claims, int64_t now, int32_t ttl,
-    struct claims_facts *ret_facts, struct claims_fault *ret_fault);
+enum jw_err claims_check(const struct claims_times *times, int64_t now,
+    int32_t ttl, struct claims_fault *ret_fault);
 
 /*
  * The largest exp that is written down for a token of this one: rounded up by

@@ -84,6 +84,7 @@ struct control_server {
 	const struct varlink_service *service;
 	void *context;
 	struct control_limits limits;
+	bool (*quick)(struct control_call *call, void *context);
 	struct evconnlistener *listener;
 	struct event *resume;
 	struct conn_list conns;
@@ -324,7 +325,7 @@ control_unread(const struct control_call *call)
 /* ---- reading ---- */
 
 static void
-run_call(struct conn *conn, struct control_call *call)
+run_verb(struct conn *conn, struct control_call *call)
 {
 	const struct varlink_verb *verb = NULL;
 	const struct control_verb *handler;
@@ -347,6 +348,27 @@ run_call(struct conn *conn, struct control_call *call)
 	}
 }
 
+/* JW_PROTOCOL, JW_NO_MEMORY: it was no call, and has not been taken. */
+static enum jw_err
+run_call(struct conn *conn, struct control_call *call)
+{
+	const struct control_server *server = conn->server;
+	enum jw_err err;
+
+	if (server->quick != NULL && conn->allowed &&
+	    server->quick(call, server->context))
+		return JW_OK;
+	err = varlink_call_parse(conn->text, conn->text_len, &call->request);
+	if (err == JW_OK) {
+		run_verb(conn, call);
+		return JW_OK;
+	}
+	TAILQ_REMOVE(&conn->calls, call, link);
+	conn->ncalls--;
+	call_free(call);
+	return err;
+}
+
 /* JW_PROTOCOL: whatever it was, it was no call. */
 static enum jw_err
 take_message(struct conn *conn, size_t len)
@@ -359,24 +381,22 @@ take_message(struct conn *conn, size_t len)
 
 	if (call != NULL)
 		call->out = evbuffer_new();
-	if (data != NULL && call != NULL && call->out != NULL)
-		err = varlink_call_parse(data, len, &call->request);
-	if (err != JW_OK) {
+	if (data == NULL || call == NULL || call->out == NULL) {
 		evbuffer_drain(in, len + 1);
 		if (call != NULL)
 			call_free(call);
-		return err;
+		return JW_NO_MEMORY;
 	}
 	call->conn = conn;
 	TAILQ_INSERT_TAIL(&conn->calls, call, link);
 	conn->ncalls++;
 	conn->text = data;
 	conn->text_len = len;
-	run_call(conn, call);
+	err = run_call(conn, call);
 	conn->text = NULL;
 	conn->text_len = 0;
 	evbuffer_drain(in, len + 1);
-	return JW_OK;
+	return err;
 }
 
 /* The next whole message; JW_IO when there is none yet. */
@@ -787,6 +807,7 @@ control_server_new(
 	server->service = options->service;
 	server->context = options->context;
 	server->limits = *options->limits;
+	server->quick = options->quick;
 	server->has_group = find_group(options->group, &server->group);
 	server->resume = evtimer_new(server->base, on_resume, server);
 	server->listener = evconnlistener_new(server->base, on_accept, server,

@@ -58,6 +58,13 @@ struct control_options {
 	int take_fd;       /* a listening socket */
 	const char *group; /* whose members may call; NULL: nobody else */
 	const struct control_limits *limits;
+	/*
+	 * Tried first with each call of a peer that may call, which has a
+	 * text and no parameters yet.  True: the call is taken, like by a
+	 * verb; false: nothing has been done, and it goes the long way.  NULL:
+	 * there is none.
+	 */
+	bool (*quick)(struct control_call *call, void *context);
 };
 
 /*

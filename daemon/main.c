@@ -338,6 +338,7 @@ serve(struct program *program, size_t slot, int take_fd, const char *group,
 		limits.per_uid = limits.connections;
 		limits.calls = SIGN_CALLS;
 		limits.yields = true;
+		options.quick = verbs_sign_quick;
 	}
 	return control_server_new(&options, &program->servers[slot]);
 }

@@ -74,16 +74,22 @@ verbs_store_failed(
 }
 
 struct keeper_set *
-verbs_key_set(struct control_call *call, const struct verbs *verbs)
+verbs_named_key_set(
+    struct control_call *call, const struct verbs *verbs, const char *name)
 {
-	const char *name =
-	    verbs_string(control_parameters(call), "keySet", "default");
 	struct keeper_set *set = keeper_find(verbs->keeper, name);
 
 	if (set == NULL)
 		control_fail(call, JW_NO_SUCH_KEY_SET,
 		    json_pack("{s:s}", "keySet", name));
 	return set;
+}
+
+struct keeper_set *
+verbs_key_set(struct control_call *call, const struct verbs *verbs)
+{
+	return verbs_named_key_set(call, verbs,
+	    verbs_string(control_parameters(call), "keySet", "default"));
 }
 
 /* ---- Status ---- */

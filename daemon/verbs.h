@@ -48,6 +48,9 @@ bool verbs_bool(const struct json_t *parameters, const char *name);
  * call has been answered with NoSuchKeySet and NULL comes back. */
 struct keeper_set *verbs_key_set(
     struct control_call *call, const struct verbs *verbs);
+/* The same for a name that is known. */
+struct keeper_set *verbs_named_key_set(
+    struct control_call *call, const struct verbs *verbs, const char *name);
 
 /* Answer InvalidParameter. */
 void verbs_invalid(struct control_call *call, const char *parameter);

@@ -23,6 +23,7 @@
 #include "daemon/keeper_sign.h"
 #include "daemon/keys.h"
 #include "daemon/rights.h"
+#include "daemon/sign_call.h"
 #include "daemon/signer.h"
 #include "daemon/verbs.h"
 
@@ -407,61 +408,50 @@ may_sign(struct control_call *call, const struct verbs_sign *signing,
 	return false;
 }
 
-static bool
-take_type(struct control_call *call, struct request *request)
-{
-	const char *type =
-	    verbs_string(control_parameters(call), "type", "JWT");
+/* What is asked for, however it was read. */
+struct order {
+	bool is_payload;
+	char key_set[MODEL_NAME_SIZE];
+	char type[CLAIMS_TYPE_MAX + 1]; /* empty: it cannot be right */
+	struct jw_span claims; /* SignPayload: unknown until it is decoded */
+	struct jw_span payload;
+	struct claims_times times; /* of the claims */
+};
 
-	if (!claims_type_is_fine(type)) {
-		verbs_invalid(call, "type");
-		return false;
-	}
-	snprintf(request->type, sizeof(request->type), "%s", type);
-	return true;
-}
-
+/* False: the call has been answered. */
 static bool
 check_claims(struct control_call *call, struct request *request,
-    const struct keeper_set *set, const json_t *claims, int64_t *ret_iat)
+    const struct keeper_set *set, const struct claims_times *times,
+    int64_t *ret_iat)
 {
 	int64_t now = keeper_now(request->signing->verbs->keeper);
 	struct claims_fault fault;
-	struct claims_facts facts;
 
-	if (claims_check(claims, now, set->row.facts.policy.token_max_ttl,
-		&facts, &fault) != JW_OK) {
+	if (claims_check(times, now, set->row.facts.policy.token_max_ttl,
+		&fault) != JW_OK) {
 		bad_claims(call, fault.claim, fault.message);
 		return false;
 	}
-	request->exp = facts.exp;
-	*ret_iat = facts.has_iat ? 0 : now;
+	request->exp = times->exp.value;
+	*ret_iat = times->iat.there ? 0 : now;
 	return true;
 }
 
 static bool
 take_claims(struct control_call *call, struct request *request,
-    const struct keeper_set *set)
+    const struct keeper_set *set, const struct order *order)
 {
-	struct jw_span parameters, claims;
-	size_t len;
-	const char *text = control_text(call, &len);
 	int64_t iat;
+	size_t len;
 	char *whole;
 
-	if (!check_claims(call, request, set,
-		json_object_get(control_parameters(call), "claims"), &iat))
+	if (!check_claims(call, request, set, &order->times, &iat))
 		return false;
-	if (!jw_span_member(text, len, "parameters", &parameters) ||
-	    !jw_span_member(parameters.at, parameters.len, "claims", &claims)) {
-		control_fail(call, JW_BUG, NULL);
-		return false;
-	}
-	if (claims.len > CLAIMS_OCTETS_MAX) {
+	if (order->claims.len > CLAIMS_OCTETS_MAX) {
 		bad_claims(call, "claims", "are longer than 128 KiB");
 		return false;
 	}
-	whole = claims_text(claims.at, claims.len, iat, &len);
+	whole = claims_text(order->claims.at, order->claims.len, iat, &len);
 	request->payload = whole == NULL ? NULL : keys_base64url(whole, len);
 	free(whole);
 	if (request->payload == NULL)
@@ -469,51 +459,73 @@ take_claims(struct control_call *call, struct request *request,
 	return request->payload != NULL;
 }
 
+/* The claims in a payload.  False: the call has been answered. */
+static bool
+read_payload(struct control_call *call, const char *text, size_t len,
+    struct claims_times *ret_times)
+{
+	struct claims_fault fault;
+	json_t *claims;
+
+	if (len > CLAIMS_OCTETS_MAX) {
+		bad_claims(call, "payload", "is longer than 128 KiB");
+		return false;
+	}
+	if (sign_call_times(text, len, ret_times))
+		return true;
+	claims = varlink_object_parse(text, len);
+	if (claims == NULL) {
+		bad_claims(call, "payload",
+		    "must be one JSON object, without duplicate members and "
+		    "at most 32 deep");
+		return false;
+	}
+	claims_read(claims, ret_times, &fault);
+	json_decref(claims);
+	return true;
+}
+
 static bool
 take_payload(struct control_call *call, struct request *request,
-    const struct keeper_set *set)
+    const struct keeper_set *set, const struct order *order)
 {
-	const char *payload =
-	    verbs_string(control_parameters(call), "payload", "");
+	struct claims_times times;
 	uint8_t *text = NULL;
-	json_t *claims = NULL;
 	int64_t iat;
 	size_t len;
-	bool ok = false;
+	bool ok;
 
-	if (keys_base64url_decode(payload, strlen(payload), &text, &len) !=
-	    JW_OK) {
+	if (keys_base64url_decode(
+		order->payload.at, order->payload.len, &text, &len) != JW_OK) {
 		bad_claims(call, "payload",
 		    "must be base64url without padding (RFC 7515 section 2)");
 		return false;
 	}
-	claims = varlink_object_parse((const char *)text, len);
-	if (len > CLAIMS_OCTETS_MAX)
-		bad_claims(call, "payload", "is longer than 128 KiB");
-	else if (claims == NULL)
-		bad_claims(call, "payload",
-		    "must be one JSON object, without duplicate members and "
-		    "at most 32 deep");
-	else
-		ok = check_claims(call, request, set, claims, &iat);
+	ok = read_payload(call, (const char *)text, len, &times) &&
+	     check_claims(call, request, set, &times, &iat);
 	free(text);
-	json_decref(claims);
 	if (!ok)
 		return false;
-	request->payload = strdup(payload);
+	request->payload = strndup(order->payload.at, order->payload.len);
 	if (request->payload == NULL)
 		control_fail(call, JW_NO_MEMORY, NULL);
 	return request->payload != NULL;
 }
 
 static void
-run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
+obey(struct control_call *call, struct verbs_sign *signing,
+    const struct order *order)
 {
-	struct keeper_set *set = verbs_key_set(call, signing->verbs);
+	struct keeper_set *set =
+	    verbs_named_key_set(call, signing->verbs, order->key_set);
 	struct request *request;
 
 	if (set == NULL || !may_sign(call, signing, set))
 		return;
+	if (!claims_type_is_fine(order->type)) {
+		verbs_invalid(call, "type");
+		return;
+	}
 	request = calloc(1, sizeof(*request));
 	if (request == NULL) {
 		control_fail(call, JW_NO_MEMORY, NULL);
@@ -522,15 +534,98 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 	request->signing = signing;
 	request->call = call;
 	request->set_id = set->row.id;
-	request->is_payload = is_payload;
-	if (!take_type(call, request) ||
-	    !(is_payload ? take_payload(call, request, set)
-			 : take_claims(call, request, set))) {
+	request->is_payload = order->is_payload;
+	memcpy(request->type, order->type, sizeof(request->type));
+	if (!(order->is_payload ? take_payload(call, request, set, order)
+				: take_claims(call, request, set, order))) {
 		request_free(request);
 		return;
 	}
 	control_wait(call, on_closed, request);
 	start(request);
+}
+
+/* ---- the quick way ---- */
+
+/* False: it does not fit. */
+static bool
+copy_span(
+    const struct jw_span *span, const char *absent, char *ret_text, size_t size)
+{
+	size_t len = span->at == NULL ? strlen(absent) : span->len;
+
+	if (len >= size)
+		return false;
+	memcpy(ret_text, span->at == NULL ? absent : span->at, len);
+	ret_text[len] = '\0';
+	return true;
+}
+
+bool
+verbs_sign_quick(struct control_call *call, void *context)
+{
+	struct sign_call plain;
+	struct order order;
+	size_t len;
+	const char *text = control_text(call, &len);
+
+	if (!sign_call_read(text, len, &plain) ||
+	    !copy_span(&plain.key_set, "default", order.key_set,
+		sizeof(order.key_set)) ||
+	    !copy_span(&plain.type, "JWT", order.type, sizeof(order.type)))
+		return false;
+	order.is_payload = plain.is_payload;
+	order.claims = plain.claims;
+	order.payload = plain.payload;
+	order.times = plain.times;
+	obey(call, context, &order);
+	return true;
+}
+
+/* ---- the long way ---- */
+
+/* False: the call has been answered. */
+static bool
+find_claims(struct control_call *call, struct order *order)
+{
+	struct claims_fault fault;
+	struct jw_span parameters;
+	size_t len;
+	const char *text = control_text(call, &len);
+
+	if (claims_read(json_object_get(control_parameters(call), "claims"),
+		&order->times, &fault) != JW_OK) {
+		bad_claims(call, fault.claim, fault.message);
+		return false;
+	}
+	if (!jw_span_member(text, len, "parameters", &parameters) ||
+	    !jw_span_member(
+		parameters.at, parameters.len, "claims", &order->claims)) {
+		control_fail(call, JW_BUG, NULL);
+		return false;
+	}
+	return true;
+}
+
+static void
+run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
+{
+	const json_t *parameters = control_parameters(call);
+	const char *type = verbs_string(parameters, "type", "JWT");
+	struct order order;
+
+	memset(&order, 0, sizeof(order));
+	order.is_payload = is_payload;
+	order.payload.at = verbs_string(parameters, "payload", "");
+	order.payload.len = strlen(order.payload.at);
+	if (strlen(type) < sizeof(order.type))
+		memcpy(order.type, type, strlen(type));
+	if (verbs_key_set(call, signing->verbs) == NULL)
+		return;
+	snprintf(order.key_set, sizeof(order.key_set), "%s",
+	    verbs_string(parameters, "keySet", "default"));
+	if (is_payload || find_claims(call, &order))
+		obey(call, signing, &order);
 }
 
 static void

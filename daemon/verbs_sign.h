@@ -5,10 +5,12 @@
 #ifndef JWKSD_DAEMON_VERBS_SIGN_H
 #define JWKSD_DAEMON_VERBS_SIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
 
+struct control_call;
 struct event_base;
 struct json_t;
 struct rights;
@@ -28,6 +30,9 @@ void verbs_sign_free(struct verbs_sign *signing);
 /* Offer org.jwksd.sign; the context of its verbs is the verbs_sign. */
 enum jw_err verbs_sign_offer(
     struct varlink_service *service, struct jw_why *why);
+
+/* For control_options.quick: the calls of sign_call.h. */
+bool verbs_sign_quick(struct control_call *call, void *context);
 
 /* Append a line for each key that should sign and cannot; signing may be
  * NULL. */

@@ -1,0 +1,26 @@
+/*
+ * Any octets as a call of org.jwksd.sign: what the quick reader takes, the
+ * parser of all of JSON takes as well.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/varlink.h"
+#include "daemon/sign_call.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct varlink_call parsed;
+	struct sign_call call;
+
+	if (!sign_call_read((const char *)data, size, &call))
+		return 0;
+	if (varlink_call_parse((const char *)data, size, &parsed) != JW_OK)
+		abort();
+	varlink_call_done(&parsed);
+	return 0;
+}
