@@ -2,12 +2,14 @@
  * Varlink servers on Unix sockets with libevent.  The accept side owns every
  * connection and every call; replies leave in the order of their calls.  No
  * byte from a client may end the process or hold up another client.
+ *
+ * What arrives together is answered together: one recv(2), as many calls as
+ * a turn has, one send(2).  A connection that has nothing to do costs neither
+ * a turn of the loop nor a buffer.
  */
 #include "daemon/control.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <grp.h>
@@ -26,13 +28,18 @@
 
 #include "common/log.h"
 #include "common/varlink.h"
+#include "daemon/octets.h"
 
 enum {
 	BACKLOG = 128,
 	PAUSE_MS = 100,
 	GROUPS_MAX = 1024,
 	FAREWELL_S = 10,
-	CALLS_A_TURN = 16
+	CALLS_A_TURN = 32,
+	OCTETS_A_TURN = 64 * 1024, /* of calls; the last may go over it */
+	READ_SIZE = 64 * 1024,
+	SPARE_MAX = 256 * 1024,
+	SLACK = 4096, /* that a buffer may have beyond what is in it */
 };
 
 const struct control_limits control_default_limits = {
@@ -49,7 +56,7 @@ struct control_call {
 	TAILQ_ENTRY(control_call) link;
 	struct conn *conn;
 	struct varlink_call request;
-	struct evbuffer *out; /* until it is this call's turn */
+	struct octets out; /* until it is this call's turn */
 	bool ended;
 	bool busy; /* not followed: the answer is being made */
 	void (*closed)(struct control_call *call, void *arg);
@@ -62,19 +69,23 @@ TAILQ_HEAD(call_list, control_call);
 struct conn {
 	TAILQ_ENTRY(conn) link;
 	struct control_server *server;
-	struct bufferevent *bev;
+	int fd;
+	struct event *readable, *writable;
 	struct event *half;  /* a message has begun and must end */
 	struct event *again; /* others had their turn */
+	struct octets in, out;
+	size_t searched; /* of `in`: there is no NUL octet */
 	struct control_peer peer;
 	struct call_list calls;
 	int ncalls;
 	const char *text; /* of the call that is being started */
 	size_t text_len;
 	bool allowed;
+	bool reads;
 	bool at_end;  /* the client has said all */
 	bool closing; /* after what is queued */
 	bool broken;  /* to be freed when it is safe */
-	bool in_process;
+	bool filled;  /* since all output had been sent */
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -89,9 +100,42 @@ struct control_server {
 	struct event *resume;
 	struct conn_list conns;
 	int nconns;
+	/* Of the last connection that had been busy, for the next one. */
+	struct octets spare_in, spare_out;
 	bool has_group;
 	gid_t group;
 };
+
+/* ---- buffers ---- */
+
+static char *
+room_in(struct octets *octets, struct octets *spare, size_t n)
+{
+	if (octets->data == NULL) {
+		*octets = *spare;
+		*spare = (struct octets){NULL, 0, 0, 0};
+	}
+	return octets_room(octets, n);
+}
+
+/* A buffer is as large as what is in it: most connections are idle. */
+static void
+give_back(struct octets *octets, struct octets *spare)
+{
+	struct octets rest = {NULL, 0, 0, 0};
+
+	if (octets->room <= 2 * octets->len + SLACK && octets->len > 0)
+		return;
+	if (octets->len > 0 &&
+	    !octets_add(&rest, octets->data + octets->start, octets->len))
+		return;
+	octets_take(octets, octets->len);
+	if (spare->data == NULL && octets->room <= SPARE_MAX)
+		*spare = *octets;
+	else
+		octets_free(octets);
+	*octets = rest;
+}
 
 /* ---- connections ---- */
 
@@ -99,9 +143,15 @@ static void
 call_free(struct control_call *call)
 {
 	varlink_call_done(&call->request);
-	if (call->out != NULL)
-		evbuffer_free(call->out);
+	octets_free(&call->out);
 	free(call);
+}
+
+static void
+event_done(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
 }
 
 static void
@@ -117,41 +167,62 @@ conn_free(struct conn *conn)
 	}
 	TAILQ_REMOVE(&conn->server->conns, conn, link);
 	conn->server->nconns--;
-	if (conn->half != NULL)
-		event_free(conn->half);
-	if (conn->again != NULL)
-		event_free(conn->again);
-	if (conn->bev != NULL)
-		bufferevent_free(conn->bev);
+	event_done(conn->readable);
+	event_done(conn->writable);
+	event_done(conn->half);
+	event_done(conn->again);
+	octets_free(&conn->in);
+	octets_free(&conn->out);
+	close(conn->fd);
 	free(conn);
 }
 
-/* Now, or as soon as nobody further up the stack looks at it. */
+/* Look at it once others had their turn; at the end of a turn that happens
+ * anyway. */
 static void
-conn_drop(struct conn *conn)
+conn_soon(struct conn *conn)
 {
-	conn->broken = true;
-	if (!conn->in_process)
-		conn_free(conn);
+	const struct timeval now = {0, 0};
+
+	if (conn->text == NULL && !evtimer_pending(conn->again, NULL))
+		evtimer_add(conn->again, &now);
 }
 
-static bool
-is_flushed(struct conn *conn)
+static char *
+out_room(struct conn *conn, size_t n)
 {
-	return evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
+	return room_in(&conn->out, &conn->server->spare_out, n);
+}
+
+static void
+no_memory_for(struct control_call *call)
+{
+	jw_log(JW_LOG_ERROR, "no memory for a reply");
+	call->conn->closing = true;
 }
 
 /* Move finished output to the wire, in the order of the calls. */
 static void
 flush(struct conn *conn)
 {
-	struct evbuffer *wire = bufferevent_get_output(conn->bev);
 	struct control_call *call;
+	char *at;
 
 	while ((call = TAILQ_FIRST(&conn->calls)) != NULL) {
 		/* The analyzer does not see that the head has changed. */
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-		evbuffer_add_buffer(wire, call->out);
+		if (call->out.len > 0) {
+			at = out_room(conn, call->out.len);
+			if (at == NULL) {
+				no_memory_for(call);
+				return;
+			}
+			memcpy(at, call->out.data + call->out.start,
+			    call->out.len);
+			octets_put(&conn->out, call->out.len);
+			octets_free(&call->out);
+			conn->filled = true;
+		}
 		if (!call->ended)
 			break;
 		TAILQ_REMOVE(&conn->calls, call, link);
@@ -223,16 +294,11 @@ emit(struct control_call *call, const char *error, json_t *take_parameters,
 		return;
 	}
 	text = varlink_reply_format(error, take_parameters, continues, &len);
-	if (text == NULL || evbuffer_add(call->out, text, len) != 0) {
-		jw_log(JW_LOG_ERROR, "no memory for a reply to %s",
-		    call->request.method);
-		call->conn->closing = true;
-	}
+	if (text == NULL || !octets_add(&call->out, text, len))
+		no_memory_for(call);
 	free(text);
 	json_decref(take_parameters);
 }
-
-static void process(struct conn *conn);
 
 static void
 end_call(struct control_call *call)
@@ -243,8 +309,7 @@ end_call(struct control_call *call)
 	call->closed = NULL;
 	call->drained = NULL;
 	flush(conn);
-	if (!conn->in_process)
-		process(conn);
+	conn_soon(conn);
 }
 
 void
@@ -259,15 +324,18 @@ control_reply_text(
     struct control_call *call, const char *parameters, size_t len)
 {
 	static const char head[] = "{\"parameters\":";
+	char *at;
 
-	if (!call->request.oneway &&
-	    (evbuffer_expand(call->out, sizeof(head) + len + 1) != 0 ||
-		evbuffer_add(call->out, head, sizeof(head) - 1) != 0 ||
-		evbuffer_add(call->out, parameters, len) != 0 ||
-		evbuffer_add(call->out, "}", 2) != 0)) {
-		jw_log(JW_LOG_ERROR, "no memory for a reply to %s",
-		    call->request.method);
-		call->conn->closing = true;
+	if (!call->request.oneway) {
+		at = octets_room(&call->out, sizeof(head) + len + 1);
+		if (at == NULL) {
+			no_memory_for(call);
+		} else {
+			memcpy(at, head, sizeof(head) - 1);
+			memcpy(at + sizeof(head) - 1, parameters, len);
+			memcpy(at + sizeof(head) - 1 + len, "}", 2);
+			octets_put(&call->out, sizeof(head) + len + 1);
+		}
 	}
 	end_call(call);
 }
@@ -292,15 +360,14 @@ bool
 control_continue(struct control_call *call, struct json_t *take_parameters)
 {
 	struct conn *conn = call->conn;
-	size_t queued = evbuffer_get_length(call->out) +
-			evbuffer_get_length(bufferevent_get_output(conn->bev));
 
-	if (queued > conn->server->limits.queued) {
+	if (call->out.len + conn->out.len > conn->server->limits.queued) {
 		json_decref(take_parameters);
 		return false;
 	}
 	emit(call, NULL, take_parameters, true);
 	flush(conn);
+	conn_soon(conn);
 	return true;
 }
 
@@ -313,13 +380,12 @@ control_hang_up(struct control_call *call)
 size_t
 control_unread(const struct control_call *call)
 {
-	struct bufferevent *bev = call->conn->bev;
+	const struct conn *conn = call->conn;
 	int in_kernel = 0;
 
-	if (ioctl(bufferevent_getfd(bev), SIOCOUTQ, &in_kernel) != 0)
+	if (ioctl(conn->fd, SIOCOUTQ, &in_kernel) != 0)
 		in_kernel = 0;
-	return (size_t)in_kernel + evbuffer_get_length(call->out) +
-	       evbuffer_get_length(bufferevent_get_output(bev));
+	return (size_t)in_kernel + call->out.len + conn->out.len;
 }
 
 /* ---- reading ---- */
@@ -369,63 +435,42 @@ run_call(struct conn *conn, struct control_call *call)
 	return err;
 }
 
-/* JW_PROTOCOL: whatever it was, it was no call. */
 static enum jw_err
-take_message(struct conn *conn, size_t len)
+start_call(struct conn *conn)
 {
-	struct evbuffer *in = bufferevent_get_input(conn->bev);
-	const char *data =
-	    (const char *)evbuffer_pullup(in, (ev_ssize_t)len + 1);
 	struct control_call *call = calloc(1, sizeof(*call));
-	enum jw_err err = JW_NO_MEMORY;
 
-	if (call != NULL)
-		call->out = evbuffer_new();
-	if (data == NULL || call == NULL || call->out == NULL) {
-		evbuffer_drain(in, len + 1);
-		if (call != NULL)
-			call_free(call);
+	if (call == NULL)
 		return JW_NO_MEMORY;
-	}
 	call->conn = conn;
 	TAILQ_INSERT_TAIL(&conn->calls, call, link);
 	conn->ncalls++;
-	conn->text = data;
-	conn->text_len = len;
-	err = run_call(conn, call);
-	conn->text = NULL;
-	conn->text_len = 0;
-	evbuffer_drain(in, len + 1);
-	return err;
+	return run_call(conn, call);
 }
 
 /* The next whole message; JW_IO when there is none yet. */
 static enum jw_err
 next_message(struct conn *conn)
 {
-	struct evbuffer *in = bufferevent_get_input(conn->bev);
-	struct evbuffer_ptr end = evbuffer_search(in, "", 1, NULL);
+	struct octets *in = &conn->in;
+	const char *text = in->data + in->start, *end = NULL;
+	enum jw_err err;
 
-	if (end.pos >= VARLINK_MESSAGE_MAX)
+	if (in->len > conn->searched)
+		end = memchr(
+		    text + conn->searched, '\0', in->len - conn->searched);
+	conn->searched = end == NULL ? in->len : 0;
+	if ((end == NULL ? in->len : (size_t)(end - text)) >=
+	    VARLINK_MESSAGE_MAX)
 		return JW_PROTOCOL;
-	if (end.pos >= 0)
-		return take_message(conn, (size_t)end.pos);
-	return evbuffer_get_length(in) >= VARLINK_MESSAGE_MAX ? JW_PROTOCOL
-							      : JW_IO;
-}
-
-/* all_taken: what is left of the input is no whole message. */
-static void
-guard_half_message(struct conn *conn, bool all_taken)
-{
-	int ms = conn->server->limits.half_message_ms;
-	struct timeval wait = {ms / 1000, ms % 1000 * 1000};
-	struct evbuffer *in = bufferevent_get_input(conn->bev);
-
-	if (!all_taken || evbuffer_get_length(in) == 0)
-		event_del(conn->half);
-	else if (!event_pending(conn->half, EV_TIMEOUT, NULL))
-		event_add(conn->half, &wait);
+	if (end == NULL)
+		return JW_IO;
+	conn->text = text;
+	conn->text_len = (size_t)(end - text);
+	err = start_call(conn);
+	octets_take(in, conn->text_len + 1);
+	conn->text = NULL;
+	return err;
 }
 
 static bool
@@ -434,29 +479,6 @@ is_following(const struct conn *conn)
 	const struct control_call *head = TAILQ_FIRST(&conn->calls);
 
 	return head != NULL && head->closed != NULL && !head->busy;
-}
-
-/*
- * Reading pauses while more than a whole message waits.  Not by a watermark:
- * libevent calls back without end while what it let in is left there.
- */
-static void
-pace_reading(struct conn *conn)
-{
-	size_t len = evbuffer_get_length(bufferevent_get_input(conn->bev));
-	bool reads = (bufferevent_get_enabled(conn->bev) & EV_READ) != 0;
-	bool may_read = len <= VARLINK_MESSAGE_MAX && !conn->at_end;
-
-	/* Whoever follows has nothing to say; so much is no mistake. */
-	if (!may_read && !conn->at_end && is_following(conn)) {
-		conn_drop(conn);
-		return;
-	}
-
-	if (reads && !may_read)
-		bufferevent_disable(conn->bev, EV_READ);
-	else if (!reads && may_read)
-		bufferevent_enable(conn->bev, EV_READ);
 }
 
 /* A client that does not read its replies gets no further ones. */
@@ -468,59 +490,165 @@ may_go_on(struct conn *conn)
 	/* What was to end the loop ends it: nothing may be there to ask. */
 	return !event_base_got_break(conn->server->base) && !conn->broken &&
 	       !conn->closing && conn->ncalls < limits->calls &&
-	       evbuffer_get_length(bufferevent_get_output(conn->bev)) <
-		   limits->queued;
+	       conn->out.len < limits->queued;
+}
+
+/* As many calls as one turn has.  JW_IO: there is no further one yet. */
+static enum jw_err
+take_turn(struct conn *conn)
+{
+	enum jw_err err = JW_OK;
+	size_t taken = 0;
+
+	for (int i = 0; i < CALLS_A_TURN && taken < OCTETS_A_TURN &&
+			err == JW_OK && may_go_on(conn);
+	     i++) {
+		err = next_message(conn);
+		taken += conn->text_len + 1;
+		/* The time of half a message begins with its first byte. */
+		if (err == JW_OK && evtimer_pending(conn->half, NULL))
+			event_del(conn->half);
+	}
+	return err;
+}
+
+/* As much as the kernel takes. */
+static void
+send_out(struct conn *conn)
+{
+	struct octets *out = &conn->out;
+	ssize_t n = 1;
+
+	while (out->len > 0 && n > 0) {
+		n = send(conn->fd, out->data + out->start, out->len,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			octets_take(out, (size_t)n);
+		else if (errno != EAGAIN && errno != EINTR)
+			conn->broken = true;
+	}
 }
 
 /* The last words are queued; they need not wait for ever. */
 static void
-limit_farewell(struct conn *conn)
+await_reader(struct conn *conn)
 {
-	struct timeval wait = {FAREWELL_S, 0};
+	const struct timeval farewell = {FAREWELL_S, 0};
 
-	if (conn->closing)
-		bufferevent_set_timeouts(conn->bev, NULL, &wait);
+	if (conn->out.len > 0)
+		event_add(conn->writable, conn->closing ? &farewell : NULL);
+}
+
+/* all_taken: what is left of the input is no whole message. */
+static void
+guard_half_message(struct conn *conn, bool all_taken)
+{
+	int ms = conn->server->limits.half_message_ms;
+	const struct timeval wait = {ms / 1000, ms % 1000 * 1000};
+	bool runs = evtimer_pending(conn->half, NULL) != 0;
+
+	if (!all_taken || conn->in.len == 0) {
+		if (runs)
+			event_del(conn->half);
+	} else if (!runs) {
+		event_add(conn->half, &wait);
+	}
+}
+
+/*
+ * Reading pauses while more than a whole message waits.  False: whoever
+ * follows has nothing to say, and so much is no mistake.
+ */
+static bool
+pace_reading(struct conn *conn)
+{
+	bool may_read = conn->in.len <= VARLINK_MESSAGE_MAX && !conn->at_end;
+
+	if (!may_read && !conn->at_end && is_following(conn))
+		return false;
+	if (conn->reads && !may_read)
+		event_del(conn->readable);
+	else if (!conn->reads && may_read)
+		event_add(conn->readable, NULL);
+	conn->reads = may_read;
+	return true;
+}
+
+/* Who follows may go on now. */
+static void
+tell_drained(struct conn *conn)
+{
+	struct control_call *head = TAILQ_FIRST(&conn->calls);
+
+	if (!conn->filled || conn->out.len > 0)
+		return;
+	conn->filled = false;
+	if (head != NULL && head->drained != NULL)
+		head->drained(head, head->arg);
 }
 
 /* Everything that can be done with what has arrived. */
 static void
 process(struct conn *conn)
 {
-	const struct timeval now = {0, 0};
-	enum jw_err err = JW_OK;
+	enum jw_err err = take_turn(conn);
 
-	conn->in_process = true;
-	for (int i = 0; i < CALLS_A_TURN && err == JW_OK && may_go_on(conn);
-	     i++) {
-		err = next_message(conn);
-		/* The time of half a message begins with its first byte. */
-		if (err == JW_OK)
-			event_del(conn->half);
-	}
-	conn->in_process = false;
 	if (err == JW_PROTOCOL || err == JW_NO_MEMORY) {
 		jw_log(JW_LOG_INFO, "uid %u: not a call: dropped",
 		    (unsigned)conn->peer.uid);
 		conn->broken = true;
 	}
+	if (!conn->broken)
+		send_out(conn);
 	if (conn->at_end && conn->ncalls == 0 && err == JW_IO)
 		conn->closing = true;
-	if (conn->broken || (conn->closing && is_flushed(conn))) {
+	if (conn->broken || (conn->closing && conn->out.len == 0) ||
+	    !pace_reading(conn)) {
 		conn_free(conn);
 		return;
 	}
-	limit_farewell(conn);
+	await_reader(conn);
 	guard_half_message(conn, err == JW_IO);
 	if (err == JW_OK && may_go_on(conn))
-		evtimer_add(conn->again, &now);
-	pace_reading(conn);
+		conn_soon(conn);
+	give_back(&conn->in, &conn->server->spare_in);
+	give_back(&conn->out, &conn->server->spare_out);
+	tell_drained(conn);
 }
 
 static void
-on_read(struct bufferevent *bev, void *arg)
+on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	(void)bev;
-	process(arg);
+	struct conn *conn = arg;
+	char *at = room_in(&conn->in, &conn->server->spare_in, READ_SIZE);
+	ssize_t n = -1;
+
+	(void)what;
+	if (at == NULL)
+		errno = ENOMEM;
+	else
+		n = recv(fd, at, READ_SIZE, MSG_DONTWAIT);
+	if (n > 0)
+		octets_put(&conn->in, (size_t)n);
+	if (n == 0)
+		conn->at_end = true;
+	if ((n == 0 && is_following(conn)) ||
+	    (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_free(conn);
+	else
+		process(conn);
+}
+
+/* A client that does not take the last words has had its time. */
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)fd;
+	if ((what & EV_TIMEOUT) != 0)
+		conn->broken = true;
+	process(conn);
 }
 
 static void
@@ -532,37 +660,6 @@ on_again(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_drained(struct bufferevent *bev, void *arg)
-{
-	struct conn *conn = arg;
-	struct control_call *head = TAILQ_FIRST(&conn->calls);
-
-	(void)bev;
-	if (conn->closing) {
-		conn_free(conn);
-		return;
-	}
-	if (head != NULL && head->drained != NULL)
-		head->drained(head, head->arg);
-	else
-		process(conn);
-}
-
-static void
-on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct conn *conn = arg;
-
-	(void)bev;
-	if ((what & BEV_EVENT_EOF) != 0 && !is_following(conn)) {
-		conn->at_end = true;
-		process(conn);
-		return;
-	}
-	conn_drop(conn);
-}
-
-static void
 on_half(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
@@ -571,7 +668,7 @@ on_half(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	jw_log(JW_LOG_INFO, "uid %u: half a message: dropped",
 	    (unsigned)conn->peer.uid);
-	conn_drop(conn);
+	conn_free(conn);
 }
 
 /* ---- accepting ---- */
@@ -596,13 +693,14 @@ control_is_member(const struct control_call *call, gid_t group)
 	const struct control_peer *peer = &call->conn->peer;
 
 	return peer->uid == 0 || peer->uid == geteuid() || peer->gid == group ||
-	       has_group(bufferevent_getfd(call->conn->bev), group);
+	       has_group(call->conn->fd, group);
 }
 
 static bool
-identify(struct conn *conn, int fd)
+identify(struct conn *conn)
 {
 	const struct control_server *server = conn->server;
+	const int fd = conn->fd;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
@@ -634,26 +732,29 @@ has_place(const struct control_server *server, uid_t uid)
 }
 
 static bool
-conn_start(struct conn *conn, int fd)
+conn_start(struct conn *conn)
 {
-	struct event_base *base = conn->server->base;
+	const struct control_server *server = conn->server;
+	struct event *events[3];
 
-	conn->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (conn->bev == NULL) {
-		close(fd);
+	conn->readable = event_new(
+	    server->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
+	conn->writable =
+	    event_new(server->base, conn->fd, EV_WRITE, on_writable, conn);
+	conn->half = evtimer_new(server->base, on_half, conn);
+	conn->again = evtimer_new(server->base, on_again, conn);
+	if (conn->readable == NULL || conn->writable == NULL ||
+	    conn->half == NULL || conn->again == NULL || !identify(conn) ||
+	    !has_place(server, conn->peer.uid))
 		return false;
-	}
-	conn->half = evtimer_new(base, on_half, conn);
-	conn->again = evtimer_new(base, on_again, conn);
-	if (conn->half == NULL || conn->again == NULL || !identify(conn, fd) ||
-	    !has_place(conn->server, conn->peer.uid))
-		return false;
-	bufferevent_setcb(conn->bev, on_read, on_drained, on_event, conn);
-	if (conn->server->limits.yields &&
-	    (bufferevent_priority_set(conn->bev, CONTROL_LAST) != 0 ||
-		event_priority_set(conn->again, CONTROL_LAST) != 0))
-		return false;
-	return bufferevent_enable(conn->bev, EV_READ | EV_WRITE) == 0;
+	events[0] = conn->readable;
+	events[1] = conn->writable;
+	events[2] = conn->again;
+	for (int i = 0; i < 3 && server->limits.yields; i++)
+		if (event_priority_set(events[i], CONTROL_LAST) != 0)
+			return false;
+	conn->reads = true;
+	return event_add(conn->readable, NULL) == 0;
 }
 
 static void
@@ -671,10 +772,11 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 		return;
 	}
 	conn->server = server;
+	conn->fd = fd;
 	TAILQ_INIT(&conn->calls);
 	TAILQ_INSERT_TAIL(&server->conns, conn, link);
 	server->nconns++;
-	if (!conn_start(conn, fd))
+	if (!conn_start(conn))
 		conn_free(conn);
 }
 
@@ -837,5 +939,7 @@ control_server_free(struct control_server *server)
 		evconnlistener_free(server->listener);
 	if (server->resume != NULL)
 		event_free(server->resume);
+	octets_free(&server->spare_in);
+	octets_free(&server->spare_out);
 	free(server);
 }

@@ -42,7 +42,7 @@ enum {
 	SPARE_FILES = 256,
 	SERVERS = 3,
 	SIGN_SLOT = 2,
-	SLICE_CALLBACKS = 1,
+	SLICE_USEC = 1000,
 	OPENING_SECONDS = 600,
 };
 
@@ -179,15 +179,20 @@ raise_files(void)
 	return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
 }
 
-/* One callback of those that yield, then a look at who else is there. */
+/*
+ * A moment for those that yield, then a look at who else is there.  Not a
+ * number of callbacks: each look costs as much as there are connections with
+ * something to say.
+ */
 static struct event_base *
 make_base(void)
 {
+	const struct timeval slice = {0, SLICE_USEC};
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
 	if (config != NULL && event_config_set_max_dispatch_interval(config,
-				  NULL, SLICE_CALLBACKS, CONTROL_LAST) == 0)
+				  &slice, -1, CONTROL_LAST) == 0)
 		base = event_base_new_with_config(config);
 	if (base != NULL &&
 	    event_base_priority_init(base, CONTROL_PRIORITIES) != 0) {

@@ -22,9 +22,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +46,26 @@ static const char interface_text[] =
     "method Bye() -> (n: int)\n"
     "method Fail(code: int) -> ()\n";
 
+/* ---- the loop ---- */
+
+static int turns; /* of the loop, all in all */
+static int sends; /* of server and clients */
+
+/* In the place of the C library's: libevent waits here once in each turn. */
+int
+epoll_wait(int fd, struct epoll_event *events, int count, int ms)
+{
+	turns++;
+	return (int)syscall(SYS_epoll_pwait, fd, events, count, ms, NULL, 0);
+}
+
+ssize_t
+send(int fd, const void *data, size_t len, int flags)
+{
+	sends++;
+	return syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
+}
+
 /* ---- the server ---- */
 
 enum { CALLS_MAX = 16, DEADLINE_S = 10 };
@@ -60,6 +82,7 @@ struct fixture {
 	struct control_call *later[CALLS_MAX];
 	int nlater;
 	int echoes;
+	int turns_at_echo;
 	bool follow;
 	int closed;
 	int drained;
@@ -87,6 +110,7 @@ run_echo(struct control_call *call, void *context)
 	struct fixture *fix = context;
 
 	fix->echoes++;
+	fix->turns_at_echo = turns;
 	fix->peer = *control_peer(call);
 	snprintf(fix->method, sizeof(fix->method), "%s", control_method(call));
 	control_reply(call, number(parameter(call, "n")));
@@ -895,7 +919,71 @@ no_descriptors_left_is_waited_out(void **state)
 	hang_up(&client);
 }
 
+/* One callback in each turn for those that yield. */
+static void
+yield_always(struct fixture *fix)
+{
+	struct event_config *config = event_config_new();
+
+	assert_non_null(config);
+	event_base_free(fix->base);
+	event_config_set_max_dispatch_interval(config, NULL, 1, CONTROL_LAST);
+	fix->base = event_base_new_with_config(config);
+	event_config_free(config);
+	assert_non_null(fix->base);
+	assert_int_equal(
+	    event_base_priority_init(fix->base, CONTROL_PRIORITIES), 0);
+	fix->limits.yields = true;
+}
+
+enum { CROWD = 100, FEW_TURNS = 8 };
+
+/* A connection that says nothing has no part in the turns of the loop. */
+static void
+new_connections_delay_no_call(void **state)
+{
+	struct fixture *fix = *state;
+	struct client crowd[CROWD], client;
+
+	fix->limits.connections = fix->limits.per_uid = CROWD + 1;
+	yield_always(fix);
+	serve(fix);
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = dial(fix);
+	client = dial(fix);
+	assert_true(
+	    send(client.fd, ECHO(1), sizeof(ECHO(1)), MSG_NOSIGNAL) > 0);
+	turns = 0;
+	PUMP_UNTIL(fix, fix->echoes == 1);
+	assert_true(fix->turns_at_echo <= FEW_TURNS);
+	expect_number(fix, &client, 1);
+	hang_up(&client);
+	for (int i = 0; i < CROWD; i++)
+		hang_up(&crowd[i]);
+}
+
 /* ---- output ---- */
+
+/* One look for the client, and not one for each. */
+static void
+calls_that_come_together_are_answered_together(void **state)
+{
+	struct fixture *fix = *state;
+	char calls[16 * sizeof(ECHO(1))];
+	struct client client;
+
+	serve(fix);
+	client = dial(fix);
+	for (int i = 0; i < 16; i++)
+		memcpy(calls + (size_t)i * sizeof(ECHO(1)), ECHO(1),
+		    sizeof(ECHO(1)));
+	sends = 0;
+	put(fix, &client, calls, sizeof(calls));
+	for (int i = 0; i < 16; i++)
+		expect_number(fix, &client, 1);
+	assert_int_equal(sends, 1 + 1);
+	hang_up(&client);
+}
 
 static void
 slow_reader_of_a_stream_is_told_and_left(void **state)
@@ -1313,6 +1401,8 @@ main(void)
 	    TEST(connections_in_all_are_limited),
 	    TEST(default_limits_are_those_of_the_documentation),
 	    TEST(no_descriptors_left_is_waited_out),
+	    TEST(new_connections_delay_no_call),
+	    TEST(calls_that_come_together_are_answered_together),
 	    TEST(slow_reader_of_a_stream_is_told_and_left),
 	    TEST(unread_replies_hold_up_their_reader_alone),
 	    TEST(calls_sent_ahead_cost_nothing),
