@@ -8,6 +8,7 @@
  */
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ enum {
 	IMPORT_MAX = 65536,
 	SECURE_HEAP_UNIT = 32,
 	SECURE_HEAP_MIN = 4096,
+	ECDSA_DER_MAX = 160, /* of P-521: 141 */
+	PENS = 8,            /* of a key, for as many threads */
 };
 
 /* What OpenSSL 3.5 calls the seed of an ML-DSA key; 3.0 has no name for it. */
@@ -91,12 +94,25 @@ struct algorithm {
 	size_t octets; /* of x (OKP) or pub (AKP) */
 };
 
+/*
+ * What a signature is made with, ready for the next one: to set it up by name
+ * takes 12 % of an ES256 signature.  In the hands of one thread at a time.
+ */
+struct pen {
+	EVP_MD_CTX *digest; /* or the whole of it where no digest has a name */
+	EVP_PKEY_CTX *key;
+};
+
+/* Whoever signs takes one out. */
+struct pen_case {
+	_Atomic(struct pen *) pens[PENS];
+};
+
 struct keys_pair {
 	enum jw_alg alg;
 	const struct algorithm *algorithm;
 	EVP_PKEY *pkey;
-	/* Ready to be copied for a signature; NULL without a private half. */
-	EVP_MD_CTX *signer;
+	struct pen_case *pens; /* NULL without a private half */
 	char kid[KEYS_KID_SIZE];
 	uint8_t spki_hash[KEYS_HASH_SIZE];
 	char *jwk;
@@ -127,26 +143,52 @@ encoded_size(size_t len)
 	return len / 3 * 4 + (len % 3 == 0 ? 0 : len % 3 + 1);
 }
 
-static void
+static size_t
 encode(const uint8_t *data, size_t len, char *text)
 {
-	uint32_t bits = 0;
-	int have = 0;
+	char *at = text;
+	uint32_t bits;
+	size_t i;
 
-	for (size_t i = 0; i < len; i++) {
-		bits = bits << 8 | data[i];
-		for (have += 8; have >= 6; have -= 6)
-			*text++ = alphabet[bits >> (have - 6) & 63];
+	for (i = 0; i + 2 < len; i += 3) {
+		bits = (uint32_t)data[i] << 16 | (uint32_t)data[i + 1] << 8 |
+		       data[i + 2];
+		*at++ = alphabet[bits >> 18];
+		*at++ = alphabet[bits >> 12 & 63];
+		*at++ = alphabet[bits >> 6 & 63];
+		*at++ = alphabet[bits & 63];
 	}
-	if (have > 0)
-		*text++ = alphabet[bits << (6 - have) & 63];
-	*text = '\0';
+	if (i == len)
+		return (size_t)(at - text);
+	bits = (uint32_t)data[i] << 16;
+	if (i + 1 < len)
+		bits |= (uint32_t)data[i + 1] << 8;
+	*at++ = alphabet[bits >> 18];
+	*at++ = alphabet[bits >> 12 & 63];
+	if (i + 1 < len)
+		*at++ = alphabet[bits >> 6 & 63];
+	return (size_t)(at - text);
 }
 
 static size_t
 decoded_size(size_t len)
 {
 	return len / 4 * 3 + (len % 4 == 0 ? 0 : len % 4 - 1);
+}
+
+/* What a character stands for; -1: for nothing. */
+static int
+value_of(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '-')
+		return 62;
+	return c == '_' ? 63 : -1;
 }
 
 /* data has room for decoded_size(len). */
@@ -159,11 +201,11 @@ decode(const char *text, size_t len, uint8_t *data)
 	if (len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		const char *at =
-		    text[i] == '\0' ? NULL : strchr(alphabet, text[i]);
-		if (at == NULL)
+		int value = value_of(text[i]);
+
+		if (value < 0)
 			return false;
-		bits = bits << 6 | (uint32_t)(at - alphabet);
+		bits = bits << 6 | (uint32_t)value;
 		have += 6;
 		if (have >= 8) {
 			have -= 8;
@@ -180,8 +222,20 @@ keys_base64url(const void *data, size_t len)
 	char *text = malloc(encoded_size(len) + 1);
 
 	if (text != NULL)
-		encode(data, len, text);
+		text[encode(data, len, text)] = '\0';
 	return text;
+}
+
+size_t
+keys_base64url_size(size_t len)
+{
+	return encoded_size(len);
+}
+
+size_t
+keys_base64url_write(const void *data, size_t len, char *text)
+{
+	return encode(data, len, text);
 }
 
 enum jw_err
@@ -197,6 +251,7 @@ keys_base64url_decode(
 		free(data);
 		return JW_INVALID_PARAMETER;
 	}
+	data[decoded_size(len)] = '\0';
 	*ret_data = data;
 	*ret_len = decoded_size(len);
 	return JW_OK;
@@ -219,8 +274,7 @@ keys_etag(const void *body, size_t len, char *etag)
 	if (!sha256(body, len, hash))
 		return JW_BUG;
 	etag[0] = '"';
-	encode(hash, 16, etag + 1);
-	memcpy(etag + KEYS_ETAG_SIZE - 2, "\"", 2);
+	memcpy(etag + 1 + encode(hash, 16, etag + 1), "\"", 2);
 	return JW_OK;
 }
 
@@ -882,27 +936,91 @@ keys_supported(enum jw_alg alg, struct jw_why *why)
 	return algorithm_find(alg, why) == NULL ? JW_BAD_POLICY : JW_OK;
 }
 
-/* For signing or verifying as the algorithm's row says. */
 static bool
-context_init(const struct algorithm *algorithm, EVP_PKEY *pkey, bool sign,
-    EVP_MD_CTX *context)
+set_pss(const struct algorithm *algorithm, EVP_PKEY_CTX *key)
 {
-	EVP_PKEY_CTX *key = NULL;
-	int ok;
-
-	if (sign)
-		ok = EVP_DigestSignInit_ex(
-		    context, &key, algorithm->digest, NULL, NULL, pkey, NULL);
-	else
-		ok = EVP_DigestVerifyInit_ex(
-		    context, &key, algorithm->digest, NULL, NULL, pkey, NULL);
-	if (ok != 1 || !algorithm->pss)
-		return ok == 1;
+	if (!algorithm->pss)
+		return true;
 	return EVP_PKEY_CTX_set_rsa_padding(key, RSA_PKCS1_PSS_PADDING) == 1 &&
 	       EVP_PKEY_CTX_set_rsa_mgf1_md_name(
 		   key, algorithm->digest, NULL) == 1 &&
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(key, RSA_PSS_SALTLEN_DIGEST) ==
 		   1;
+}
+
+/* For verifying as the algorithm's row says. */
+static bool
+verifier_init(
+    const struct algorithm *algorithm, EVP_PKEY *pkey, EVP_MD_CTX *context)
+{
+	EVP_PKEY_CTX *key = NULL;
+
+	return EVP_DigestVerifyInit_ex(context, &key, algorithm->digest, NULL,
+		   NULL, pkey, NULL) == 1 &&
+	       set_pss(algorithm, key);
+}
+
+static void
+pen_free(struct pen *pen)
+{
+	if (pen == NULL)
+		return;
+	EVP_MD_CTX_free(pen->digest);
+	EVP_PKEY_CTX_free(pen->key);
+	free(pen);
+}
+
+static bool
+pen_init(struct pen *pen, const struct algorithm *algorithm, EVP_PKEY *pkey)
+{
+	if (algorithm->digest == NULL)
+		return EVP_DigestSignInit_ex(pen->digest, NULL, NULL, NULL,
+			   NULL, pkey, NULL) == 1;
+	pen->key = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	return pen->key != NULL && EVP_PKEY_sign_init(pen->key) == 1 &&
+	       EVP_PKEY_CTX_set_signature_md(
+		   pen->key, EVP_get_digestbyname(algorithm->digest)) == 1 &&
+	       set_pss(algorithm, pen->key) &&
+	       EVP_DigestInit_ex2(pen->digest,
+		   EVP_get_digestbyname(algorithm->digest), NULL) == 1;
+}
+
+/* NULL: no memory, or not a key that signs so. */
+static struct pen *
+pen_new(const struct keys_pair *pair)
+{
+	struct pen *pen = calloc(1, sizeof(*pen));
+
+	if (pen == NULL)
+		return NULL;
+	pen->digest = EVP_MD_CTX_new();
+	if (pen->digest != NULL && pen_init(pen, pair->algorithm, pair->pkey))
+		return pen;
+	pen_free(pen);
+	return NULL;
+}
+
+static struct pen *
+pen_take(const struct keys_pair *pair)
+{
+	struct pen *pen = NULL;
+
+	for (int i = 0; i < PENS && pen == NULL; i++)
+		pen = atomic_exchange(&pair->pens->pens[i], NULL);
+	return pen != NULL ? pen : pen_new(pair);
+}
+
+/* For the next one.*/
+static void
+pen_give_back(const struct keys_pair *pair, struct pen *take_pen)
+{
+	struct pen *none = NULL;
+
+	for (int i = 0; i < PENS; i++, none = NULL)
+		if (atomic_compare_exchange_strong(
+			&pair->pens->pens[i], &none, take_pen))
+			return;
+	pen_free(take_pen);
 }
 
 static bool
@@ -915,7 +1033,7 @@ pair_set_kid(struct keys_pair *pair, const struct members *members)
 
 	ok = text != NULL && sha256(text, strlen(text), hash);
 	if (ok)
-		encode(hash, sizeof(hash), pair->kid);
+		pair->kid[encode(hash, sizeof(hash), pair->kid)] = '\0';
 	free(text);
 	return ok;
 }
@@ -967,6 +1085,7 @@ pair_take(
     enum jw_alg alg, EVP_PKEY *pkey, bool private, struct keys_pair **ret_pair)
 {
 	struct keys_pair *pair = calloc(1, sizeof(*pair));
+	struct pen *pen = NULL;
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (pair == NULL) {
@@ -985,17 +1104,21 @@ pair_take(
 	if (!pair_describe(pair))
 		goto out;
 	if (private) {
-		pair->signer = EVP_MD_CTX_new();
-		if (pair->signer == NULL)
+		pair->pens = calloc(1, sizeof(*pair->pens));
+		pen = pen_new(pair);
+		if (pair->pens == NULL)
 			goto out;
 		err = JW_BAD_KEY;
-		if (!context_init(pair->algorithm, pkey, true, pair->signer))
+		if (pen == NULL)
 			goto out;
+		pen_give_back(pair, pen);
+		pen = NULL;
 	}
 	*ret_pair = pair;
 	pair = NULL;
 	err = JW_OK;
 out:
+	pen_free(pen);
 	keys_free(pair);
 	return err;
 }
@@ -1167,7 +1290,9 @@ keys_free(struct keys_pair *pair)
 {
 	if (pair == NULL)
 		return;
-	EVP_MD_CTX_free(pair->signer);
+	for (int i = 0; pair->pens != NULL && i < PENS; i++)
+		pen_free(atomic_load(&pair->pens->pens[i]));
+	free(pair->pens);
 	EVP_PKEY_free(pair->pkey);
 	free(pair->jwk);
 	free(pair);
@@ -1197,20 +1322,46 @@ keys_spki_hash(const struct keys_pair *pair)
 	return pair->spki_hash;
 }
 
-/* From the SEQUENCE of two INTEGERs to R || S, RFC 7518 section 3.4. */
+/* One INTEGER of at most field octets, without its zeroes in front. */
+static bool
+read_integer(
+    const uint8_t **at, const uint8_t *end, size_t field, uint8_t *ret_number)
+{
+	const uint8_t *number = *at + 2;
+	size_t len;
+
+	if (end - *at < 2 || (*at)[0] != V_ASN1_INTEGER)
+		return false;
+	len = (*at)[1];
+	if (len > 127 || (size_t)(end - number) < len)
+		return false;
+	*at = number + len;
+	for (; len > 0 && *number == 0; len--)
+		number++;
+	if (len > field)
+		return false;
+	memset(ret_number, 0, field - len);
+	memcpy(ret_number + field - len, number, len);
+	return true;
+}
+
+/*
+ * From the SEQUENCE of two INTEGERs that OpenSSL has made to R || S, RFC 7518
+ * section 3.4.
+ */
 static bool
 ecdsa_to_jws(const uint8_t *der, size_t len, size_t field, uint8_t *ret_raw)
 {
-	const uint8_t *at = der;
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)len);
-	int size = (int)field;
-	bool ok;
+	const uint8_t *end = der + len;
+	/* Of P-521 the length has a second octet. */
+	size_t head = len > 1 && der[1] == 0x81 ? 3 : 2;
 
-	ok = sig != NULL && at == der + len &&
-	     BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_raw, size) == size &&
-	     BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_raw + field, size) == size;
-	ECDSA_SIG_free(sig);
-	return ok;
+	if (len < head || der[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED) ||
+	    der[head - 1] != len - head)
+		return false;
+	der += head;
+	return read_integer(&der, end, field, ret_raw) &&
+	       read_integer(&der, end, field, ret_raw + field) && der == end;
 }
 
 /* The way back; ret_der has room for KEYS_SIGNATURE_MAX. */
@@ -1241,16 +1392,35 @@ out:
 	return ok;
 }
 
-/*
- * Copying what is ready spares OpenSSL to look up names, 12 % of an ES256
- * signature.  Early 3.0 releases do not copy a context without a digest.
- */
+/* With a digest of its own name; ret_len is at first the room. */
 static bool
-signer_copy(const struct keys_pair *pair, EVP_MD_CTX *context)
+pen_sign_hash(struct pen *pen, const void *data, size_t len,
+    uint8_t *ret_signature, size_t *ret_len)
 {
-	if (pair->algorithm->digest != NULL)
-		return EVP_MD_CTX_copy_ex(context, pair->signer) == 1;
-	return context_init(pair->algorithm, pair->pkey, true, context);
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned hash_len;
+
+	return EVP_DigestInit_ex2(pen->digest, NULL, NULL) == 1 &&
+	       EVP_DigestUpdate(pen->digest, data, len) == 1 &&
+	       EVP_DigestFinal_ex(pen->digest, hash, &hash_len) == 1 &&
+	       EVP_PKEY_sign(
+		   pen->key, ret_signature, ret_len, hash, hash_len) == 1;
+}
+
+/* Not every release of OpenSSL begins again without being told the key. */
+static bool
+pen_sign_whole(struct pen *pen, EVP_PKEY *pkey, const void *data, size_t len,
+    uint8_t *ret_signature, size_t *ret_len)
+{
+	if (EVP_DigestSignInit_ex(
+		pen->digest, NULL, NULL, NULL, NULL, NULL, NULL) != 1) {
+		EVP_MD_CTX_reset(pen->digest);
+		if (EVP_DigestSignInit_ex(
+			pen->digest, NULL, NULL, NULL, NULL, pkey, NULL) != 1)
+			return false;
+	}
+	return EVP_DigestSign(pen->digest, ret_signature, ret_len, data, len) ==
+	       1;
 }
 
 enum jw_err
@@ -1258,32 +1428,33 @@ keys_sign(const struct keys_pair *pair, const void *data, size_t len,
     uint8_t *signature, size_t *ret_len)
 {
 	const size_t field = pair->algorithm->field;
-	uint8_t made[KEYS_SIGNATURE_MAX];
-	size_t made_len = sizeof(made);
-	EVP_MD_CTX *context = NULL;
-	enum jw_err err = JW_BAD_KEY;
+	uint8_t der[ECDSA_DER_MAX];
+	size_t made_len = field == 0 ? KEYS_SIGNATURE_MAX : sizeof(der);
+	uint8_t *made = field == 0 ? signature : der;
+	struct pen *pen;
+	bool ok;
 
-	if (pair->signer == NULL)
-		return err;
-	context = EVP_MD_CTX_new();
-	if (context == NULL)
+	if (pair->pens == NULL)
+		return JW_BAD_KEY;
+	pen = pen_take(pair);
+	if (pen == NULL)
 		return done(JW_NO_MEMORY);
-	if (!signer_copy(pair, context))
-		goto out;
-	if (EVP_DigestSign(context, made, &made_len, data, len) != 1)
-		goto out;
-	if (field == 0) {
-		memcpy(signature, made, made_len);
-		*ret_len = made_len;
-	} else {
-		if (!ecdsa_to_jws(made, made_len, field, signature))
-			goto out;
-		*ret_len = 2 * field;
+	if (pair->algorithm->digest != NULL)
+		ok = pen_sign_hash(pen, data, len, made, &made_len);
+	else
+		ok =
+		    pen_sign_whole(pen, pair->pkey, data, len, made, &made_len);
+	if (ok && field != 0) {
+		ok = ecdsa_to_jws(der, made_len, field, signature);
+		made_len = 2 * field;
 	}
-	err = JW_OK;
-out:
-	EVP_MD_CTX_free(context);
-	return done(err);
+	if (!ok) {
+		pen_free(pen);
+		return done(JW_BAD_KEY);
+	}
+	pen_give_back(pair, pen);
+	*ret_len = made_len;
+	return JW_OK;
 }
 
 enum jw_err
@@ -1303,7 +1474,7 @@ keys_verify(const struct keys_pair *pair, const void *data, size_t len,
 			goto out;
 		signature = der;
 	}
-	if (context_init(pair->algorithm, pair->pkey, false, context) &&
+	if (verifier_init(pair->algorithm, pair->pkey, context) &&
 	    EVP_DigestVerify(context, signature, signature_len, data, len) == 1)
 		err = JW_OK;
 out:
@@ -1315,7 +1486,7 @@ enum jw_err
 keys_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len)
 {
-	if (pair->signer == NULL)
+	if (pair->pens == NULL)
 		return JW_BAD_KEY;
 	return done(
 	    pair->algorithm->family->to_der(pair->pkey, ret_der, ret_len));

@@ -114,7 +114,12 @@ enum jw_err keys_etag(const void *body, size_t len, char *etag);
 
 /* base64url without padding (RFC 7515 section 2).  The caller frees. */
 char *keys_base64url(const void *data, size_t len);
-/* Strict: no padding, blanks or stray bits.  JW_INVALID_PARAMETER. */
+/* How long that is, and the same to where the caller has so much room,
+ * without a NUL; the length comes back. */
+size_t keys_base64url_size(size_t len);
+size_t keys_base64url_write(const void *data, size_t len, char *text);
+/* Strict: no padding, blanks or stray bits.  JW_INVALID_PARAMETER.  A NUL
+ * stands behind the data. */
 enum jw_err keys_base64url_decode(
     const char *text, size_t len, uint8_t **ret_data, size_t *ret_len);
 
