@@ -15,7 +15,10 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { GATHER_NS = 1000000, NS_PER_S = 1000000000 };
 
 struct job {
 	STAILQ_ENTRY(job) link;
@@ -33,22 +36,47 @@ struct worker_pool {
 	struct job_list todo;
 	struct job_list ended;
 	bool stop;
-	size_t pending; /* the loop's own */
+	bool told;           /* the loop has been woken for `ended` */
+	int64_t first_ended; /* of those that it was not woken for */
+	size_t pending;      /* the loop's own */
 	int nice_level;
+	int ends_at_once;
 	int event_fd;
 	struct event *event;
 	pthread_t *threads;
 	int nthreads;
 };
 
+static int64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* With the lock. */
+static void
+tell(struct worker_pool *pool)
+{
+	if (pool->told || STAILQ_EMPTY(&pool->ended))
+		return;
+	pool->told = true;
+	(void)eventfd_write(pool->event_fd, 1);
+}
+
+/* Nobody sleeps on an end that has not been told. */
 static struct job *
 next_job(struct worker_pool *pool)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop && STAILQ_EMPTY(&pool->todo))
+	while (!pool->stop && STAILQ_EMPTY(&pool->todo)) {
+		tell(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
+	}
 	job = pool->stop ? NULL : STAILQ_FIRST(&pool->todo);
 	if (job != NULL)
 		STAILQ_REMOVE_HEAD(&pool->todo, link);
@@ -59,10 +87,15 @@ next_job(struct worker_pool *pool)
 static void
 end_job(struct worker_pool *pool, struct job *job)
 {
+	int64_t now = pool->ends_at_once > 1 ? clock_ns() : 0;
+
 	pthread_mutex_lock(&pool->lock);
+	if (STAILQ_EMPTY(&pool->ended))
+		pool->first_ended = now;
 	STAILQ_INSERT_TAIL(&pool->ended, job, link);
+	if (pool->ends_at_once == 1 || now - pool->first_ended >= GATHER_NS)
+		tell(pool);
 	pthread_mutex_unlock(&pool->lock);
-	(void)eventfd_write(pool->event_fd, 1);
 }
 
 static void *
@@ -81,36 +114,42 @@ work(void *arg)
 	return NULL;
 }
 
-static struct job *
-take_ended(struct worker_pool *pool)
+/* The rest comes in another turn: others wait too. */
+static void
+take_ended(struct worker_pool *pool, struct job_list *ret_jobs)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	job = STAILQ_FIRST(&pool->ended);
-	if (job != NULL)
+	for (int i = 0; i < pool->ends_at_once; i++) {
+		job = STAILQ_FIRST(&pool->ended);
+		if (job == NULL)
+			break;
 		STAILQ_REMOVE_HEAD(&pool->ended, link);
+		STAILQ_INSERT_TAIL(ret_jobs, job, link);
+	}
+	pool->told = false;
+	tell(pool);
 	pthread_mutex_unlock(&pool->lock);
-	return job;
 }
 
 static void
 on_ended(evutil_socket_t fd, short what, void *arg)
 {
+	struct job_list jobs = STAILQ_HEAD_INITIALIZER(jobs);
 	struct worker_pool *pool = arg;
 	struct job *job;
 	eventfd_t value;
 
 	(void)what;
 	(void)eventfd_read(fd, &value);
-	/* One at a time: each may block on the disk, and others wait too. */
-	job = take_ended(pool);
-	if (job == NULL)
-		return;
-	(void)eventfd_write(fd, 1);
-	pool->pending--;
-	job->done(job->arg);
-	free(job);
+	take_ended(pool, &jobs);
+	while ((job = STAILQ_FIRST(&jobs)) != NULL) {
+		STAILQ_REMOVE_HEAD(&jobs, link);
+		pool->pending--;
+		job->done(job->arg);
+		free(job);
+	}
 }
 
 static enum jw_err
@@ -136,7 +175,7 @@ start_threads(struct worker_pool *pool, int threads)
 
 enum jw_err
 worker_pool_new(struct event_base *base, int threads, int nice_level,
-    struct worker_pool **ret_pool)
+    int ends_at_once, struct worker_pool **ret_pool)
 {
 	struct worker_pool *pool = calloc(1, sizeof(*pool));
 	enum jw_err err = JW_IO;
@@ -148,6 +187,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
 	pool->nice_level = nice_level;
+	pool->ends_at_once = ends_at_once;
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->event_fd >= 0)
 		pool->event = event_new(

@@ -136,7 +136,8 @@ every_job_runs_once_and_ends_once(void **state)
 
 	assert_non_null(jobs);
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 4, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < JOBS; i++) {
 		jobs[i].fix = fix;
 		jobs[i].number = i;
@@ -160,7 +161,8 @@ loop_is_free_while_jobs_run(void **state)
 	struct fixture *fix = *state;
 	struct job jobs[3] = {{.fix = fix}, {.fix = fix}, {.fix = fix}};
 
-	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 3; i++)
 		worker_submit(fix->pool, run, done, drop, &jobs[i]);
 	assert_int_equal(worker_pending(fix->pool), 3);
@@ -185,7 +187,8 @@ threads_are_as_nice_as_asked(void **state)
 	struct job job = {.fix = fix};
 
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 1, 19, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 19, 1, &fix->pool), JW_OK);
 	worker_submit(fix->pool, run, done, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.nice_level, 19);
@@ -198,7 +201,8 @@ forgotten_jobs_are_dropped_once(void **state)
 	struct fixture *fix = *state;
 	struct job jobs[10];
 
-	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(fix->pool, run, done, drop, &jobs[i]);
@@ -223,7 +227,8 @@ idle_pool_ends(void **state)
 {
 	struct fixture *fix = *state;
 
-	assert_int_equal(worker_pool_new(fix->base, 4, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
 	worker_pool_free(fix->pool);
 	fix->pool = NULL;
 	worker_pool_free(NULL);
@@ -251,7 +256,8 @@ end_of_a_job_may_start_another(void **state)
 	struct job job = {.fix = fix};
 
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	worker_submit(fix->pool, run, done_again, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.runs, 50);
