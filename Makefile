@@ -189,7 +189,7 @@ interop:
 	@$(BUILD) programs
 	@$(GO) build -o build/interop/go-oidc \
 		tests/interop/verifiers/use_go_oidc.go
-	@tests/run --build $(B) matrix
+	@tests/run --build $(B) matrix tests/interop/test_examples.py
 
 bench:
 	@packaging/dev/prepare run check

@@ -35,7 +35,8 @@ enum {
 	PAUSE_MS = 100,
 	GROUPS_MAX = 1024,
 	FAREWELL_S = 10,
-	CALLS_A_TURN = 32,
+	/* Less than a client's depth: it refills while we go on. */
+	CALLS_A_TURN = 16,
 	OCTETS_A_TURN = 64 * 1024, /* of calls; the last may go over it */
 	READ_SIZE = 64 * 1024,
 	SPARE_MAX = 256 * 1024,

@@ -8,6 +8,7 @@ Everything runs on loopback, on a port of its own, under a short path, as
 the calling user.  Leaving the block stops the daemon, asserts that it ended
 well with nothing left, and removes the directory.
 """
+import base64
 import contextlib
 import http.client
 import json
@@ -418,6 +419,10 @@ def wait_until(condition, timeout=10, message="it did not happen"):
         if time.monotonic() > deadline:
             raise AssertionError(f"{message} within {timeout * SLOW:g} s")
         time.sleep(0.01)
+
+
+def from_base64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def connect_unix(path):

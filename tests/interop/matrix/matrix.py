@@ -7,7 +7,6 @@ Not a part of `make check`: `make interop` runs this and installs what it
 needs.  UNSUPPORTED says what a library cannot do by itself, and is held
 against it: the day it can, this fails and the row goes.
 """
-import base64
 import contextlib
 import json
 import os
@@ -56,9 +55,7 @@ NODE_NAMES = {"npm jose 6", "npm jose 5", "jsonwebtoken", "aws-jwt-verify",
 
 
 def kid_of(token):
-    header = token.split(".")[0]
-    return json.loads(base64.urlsafe_b64decode(
-        header + "=" * (-len(header) % 4)))["kid"]
+    return json.loads(harness.from_base64url(token.split(".")[0]))["kid"]
 
 
 class Signer:
