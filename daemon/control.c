@@ -320,25 +320,37 @@ control_reply(struct control_call *call, struct json_t *take_parameters)
 	end_call(call);
 }
 
-void
-control_reply_text(
-    struct control_call *call, const char *parameters, size_t len)
+/* Its turn has come, and what it has said already is on the way. */
+static bool
+is_next(const struct control_call *call)
 {
-	static const char head[] = "{\"parameters\":";
-	char *at;
+	return call == TAILQ_FIRST(&call->conn->calls) && call->out.len == 0;
+}
 
-	if (!call->request.oneway) {
-		at = octets_room(&call->out, sizeof(head) + len + 1);
-		if (at == NULL) {
-			no_memory_for(call);
-		} else {
-			memcpy(at, head, sizeof(head) - 1);
-			memcpy(at + sizeof(head) - 1, parameters, len);
-			memcpy(at + sizeof(head) - 1 + len, "}", 2);
-			octets_put(&call->out, sizeof(head) + len + 1);
-		}
+char *
+control_room(struct control_call *call, size_t room)
+{
+	if (is_next(call))
+		return out_room(call->conn, room);
+	return octets_room(&call->out, room);
+}
+
+void
+control_put(struct control_call *call, size_t len)
+{
+	if (is_next(call)) {
+		octets_put(&call->conn->out, len);
+		call->conn->filled = true;
+	} else {
+		octets_put(&call->out, len);
 	}
 	end_call(call);
+}
+
+bool
+control_is_oneway(const struct control_call *call)
+{
+	return call->request.oneway;
 }
 
 void

@@ -98,12 +98,14 @@ bool control_wants_more(const struct control_call *call);
  */
 void control_reply(struct control_call *call, struct json_t *take_parameters);
 /*
- * The same with the reply's parameters as JSON text, for who answers many
- * thousand calls a second: an object, and valid, is what the caller vouches
- * for.  The text stays the caller's.
+ * The same for who answers many thousand calls a second: room for so many
+ * octets, to write a whole message into, its NUL with it.  NULL: no memory.
+ * To be put at once; until then nothing has been said.  Not for oneway calls:
+ * those are ended with control_reply().
  */
-void control_reply_text(
-    struct control_call *call, const char *parameters, size_t len);
+char *control_room(struct control_call *call, size_t room);
+void control_put(struct control_call *call, size_t len);
+bool control_is_oneway(const struct control_call *call);
 /* An error of the interfaces; err without a name on the wire is reported as
  * StoreFailed. */
 void control_fail(

@@ -28,8 +28,11 @@
 #include "daemon/verbs.h"
 
 enum {
-	KEYS_MAX = 512,  /* main.c sizes the secure heap by it */
-	JOBS_MAX = 2048, /* signatures that wait for a thread */
+	KEYS_MAX = 512,    /* main.c sizes the secure heap by it */
+	JOBS_MAX = 2048,   /* signatures that wait for a thread */
+	HEADER_ROOM = 256, /* the longest has 192, and a dot */
+	NUMBER_ROOM = 48,
+	REPLY_ROOM = 128, /* what is said beside tokens, kids and numbers */
 	BROKEN_MAX = 32,
 	TRY_AGAIN_S = 10,
 };
@@ -63,19 +66,38 @@ struct request {
 	bool is_payload;
 	char type[CLAIMS_TYPE_MAX + 1];
 	char kid[MODEL_KID_SIZE];
-	char *payload; /* base64url */
-	char *input;   /* header.payload */
-	size_t header_len, input_len;
+	/* What is signed: the header ends, a dot behind it, where the payload
+	 * begins, HEADER_ROOM octets into the text. */
+	size_t header_len, payload_len;
+	char text[];
 };
 
-static void
-request_free(void *arg)
+static char *
+input_of(struct request *request)
 {
-	struct request *request = arg;
+	return request->text + HEADER_ROOM - 1 - request->header_len;
+}
 
-	free(request->payload);
-	free(request->input);
-	free(request);
+static size_t
+input_len(const struct request *request)
+{
+	return request->header_len + 1 + request->payload_len;
+}
+
+/* With the header still to come; NULL: no memory. */
+static struct request *
+request_new(struct verbs_sign *signing, size_t payload_len)
+{
+	struct request *request =
+	    malloc(sizeof(*request) + HEADER_ROOM + payload_len);
+
+	if (request == NULL)
+		return NULL;
+	*request = (struct request){
+	    .signing = signing,
+	    .payload_len = payload_len,
+	};
+	return request;
 }
 
 /* ---- keys ---- */
@@ -226,34 +248,68 @@ fail(struct request *request, enum jw_err err)
 		control_fail(request->call, err, NULL);
 	else
 		verbs_store_failed(request->call, verbs, err);
-	request_free(request);
+	free(request);
 }
 
-/*
- * Everything in it is base64url or a number: there is nothing to escape.  The
- * caller frees; NULL: no memory.
- */
-static char *
-reply_of(const struct request *request, const char *signature, size_t *ret_len)
+/* ret_at behind what has been written there. */
+static void
+add(char **ret_at, const void *data, size_t len)
 {
-	char *text = NULL;
-	int n;
+	memcpy(*ret_at, data, len);
+	*ret_at += len;
+}
 
+static void
+add_word(char **ret_at, const char *word)
+{
+	add(ret_at, word, strlen(word));
+}
+
+/* Everything in it is base64url or a number: there is nothing to escape. */
+static char *
+write_reply(
+    struct request *request, const uint8_t *signature, size_t len, char *at)
+{
+	const char *input = input_of(request);
+
+	if (request->is_payload) {
+		add_word(&at, "{\"parameters\":{\"header\":\"");
+		add(&at, input, request->header_len);
+		add_word(&at, "\",\"signature\":\"");
+	} else {
+		add_word(&at, "{\"parameters\":{\"token\":\"");
+		add(&at, input, input_len(request));
+		add_word(&at, ".");
+	}
+	at += keys_base64url_write(signature, len, at);
+	add_word(&at, "\",\"kid\":\"");
+	add_word(&at, request->kid);
 	if (request->is_payload)
-		n = asprintf(&text,
-		    "{\"header\":\"%.*s\",\"signature\":\"%s\","
-		    "\"kid\":\"%s\"}",
-		    (int)request->header_len, request->input, signature,
-		    request->kid);
+		add_word(&at, "\"");
 	else
-		n = asprintf(&text,
-		    "{\"token\":\"%s.%s\",\"kid\":\"%s\","
-		    "\"expiresAt\":%" PRId64 "}",
-		    request->input, signature, request->kid, request->exp);
-	if (n < 0)
-		return NULL;
-	*ret_len = (size_t)n;
-	return text;
+		at += snprintf(
+		    at, NUMBER_ROOM, "\",\"expiresAt\":%" PRId64, request->exp);
+	add(&at, "}}", sizeof("}}"));
+	return at;
+}
+
+static enum jw_err
+answer(struct request *request, const uint8_t *signature, size_t len)
+{
+	struct control_call *call = request->call;
+	char *at;
+
+	if (control_is_oneway(call)) {
+		control_reply(call, NULL);
+		return JW_OK;
+	}
+	at = control_room(call, input_len(request) + keys_base64url_size(len) +
+				    sizeof(request->kid) + REPLY_ROOM);
+	if (at == NULL)
+		return JW_NO_MEMORY;
+	control_put(
+	    call, (size_t)(write_reply(request, signature, len, at) - at));
+	return JW_OK;
 }
 
 static void start(struct request *request);
@@ -262,27 +318,21 @@ static void
 on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 {
 	struct request *request = arg;
-	char *text, *reply;
-	size_t reply_len = 0;
 
 	if (request->call == NULL) {
-		request_free(request);
+		free(request);
 		return;
 	}
 	if (err == JW_CONFLICT) {
 		start(request);
 		return;
 	}
-	text = err == JW_OK ? keys_base64url(signature, len) : NULL;
-	reply = text == NULL ? NULL : reply_of(request, text, &reply_len);
-	free(text);
-	if (reply == NULL) {
-		fail(request, err == JW_OK ? JW_NO_MEMORY : err);
-		return;
-	}
-	control_reply_text(request->call, reply, reply_len);
-	free(reply);
-	request_free(request);
+	if (err == JW_OK)
+		err = answer(request, signature, len);
+	if (err == JW_OK)
+		free(request);
+	else
+		fail(request, err);
 }
 
 static void
@@ -320,23 +370,16 @@ header_for(struct verbs_sign *signing, const struct key *key, const char *type)
 }
 
 static bool
-set_input(struct request *request, const struct key *key)
+set_header(struct request *request, const struct key *key)
 {
 	const char *header = header_for(request->signing, key, request->type);
-	size_t header_len = header == NULL ? 0 : strlen(header);
-	size_t payload_len = strlen(request->payload);
-	char *input =
-	    header == NULL ? NULL : malloc(header_len + payload_len + 2);
+	size_t len = header == NULL ? 0 : strlen(header);
 
-	if (input == NULL)
+	if (header == NULL || len >= HEADER_ROOM)
 		return false;
-	memcpy(input, header, header_len);
-	input[header_len] = '.';
-	memcpy(input + header_len + 1, request->payload, payload_len + 1);
-	free(request->input);
-	request->input = input;
-	request->input_len = header_len + 1 + payload_len;
-	request->header_len = header_len;
+	request->header_len = len;
+	memcpy(input_of(request), header, len);
+	input_of(request)[len] = '.';
 	memcpy(request->kid, key->kid, sizeof(request->kid));
 	return true;
 }
@@ -378,11 +421,11 @@ start(struct request *request)
 		pair = key == NULL ? NULL : signer_find(signer, key->kid);
 	if (err == JW_OK && pair == NULL)
 		err = JW_NO_ACTIVE_KEY;
-	if (err == JW_OK && !set_input(request, key))
+	if (err == JW_OK && !set_header(request, key))
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
-		err = signer_sign(signer, pair, request->input,
-		    request->input_len, on_signed, request_free, request);
+		err = signer_sign(signer, pair, input_of(request),
+		    input_len(request), on_signed, free, request);
 	if (err != JW_OK)
 		fail(request, err);
 }
@@ -418,45 +461,57 @@ struct order {
 	struct claims_times times; /* of the claims */
 };
 
+/* A call whose claims are being looked at. */
+struct look {
+	struct control_call *call;
+	struct verbs_sign *signing;
+	const struct keeper_set *set;
+	const struct order *order;
+	int64_t exp;
+	int64_t iat; /* to be added; 0: it is there */
+};
+
 /* False: the call has been answered. */
 static bool
-check_claims(struct control_call *call, struct request *request,
-    const struct keeper_set *set, const struct claims_times *times,
-    int64_t *ret_iat)
+check_times(struct look *look, const struct claims_times *times)
 {
-	int64_t now = keeper_now(request->signing->verbs->keeper);
+	int64_t now = keeper_now(look->signing->verbs->keeper);
 	struct claims_fault fault;
 
-	if (claims_check(times, now, set->row.facts.policy.token_max_ttl,
+	if (claims_check(times, now, look->set->row.facts.policy.token_max_ttl,
 		&fault) != JW_OK) {
-		bad_claims(call, fault.claim, fault.message);
+		bad_claims(look->call, fault.claim, fault.message);
 		return false;
 	}
-	request->exp = times->exp.value;
-	*ret_iat = times->iat.there ? 0 : now;
+	look->exp = times->exp.value;
+	look->iat = times->iat.there ? 0 : now;
 	return true;
 }
 
-static bool
-take_claims(struct control_call *call, struct request *request,
-    const struct keeper_set *set, const struct order *order)
+/* NULL: the call has been answered. */
+static struct request *
+take_claims(struct look *look)
 {
-	int64_t iat;
+	const struct jw_span *claims = &look->order->claims;
+	struct request *request = NULL;
 	size_t len;
 	char *whole;
 
-	if (!check_claims(call, request, set, &order->times, &iat))
-		return false;
-	if (order->claims.len > CLAIMS_OCTETS_MAX) {
-		bad_claims(call, "claims", "are longer than 128 KiB");
-		return false;
+	if (!check_times(look, &look->order->times))
+		return NULL;
+	if (claims->len > CLAIMS_OCTETS_MAX) {
+		bad_claims(look->call, "claims", "are longer than 128 KiB");
+		return NULL;
 	}
-	whole = claims_text(order->claims.at, order->claims.len, iat, &len);
-	request->payload = whole == NULL ? NULL : keys_base64url(whole, len);
+	whole = claims_text(claims->at, claims->len, look->iat, &len);
+	if (whole != NULL)
+		request = request_new(look->signing, keys_base64url_size(len));
+	if (request == NULL)
+		control_fail(look->call, JW_NO_MEMORY, NULL);
+	else
+		keys_base64url_write(whole, len, request->text + HEADER_ROOM);
 	free(whole);
-	if (request->payload == NULL)
-		control_fail(call, JW_NO_MEMORY, NULL);
-	return request->payload != NULL;
+	return request;
 }
 
 /* The claims in a payload.  False: the call has been answered. */
@@ -485,62 +540,62 @@ read_payload(struct control_call *call, const char *text, size_t len,
 	return true;
 }
 
-static bool
-take_payload(struct control_call *call, struct request *request,
-    const struct keeper_set *set, const struct order *order)
+/* NULL: the call has been answered. */
+static struct request *
+take_payload(struct look *look)
 {
+	const struct jw_span *payload = &look->order->payload;
 	struct claims_times times;
+	struct request *request;
 	uint8_t *text = NULL;
-	int64_t iat;
 	size_t len;
 	bool ok;
 
-	if (keys_base64url_decode(
-		order->payload.at, order->payload.len, &text, &len) != JW_OK) {
-		bad_claims(call, "payload",
+	if (keys_base64url_decode(payload->at, payload->len, &text, &len) !=
+	    JW_OK) {
+		bad_claims(look->call, "payload",
 		    "must be base64url without padding (RFC 7515 section 2)");
-		return false;
+		return NULL;
 	}
-	ok = read_payload(call, (const char *)text, len, &times) &&
-	     check_claims(call, request, set, &times, &iat);
+	ok = read_payload(look->call, (const char *)text, len, &times) &&
+	     check_times(look, &times);
 	free(text);
 	if (!ok)
-		return false;
-	request->payload = strndup(order->payload.at, order->payload.len);
-	if (request->payload == NULL)
-		control_fail(call, JW_NO_MEMORY, NULL);
-	return request->payload != NULL;
+		return NULL;
+	request = request_new(look->signing, payload->len);
+	if (request == NULL)
+		control_fail(look->call, JW_NO_MEMORY, NULL);
+	else
+		memcpy(request->text + HEADER_ROOM, payload->at, payload->len);
+	return request;
 }
 
 static void
 obey(struct control_call *call, struct verbs_sign *signing,
     const struct order *order)
 {
-	struct keeper_set *set =
-	    verbs_named_key_set(call, signing->verbs, order->key_set);
+	struct look look = {
+	    .call = call,
+	    .signing = signing,
+	    .set = verbs_named_key_set(call, signing->verbs, order->key_set),
+	    .order = order,
+	};
 	struct request *request;
 
-	if (set == NULL || !may_sign(call, signing, set))
+	if (look.set == NULL || !may_sign(call, signing, look.set))
 		return;
 	if (!claims_type_is_fine(order->type)) {
 		verbs_invalid(call, "type");
 		return;
 	}
-	request = calloc(1, sizeof(*request));
-	if (request == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+	request = order->is_payload ? take_payload(&look) : take_claims(&look);
+	if (request == NULL)
 		return;
-	}
-	request->signing = signing;
 	request->call = call;
-	request->set_id = set->row.id;
+	request->set_id = look.set->row.id;
+	request->exp = look.exp;
 	request->is_payload = order->is_payload;
 	memcpy(request->type, order->type, sizeof(request->type));
-	if (!(order->is_payload ? take_payload(call, request, set, order)
-				: take_claims(call, request, set, order))) {
-		request_free(request);
-		return;
-	}
 	control_wait(call, on_closed, request);
 	start(request);
 }

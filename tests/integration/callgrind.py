@@ -1,0 +1,93 @@
+"""What signatures cost, counted by callgrind in the real daemon.
+
+Instructions, not time: the same on every run and on a loaded machine.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import harness
+
+# The bare signature, as `openssl speed` makes it.
+BARE = ("EVP_PKEY_sign", "EVP_DigestSign")
+DEPTH = 32
+
+
+def is_there():
+    return shutil.which("valgrind") and shutil.which("vgdb")
+
+
+def claims():
+    """Those of tests/tools/sign-load.c: some 430 octets of a call."""
+    return {
+        "iss": "https://session.example.com", "sub": "user-0123456789abcdef",
+        "aud": ["https://api.example.com", "https://files.example.com"],
+        "client_id": "web", "jti": "4f1c2c5e-6f0d-4a44-9a35-0d1c4b7f8e11",
+        "auth_time": 1796083200, "scope": "openid profile email",
+        "sid": "b1946ac92492d2347c6235b4d2611184",
+        "roles": ["reader", "writer"], "exp": int(time.time()) + 1200}
+
+
+def call(interface="org.jwksd.sign"):
+    return json.dumps({
+        "method": f"{interface}.Sign", "parameters": {
+            "type": "at+jwt", "claims": claims()}},
+        separators=(",", ":")).encode() + b"\0"
+
+
+def sign(client, batches):
+    for _ in range(batches):
+        client.send_bytes(call() * DEPTH)
+        for _ in range(DEPTH):
+            client.reply()
+
+
+def tell(daemon, command):
+    subprocess.run(["vgdb", f"--pid={daemon.pid}", command], check=True,
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+
+
+def inclusive(path):
+    """{function: instructions with all that it called}, and of them all."""
+    text = subprocess.run(
+        ["callgrind_annotate", "--inclusive=yes", "--threshold=100", path],
+        capture_output=True, text=True, check=True).stdout
+    found, total = {}, 0
+    for line in text.splitlines():
+        match = re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+(.*)", line)
+        if not match:
+            continue
+        number = int(match.group(1).replace(",", ""))
+        if "PROGRAM TOTALS" in line:
+            total = number
+            continue
+        name = re.match(r"\S+?:(\w+)", match.group(2))
+        if name:
+            found[name.group(1)] = max(number, found.get(name.group(1), 0))
+    return found, total
+
+
+def measure(algorithm, batches=8):
+    """(all instructions, the bare signature's) for one signature."""
+    with harness.Daemon(
+            policy={"rotation_period": "90d", "algorithm": algorithm},
+            wrapper=["valgrind", "--tool=callgrind", "-q",
+                     "--callgrind-out-file=callgrind.out"]) as daemon:
+        client = harness.Varlink(
+            f"{daemon.runtime}/sign.sock", "org.jwksd.sign", 60)
+        sign(client, 2)
+        tell(daemon, "zero")
+        sign(client, batches)
+        tell(daemon, "dump")
+        client.socket.close()
+        path, = glob.glob(os.path.join(daemon.directory, "callgrind.out.1"))
+        if os.environ.get("JWKSD_KEEP"):
+            shutil.copy(path, os.environ["JWKSD_KEEP"])
+        found, total = inclusive(path)
+    count = batches * DEPTH
+    bare = max(found.get(name, 0) for name in BARE)
+    return total / count, bare / count
