@@ -15,7 +15,10 @@
 #include "daemon/keys.h"
 #include "daemon/worker.h"
 
-enum { BUCKETS = 1024 };
+enum {
+	BUCKETS = 1024,
+	ENDS_A_TURN = 32,
+};
 
 struct signer_key {
 	TAILQ_ENTRY(signer_key) by_use;
@@ -247,11 +250,13 @@ signer_new(struct event_base *base, int threads, size_t keys_max,
 	signer->keys_max = keys_max;
 	signer->jobs_max = jobs_max;
 	err = worker_pool_new(base, threads, 0, &signer->threads);
-	if (err != JW_OK)
+	if (err != JW_OK) {
 		signer_free(signer);
-	else
-		*ret_signer = signer;
-	return err;
+		return err;
+	}
+	worker_end_at_once(signer->threads, ENDS_A_TURN);
+	*ret_signer = signer;
+	return JW_OK;
 }
 
 void

@@ -32,8 +32,10 @@ struct worker_pool {
 	pthread_cond_t wake;
 	struct job_list todo;
 	struct job_list ended;
+	int idle; /* threads that wait */
 	bool stop;
-	size_t pending; /* the loop's own */
+	size_t pending; /* the loop's own, as what follows */
+	int at_once;
 	int nice_level;
 	int event_fd;
 	struct event *event;
@@ -47,8 +49,11 @@ next_job(struct worker_pool *pool)
 	struct job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop && STAILQ_EMPTY(&pool->todo))
+	while (!pool->stop && STAILQ_EMPTY(&pool->todo)) {
+		pool->idle++;
 		pthread_cond_wait(&pool->wake, &pool->lock);
+		pool->idle--;
+	}
 	job = pool->stop ? NULL : STAILQ_FIRST(&pool->todo);
 	if (job != NULL)
 		STAILQ_REMOVE_HEAD(&pool->todo, link);
@@ -56,13 +61,18 @@ next_job(struct worker_pool *pool)
 	return job;
 }
 
+/* The first one wakes the loop for all that come until it looks. */
 static void
 end_job(struct worker_pool *pool, struct job *job)
 {
+	bool first;
+
 	pthread_mutex_lock(&pool->lock);
+	first = STAILQ_EMPTY(&pool->ended);
 	STAILQ_INSERT_TAIL(&pool->ended, job, link);
 	pthread_mutex_unlock(&pool->lock);
-	(void)eventfd_write(pool->event_fd, 1);
+	if (first)
+		(void)eventfd_write(pool->event_fd, 1);
 }
 
 static void *
@@ -81,8 +91,9 @@ work(void *arg)
 	return NULL;
 }
 
+/* NULL: there is none.  ret_more: there are others. */
 static struct job *
-take_ended(struct worker_pool *pool)
+take_ended(struct worker_pool *pool, bool *ret_more)
 {
 	struct job *job;
 
@@ -90,6 +101,7 @@ take_ended(struct worker_pool *pool)
 	job = STAILQ_FIRST(&pool->ended);
 	if (job != NULL)
 		STAILQ_REMOVE_HEAD(&pool->ended, link);
+	*ret_more = !STAILQ_EMPTY(&pool->ended);
 	pthread_mutex_unlock(&pool->lock);
 	return job;
 }
@@ -100,17 +112,23 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	struct worker_pool *pool = arg;
 	struct job *job;
 	eventfd_t value;
+	bool more = true;
 
 	(void)what;
 	(void)eventfd_read(fd, &value);
-	/* One at a time: each may block on the disk, and others wait too. */
-	job = take_ended(pool);
-	if (job == NULL)
-		return;
-	(void)eventfd_write(fd, 1);
-	pool->pending--;
-	job->done(job->arg);
-	free(job);
+	/* What was to end the loop ends it. */
+	for (int i = 0; more && i < pool->at_once &&
+			!event_base_got_break(event_get_base(pool->event));
+	     i++) {
+		job = take_ended(pool, &more);
+		if (job == NULL)
+			return;
+		pool->pending--;
+		job->done(job->arg);
+		free(job);
+	}
+	if (more)
+		(void)eventfd_write(fd, 1);
 }
 
 static enum jw_err
@@ -148,6 +166,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
 	pool->nice_level = nice_level;
+	pool->at_once = 1;
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->event_fd >= 0)
 		pool->event = event_new(
@@ -166,6 +185,7 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
+	bool wake;
 
 	if (job == NULL)
 		return JW_NO_MEMORY;
@@ -176,8 +196,10 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
 	pool->pending++;
 	pthread_mutex_lock(&pool->lock);
 	STAILQ_INSERT_TAIL(&pool->todo, job, link);
-	pthread_cond_signal(&pool->wake);
+	wake = pool->idle > 0;
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&pool->wake);
 	return JW_OK;
 }
 
@@ -214,6 +236,12 @@ worker_pool_free(struct worker_pool *pool)
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
 	free(pool);
+}
+
+void
+worker_end_at_once(struct worker_pool *pool, int jobs)
+{
+	pool->at_once = jobs;
 }
 
 size_t

@@ -32,6 +32,12 @@ enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg);
 
 /*
+ * How many jobs may end in one turn of the loop: 1 by itself, as each end may
+ * block on the disk and others wait too.
+ */
+void worker_end_at_once(struct worker_pool *pool, int jobs);
+
+/*
  * Ends the threads: waits for jobs that run, drops those that wait or have
  * ended unseen.
  */

@@ -219,6 +219,93 @@ forgotten_jobs_are_dropped_once(void **state)
 }
 
 static void
+run_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void
+done_quietly(void *arg)
+{
+	struct job *job = arg;
+
+	job->ends++;
+	job->fix->ended++;
+}
+
+/* How many of 16 jobs that have run end in the first turn of the loop. */
+static int
+ends_in_a_turn(struct fixture *fix, int at_once)
+{
+	struct job jobs[16], last = {.fix = fix};
+	int ended;
+
+	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
+	if (at_once > 0)
+		worker_end_at_once(fix->pool, at_once);
+	for (int i = 0; i < 16; i++) {
+		jobs[i] = (struct job){.fix = fix};
+		worker_submit(
+		    fix->pool, run_nothing, done_quietly, drop, &jobs[i]);
+	}
+	worker_submit(fix->pool, run, done, drop, &last);
+	/* One thread: where the last one runs the others have ended. */
+	while (atomic_load(&fix->running) < 1)
+		nap();
+	event_base_loop(fix->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	ended = fix->ended;
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 17);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(jobs[i].ends, 1);
+	return ended;
+}
+
+static void
+jobs_end_one_in_a_turn(void **state)
+{
+	assert_int_equal(ends_in_a_turn(*state, 0), 1);
+}
+
+static void
+or_as_many_as_asked(void **state)
+{
+	assert_int_equal(ends_in_a_turn(*state, 10), 10);
+}
+
+static void
+done_and_over(void *arg)
+{
+	struct job *job = arg;
+
+	done_quietly(job);
+	event_base_loopbreak(job->fix->base);
+}
+
+/* Who ends the loop need not expect another end before it has. */
+static void
+no_job_ends_after_the_loop(void **state)
+{
+	struct fixture *fix = *state;
+	struct job jobs[16], last = {.fix = fix};
+
+	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
+	worker_end_at_once(fix->pool, 16);
+	for (int i = 0; i < 16; i++) {
+		jobs[i] = (struct job){.fix = fix};
+		worker_submit(
+		    fix->pool, run_nothing, done_and_over, drop, &jobs[i]);
+	}
+	worker_submit(fix->pool, run, done, drop, &last);
+	while (atomic_load(&fix->running) < 1)
+		nap();
+	event_base_dispatch(fix->base);
+	assert_int_equal(fix->ended, 1);
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 17);
+}
+
+static void
 idle_pool_ends(void **state)
 {
 	struct fixture *fix = *state;
@@ -268,6 +355,9 @@ main(void)
 	    TEST(loop_is_free_while_jobs_run),
 	    TEST(threads_are_as_nice_as_asked),
 	    TEST(forgotten_jobs_are_dropped_once),
+	    TEST(jobs_end_one_in_a_turn),
+	    TEST(or_as_many_as_asked),
+	    TEST(no_job_ends_after_the_loop),
 	    TEST(idle_pool_ends),
 	    TEST(end_of_a_job_may_start_another),
 	};
