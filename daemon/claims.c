@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IAT_LONGEST ",\"iat\":-9223372036854775808}"
+#include "common/decimal.h"
+
+#define IAT_HEAD ",\"iat\":"
 
 enum { STEPS_A_TTL = 8 };
 
@@ -134,9 +136,8 @@ claims_type_is_fine(const char *type)
 char *
 claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
 {
-	char *text = malloc(len + sizeof(IAT_LONGEST));
+	char *text = malloc(len + sizeof(IAT_HEAD) + JW_DECIMAL_MAX);
 	size_t end = len;
-	int n;
 
 	if (text == NULL)
 		return NULL;
@@ -146,9 +147,12 @@ claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
 		end--;
 	if (iat == 0 || end == 0)
 		return text;
-	n = snprintf(
-	    text + end - 1, sizeof(IAT_LONGEST), ",\"iat\":%" PRId64 "}", iat);
-	*ret_len = end - 1 + (size_t)n;
+	end--;
+	memcpy(text + end, IAT_HEAD, strlen(IAT_HEAD));
+	end += strlen(IAT_HEAD);
+	end += jw_decimal(iat, text + end);
+	text[end] = '}';
+	*ret_len = end + 1;
 	return text;
 }
 

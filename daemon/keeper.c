@@ -171,11 +171,12 @@ struct keeper_set *
 keeper_find(const struct keeper *keeper, const char *name)
 {
 	struct keeper_set probe;
+	size_t len = strlen(name);
 	void *found;
 
-	if (strlen(name) >= sizeof(probe.row.name))
+	if (len >= sizeof(probe.row.name))
 		return NULL;
-	snprintf(probe.row.name, sizeof(probe.row.name), "%s", name);
+	memcpy(probe.row.name, name, len + 1);
 	found = tfind(&probe, &keeper->by_name, compare_names);
 	return found == NULL ? NULL : *(struct keeper_set **)found;
 }

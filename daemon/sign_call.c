@@ -5,6 +5,7 @@
  */
 #include "daemon/sign_call.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define METHOD "org.jwksd.sign."
@@ -70,6 +71,34 @@ take_word(struct reader *in, const char *word)
 	return true;
 }
 
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/*
+ * The first octet from at on that a string may not hold as it is, its end
+ * among them.  Eight at a time: the lowest top bit that is left belongs to the
+ * first one, what it borrows or carries shows above it only.
+ */
+static const char *
+skip_plain(const char *at, const char *end)
+{
+	uint64_t word;
+
+	for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		word = le64toh(word);
+		word = (word | (word - EACH(' ')) | (word + EACH(1)) |
+			   ((word ^ EACH('"')) - EACH(1)) |
+			   ((word ^ EACH('\\')) - EACH(1))) &
+		       EACH(0x80);
+		if (word != 0)
+			return at + __builtin_ctzll(word) / 8;
+	}
+	while (at < end && *at >= ' ' && *at != '\x7f' && *at != '"' &&
+	       *at != '\\')
+		at++;
+	return at;
+}
+
 /* ASCII without an escape. */
 static bool
 take_string(struct reader *in, struct jw_span *ret_span)
@@ -78,10 +107,8 @@ take_string(struct reader *in, struct jw_span *ret_span)
 
 	if (!take(in, '"'))
 		return false;
-	for (at = in->at; at < in->end && *at != '"'; at++)
-		if (*at < ' ' || *at == '\x7f' || *at == '\\')
-			return false;
-	if (at == in->end)
+	at = skip_plain(in->at, in->end);
+	if (at == in->end || *at != '"')
 		return false;
 	ret_span->at = in->at;
 	ret_span->len = (size_t)(at - in->at);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/log.h"
 #include "common/span.h"
 #include "common/varlink.h"
@@ -31,8 +32,7 @@ enum {
 	KEYS_MAX = 512,    /* main.c sizes the secure heap by it */
 	JOBS_MAX = 2048,   /* signatures that wait for a thread */
 	HEADER_ROOM = 256, /* the longest has 192, and a dot */
-	NUMBER_ROOM = 48,
-	REPLY_ROOM = 128, /* what is said beside tokens, kids and numbers */
+	REPLY_ROOM = 128,  /* what is said beside tokens, kids and numbers */
 	BROKEN_MAX = 32,
 	TRY_AGAIN_S = 10,
 };
@@ -284,11 +284,11 @@ write_reply(
 	at += keys_base64url_write(signature, len, at);
 	add_word(&at, "\",\"kid\":\"");
 	add_word(&at, request->kid);
-	if (request->is_payload)
-		add_word(&at, "\"");
-	else
-		at += snprintf(
-		    at, NUMBER_ROOM, "\",\"expiresAt\":%" PRId64, request->exp);
+	add_word(&at, "\"");
+	if (!request->is_payload) {
+		add_word(&at, ",\"expiresAt\":");
+		at += jw_decimal(request->exp, at);
+	}
 	add(&at, "}}", sizeof("}}"));
 	return at;
 }

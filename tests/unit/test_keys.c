@@ -106,15 +106,18 @@ static void
 test_base64url_round_trip(void **state)
 {
 	uint8_t octets[70], *back;
-	size_t len;
+	unsigned seed = 3;
+	size_t len, n;
 	char *text;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(octets); i++)
-		octets[i] = (uint8_t)(251 * i + 3);
-	for (size_t n = 0; n <= sizeof(octets); n++) {
+	for (size_t i = 0; i < 100 * (sizeof(octets) + 1); i++) {
+		n = i % (sizeof(octets) + 1);
+		for (size_t j = 0; j < n; j++)
+			octets[j] = (uint8_t)rand_r(&seed);
 		text = keys_base64url(octets, n);
 		assert_int_equal(strlen(text), (n * 8 + 5) / 6);
+		assert_int_equal(keys_base64url_size(n), strlen(text));
 		assert_int_equal(
 		    keys_base64url_decode(text, strlen(text), &back, &len),
 		    JW_OK);
@@ -954,6 +957,32 @@ test_pem_compressed_point(void **state)
 }
 
 /* Key pairs and signatures of a library that is not OpenSSL. */
+/* Of every length that the numbers in its DER have, and zeroes in front. */
+static void
+test_many_ecdsa_signatures(void **state)
+{
+	struct keys_pair *pair = NULL;
+	uint8_t signature[KEYS_SIGNATURE_MAX];
+	size_t len;
+	int zeroes = 0;
+
+	(void)state;
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &pair), JW_OK);
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(
+		    keys_sign(pair, &i, sizeof(i), signature, &len), JW_OK);
+		assert_int_equal(len, 64);
+		zeroes += signature[0] == 0 || signature[32] == 0;
+		if (i < 500 || signature[0] == 0 || signature[32] == 0)
+			assert_int_equal(
+			    keys_verify(pair, &i, sizeof(i), signature, len),
+			    JW_OK);
+	}
+	/* Some 31; none at all in one run of 10 ^ 13. */
+	assert_true(zeroes > 0);
+	keys_free(pair);
+}
+
 static void
 test_exotic_ecdsa(void **state)
 {
@@ -1283,6 +1312,7 @@ main(void)
 	    cmocka_unit_test(test_pem_refused),
 	    cmocka_unit_test(test_pem_traditional),
 	    cmocka_unit_test(test_pem_compressed_point),
+	    cmocka_unit_test(test_many_ecdsa_signatures),
 	    cmocka_unit_test(test_exotic_ecdsa),
 	    cmocka_unit_test(test_rfc8032_ed448),
 	    cmocka_unit_test(test_mldsa_without_openssl),
