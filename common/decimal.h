@@ -1,4 +1,6 @@
-/* Integers in decimal, where printf() would be most of the work. */
+/*
+ * Integers in decimal, where printf() would be most of the work.
+ */
 #ifndef JWKSD_COMMON_DECIMAL_H
 #define JWKSD_COMMON_DECIMAL_H
 
