@@ -1341,7 +1341,7 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	err = keeper->store_path == NULL || keeper->timer == NULL
 		  ? JW_NO_MEMORY
 		  : worker_pool_new(keeper->base, GENERATOR_THREADS,
-			GENERATOR_NICE, &keeper->generators);
+			GENERATOR_NICE, 1, &keeper->generators);
 	if (err == JW_OK)
 		err = load(keeper, why);
 	if (err != JW_OK)

@@ -191,8 +191,8 @@ make_base(void)
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
-	if (config != NULL && event_config_set_max_dispatch_interval(config,
-				  &slice, -1, CONTROL_LAST) == 0)
+	if (config != NULL && event_config_set_max_dispatch_interval(
+				  config, &slice, -1, CONTROL_LAST) == 0)
 		base = event_base_new_with_config(config);
 	if (base != NULL &&
 	    event_base_priority_init(base, CONTROL_PRIORITIES) != 0) {

@@ -15,10 +15,7 @@
 #include "daemon/keys.h"
 #include "daemon/worker.h"
 
-enum {
-	BUCKETS = 1024,
-	ENDS_A_TURN = 32,
-};
+enum { BUCKETS = 1024, ENDS_AT_ONCE = 16 };
 
 struct signer_key {
 	TAILQ_ENTRY(signer_key) by_use;
@@ -249,14 +246,12 @@ signer_new(struct event_base *base, int threads, size_t keys_max,
 	TAILQ_INIT(&signer->by_use);
 	signer->keys_max = keys_max;
 	signer->jobs_max = jobs_max;
-	err = worker_pool_new(base, threads, 0, &signer->threads);
-	if (err != JW_OK) {
+	err = worker_pool_new(base, threads, 0, ENDS_AT_ONCE, &signer->threads);
+	if (err != JW_OK)
 		signer_free(signer);
-		return err;
-	}
-	worker_end_at_once(signer->threads, ENDS_A_TURN);
-	*ret_signer = signer;
-	return JW_OK;
+	else
+		*ret_signer = signer;
+	return err;
 }
 
 void

@@ -8,10 +8,10 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/decimal.h"
 #include "common/log.h"
@@ -722,12 +722,23 @@ verbs_sign_offer(struct varlink_service *service, struct jw_why *why)
 
 /* ---- start and end ---- */
 
+/* Those that this process may run on. */
+static int
+count_cores(void)
+{
+	cpu_set_t cores;
+
+	CPU_ZERO(&cores);
+	if (sched_getaffinity(0, sizeof(cores), &cores) != 0)
+		return 1;
+	return CPU_COUNT(&cores);
+}
+
 enum jw_err
 verbs_sign_new(struct event_base *base, struct verbs *verbs,
     struct rights *take_rights, struct verbs_sign **ret_signing)
 {
 	struct verbs_sign *signing = calloc(1, sizeof(*signing));
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	enum jw_err err;
 
 	if (signing == NULL) {
@@ -736,8 +747,8 @@ verbs_sign_new(struct event_base *base, struct verbs *verbs,
 	}
 	signing->verbs = verbs;
 	signing->rights = take_rights;
-	err = signer_new(base, cores > 0 ? (int)cores : 1, KEYS_MAX, JOBS_MAX,
-	    &signing->signer);
+	err = signer_new(
+	    base, count_cores(), KEYS_MAX, JOBS_MAX, &signing->signer);
 	if (err != JW_OK) {
 		rights_free(take_rights);
 		free(signing);

@@ -15,7 +15,10 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { GATHER_NS = 1000000, NS_PER_S = 1000000000 };
 
 struct job {
 	STAILQ_ENTRY(job) link;
@@ -32,17 +35,38 @@ struct worker_pool {
 	pthread_cond_t wake;
 	struct job_list todo;
 	struct job_list ended;
-	int idle; /* threads that wait */
 	bool stop;
-	size_t pending; /* the loop's own, as what follows */
-	int at_once;
+	bool told;           /* the loop has been woken for `ended` */
+	int64_t first_ended; /* of those that it was not woken for */
+	size_t pending;      /* the loop's own */
 	int nice_level;
+	int ends_at_once;
 	int event_fd;
 	struct event *event;
 	pthread_t *threads;
 	int nthreads;
 };
 
+static int64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* With the lock. */
+static void
+tell(struct worker_pool *pool)
+{
+	if (pool->told || STAILQ_EMPTY(&pool->ended))
+		return;
+	pool->told = true;
+	(void)eventfd_write(pool->event_fd, 1);
+}
+
+/* Nobody sleeps on an end that has not been told. */
 static struct job *
 next_job(struct worker_pool *pool)
 {
@@ -50,9 +74,8 @@ next_job(struct worker_pool *pool)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop && STAILQ_EMPTY(&pool->todo)) {
-		pool->idle++;
+		tell(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
-		pool->idle--;
 	}
 	job = pool->stop ? NULL : STAILQ_FIRST(&pool->todo);
 	if (job != NULL)
@@ -61,18 +84,18 @@ next_job(struct worker_pool *pool)
 	return job;
 }
 
-/* The first one wakes the loop for all that come until it looks. */
 static void
 end_job(struct worker_pool *pool, struct job *job)
 {
-	bool first;
+	int64_t now = pool->ends_at_once > 1 ? clock_ns() : 0;
 
 	pthread_mutex_lock(&pool->lock);
-	first = STAILQ_EMPTY(&pool->ended);
+	if (STAILQ_EMPTY(&pool->ended))
+		pool->first_ended = now;
 	STAILQ_INSERT_TAIL(&pool->ended, job, link);
+	if (pool->ends_at_once == 1 || now - pool->first_ended >= GATHER_NS)
+		tell(pool);
 	pthread_mutex_unlock(&pool->lock);
-	if (first)
-		(void)eventfd_write(pool->event_fd, 1);
 }
 
 static void *
@@ -91,44 +114,57 @@ work(void *arg)
 	return NULL;
 }
 
-/* NULL: there is none.  ret_more: there are others. */
-static struct job *
-take_ended(struct worker_pool *pool, bool *ret_more)
+/* The rest comes in another turn: others wait too. */
+static void
+take_ended(struct worker_pool *pool, struct job_list *ret_jobs)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	job = STAILQ_FIRST(&pool->ended);
-	if (job != NULL)
+	for (int i = 0; i < pool->ends_at_once; i++) {
+		job = STAILQ_FIRST(&pool->ended);
+		if (job == NULL)
+			break;
 		STAILQ_REMOVE_HEAD(&pool->ended, link);
-	*ret_more = !STAILQ_EMPTY(&pool->ended);
+		STAILQ_INSERT_TAIL(ret_jobs, job, link);
+	}
+	pool->told = false;
+	tell(pool);
 	pthread_mutex_unlock(&pool->lock);
-	return job;
+}
+
+static void
+put_back(struct worker_pool *pool, struct job_list *jobs)
+{
+	if (STAILQ_EMPTY(jobs))
+		return;
+	pthread_mutex_lock(&pool->lock);
+	STAILQ_CONCAT(jobs, &pool->ended);
+	STAILQ_CONCAT(&pool->ended, jobs);
+	tell(pool);
+	pthread_mutex_unlock(&pool->lock);
 }
 
 static void
 on_ended(evutil_socket_t fd, short what, void *arg)
 {
+	struct job_list jobs = STAILQ_HEAD_INITIALIZER(jobs);
 	struct worker_pool *pool = arg;
 	struct job *job;
 	eventfd_t value;
-	bool more = true;
 
 	(void)what;
 	(void)eventfd_read(fd, &value);
-	/* What was to end the loop ends it. */
-	for (int i = 0; more && i < pool->at_once &&
-			!event_base_got_break(event_get_base(pool->event));
-	     i++) {
-		job = take_ended(pool, &more);
-		if (job == NULL)
-			return;
+	take_ended(pool, &jobs);
+	/* What is to end the loop ends it: nothing may be there to ask. */
+	while ((job = STAILQ_FIRST(&jobs)) != NULL &&
+	       !event_base_got_break(event_get_base(pool->event))) {
+		STAILQ_REMOVE_HEAD(&jobs, link);
 		pool->pending--;
 		job->done(job->arg);
 		free(job);
 	}
-	if (more)
-		(void)eventfd_write(fd, 1);
+	put_back(pool, &jobs);
 }
 
 static enum jw_err
@@ -154,7 +190,7 @@ start_threads(struct worker_pool *pool, int threads)
 
 enum jw_err
 worker_pool_new(struct event_base *base, int threads, int nice_level,
-    struct worker_pool **ret_pool)
+    int ends_at_once, struct worker_pool **ret_pool)
 {
 	struct worker_pool *pool = calloc(1, sizeof(*pool));
 	enum jw_err err = JW_IO;
@@ -166,7 +202,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
 	pool->nice_level = nice_level;
-	pool->at_once = 1;
+	pool->ends_at_once = ends_at_once;
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->event_fd >= 0)
 		pool->event = event_new(
@@ -185,7 +221,6 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
-	bool wake;
 
 	if (job == NULL)
 		return JW_NO_MEMORY;
@@ -196,10 +231,8 @@ worker_submit(struct worker_pool *pool, worker_run_fn *run,
 	pool->pending++;
 	pthread_mutex_lock(&pool->lock);
 	STAILQ_INSERT_TAIL(&pool->todo, job, link);
-	wake = pool->idle > 0;
+	pthread_cond_signal(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
-	if (wake)
-		pthread_cond_signal(&pool->wake);
 	return JW_OK;
 }
 
@@ -236,12 +269,6 @@ worker_pool_free(struct worker_pool *pool)
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
 	free(pool);
-}
-
-void
-worker_end_at_once(struct worker_pool *pool, int jobs)
-{
-	pool->at_once = jobs;
 }
 
 size_t

@@ -18,11 +18,14 @@ typedef void worker_run_fn(void *arg);
 typedef void worker_done_fn(void *arg);
 
 /*
- * threads of them at the given nice level (0: as the process).  JW_IO,
- * JW_NO_MEMORY.
+ * threads of them at the given nice level (0: as the process).  The ends of at
+ * most ends_at_once jobs run in one turn of the loop; where that is more than
+ * one, and jobs wait, ends are told together, a millisecond late at most
+ * or when the next job ends: every wakeup of the loop is a thread's
+ * interruption. JW_IO, JW_NO_MEMORY.
  */
 enum jw_err worker_pool_new(struct event_base *base, int threads,
-    int nice_level, struct worker_pool **ret_pool);
+    int nice_level, int ends_at_once, struct worker_pool **ret_pool);
 
 /*
  * Queue a job.  Exactly one of `done` and `drop` is called for it: drop when
@@ -30,12 +33,6 @@ enum jw_err worker_pool_new(struct event_base *base, int threads,
  */
 enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg);
-
-/*
- * How many jobs may end in one turn of the loop: 1 by itself, as each end may
- * block on the disk and others wait too.
- */
-void worker_end_at_once(struct worker_pool *pool, int jobs);
 
 /*
  * Ends the threads: waits for jobs that run, drops those that wait or have

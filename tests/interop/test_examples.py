@@ -1,210 +1,361 @@
-"""The session backends and the client of packaging/examples, run as their
-README says: log in, be known, across a rotation and a restart of the daemon."""
-import http.client
+"""The backends of packaging/examples, as an engineer would run them."""
+import contextlib
 import json
 import os
 import shutil
-import signal
+import socket
 import subprocess
+import tempfile
+import threading
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import harness
-from verifier import NODE
 
-EXAMPLES = os.path.join(harness.ROOT, "packaging/examples")
+BACKENDS = os.path.join(harness.ROOT, "packaging/examples/backends")
+NODE = shutil.which("node")
 GO = shutil.which("go")
-GO_OIDC = "/usr/share/gocode/src/github.com/coreos/go-oidc"
-CC = shutil.which(os.environ.get("CC", "cc"))
+GOCODE = "/usr/share/gocode"
+GO_CACHE = os.path.join(harness.ROOT, "build/interop/go-cache")
+POLICY = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
+          "rollback_window": "10min"}
+
+
+def http(url, value=None, token=None):
+    """(status, headers, JSON) of one request."""
+    request = urllib.request.Request(
+        url, None if value is None else json.dumps(value).encode())
+    if value is not None:
+        request.add_header("Content-Type", "application/json")
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=20 * harness.SLOW) as r:
+            return r.status, r.headers, json.load(r)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, json.load(error)
+
+
+def spoil(token):
+    """The same with one bit of its signature turned."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    place = token.rindex(".") + 5
+    other = letters[letters.index(token[place]) ^ 1]
+    return token[:place] + other + token[place + 1:]
+
+
+class Proxy:
+    """Stands before sign.sock: loses replies, and says Overloaded."""
+
+    def __init__(self, directory, target):
+        self.path = os.path.join(directory, "proxy.sock")
+        self.target = target
+        self.overloaded = self.lost = self.calls = 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.connections = []
+        self.thread = threading.Thread(target=self.accept)
+        self.thread.start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections.append(client)
+            threading.Thread(target=self.serve, args=(client,),
+                             daemon=True).start()
+
+    def serve(self, client):
+        with client, contextlib.suppress(OSError):
+            self.forward(client)
+
+    def forward(self, client):
+        data = b""
+        with harness.connect_unix(self.target) as daemon:
+            while part := client.recv(65536):
+                data += part
+                while b"\0" in data:
+                    message, _, data = data.partition(b"\0")
+                    self.calls += 1
+                    if not self.answer(client, daemon, message):
+                        return
+
+    def answer(self, client, daemon, message):
+        if self.overloaded:
+            self.overloaded -= 1
+            client.sendall(b'{"error":"org.jwksd.keys.Overloaded"}\0')
+            return True
+        if self.lost:
+            self.lost -= 1
+            return False
+        daemon.sendall(message + b"\0")
+        reply = b""
+        while not reply.endswith(b"\0"):
+            reply += daemon.recv(65536)
+        # In two parts: a reader has to wait for the NUL.
+        client.sendall(reply[:20])
+        time.sleep(0.01)
+        client.sendall(reply[20:])
+        return True
+
+    def cut(self):
+        """All connections that are there, as a restart does."""
+        for client in self.connections:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
+
+    def close(self):
+        self.cut()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
 
 
 class Backend:
-    """One example, serving on a port of its own choice."""
+    """The same for each language; subclasses say how to start it."""
 
-    def __init__(self, command, directory, daemon):
-        self.process = subprocess.Popen(
-            command, cwd=directory, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "LISTEN": "127.0.0.1:0",
-                 "JWKSD_SIGN": f"{daemon.runtime}/sign.sock",
-                 "JWKS_URL": daemon.url()})
-        line = self.process.stdout.readline()
-        self.port = int(line.rpartition(":")[2])
+    env = {}
 
-    def ask(self, method, path, body=None, token=None):
-        """(status, the answer's object)"""
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=30 * harness.SLOW)
-        try:
-            connection.request(
-                method, path, None if body is None else json.dumps(body),
-                {"Authorization": f"Bearer {token}"} if token else {})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon(policy=POLICY)
+        cls.enterClassContext(cls.daemon)
+        cls.directory = tempfile.mkdtemp(prefix="b")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.proxy = Proxy(cls.directory, f"{cls.daemon.runtime}/sign.sock")
+        cls.addClassCleanup(cls.proxy.close)
+        cls.start(cls.command())
 
-    def log_in(self, password="wonderland"):
-        return self.ask("POST", "/login",
-                        {"user": "alice", "password": password})
+    @classmethod
+    def start(cls, command):
+        port = harness.free_port()
+        cls.base = f"http://127.0.0.1:{port}"
+        log = open(os.path.join(cls.directory, "log"), "wb")
+        cls.addClassCleanup(log.close)
+        cls.process = subprocess.Popen(
+            command, cwd=cls.directory, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, env={
+                **os.environ, **cls.env, "LISTEN": f"127.0.0.1:{port}",
+                "SIGN_SOCKET": cls.proxy.path, "JWKS_URL": cls.daemon.url()})
+        cls.addClassCleanup(cls.process.wait)
+        cls.addClassCleanup(cls.process.terminate)
+        harness.wait_until(lambda: "listening on" in cls.log(), 20,
+                           "the backend does not listen")
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20 * harness.SLOW)
-        self.process.stdout.close()
+    @classmethod
+    def log(cls):
+        return harness.read_file(os.path.join(cls.directory, "log"))
 
+    def login(self, status=200, password="wonderland"):
+        answer = http(self.base + "/login",
+                      {"user": "alice", "password": password})
+        self.assertEqual(answer[0], status, self.log())
+        return answer[2].get("access_token")
 
-class Backends:
-    """The same for every language; subclasses say how to start it."""
+    def me(self, token, status=200):
+        answer = http(self.base + "/me", token=token)
+        self.assertEqual(answer[0], status, self.log())
+        if status == 200:
+            self.assertEqual(answer[2], {"sub": "alice"})
+        if status == 401:
+            self.assertIn("Bearer", answer[1]["WWW-Authenticate"])
+        return answer[2]
 
-    def command(self, directory):
-        raise NotImplementedError
+    def test_1_login_and_rotation(self):
+        first = self.login()
+        self.me(first)
+        kid = self.daemon.call("Rotate")["activated"]["kid"]
+        second = self.login()
+        self.me(second)
+        self.me(first)
+        verdict = self.daemon.call("Verify", {"token": second})
+        self.assertEqual((verdict["valid"], verdict["kid"]), (True, kid))
+        self.assertEqual(
+            (self.me(spoil(second), 401), self.me("x.y.z", 401)),
+            ({"error": "invalid_token"},) * 2)
+        self.assertEqual(self.me(None, 401), {"error": "missing_token"})
 
-    def setUp(self):
-        self.daemon = harness.Daemon()
-        self.enterContext(self.daemon)
-        directory = os.path.join(self.daemon.directory, "example")
-        shutil.copytree(os.path.join(EXAMPLES, self.name), directory)
-        self.backend = Backend(
-            self.command(directory), directory, self.daemon)
-        self.addCleanup(self.backend.stop)
+    def test_2_refusals(self):
+        self.login(401, "looking-glass")
+        self.assertEqual(http(self.base + "/login", {"user": 1})[0], 400)
+        self.assertEqual(http(self.base + "/nowhere")[0], 404)
 
-    def good_token(self):
-        status, answer = self.backend.log_in()
-        self.assertEqual(status, 200, answer)
-        return answer["token"]
+    def test_3_other_audiences_and_ends(self):
+        now = int(time.time())
+        good = {"iss": "https://session.example.com", "aud": "api",
+                "sub": "alice", "iat": now, "exp": now + 60}
+        self.me(self.sign(good))
+        for change in ({"aud": "other"}, {"iss": "https://example.org"}):
+            self.me(self.sign({**good, **change}), 401)
+        short = self.sign({**good, "exp": int(time.time()) + 2})
+        time.sleep(3.1)
+        self.me(short, 401)
 
-    def assert_known(self, token):
-        self.assertEqual(self.backend.ask("GET", "/me", token=token),
-                         (200, {"sub": "alice"}))
-
-    def assert_unknown(self, token):
-        status, answer = self.backend.ask("GET", "/me", token=token)
-        self.assertEqual(status, 401, answer)
-        self.assertTrue(answer["error"])
-
-    def test_log_in_and_be_known(self):
-        before = self.good_token()
-        self.assert_known(before)
-        self.daemon.call("Rotate")
-        after = self.good_token()
-        self.assertNotEqual(before.split(".")[0], after.split(".")[0])
-        for token in before, after:
-            self.assert_known(token)
-
-    def test_the_daemon_restarts(self):
-        before = self.good_token()
-        self.daemon.restart()
-        after = self.good_token()
-        for token in before, after:
-            self.assert_known(token)
-
-    def test_no_daemon(self):
-        token = self.good_token()
-        self.assert_known(token)
-        self.daemon.kill9()
-        status, answer = self.backend.log_in()
-        self.assertEqual(status, 503, answer)
-        self.assert_known(token)
-        self.daemon.start()
-        self.assert_known(self.good_token())
-
-    def test_strangers(self):
-        for password in "", "x", "wonderland2":
-            self.assertEqual(self.backend.log_in(password)[0], 401)
-        header, claims, signature = self.good_token().split(".")
-        other = self.good_token().split(".")[2]
-        for token in ("x", "", f"{header}.{claims}.",
-                      f"{header}.{claims}.{other[::-1]}",
-                      f"{header}.{claims[:-2]}.{signature}"):
-            self.assert_unknown(token)
-        self.assertEqual(self.backend.ask("GET", "/me")[0], 401)
-        self.assertEqual(self.backend.ask("GET", "/nothing")[0], 404)
-
-    def test_somebody_elses_token(self):
-        """Signed by the same key, for another audience."""
+    def sign(self, claims):
         with harness.Varlink(f"{self.daemon.runtime}/sign.sock",
                              "org.jwksd.sign") as client:
-            token = client.call("Sign", {"claims": {
-                "iss": "https://sessions.example", "aud": "other",
-                "sub": "alice", "exp": int(time.time()) + 60}})["token"]
-        self.assert_unknown(token)
+            return client.call("Sign", {"claims": claims})["token"]
+
+    def test_4_asks_again_when_overloaded(self):
+        calls, self.proxy.overloaded = self.proxy.calls, 3
+        self.me(self.login())
+        self.assertEqual(self.proxy.calls - calls, 4)
+
+    def test_5_connects_again(self):
+        self.login()
+        self.proxy.cut()
+        self.me(self.login())
+        self.proxy.lost = 2
+        self.me(self.login())
+        self.assertEqual(self.proxy.lost, 0)
+
+    def test_6_many_at_once(self):
+        wrong = []
+
+        def one():
+            try:
+                for _ in range(5):
+                    self.me(self.login())
+            except Exception as error:
+                wrong.append(error)
+        threads = [threading.Thread(target=one) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+    def test_7_bad_claims_are_told(self):
+        """A policy that allows less than the backend asks for."""
+        self.daemon.call("SetPolicy", {"name": "default", "policy": {
+            "tokenMaxTtl": 60, "rollbackWindow": 1}})
+        self.login(500)
+        self.assertIn("exp", self.log()[-500:])
+        self.assertIn("too far away", self.log()[-500:])
+        self.daemon.call("SetPolicy", {"name": "default", "policy": {
+            "tokenMaxTtl": 600}})
+        self.login()
+
+    def test_8_no_daemon(self):
+        token = self.login()
+        self.me(token)
+        self.daemon.stop()
+        try:
+            self.me(token)
+            begun = time.monotonic()
+            self.login(503)
+            self.assertLess(time.monotonic() - begun, 10 * harness.SLOW)
+        finally:
+            self.daemon.start()
+        self.me(self.login())
 
 
-class Python(Backends, unittest.TestCase):
-    name = "backend-python"
-
-    def command(self, directory):
-        return ["/usr/bin/python3", "-B", f"{directory}/backend.py"]
+class Python(Backend, unittest.TestCase):
+    @classmethod
+    def command(cls):
+        # Debian's, which has python3-jwt.
+        return ["/usr/bin/python3", "-B", f"{BACKENDS}/python/backend.py"]
 
 
 @unittest.skipUnless(NODE, "no node here")
 @unittest.skipUnless(os.path.isdir(f"{harness.NODE_MODULES}/jose"),
                      "npm could not install jose")
-class Node(Backends, unittest.TestCase):
-    name = "backend-node"
+class Node(Backend, unittest.TestCase):
+    @classmethod
+    def command(cls):
+        for name in ("backend.mjs", "package.json"):
+            shutil.copy(f"{BACKENDS}/node/{name}", cls.directory)
+        os.symlink(harness.NODE_MODULES, f"{cls.directory}/node_modules")
+        return [NODE, "backend.mjs"]
 
-    def command(self, directory):
-        os.symlink(harness.NODE_MODULES, f"{directory}/node_modules")
-        return [NODE, f"{directory}/backend.mjs"]
+    def test_asks_for_the_version_that_is_tested(self):
+        with open(f"{BACKENDS}/node/package.json") as f:
+            wanted = json.load(f)["dependencies"]["jose"]
+        with open(f"{harness.NODE_MODULES}/jose/package.json") as f:
+            self.assertEqual(json.load(f)["version"], wanted)
 
 
-@unittest.skipUnless(GO and os.path.isdir(GO_OIDC), "no go with go-oidc here")
-class Go(Backends, unittest.TestCase):
-    name = "backend-go"
-
-    def command(self, directory):
+@unittest.skipUnless(GO, "no go here")
+@unittest.skipUnless(os.path.isdir(f"{GOCODE}/src/github.com/coreos/go-oidc"),
+                     "no go-oidc here")
+class Go(Backend, unittest.TestCase):
+    @classmethod
+    def command(cls):
+        program = f"{cls.directory}/backend"
         subprocess.run(
-            [GO, "build", "-o", "backend", "backend.go"], cwd=directory,
-            check=True, env={
-                **os.environ, "GO111MODULE": "off", "GOFLAGS": "",
-                "GOPATH": "/usr/share/gocode", "GOCACHE": os.path.join(
-                    harness.ROOT, "build/interop/go-cache")})
-        return [f"{directory}/backend"]
+            [GO, "build", "-o", program, f"{BACKENDS}/go/main.go"],
+            check=True, env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
+                             "GOPATH": GOCODE, "GOCACHE": GO_CACHE})
+        return [program]
 
 
-@unittest.skipUnless(CC, "no compiler here")
-class Client(unittest.TestCase):
-    """The one in C."""
+class C(unittest.TestCase):
+    """The small client, which has no server around it."""
 
-    def setUp(self):
-        self.daemon = harness.Daemon()
-        self.enterContext(self.daemon)
-        self.program = os.path.join(self.daemon.directory, "sign")
-        flags = subprocess.run(
-            ["pkg-config", "--cflags", "--libs", "jansson"], check=True,
-            capture_output=True, text=True).stdout.split()
-        subprocess.run([CC, "-Wall", "-Wextra", "-Werror", "-o", self.program,
-                        f"{EXAMPLES}/client-c/sign.c", *flags], check=True)
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon(policy=POLICY)
+        cls.enterClassContext(cls.daemon)
+        cls.directory = tempfile.mkdtemp(prefix="b")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.proxy = Proxy(cls.directory, f"{cls.daemon.runtime}/sign.sock")
+        cls.addClassCleanup(cls.proxy.close)
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-Wall", "-Wextra", "-Werror", "-o",
+             f"{cls.directory}/sign", f"{BACKENDS}/c/sign.c", "-ljansson"],
+            check=True)
 
-    def sign(self, claims, path=None):
+    def sign(self, claims, *arguments, path=None):
         return subprocess.run(
-            [self.program, path or f"{self.daemon.runtime}/sign.sock"],
+            [f"{self.directory}/sign", path or self.proxy.path, *arguments],
             input=claims, capture_output=True, text=True,
             timeout=30 * harness.SLOW)
 
-    def test_sign(self):
-        now = int(time.time())
-        claims = '{"z":1.50,"sub":"alice","exp":%d, "iat":%d}' % (now + 60,
-                                                                  now)
-        result = self.sign(claims)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
-        verdict = self.daemon.ctl("verify", result.stdout.strip())
-        self.assertEqual(verdict.returncode, 0, verdict.stderr)
-        payload = result.stdout.split(".")[1]
-        self.assertEqual(harness.from_base64url(payload).decode(), claims)
+    def claims(self, **more):
+        return json.dumps({"sub": "alice", "exp": int(time.time()) + 60,
+                           **more})
 
-    def test_refusals(self):
-        for claims, status, words in (
-                ('{"sub":"alice"}', 1, "org.jwksd.keys.BadClaims"),
-                ('{"exp":1}', 1, "in the past"), ("[]", 2, "JSON object"),
-                ("", 2, "JSON object"), ("{", 2, "JSON object")):
-            result = self.sign(claims)
-            self.assertEqual(result.returncode, status, claims)
-            self.assertIn(words, result.stderr)
-            self.assertEqual(result.stdout, "")
-        result = self.sign("{}", "/nowhere/sign.sock")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("No such file", result.stderr)
+    def good(self, done):
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        verdict = self.daemon.call("Verify", {"token": done.stdout.strip()})
+        self.assertTrue(verdict["valid"], verdict)
+
+    def test_token(self):
+        self.good(self.sign(self.claims()))
+        self.good(self.sign(self.claims(), "default"))
+        self.good(self.sign(self.claims(x="y" * 60000)))
+
+    def test_asks_again(self):
+        self.proxy.overloaded, self.proxy.lost = 2, 2
+        self.good(self.sign(self.claims()))
+        self.assertEqual((self.proxy.overloaded, self.proxy.lost), (0, 0))
+
+    def test_errors(self):
+        for claims, arguments, path, status, words in (
+                ("{", [], None, 65, "no JSON object"),
+                ("[]", [], None, 65, "no JSON object"),
+                ("{}", [], None, 65, "BadClaims"),
+                (self.claims(), ["nobody"], None, 65, "NoSuchKeySet"),
+                (self.claims(), ["a", "b"], None, 64, "usage"),
+                (self.claims(), [], "/no/socket", 69, "/no/socket")):
+            done = self.sign(claims, *arguments, path=path)
+            self.assertEqual((done.returncode, done.stdout), (status, ""),
+                             done.stderr)
+            self.assertIn(words, done.stderr)
+
+    def test_gives_up(self):
+        self.proxy.overloaded = 100
+        done = self.sign(self.claims())
+        self.proxy.overloaded = 0
+        self.assertEqual(done.returncode, 75)
+        self.assertIn("Overloaded", done.stderr)
 
 
 if __name__ == "__main__":

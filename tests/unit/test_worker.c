@@ -136,7 +136,8 @@ every_job_runs_once_and_ends_once(void **state)
 
 	assert_non_null(jobs);
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 4, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < JOBS; i++) {
 		jobs[i].fix = fix;
 		jobs[i].number = i;
@@ -160,7 +161,8 @@ loop_is_free_while_jobs_run(void **state)
 	struct fixture *fix = *state;
 	struct job jobs[3] = {{.fix = fix}, {.fix = fix}, {.fix = fix}};
 
-	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 3; i++)
 		worker_submit(fix->pool, run, done, drop, &jobs[i]);
 	assert_int_equal(worker_pending(fix->pool), 3);
@@ -185,7 +187,8 @@ threads_are_as_nice_as_asked(void **state)
 	struct job job = {.fix = fix};
 
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 1, 19, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 19, 1, &fix->pool), JW_OK);
 	worker_submit(fix->pool, run, done, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.nice_level, 19);
@@ -198,7 +201,8 @@ forgotten_jobs_are_dropped_once(void **state)
 	struct fixture *fix = *state;
 	struct job jobs[10];
 
-	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(fix->pool, run, done, drop, &jobs[i]);
@@ -218,10 +222,12 @@ forgotten_jobs_are_dropped_once(void **state)
 	}
 }
 
+/* So long that its end is told, and all before it. */
 static void
-run_nothing(void *arg)
+run_a_moment(void *arg)
 {
 	(void)arg;
+	nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
 static void
@@ -240,13 +246,12 @@ ends_in_a_turn(struct fixture *fix, int at_once)
 	struct job jobs[16], last = {.fix = fix};
 	int ended;
 
-	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
-	if (at_once > 0)
-		worker_end_at_once(fix->pool, at_once);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, at_once, &fix->pool), JW_OK);
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(
-		    fix->pool, run_nothing, done_quietly, drop, &jobs[i]);
+		    fix->pool, run_a_moment, done_quietly, drop, &jobs[i]);
 	}
 	worker_submit(fix->pool, run, done, drop, &last);
 	/* One thread: where the last one runs the others have ended. */
@@ -264,7 +269,7 @@ ends_in_a_turn(struct fixture *fix, int at_once)
 static void
 jobs_end_one_in_a_turn(void **state)
 {
-	assert_int_equal(ends_in_a_turn(*state, 0), 1);
+	assert_int_equal(ends_in_a_turn(*state, 1), 1);
 }
 
 static void
@@ -288,21 +293,23 @@ no_job_ends_after_the_loop(void **state)
 {
 	struct fixture *fix = *state;
 	struct job jobs[16], last = {.fix = fix};
+	int ended;
 
-	assert_int_equal(worker_pool_new(fix->base, 1, 0, &fix->pool), JW_OK);
-	worker_end_at_once(fix->pool, 16);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, 16, &fix->pool), JW_OK);
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(
-		    fix->pool, run_nothing, done_and_over, drop, &jobs[i]);
+		    fix->pool, run_a_moment, done_and_over, drop, &jobs[i]);
 	}
 	worker_submit(fix->pool, run, done, drop, &last);
 	while (atomic_load(&fix->running) < 1)
 		nap();
 	event_base_dispatch(fix->base);
-	assert_int_equal(fix->ended, 1);
+	ended = fix->ended;
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 17);
+	assert_int_equal(ended, 1);
 }
 
 static void
@@ -310,7 +317,8 @@ idle_pool_ends(void **state)
 {
 	struct fixture *fix = *state;
 
-	assert_int_equal(worker_pool_new(fix->base, 4, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
 	worker_pool_free(fix->pool);
 	fix->pool = NULL;
 	worker_pool_free(NULL);
@@ -338,7 +346,8 @@ end_of_a_job_may_start_another(void **state)
 	struct job job = {.fix = fix};
 
 	atomic_store(&fix->gate, true);
-	assert_int_equal(worker_pool_new(fix->base, 2, 0, &fix->pool), JW_OK);
+	assert_int_equal(
+	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	worker_submit(fix->pool, run, done_again, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.runs, 50);
