@@ -202,6 +202,7 @@ open_key(struct verbs_sign *signing, const struct keeper_set *set,
 	}
 	if (broken != NULL)
 		*broken = signing->broken[--signing->nbroken];
+	jw_log(JW_LOG_DEBUG, "%s: the key %s is open", set->row.name, key->kid);
 	return signer_keep(signing->signer, set->row.id, pair) == NULL
 		   ? JW_NO_MEMORY
 		   : JW_OK;

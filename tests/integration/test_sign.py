@@ -3,6 +3,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ from harness import VarlinkError
 POLICY = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
           "rollback_window": "10min"}
 TTL = 600
+MIB = 1024 * 1024
 SLOW_ALGORITHM = {"algorithm": "RS256", "rsa_bits": "3072"}
 
 
@@ -292,17 +294,21 @@ class Order(Case):
     def test_more_than_the_queue_is_refused_in_order(self):
         """64 calls a connection are under way; 2048 wait for a thread."""
         clients = [self.connect(120) for _ in range(48)]
-        message = json.dumps({
+        messages = b"".join(json.dumps({
             "method": "org.jwksd.sign.Sign",
-            "parameters": {"claims": {"exp": self.now + 500}}}).encode()
+            "parameters": {"claims": {"n": n, "exp": self.now + 500}},
+        }).encode() + b"\0" for n in range(64))
         for client in clients:
-            client.send_bytes((message + b"\0") * 64)
+            client.send_bytes(messages)
         kinds = {"token": 0, "Overloaded": 0}
         for client in clients:
-            for _ in range(64):
+            for n in range(64):
                 answer = client.receive()
                 kind = answer.get("error", "token").rpartition(".")[2]
                 kinds[kind] += 1
+                if kind == "token":
+                    payload = answer["parameters"]["token"].split(".")[1]
+                    self.assertEqual(json.loads(decode(payload))["n"], n)
         self.assertGreaterEqual(kinds["token"], 2048)
         self.assertGreater(kinds["Overloaded"], 0)
         self.assertTrue(self.sign()["token"])
@@ -466,12 +472,86 @@ class Ctl(Case):
             self.assertEqual(done.stdout.count("."), 0)
 
 
+def resident(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", harness.read_proc(
+        pid, "status")).group(1)) * 1024
+
+
+class OpenKeys(unittest.TestCase):
+    """512 keys are open; the one that was used longest ago makes room."""
+
+    MOST = 512
+
+    def test_keys_that_are_open(self):
+        with harness.Daemon(start=False) as daemon:
+            fill(daemon, self.MOST + 2)
+            daemon.start(timeout=60)
+            with contextlib.closing(harness.Varlink(
+                    f"{daemon.runtime}/sign.sock", "org.jwksd.sign",
+                    60)) as client:
+                self.use(daemon, client)
+
+    def use(self, daemon, client):
+        def sign(place):
+            name = f"app{place:05d}" if place else "default"
+            before = daemon.log().count("is open\n")
+            self.assertIn("token", client.call("Sign", {
+                "keySet": name, "claims": {"exp": int(time.time()) + 60}}))
+            return daemon.log().count("is open\n") - before
+        self.assertEqual([sign(n) for n in range(self.MOST)],
+                         [1] * self.MOST)
+        # All of them are, and the first is now the last that was used.
+        self.assertEqual([sign(n) for n in (self.MOST - 1, 1, 0)], [0, 0, 0])
+        # Two more: 2 and 3 make room.
+        self.assertEqual([sign(n) for n in (self.MOST, self.MOST + 1)],
+                         [1, 1])
+        self.assertEqual([sign(n) for n in (0, 1, 4, self.MOST)],
+                         [0, 0, 0, 0])
+        self.assertEqual([sign(n) for n in (3, 2)], [1, 1])
+
+
+def fill(daemon, count):
+    """So many key sets with ES256 keys that do not rotate today."""
+    subprocess.run([os.path.join(harness.BUILD, "tools/fill"),
+                    os.path.join(daemon.state, "jwksd.db"),
+                    os.path.join(daemon.state, "jwksd.kek"),
+                    str(count), str(int(time.time()) + 3 * 86400), "86400",
+                    "120"], check=True, stdout=subprocess.DEVNULL)
+
+
 class Limits(Case):
     def test_many_connections_of_one_user(self):
         clients = [self.connect() for _ in range(600)]
         for client in clients[::50]:
             self.assertIn("token", client.call(
                 "Sign", {"claims": {"exp": self.now + 300}}))
+
+    def test_who_does_not_read_is_not_kept_for_ever(self):
+        """What is not read of replies, and not taken of calls, is bounded."""
+        message = json.dumps({
+            "method": "org.jwksd.sign.Sign",
+            "parameters": {"claims": {"exp": self.now + 500}}}).encode() + b"\0"
+        block = message * 100
+        clients = [self.connect() for _ in range(8)]
+        before = resident(self.daemon.pid)
+        sent = [0] * len(clients)
+        for n, client in enumerate(clients):
+            client.socket.setblocking(False)
+            quiet = 0
+            while quiet < 20 and sent[n] < 16 * MIB:
+                try:
+                    at = sent[n] % len(message)
+                    sent[n] += client.socket.send(block[at:])
+                    quiet = 0
+                except BlockingIOError:
+                    quiet += 1
+                    time.sleep(0.01 * harness.SLOW)
+        self.assertLess(max(sent), 4 * MIB)
+        if not harness.WRAPPER and harness.SLOW == 1:
+            # 1 MiB of output for each, a message or so of input.
+            self.assertLess(resident(self.daemon.pid) - before,
+                            len(clients) * 2 * MIB)
+        self.assertTrue(self.sign()["token"])
 
     def test_each_key_set_has_its_own_key(self):
         for n in range(3):
