@@ -1,4 +1,6 @@
-/* common/decimal.c writes what printf() writes. */
+/*
+ * common/decimal.c writes what printf() writes, and no octet more.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
