@@ -1,6 +1,5 @@
 /*
- * Integers in decimal, for text that is written many thousand times a second:
- * there printf() would be most of the work.
+ * Integers in decimal, where printf() would be most of the work.
  */
 #ifndef JWKSD_COMMON_DECIMAL_H
 #define JWKSD_COMMON_DECIMAL_H

@@ -35,6 +35,9 @@ enum {
 	PAUSE_MS = 100,
 	GROUPS_MAX = 1024,
 	FAREWELL_S = 10,
+	UNREAD_S = 60, /* without a single octet taken */
+	ACCEPTS_A_TURN = 32,
+	FULL_LINE_S = 60,
 	/* Less than a client's depth: it refills while we go on. */
 	CALLS_A_TURN = 16,
 	OCTETS_A_TURN = 64 * 1024, /* of calls; the last may go over it */
@@ -48,6 +51,7 @@ const struct control_limits control_default_limits = {
     .per_uid = 16,
     .calls = 1,
     .queued = 1024 * 1024,
+    .held = 64 * 1024 * 1024,
     .half_message_ms = 10000,
 };
 
@@ -75,6 +79,8 @@ struct conn {
 	struct event *half;  /* a message has begun and must end */
 	struct event *again; /* others had their turn */
 	struct octets in, out;
+	size_t behind;   /* output of calls whose turn has not come */
+	size_t held;     /* counted of all three */
 	size_t searched; /* of `in`: there is no NUL octet */
 	struct control_peer peer;
 	struct call_list calls;
@@ -87,6 +93,7 @@ struct conn {
 	bool closing; /* after what is queued */
 	bool broken;  /* to be freed when it is safe */
 	bool filled;  /* since all output had been sent */
+	bool refused; /* something, and the log has it */
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -101,6 +108,10 @@ struct control_server {
 	struct event *resume;
 	struct conn_list conns;
 	int nconns;
+	int accepted;    /* in this turn */
+	size_t held;     /* octets, of all connections */
+	bool full;       /* some wait until there are fewer */
+	int64_t told_at; /* that there was no place */
 	/* Of the last connection that had been busy, for the next one. */
 	struct octets spare_in, spare_out;
 	bool has_group;
@@ -155,6 +166,36 @@ event_done(struct event *event)
 		event_free(event);
 }
 
+/* Look at it once others had their turn; at the end of a turn that happens
+ * anyway. */
+static void
+conn_soon(struct conn *conn)
+{
+	const struct timeval now = {0, 0};
+
+	if (conn->text == NULL && !evtimer_pending(conn->again, NULL))
+		evtimer_add(conn->again, &now);
+}
+
+/* After a change of what it holds. */
+static void
+count_held(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+	size_t held = conn->in.len + conn->out.len + conn->behind;
+	struct conn *other;
+
+	server->held += held - conn->held;
+	conn->held = held;
+	if (server->held >= server->limits.held) {
+		server->full = true;
+	} else if (server->full) {
+		server->full = false;
+		TAILQ_FOREACH(other, &server->conns, link)
+		conn_soon(other);
+	}
+}
+
 static void
 conn_free(struct conn *conn)
 {
@@ -168,25 +209,16 @@ conn_free(struct conn *conn)
 	}
 	TAILQ_REMOVE(&conn->server->conns, conn, link);
 	conn->server->nconns--;
+	conn->behind = 0;
+	octets_free(&conn->in);
+	octets_free(&conn->out);
+	count_held(conn);
 	event_done(conn->readable);
 	event_done(conn->writable);
 	event_done(conn->half);
 	event_done(conn->again);
-	octets_free(&conn->in);
-	octets_free(&conn->out);
 	close(conn->fd);
 	free(conn);
-}
-
-/* Look at it once others had their turn; at the end of a turn that happens
- * anyway. */
-static void
-conn_soon(struct conn *conn)
-{
-	const struct timeval now = {0, 0};
-
-	if (conn->text == NULL && !evtimer_pending(conn->again, NULL))
-		evtimer_add(conn->again, &now);
 }
 
 static char *
@@ -199,7 +231,9 @@ static void
 no_memory_for(struct control_call *call)
 {
 	jw_log(JW_LOG_ERROR, "no memory for a reply");
-	call->conn->closing = true;
+	/* The next reply would take its place. */
+	call->conn->broken = true;
+	conn_soon(call->conn);
 }
 
 /* Move finished output to the wire, in the order of the calls. */
@@ -221,6 +255,7 @@ flush(struct conn *conn)
 			memcpy(at, call->out.data + call->out.start,
 			    call->out.len);
 			octets_put(&conn->out, call->out.len);
+			conn->behind -= call->out.len;
 			octets_free(&call->out);
 			conn->filled = true;
 		}
@@ -257,6 +292,15 @@ const struct control_peer *
 control_peer(const struct control_call *call)
 {
 	return &call->conn->peer;
+}
+
+bool
+control_first_refusal(struct control_call *call)
+{
+	bool first = !call->conn->refused;
+
+	call->conn->refused = true;
+	return first;
 }
 
 bool
@@ -297,6 +341,8 @@ emit(struct control_call *call, const char *error, json_t *take_parameters,
 	text = varlink_reply_format(error, take_parameters, continues, &len);
 	if (text == NULL || !octets_add(&call->out, text, len))
 		no_memory_for(call);
+	else
+		call->conn->behind += len;
 	free(text);
 	json_decref(take_parameters);
 }
@@ -310,6 +356,7 @@ end_call(struct control_call *call)
 	call->closed = NULL;
 	call->drained = NULL;
 	flush(conn);
+	count_held(conn);
 	conn_soon(conn);
 }
 
@@ -343,6 +390,7 @@ control_put(struct control_call *call, size_t len)
 		call->conn->filled = true;
 	} else {
 		octets_put(&call->out, len);
+		call->conn->behind += len;
 	}
 	end_call(call);
 }
@@ -413,8 +461,9 @@ run_verb(struct conn *conn, struct control_call *call)
 	    conn->server->service, &call->request, &verb, &parameters);
 
 	if (err == JW_OK && verb != NULL && !conn->allowed) {
-		jw_log(JW_LOG_WARNING, "uid %u may not call %s",
-		    (unsigned)conn->peer.uid, call->request.method);
+		if (control_first_refusal(call))
+			jw_log(JW_LOG_WARNING, "uid %u may not call %s",
+			    (unsigned)conn->peer.uid, call->request.method);
 		err = JW_PERMISSION_DENIED;
 	}
 	if (err != JW_OK) {
@@ -499,11 +548,12 @@ static bool
 may_go_on(struct conn *conn)
 {
 	const struct control_limits *limits = &conn->server->limits;
+	size_t unsent = conn->out.len + conn->behind;
 
 	/* What was to end the loop ends it: nothing may be there to ask. */
 	return !event_base_got_break(conn->server->base) && !conn->broken &&
 	       !conn->closing && conn->ncalls < limits->calls &&
-	       conn->out.len < limits->queued;
+	       unsent < limits->queued && (unsent == 0 || !conn->server->full);
 }
 
 /* As many calls as one turn has.  JW_IO: there is no further one yet. */
@@ -547,9 +597,14 @@ static void
 await_reader(struct conn *conn)
 {
 	const struct timeval farewell = {FAREWELL_S, 0};
+	const struct timeval unread = {UNREAD_S, 0};
 
-	if (conn->out.len > 0)
-		event_add(conn->writable, conn->closing ? &farewell : NULL);
+	if (conn->out.len == 0)
+		return;
+	if (conn->closing)
+		event_add(conn->writable, &farewell);
+	else if (!event_pending(conn->writable, EV_WRITE, NULL))
+		event_add(conn->writable, is_following(conn) ? NULL : &unread);
 }
 
 /* all_taken: what is left of the input is no whole message. */
@@ -575,9 +630,12 @@ guard_half_message(struct conn *conn, bool all_taken)
 static bool
 pace_reading(struct conn *conn)
 {
-	bool may_read = conn->in.len <= VARLINK_MESSAGE_MAX && !conn->at_end;
+	bool fits = conn->in.len <= VARLINK_MESSAGE_MAX;
+	bool idle = conn->in.len + conn->out.len + conn->behind == 0;
+	/* Whoever takes its replies is served, whatever others hold. */
+	bool may_read = fits && !conn->at_end && (idle || !conn->server->full);
 
-	if (!may_read && !conn->at_end && is_following(conn))
+	if (!fits && !conn->at_end && is_following(conn))
 		return false;
 	if (conn->reads && !may_read)
 		event_del(conn->readable);
@@ -600,19 +658,37 @@ tell_drained(struct conn *conn)
 		head->drained(head, head->arg);
 }
 
+/* Calls before the one that was none are answered, and then it is over. */
+static enum jw_err
+stop_reading(struct conn *conn)
+{
+	jw_log(JW_LOG_INFO,
+	    "uid %u: not a call (a JSON object of at most 256 KiB, 32 deep, "
+	    "with a method): nothing more is read",
+	    (unsigned)conn->peer.uid);
+	if (is_following(conn))
+		conn->broken = true;
+	octets_take(&conn->in, conn->in.len);
+	conn->searched = 0;
+	conn->at_end = true;
+	return JW_IO;
+}
+
 /* Everything that can be done with what has arrived. */
 static void
 process(struct conn *conn)
 {
 	enum jw_err err = take_turn(conn);
 
-	if (err == JW_PROTOCOL || err == JW_NO_MEMORY) {
-		jw_log(JW_LOG_INFO, "uid %u: not a call: dropped",
-		    (unsigned)conn->peer.uid);
+	if (err == JW_PROTOCOL)
+		err = stop_reading(conn);
+	if (err == JW_NO_MEMORY) {
+		jw_log(JW_LOG_ERROR, "no memory for a call");
 		conn->broken = true;
 	}
 	if (!conn->broken)
 		send_out(conn);
+	count_held(conn);
 	if (conn->at_end && conn->ncalls == 0 && err == JW_IO)
 		conn->closing = true;
 	if (conn->broken || (conn->closing && conn->out.len == 0) ||
@@ -737,19 +813,45 @@ has_place(const struct control_server *server, uid_t uid)
 
 	if (server->nconns > server->limits.connections)
 		return false;
-	if (server->limits.per_uid >= server->limits.connections)
+	if (server->nconns <= server->limits.per_uid)
 		return true;
 	TAILQ_FOREACH(conn, &server->conns, link)
 	of_uid += conn->peer.uid == uid;
 	return of_uid <= server->limits.per_uid;
 }
 
+/* Once a minute: whoever is turned away tries again. */
+static void
+tell_full(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+	struct timeval now;
+
+	event_base_gettimeofday_cached(server->base, &now);
+	if (server->told_at != 0 &&
+	    now.tv_sec - server->told_at < FULL_LINE_S &&
+	    now.tv_sec >= server->told_at)
+		return;
+	server->told_at = now.tv_sec;
+	jw_log(JW_LOG_WARNING,
+	    "uid %u: no place for another connection (%d of %d, %d of one "
+	    "uid)",
+	    (unsigned)conn->peer.uid, server->nconns - 1,
+	    server->limits.connections, server->limits.per_uid);
+}
+
 static bool
 conn_start(struct conn *conn)
 {
-	const struct control_server *server = conn->server;
+	struct control_server *server = conn->server;
 	struct event *events[3];
 
+	if (!identify(conn))
+		return false;
+	if (!has_place(server, conn->peer.uid)) {
+		tell_full(conn);
+		return false;
+	}
 	conn->readable = event_new(
 	    server->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
 	conn->writable =
@@ -757,8 +859,7 @@ conn_start(struct conn *conn)
 	conn->half = evtimer_new(server->base, on_half, conn);
 	conn->again = evtimer_new(server->base, on_again, conn);
 	if (conn->readable == NULL || conn->writable == NULL ||
-	    conn->half == NULL || conn->again == NULL || !identify(conn) ||
-	    !has_place(server, conn->peer.uid))
+	    conn->half == NULL || conn->again == NULL)
 		return false;
 	events[0] = conn->readable;
 	events[1] = conn->writable;
@@ -774,10 +875,10 @@ static void
 on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct sockaddr *sa, int len, void *arg)
 {
+	const struct timeval now = {0, 0};
 	struct control_server *server = arg;
 	struct conn *conn = calloc(1, sizeof(*conn));
 
-	(void)listener;
 	(void)sa;
 	(void)len;
 	if (conn == NULL) {
@@ -791,6 +892,11 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	server->nconns++;
 	if (!conn_start(conn))
 		conn_free(conn);
+	/* It accepts as long as somebody comes: others wait too. */
+	if (++server->accepted == ACCEPTS_A_TURN) {
+		evconnlistener_disable(listener);
+		evtimer_add(server->resume, &now);
+	}
 }
 
 /* Out of descriptors: look away for a moment instead of spinning. */
@@ -811,6 +917,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	server->accepted = 0;
 	evconnlistener_enable(server->listener);
 }
 
@@ -925,6 +1032,8 @@ control_server_new(
 	server->quick = options->quick;
 	server->has_group = find_group(options->group, &server->group);
 	server->resume = evtimer_new(server->base, on_resume, server);
+	if (server->resume != NULL && server->limits.yields)
+		event_priority_set(server->resume, CONTROL_LAST);
 	server->listener = evconnlistener_new(server->base, on_accept, server,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, options->take_fd);
 	if (server->listener == NULL || server->resume == NULL) {

@@ -39,7 +39,8 @@ struct control_limits {
 	int connections;     /* in all */
 	int per_uid;         /* of one uid */
 	int calls;           /* of one connection under way */
-	size_t queued;       /* octets of output */
+	size_t queued;       /* octets of output, of one connection */
+	size_t held;         /* octets of input and output, in all */
 	int half_message_ms; /* for the rest of a message */
 	bool yields;         /* to everything else that has something to do */
 };
@@ -48,7 +49,7 @@ struct control_limits {
  * one by themselves. */
 enum { CONTROL_LAST = 2, CONTROL_PRIORITIES };
 
-/* 64 connections, 16 a uid, one call at a time, 1 MiB, 10 s. */
+/* 64 connections, 16 a uid, one call at a time, 1 MiB, 64 MiB, 10 s. */
 extern const struct control_limits control_default_limits;
 
 struct control_options {
@@ -90,6 +91,9 @@ const struct control_peer *control_peer(const struct control_call *call);
 bool control_is_member(const struct control_call *call, gid_t group);
 /* The message as it came; only until the verb's function returns. */
 const char *control_text(const struct control_call *call, size_t *ret_len);
+/* Is this the first one of its connection that is refused?  One line in the
+ * log is enough. */
+bool control_first_refusal(struct control_call *call);
 bool control_wants_more(const struct control_call *call);
 
 /*

@@ -37,8 +37,8 @@ keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 	struct keys_pair *public = NULL;
 	uint8_t *blob = NULL;
 	size_t len = 0;
-	enum jw_err err = keys_from_jwk((enum jw_alg)key->facts.alg, key->jwk,
-	    strlen(key->jwk), &public, NULL);
+	enum jw_err err =
+	    keys_from_own_jwk((enum jw_alg)key->facts.alg, key->jwk, &public);
 
 	if (err == JW_OK)
 		err = store_sealed(

@@ -526,6 +526,7 @@ struct import {
 	const struct algorithm *algorithm;
 	json_t *jwk;
 	bool private;
+	bool ours; /* has been checked before it was stored */
 	struct jw_why *why;
 	OSSL_PARAM_BLD *params;
 	BIGNUM *numbers[RSA_MEMBERS];
@@ -1180,9 +1181,10 @@ pkey_validate(EVP_PKEY *pkey, bool private, struct jw_why *why)
 	return err;
 }
 
-/* From outside: check everything first.  Takes pkey, also on failure. */
+/* From outside: check everything first, but for what is ours.  Takes pkey,
+ * also on failure. */
 static enum jw_err
-pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private,
+pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private, bool ours,
     struct keys_pair **ret_pair, struct jw_why *why)
 {
 	const struct algorithm *algorithm = &algorithms[alg];
@@ -1194,7 +1196,7 @@ pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private,
 		goto out;
 	}
 	err = algorithm->family->check(algorithm, pkey, why);
-	if (err == JW_OK)
+	if (err == JW_OK && !ours)
 		err = pkey_validate(pkey, private, why);
 	if (err != JW_OK)
 		goto out;
@@ -1610,7 +1612,7 @@ keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
 					 "passphrase off");
 		return done(JW_BAD_KEY);
 	}
-	err = pair_take_foreign(alg, pkey, true, ret_pair, why);
+	err = pair_take_foreign(alg, pkey, true, false, ret_pair, why);
 	return done_why(err, why);
 }
 
@@ -1716,11 +1718,12 @@ import_done(struct import *in)
 	json_decref(in->jwk);
 }
 
-enum jw_err
-keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
+static enum jw_err
+from_jwk(enum jw_alg alg, const char *jwk, size_t len, bool ours,
     struct keys_pair **ret_pair, struct jw_why *why)
 {
-	struct import in = {.algorithm = algorithm_find(alg, why), .why = why};
+	struct import in = {
+	    .algorithm = algorithm_find(alg, why), .ours = ours, .why = why};
 	EVP_PKEY *pkey = NULL;
 	json_error_t error;
 	enum jw_err err;
@@ -1745,7 +1748,21 @@ keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
 	if (err == JW_OK)
 		err = import_pkey(&in, &pkey);
 	if (err == JW_OK)
-		err = pair_take_foreign(alg, pkey, in.private, ret_pair, why);
+		err = pair_take_foreign(
+		    alg, pkey, in.private, in.ours, ret_pair, why);
 	import_done(&in);
 	return done_why(err, why);
+}
+
+enum jw_err
+keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
+    struct keys_pair **ret_pair, struct jw_why *why)
+{
+	return from_jwk(alg, jwk, len, false, ret_pair, why);
+}
+
+enum jw_err
+keys_from_own_jwk(enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair)
+{
+	return from_jwk(alg, jwk, strlen(jwk), true, ret_pair, NULL);
 }

@@ -108,6 +108,13 @@ enum jw_err keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
 enum jw_err keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);
 
+/*
+ * A public key as we have published it.  It was checked when it was made, so
+ * this is quick enough for the event loop.
+ */
+enum jw_err keys_from_own_jwk(
+    enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair);
+
 /* Strong entity tag (RFC 9110 8.8.3) of a body: quoted base64url of the
  * first 16 octets of its SHA-256.  etag has KEYS_ETAG_SIZE octets. */
 enum jw_err keys_etag(const void *body, size_t len, char *etag);

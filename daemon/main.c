@@ -38,6 +38,7 @@ enum {
 	SECURE_HEAP = 4 * 1024 * 1024, /* 8 KiB for each key that is open */
 	PUBLISH_CONNECTIONS = 160,
 	SIGN_CONNECTIONS = 20000,
+	SIGN_HELD = 256 * 1024 * 1024,
 	SIGN_CALLS = 64, /* that one connection has under way */
 	SPARE_FILES = 256,
 	SERVERS = 3,
@@ -340,7 +341,11 @@ serve(struct program *program, size_t slot, int take_fd, const char *group,
 		limits.connections = program->most_files - SPARE_FILES;
 		if (limits.connections > SIGN_CONNECTIONS)
 			limits.connections = SIGN_CONNECTIONS;
-		limits.per_uid = limits.connections;
+		if (limits.connections < control_default_limits.connections)
+			limits.connections = control_default_limits.connections;
+		/* A backend that leaks leaves room for the others. */
+		limits.per_uid = limits.connections - limits.connections / 8;
+		limits.held = SIGN_HELD;
 		limits.calls = SIGN_CALLS;
 		limits.yields = true;
 		options.quick = verbs_sign_quick;

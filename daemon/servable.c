@@ -15,8 +15,13 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 		return true;
 	if (reported == SERVABLE_REFUSED)
 		return false;
-	/* It begins to serve a moment after we have sent it everything. */
-	if (reported != 0 && reported <= before->until + 1)
+	/*
+	 * A new front begins a moment after we have sent it everything, maybe
+	 * in the next second.  Then that second is one that waits run from;
+	 * otherwise it was another front, and between the two there was none.
+	 */
+	if (reported != 0 &&
+	    reported <= before->until + (before->since >= before->until))
 		return true;
 	return before->clean && before->listening && now >= before->until &&
 	       (reported != 0 ? reported : now) - before->until <=
@@ -26,11 +31,15 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 int64_t
 servable_begin(struct servable *servable, int64_t now, int64_t reported)
 {
-	int64_t resumed = reported > 0 && reported < now ? reported : now;
 	bool outage = !was_servable(servable, now, reported);
+	int64_t resumed = now + 1; /* a moment after, as above */
 
-	if (outage || servable->since == 0)
+	if (reported > 0)
+		resumed = reported < now ? reported : now;
+	if (outage)
 		servable->since = resumed;
+	else if (servable->since == 0)
+		servable->since = now;
 	servable->until = now;
 	servable->serving = true;
 	servable->clean = false;
@@ -65,7 +74,7 @@ servable_parse(const char *text, struct servable *ret_servable)
 
 	if (sscanf(text, "%" SCNd64 " %" SCNd64 " %d %d", &servable.since,
 		&servable.until, &clean, &listening) != 4 ||
-	    servable.since < 0 || servable.until < servable.since)
+	    servable.since < 0 || servable.until < servable.since - 1)
 		return false;
 	servable.clean = clean != 0;
 	servable.listening = listening != 0;

@@ -93,9 +93,12 @@ skip_plain(const char *at, const char *end)
 		if (word != 0)
 			return at + __builtin_ctzll(word) / 8;
 	}
-	while (at < end && *at >= ' ' && *at != '\x7f' && *at != '"' &&
-	       *at != '\\')
-		at++;
+	for (; at < end; at++) {
+		const unsigned char c = (unsigned char)*at;
+
+		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
+			break;
+	}
 	return at;
 }
 

@@ -41,6 +41,7 @@ struct job {
 	struct signer_key *key;
 	const void *data;
 	size_t len;
+	const atomic_bool *gone;
 	signer_done_fn *done;
 	void (*drop)(void *arg);
 	void *arg;
@@ -161,7 +162,8 @@ job_run(void *arg)
 {
 	struct job *job = arg;
 
-	if (atomic_load(&job->key->forgotten))
+	if (atomic_load(&job->key->forgotten) ||
+	    (job->gone != NULL && atomic_load(job->gone)))
 		job->err = JW_CONFLICT;
 	else
 		job->err = keys_sign(job->key->pair, job->data, job->len,
@@ -211,13 +213,15 @@ sign_on_thread(struct signer *signer, const struct job *draft)
 
 enum jw_err
 signer_sign(struct signer *signer, struct signer_key *key, const void *data,
-    size_t len, signer_done_fn *done, void (*drop)(void *arg), void *arg)
+    size_t len, const atomic_bool *gone, signer_done_fn *done,
+    void (*drop)(void *arg), void *arg)
 {
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	struct job job = {
 	    .key = key,
 	    .data = data,
 	    .len = len,
+	    .gone = gone,
 	    .done = done,
 	    .drop = drop,
 	    .arg = arg,

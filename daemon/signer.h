@@ -9,6 +9,7 @@
 #ifndef JWKSD_DAEMON_SIGNER_H
 #define JWKSD_DAEMON_SIGNER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,10 +50,12 @@ typedef void signer_done_fn(
 /*
  * Sign len octets of data, which stay the caller's until the end.  On JW_OK
  * exactly one of `done` (maybe before this returns) and `drop` (the signer
- * ends) is called.  JW_OVERLOADED: too many wait; JW_NO_MEMORY.
+ * ends) is called.  Nothing is signed once *gone is true (NULL: it never is):
+ * whoever asked is gone, and others wait; `done` has JW_CONFLICT then.
+ * JW_OVERLOADED: too many wait; JW_NO_MEMORY.
  */
 enum jw_err signer_sign(struct signer *signer, struct signer_key *key,
-    const void *data, size_t len, signer_done_fn *done, void (*drop)(void *arg),
-    void *arg);
+    const void *data, size_t len, const atomic_bool *gone, signer_done_fn *done,
+    void (*drop)(void *arg), void *arg);
 
 #endif

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ struct verbs_sign {
 struct request {
 	struct verbs_sign *signing;
 	struct control_call *call; /* NULL: the client has gone */
+	atomic_bool gone;          /* the same for a thread */
 	int64_t set_id;
 	int64_t exp;
 	bool is_payload;
@@ -165,8 +167,12 @@ note_broken(struct verbs_sign *signing, const struct keeper_set *set,
 	    jw_err_text(err));
 	if (broken == NULL && signing->nbroken < BROKEN_MAX)
 		broken = &signing->broken[signing->nbroken++];
-	if (broken == NULL)
-		return;
+	/* The one that was tried longest ago. */
+	for (size_t i = 0; broken == NULL || i < signing->nbroken; i++)
+		if (broken == NULL ||
+		    (signing->broken[i].again_at < broken->again_at &&
+			strcmp(broken->kid, key->kid) != 0))
+			broken = &signing->broken[i];
 	memcpy(broken->kid, key->kid, sizeof(broken->kid));
 	broken->set_id = set->row.id;
 	broken->again_at = keeper_now(signing->verbs->keeper) + TRY_AGAIN_S;
@@ -247,6 +253,8 @@ fail(struct request *request, enum jw_err err)
 			"used; the daemon's log says why"));
 	else if (err == JW_OVERLOADED)
 		control_fail(request->call, err, NULL);
+	else if (err == JW_NO_MEMORY)
+		control_fail(request->call, err, NULL);
 	else
 		verbs_store_failed(request->call, verbs, err);
 	free(request);
@@ -315,6 +323,19 @@ answer(struct request *request, const uint8_t *signature, size_t len)
 
 static void start(struct request *request);
 
+/* Signatures in flight at a promotion are good, those at a revocation not. */
+static bool
+is_revoked(const struct request *request)
+{
+	const struct keeper_set *set =
+	    keeper_by_id(request->signing->verbs->keeper, request->set_id);
+
+	for (size_t i = 0; set != NULL && i < set->row.nkeys; i++)
+		if (strcmp(set->row.keys[i].kid, request->kid) == 0)
+			return set->row.keys[i].facts.revoked_at != 0;
+	return true;
+}
+
 static void
 on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 {
@@ -324,7 +345,8 @@ on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 		free(request);
 		return;
 	}
-	if (err == JW_CONFLICT) {
+	/* Revoked meanwhile: its successor signs. */
+	if (err == JW_CONFLICT || (err == JW_OK && is_revoked(request))) {
 		start(request);
 		return;
 	}
@@ -343,6 +365,7 @@ on_closed(struct control_call *call, void *arg)
 
 	(void)call;
 	request->call = NULL;
+	atomic_store(&request->gone, true);
 }
 
 /* ---- signing ---- */
@@ -426,7 +449,8 @@ start(struct request *request)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
 		err = signer_sign(signer, pair, input_of(request),
-		    input_len(request), on_signed, free, request);
+		    input_len(request), &request->gone, on_signed, free,
+		    request);
 	if (err != JW_OK)
 		fail(request, err);
 }
@@ -446,8 +470,9 @@ may_sign(struct control_call *call, const struct verbs_sign *signing,
 {
 	if (rights_allow(signing->rights, set->row.name, is_member, call))
 		return true;
-	jw_log(JW_LOG_WARNING, "uid %u may not sign for %s",
-	    (unsigned)control_peer(call)->uid, set->row.name);
+	if (control_first_refusal(call))
+		jw_log(JW_LOG_WARNING, "uid %u may not sign for %s",
+		    (unsigned)control_peer(call)->uid, set->row.name);
 	control_fail(call, JW_PERMISSION_DENIED, NULL);
 	return false;
 }
@@ -532,8 +557,8 @@ read_payload(struct control_call *call, const char *text, size_t len,
 	claims = varlink_object_parse(text, len);
 	if (claims == NULL) {
 		bad_claims(call, "payload",
-		    "must be one JSON object, without duplicate members and "
-		    "at most 32 deep");
+		    "must be one JSON object in UTF-8, at most 32 deep, "
+		    "without duplicate members, NULs and huge numbers");
 		return false;
 	}
 	claims_read(claims, ret_times, &fault);

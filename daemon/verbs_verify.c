@@ -82,8 +82,8 @@ is_right(const struct look *look, const struct key *key)
 	bool right;
 
 	right = strcmp(alg, look->alg) == 0 &&
-		keys_from_jwk((enum jw_alg)key->facts.alg, key->jwk,
-		    strlen(key->jwk), &pair, NULL) == JW_OK &&
+		keys_from_own_jwk(
+		    (enum jw_alg)key->facts.alg, key->jwk, &pair) == JW_OK &&
 		keys_verify(pair, look->signed_text, look->signed_len,
 		    look->signature, look->signature_len) == JW_OK;
 	keys_free(pair);

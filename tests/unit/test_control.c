@@ -651,6 +651,31 @@ calls_before_garbage_are_answered(void **state)
 	expect_service(fix);
 }
 
+/* Answers to good calls are not lost with a bad one behind them. */
+static void
+calls_in_flight_outlive_garbage(void **state)
+{
+	struct fixture *fix = *state;
+	struct client client;
+
+	fix->limits.calls = 4;
+	serve(fix);
+	client = dial(fix);
+	put(fix, &client,
+	    LATER(1) "\0" ECHO(2) "\0"
+				  "garbage\0" ECHO(3),
+	    sizeof(LATER(1) "\0" ECHO(2) "\0"
+					 "garbage\0" ECHO(3)));
+	PUMP_UNTIL(fix, fix->nlater == 1 && fix->echoes == 1);
+	pump_for(fix, 5);
+	control_reply(fix->later[0], number(1));
+	expect_number(fix, &client, 1);
+	expect_number(fix, &client, 2);
+	expect_end(fix, &client);
+	assert_int_equal(fix->echoes, 1);
+	expect_service(fix);
+}
+
 static void
 flood_of_octets_is_survived(void **state)
 {
@@ -936,7 +961,7 @@ yield_always(struct fixture *fix)
 	fix->limits.yields = true;
 }
 
-enum { CROWD = 100, FEW_TURNS = 8 };
+enum { CROWD = 100, FEW_TURNS = 16 };
 
 /* A connection that says nothing has no part in the turns of the loop. */
 static void
@@ -1047,6 +1072,45 @@ unread_replies_hold_up_their_reader_alone(void **state)
 		got++;
 	}
 	hang_up(&client);
+	expect_service(fix);
+}
+
+/* Each of many that do not read holds a part of what there is for all. */
+static void
+unread_replies_have_a_bound_in_all(void **state)
+{
+	enum { READERS = 6, HELD = 6000 };
+	struct fixture *fix = *state;
+	struct client clients[READERS];
+	int sent[READERS] = {0}, all = 0, before;
+
+	fix->limits.held = HELD;
+	serve(fix);
+	for (int i = 0; i < READERS; i++)
+		clients[i] = dial(fix);
+	for (int tries = 0; tries < 20; tries++) {
+		for (int i = 0; i < READERS; i++) {
+			while (sent[i] < 30000 &&
+			       send(clients[i].fd, ECHO(8), sizeof(ECHO(8)),
+				   MSG_NOSIGNAL) > 0) {
+				sent[i]++;
+				tries = 0;
+			}
+		}
+		pump(fix);
+	}
+	/* Nobody's calls run on, and whoever reads gets all of it. */
+	for (int i = 0; i < READERS; i++)
+		all += sent[i];
+	before = fix->echoes;
+	assert_true(before < all);
+	pump_for(fix, 20);
+	assert_int_equal(fix->echoes, before);
+	for (int i = 0; i < READERS; i++) {
+		for (int n = 0; n < sent[i]; n++)
+			expect_number(fix, &clients[i], 8);
+		hang_up(&clients[i]);
+	}
 	expect_service(fix);
 }
 
@@ -1390,6 +1454,7 @@ main(void)
 	    TEST(hang_up_comes_after_the_reply),
 	    TEST(what_is_no_call_ends_the_connection),
 	    TEST(calls_before_garbage_are_answered),
+	    TEST(calls_in_flight_outlive_garbage),
 	    TEST(flood_of_octets_is_survived),
 	    TEST(message_of_the_largest_size_passes),
 	    TEST(larger_message_ends_the_connection),
@@ -1405,6 +1470,7 @@ main(void)
 	    TEST(calls_that_come_together_are_answered_together),
 	    TEST(slow_reader_of_a_stream_is_told_and_left),
 	    TEST(unread_replies_hold_up_their_reader_alone),
+	    TEST(unread_replies_have_a_bound_in_all),
 	    TEST(calls_sent_ahead_cost_nothing),
 	    TEST(drained_is_told_when_all_has_been_read),
 	    TEST(half_closed_client_gets_its_replies),

@@ -1,5 +1,5 @@
 /*
- * common/decimal.c writes what printf() writes, and no octet more.
+ * common/decimal.c writes what printf() writes.
  */
 #include <setjmp.h>
 #include <stdarg.h>

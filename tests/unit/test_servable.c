@@ -40,11 +40,11 @@ a_backlog_may_wait(void **state)
 	assert_int_equal(servable_begin(&servable, 2010, 0), 0);
 	assert_int_equal(servable.since, 1000);
 	servable = ended();
-	assert_int_equal(servable_begin(&servable, 2011, 0), 2011);
-	assert_int_equal(servable.since, 2011);
+	assert_int_equal(servable_begin(&servable, 2011, 0), 2012);
+	assert_int_equal(servable.since, 2012);
 	servable = ended();
 	servable.listening = false;
-	assert_int_equal(servable_begin(&servable, 2001, 0), 2001);
+	assert_int_equal(servable_begin(&servable, 2001, 0), 2002);
 }
 
 static void
@@ -68,8 +68,8 @@ refused_clients_were_an_outage(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    servable_begin(&servable, 2002, SERVABLE_REFUSED), 2002);
-	assert_int_equal(servable.since, 2002);
+	    servable_begin(&servable, 2002, SERVABLE_REFUSED), 2003);
+	assert_int_equal(servable.since, 2003);
 }
 
 /* now, reported -> when an outage ended */
@@ -82,9 +82,8 @@ doubt_makes_an_outage(void **state)
 	    {2005, 2005, 0},    /* a new front, soon behind the backlog */
 	    {2100, 2010, 0},    /* told late, but it served in time */
 	    {2100, 2011, 2011}, /* a second too late */
-	    {1999, 0, 1999},    /* before it ended: a clock went back */
+	    {1999, 0, 2000},    /* before it ended: a clock went back */
 	    {2005, 9999, 2005}, /* the future is not to be believed */
-	    {3000, 2001, 0},    /* it was sent everything a moment before */
 	};
 
 	(void)state;
@@ -101,6 +100,26 @@ doubt_makes_an_outage(void **state)
 		assert_false(servable.clean);
 		assert_false(servable.listening);
 	}
+}
+
+/* Its first second is the one in which it was sent everything, or the next. */
+static void
+a_front_begins_a_moment_later(void **state)
+{
+	struct servable servable = {0};
+
+	(void)state;
+	assert_int_equal(servable_begin(&servable, 1000, 0), 0);
+	assert_int_equal(servable_begin(&servable, 1500, 1001), 0);
+	/* It has been known to serve at 1500; this is another one. */
+	assert_int_equal(servable_begin(&servable, 1600, 1501), 1501);
+	/* After an outage waits run from that second anyway. */
+	assert_int_equal(servable_begin(&servable, 1700, 1650), 1650);
+	assert_int_equal(
+	    servable_begin(&servable, 1700, SERVABLE_REFUSED), 1701);
+	assert_int_equal(servable_begin(&servable, 1800, 1701), 0);
+	servable.until = 1700;
+	assert_int_equal(servable_begin(&servable, 1800, 1702), 1702);
 }
 
 static void
@@ -129,6 +148,8 @@ remembered_as_text(void **state)
 	assert_true(back.clean);
 	assert_true(back.listening);
 	assert_false(back.serving);
+	/* Begun in the next second. */
+	servable.since = servable.until + 1;
 	servable.clean = servable.listening = false;
 	servable_format(&servable, text);
 	assert_true(servable_parse(text, &back));
@@ -140,7 +161,7 @@ static void
 text_without_sense_changes_nothing(void **state)
 {
 	static const char *const rows[] = {"", "x", "1", "1 2 1", "1 2 x 1",
-	    "-1 2 1 1", "2 1 1 1", "-3 -2 1 1"};
+	    "-1 2 1 1", "3 1 1 1", "-3 -2 1 1"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -162,6 +183,7 @@ main(void)
 	    cmocka_unit_test(whoever_served_on_left_no_outage),
 	    cmocka_unit_test(refused_clients_were_an_outage),
 	    cmocka_unit_test(doubt_makes_an_outage),
+	    cmocka_unit_test(a_front_begins_a_moment_later),
 	    cmocka_unit_test(an_end_is_told_once),
 	    cmocka_unit_test(remembered_as_text),
 	    cmocka_unit_test(text_without_sense_changes_nothing),

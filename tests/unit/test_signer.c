@@ -95,7 +95,19 @@ on_drop(void *arg)
 static enum jw_err
 sign(struct fixture *fix, struct signer_key *key)
 {
-	return signer_sign(fix->signer, key, "text", 4, on_done, on_drop, fix);
+	return signer_sign(
+	    fix->signer, key, "text", 4, NULL, on_done, on_drop, fix);
+}
+
+static void
+note_job(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
+{
+	struct fixture *fix = arg;
+
+	(void)signature;
+	fix->done++;
+	fix->conflicts += err == JW_CONFLICT;
+	fix->wrong += err == JW_OK && len != 0;
 }
 
 static void
@@ -237,6 +249,31 @@ end(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* No thread signs for somebody who has left: others wait for it. */
+static void
+nothing_is_signed_for_who_is_gone(void **state)
+{
+	struct fixture *fix = *state;
+	struct signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
+	atomic_bool gone;
+
+	atomic_init(&gone, true);
+	for (int i = 0; i < QUEUE; i++)
+		assert_int_equal(signer_sign(fix->signer, key, "text", 4, &gone,
+				     note_job, on_drop, fix),
+		    JW_OK);
+	pump(fix, QUEUE);
+	assert_int_equal(fix->conflicts, QUEUE);
+	assert_int_equal(fix->wrong, 0);
+	atomic_store(&gone, false);
+	assert_int_equal(signer_sign(fix->signer, key, "text", 4, &gone,
+			     note_job, on_drop, fix),
+	    JW_OK);
+	pump(fix, QUEUE + 1);
+	assert_int_equal(fix->wrong, 1);
+	fix->wrong = 0;
+}
+
 int
 main(void)
 {
@@ -245,6 +282,7 @@ main(void)
 	    T(quick_ones_are_signed_at_once),
 	    T(slow_ones_wait_and_the_queue_ends),
 	    T(forgotten_key_signs_no_more),
+	    T(nothing_is_signed_for_who_is_gone),
 	    T(key_that_had_to_make_room_finishes_its_signatures),
 	    T(what_waits_is_dropped_at_the_end),
 	};
