@@ -134,6 +134,18 @@ take_ended(struct worker_pool *pool, struct job_list *ret_jobs)
 }
 
 static void
+put_back(struct worker_pool *pool, struct job_list *jobs)
+{
+	if (STAILQ_EMPTY(jobs))
+		return;
+	pthread_mutex_lock(&pool->lock);
+	STAILQ_CONCAT(jobs, &pool->ended);
+	STAILQ_CONCAT(&pool->ended, jobs);
+	tell(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void
 on_ended(evutil_socket_t fd, short what, void *arg)
 {
 	struct job_list jobs = STAILQ_HEAD_INITIALIZER(jobs);
@@ -144,12 +156,15 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)eventfd_read(fd, &value);
 	take_ended(pool, &jobs);
-	while ((job = STAILQ_FIRST(&jobs)) != NULL) {
+	/* What is to end the loop ends it: nothing may be there to ask. */
+	while ((job = STAILQ_FIRST(&jobs)) != NULL &&
+	       !event_base_got_break(event_get_base(pool->event))) {
 		STAILQ_REMOVE_HEAD(&jobs, link);
 		pool->pending--;
 		job->done(job->arg);
 		free(job);
 	}
+	put_back(pool, &jobs);
 }
 
 static enum jw_err

@@ -222,6 +222,96 @@ forgotten_jobs_are_dropped_once(void **state)
 	}
 }
 
+/* So long that its end is told, and all before it. */
+static void
+run_a_moment(void *arg)
+{
+	(void)arg;
+	nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+static void
+done_quietly(void *arg)
+{
+	struct job *job = arg;
+
+	job->ends++;
+	job->fix->ended++;
+}
+
+/* How many of 16 jobs that have run end in the first turn of the loop. */
+static int
+ends_in_a_turn(struct fixture *fix, int at_once)
+{
+	struct job jobs[16], last = {.fix = fix};
+	int ended;
+
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, at_once, &fix->pool), JW_OK);
+	for (int i = 0; i < 16; i++) {
+		jobs[i] = (struct job){.fix = fix};
+		worker_submit(
+		    fix->pool, run_a_moment, done_quietly, drop, &jobs[i]);
+	}
+	worker_submit(fix->pool, run, done, drop, &last);
+	/* One thread: where the last one runs the others have ended. */
+	while (atomic_load(&fix->running) < 1)
+		nap();
+	event_base_loop(fix->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	ended = fix->ended;
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 17);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(jobs[i].ends, 1);
+	return ended;
+}
+
+static void
+jobs_end_one_in_a_turn(void **state)
+{
+	assert_int_equal(ends_in_a_turn(*state, 1), 1);
+}
+
+static void
+or_as_many_as_asked(void **state)
+{
+	assert_int_equal(ends_in_a_turn(*state, 10), 10);
+}
+
+static void
+done_and_over(void *arg)
+{
+	struct job *job = arg;
+
+	done_quietly(job);
+	event_base_loopbreak(job->fix->base);
+}
+
+/* Who ends the loop need not expect another end before it has. */
+static void
+no_job_ends_after_the_loop(void **state)
+{
+	struct fixture *fix = *state;
+	struct job jobs[16], last = {.fix = fix};
+	int ended;
+
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, 16, &fix->pool), JW_OK);
+	for (int i = 0; i < 16; i++) {
+		jobs[i] = (struct job){.fix = fix};
+		worker_submit(
+		    fix->pool, run_a_moment, done_and_over, drop, &jobs[i]);
+	}
+	worker_submit(fix->pool, run, done, drop, &last);
+	while (atomic_load(&fix->running) < 1)
+		nap();
+	event_base_dispatch(fix->base);
+	ended = fix->ended;
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 17);
+	assert_int_equal(ended, 1);
+}
+
 static void
 idle_pool_ends(void **state)
 {
@@ -274,6 +364,9 @@ main(void)
 	    TEST(loop_is_free_while_jobs_run),
 	    TEST(threads_are_as_nice_as_asked),
 	    TEST(forgotten_jobs_are_dropped_once),
+	    TEST(jobs_end_one_in_a_turn),
+	    TEST(or_as_many_as_asked),
+	    TEST(no_job_ends_after_the_loop),
 	    TEST(idle_pool_ends),
 	    TEST(end_of_a_job_may_start_another),
 	};
