@@ -135,7 +135,7 @@ sunk(
 	       logger.sink(logger.program, levels[level].priority, text, about);
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 log_line(enum jw_log_level level, const struct jw_log_about *about,
     const char *fmt, va_list args)
 {

@@ -795,8 +795,13 @@ begin_trouble(struct world *w)
 static void
 end_trouble(struct world *w)
 {
-	const struct outage *last = &w->outages[w->noutages - 1];
-	int64_t length = w->noutages == 0 ? 0 : last->up - last->down;
+	int64_t length = 0;
+
+	if (w->noutages > 0) {
+		const struct outage *last = &w->outages[w->noutages - 1];
+
+		length = last->up - last->down;
+	}
 
 	if (!keeper_is_up(w)) {
 		memset(&w->servable, 0, sizeof(w->servable));
