@@ -26,6 +26,9 @@
  */
 #define YEAR (365 * DAY)
 
+/* Shared caches in a row before the one of a verifier. */
+enum { CACHE_LEVELS = 1 };
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const mode_names[JW_MODE_COUNT] = {
@@ -385,24 +388,43 @@ too_large(const struct jw_policy *policy, const char *name, int64_t maximum,
 	return JW_BAD_POLICY;
 }
 
+/*
+ * A copy is as old as all the caches that held it one after another: each
+ * shared one that tells no Age (nginx tells none) may hold it for
+ * cache_max_age and hand it out stale for a while, and the cache of the
+ * verifier starts over.
+ */
+static int64_t
+oldest_copy(const struct jw_policy *policy, int64_t stale)
+{
+	return (int64_t)(CACHE_LEVELS + 1) * policy->cache_max_age +
+	       CACHE_LEVELS * stale;
+}
+
 static enum jw_err
 check_verifier_age(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why)
 {
-	int64_t stale = policy->cache_stale_while_revalidate;
+	int32_t stale = policy->cache_stale_while_revalidate;
 	bool on_error = policy->cache_stale_if_error > stale;
+	int64_t oldest;
+	char because[160];
 
 	if (on_error) {
 		stale = policy->cache_stale_if_error;
 	}
-	if (policy->verifier_max_age >= policy->cache_max_age + stale) {
+	oldest = oldest_copy(policy, stale);
+	if (policy->verifier_max_age >= oldest) {
 		return JW_OK;
 	}
-	return too_small(policy, "verifier_max_age",
-	    policy->cache_max_age + stale,
-	    on_error ? "cache_max_age + cache_stale_if_error"
-		     : "cache_max_age + cache_stale_while_revalidate",
-	    ret_fault, why);
+	(void)snprintf(because, sizeof(because),
+	    "%d * cache_max_age + %d * %s: %d shared cache%s before that of "
+	    "the verifier",
+	    CACHE_LEVELS + 1, CACHE_LEVELS,
+	    on_error ? "cache_stale_if_error" : "cache_stale_while_revalidate",
+	    CACHE_LEVELS, CACHE_LEVELS == 1 ? "" : "s");
+	return too_small(
+	    policy, "verifier_max_age", oldest, because, ret_fault, why);
 }
 
 static enum jw_err

@@ -98,7 +98,8 @@ struct jw_policy_fault {
 /*
  * Does the arithmetic hold (lifecycle.md, "Timing")?  JW_BAD_POLICY with
  * ret_fault and why otherwise.  Checked: the bounds of each parameter,
- * verifier_max_age >= cache_max_age + the larger stale time,
+ * verifier_max_age >= 2 * cache_max_age + the larger stale time (a verifier's
+ * own cache behind one shared cache that tells no Age),
  * rotation_period > Ipub, rotation_period >= 1 s, rollback_window <= Iret,
  * max_published_keys <= jw_alg_max_published(algorithm) and
  * >= 1 + standby_count + ceil(Iret/rotation_period) + 1.

@@ -9,7 +9,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 IPUB = DAY + HOUR + 60              # propagation + verifiers + safety
 IRET = 60 + HOUR + 300 + HOUR       # drain + tokens + skew + safety
 
-# Ready within a second, and nothing rotates or goes by itself meanwhile.
+# Ready within two seconds, and nothing rotates or goes by itself meanwhile.
 CALM = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
         "rollback_window": "10min"}
 

@@ -36,13 +36,13 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 REPORT = re.compile(r"^.*(: runtime error: |ERROR: \w+Sanitizer)", re.M)
 
-# A whole life in seconds: published and ready within 1 s, retired for 1 s.
+# A whole life in seconds: published and ready within 2 s, retired for 1 s.
 FAST = {
-    "rotation_period": "3s",
+    "rotation_period": "4s",
     "cache_max_age": "1s",
     "cache_stale_while_revalidate": "0",
     "cache_stale_if_error": "0",
-    "verifier_max_age": "1s",
+    "verifier_max_age": "2s",
     "propagation_delay": "0",
     "publish_safety": "0",
     "token_max_ttl": "1s",

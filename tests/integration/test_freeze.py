@@ -110,7 +110,7 @@ class WhileFrozen(case.Case):
     def test_a_policy_can_be_set(self):
         self.call("Freeze", frozen=True)
         self.call("SetPolicy", name="default", policy={"cacheMaxAge": 60,
-                                                       "verifierMaxAge": 60})
+                                                       "verifierMaxAge": 120})
         harness.wait_until(lambda: "max-age=60" in
                            self.daemon.get().headers["Cache-Control"], 1)
 

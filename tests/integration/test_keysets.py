@@ -197,7 +197,7 @@ class Life(Sets):
         added = self.add("a", policy={"algorithm": "RS256", "rsaBits": 3072,
                                       "rotationPeriod": 7200,
                                       "cacheMaxAge": 77,
-                                      "verifierMaxAge": 100,
+                                      "verifierMaxAge": 154,
                                       "mode": "manual", "standbyCount": 2},
                          reason="new customer")
         self.assertEqual((added["alg"], added["policy"]["rsaBits"],

@@ -18,13 +18,13 @@ from email.utils import parsedate_to_datetime
 
 import harness
 
-PERIOD, READY_AFTER, RETIRED_FOR, ROLLBACK = 5, 2, 3, 1
+PERIOD, READY_AFTER, RETIRED_FOR, ROLLBACK = 5, 3, 3, 1
 ROTATIONS = 3
 LIFE = PERIOD * ROTATIONS + RETIRED_FOR
 POLICY = {
     **harness.FAST,
     "rotation_period": f"{PERIOD}s",
-    "verifier_max_age": "1s",
+    "verifier_max_age": "2s",
     "publish_safety": "1s",
     "clock_skew": "1s",
     "retire_safety": "1s",

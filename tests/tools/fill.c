@@ -213,7 +213,7 @@ set_policy(struct jw_policy *policy, int32_t span)
 	policy->rotation_period = span * 50;
 	policy->cache_stale_if_error = 0;
 	policy->cache_stale_while_revalidate = 0;
-	policy->verifier_max_age = policy->cache_max_age;
+	policy->verifier_max_age = 2 * policy->cache_max_age;
 	policy->publish_safety = 0;
 	policy->token_max_ttl = 300;
 	policy->retire_safety = 0;

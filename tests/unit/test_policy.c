@@ -301,17 +301,25 @@ static void
 a_verifier_outlives_the_caches(void **state)
 {
 	(void)state;
-	expect_sound(policy_with("verifier_max_age", 3900, NULL));
-	expect_fault(policy_with("verifier_max_age", 3899, NULL),
-	    "verifier_max_age", 3900, -1,
-	    "verifier_max_age is 1h 4min 59s but must be at least 1h 5min "
-	    "(cache_max_age + cache_stale_if_error)");
-	expect_sound(policy_with("verifier_max_age", 7500,
+	expect_sound(policy_with("verifier_max_age", 4200, NULL));
+	expect_fault(policy_with("verifier_max_age", 4199, NULL),
+	    "verifier_max_age", 4200, -1,
+	    "verifier_max_age is 1h 9min 59s but must be at least 1h 10min "
+	    "(2 * cache_max_age + 1 * cache_stale_if_error: 1 shared cache "
+	    "before that of the verifier)");
+	expect_sound(policy_with("verifier_max_age", 7800,
 	    "cache_stale_while_revalidate", 7200, NULL));
-	expect_fault(policy_with("verifier_max_age", 7499,
+	expect_fault(policy_with("verifier_max_age", 7799,
 			 "cache_stale_while_revalidate", 7200, NULL),
-	    "verifier_max_age", 7500, -1,
-	    "(cache_max_age + cache_stale_while_revalidate)");
+	    "verifier_max_age", 7800, -1,
+	    "(2 * cache_max_age + 1 * cache_stale_while_revalidate: ");
+	expect_sound(
+	    policy_with("verifier_max_age", 600, "cache_stale_while_revalidate",
+		0, "cache_stale_if_error", 0, NULL));
+	expect_fault(
+	    policy_with("verifier_max_age", 599, "cache_stale_while_revalidate",
+		0, "cache_stale_if_error", 0, NULL),
+	    "verifier_max_age", 600, -1, "at least 10min");
 }
 
 static void
@@ -375,9 +383,9 @@ static void
 a_life_fits_into_seconds(void **state)
 {
 	(void)state;
-	expect_sound(policy_with("rotation_period", 2, "cache_max_age", 1,
+	expect_sound(policy_with("rotation_period", 3, "cache_max_age", 1,
 	    "cache_stale_while_revalidate", 0, "cache_stale_if_error", 0,
-	    "verifier_max_age", 1, "propagation_delay", 0, "publish_safety", 0,
+	    "verifier_max_age", 2, "propagation_delay", 0, "publish_safety", 0,
 	    "token_max_ttl", 1, "clock_skew", 0, "signer_drain", 0,
 	    "retire_safety", 0, "rollback_window", 1, NULL));
 }

@@ -219,7 +219,7 @@ random_times(struct world *w, struct jw_policy *p)
 	p->cache_stale_while_revalidate = some(w, scale);
 	p->cache_stale_if_error = some(w, scale);
 	p->verifier_max_age =
-	    p->cache_max_age +
+	    2 * p->cache_max_age +
 	    max32(p->cache_stale_while_revalidate, p->cache_stale_if_error) +
 	    some(w, scale);
 	p->propagation_delay = some(w, scale);
