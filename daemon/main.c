@@ -6,15 +6,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
-#include <grp.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -27,23 +22,17 @@
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keys.h"
+#include "daemon/process.h"
 #include "daemon/publish.h"
 #include "daemon/reload.h"
 #include "daemon/rights.h"
+#include "daemon/sockets.h"
 #include "daemon/store.h"
 #include "daemon/verbs.h"
 #include "daemon/verbs_sign.h"
 
 enum {
 	SECURE_HEAP = 4 * 1024 * 1024, /* 8 KiB for each key that is open */
-	PUBLISH_CONNECTIONS = 160,
-	SIGN_CONNECTIONS = 20000,
-	SIGN_HELD = 256 * 1024 * 1024,
-	SIGN_CALLS = 64, /* that one connection has under way */
-	SPARE_FILES = 256,
-	SERVERS = 3,
-	SIGN_SLOT = 2,
-	SLICE_USEC = 1000,
 	OPENING_SECONDS = 600,
 };
 
@@ -52,11 +41,8 @@ struct program {
 	bool check_only;
 	struct jw_config *config;
 	struct event_base *base;
-	struct notify_fds *handed;
-	int control_fd, publish_fd, sign_fd;
-	bool sign_is_ours; /* no service manager holds the socket */
+	struct sockets *sockets;
 	int most_files;
-	bool managed; /* a service manager runs the front */
 	struct front *front;
 	struct envelope_kek *kek;
 	struct keeper *keeper;
@@ -66,8 +52,8 @@ struct program {
 	struct verbs verbs;
 	struct verbs_sign *signing;
 	struct reload reload;
-	struct varlink_service *services[SERVERS];
-	struct control_server *servers[SERVERS];
+	struct varlink_service *services[SOCKETS];
+	struct control_server *servers[SOCKETS];
 	struct event *signals[3];
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
@@ -141,92 +127,20 @@ load_config(struct program *program, struct jw_why *why)
 /* ---- the process ---- */
 
 static enum jw_err
-make_directory(const char *path, mode_t mode, struct jw_why *why)
-{
-	struct stat st;
-
-	if (mkdir(path, mode) != 0 && errno != EEXIST) {
-		jw_why_set(why, "%s: %s", path, strerror(errno));
-		jw_why_hint(why, "create it, writable by the user who runs "
-				 "jwksd, or choose another one in [daemon]");
-		return JW_IO;
-	}
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		jw_why_set(why, "%s: is not a directory", path);
-		return JW_IO;
-	}
-	/* Who may write there could put a socket or a database of their own
-	 * in our place. */
-	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
-	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return JW_OK;
-	jw_why_set(why, "%s: others than the daemon may write there", path);
-	jw_why_hint(why, "it must belong to the daemon's user or root, and be "
-			 "writable by its owner alone: chmod go-w");
-	return JW_PERMISSION_DENIED;
-}
-
-/* A connection to sign.sock takes one. */
-static int
-raise_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return 0;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	getrlimit(RLIMIT_NOFILE, &limit);
-	return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
-}
-
-/*
- * A moment for those that yield, then a look at who else is there.  Not a
- * number of callbacks: each look costs as much as there are connections with
- * something to say.
- */
-static struct event_base *
-make_base(void)
-{
-	const struct timeval slice = {0, SLICE_USEC};
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config != NULL && event_config_set_max_dispatch_interval(
-				  config, &slice, -1, CONTROL_LAST) == 0)
-		base = event_base_new_with_config(config);
-	if (base != NULL &&
-	    event_base_priority_init(base, CONTROL_PRIORITIES) != 0) {
-		event_base_free(base);
-		base = NULL;
-	}
-	if (config != NULL)
-		event_config_free(config);
-	return base;
-}
-
-static enum jw_err
 prepare_process(struct program *program, struct jw_why *why)
 {
-	const struct rlimit none = {0, 0};
 	int locked = 0;
 	enum jw_err err;
 
-	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
-	umask(027);
-	err = make_directory(program->config->runtime_directory, 0750, why);
-	umask(077);
-	if (err == JW_OK)
-		err =
-		    make_directory(program->config->state_directory, 0700, why);
+	err = process_directories(program->config, why);
 	if (err == JW_OK)
 		err = keys_init(SECURE_HEAP, &locked);
 	if (err == JW_OK && !locked)
 		jw_log(JW_LOG_WARNING, "private keys could be swapped out: "
 				       "the memory cannot be locked");
-	program->most_files = raise_files();
-	program->base = make_base();
+	program->most_files = process_raise_files();
+	program->base = process_event_base();
 	if (err == JW_OK && program->base == NULL)
 		err = JW_NO_MEMORY;
 	return err;
@@ -237,47 +151,12 @@ prepare_process(struct program *program, struct jw_why *why)
 static enum jw_err
 take_sockets(struct program *program, struct jw_why *why)
 {
-	enum jw_err err = notify_fds_take(&program->handed);
+	enum jw_err err = sockets_take(&program->sockets, why);
 
-	if (err != JW_OK)
+	if (err != JW_OK || sockets_are_managed(program->sockets))
 		return err;
-	program->control_fd = notify_fds_next(program->handed, "control");
-	program->publish_fd = notify_fds_next(program->handed, "publish");
-	program->sign_fd = notify_fds_next(program->handed, "sign");
-	program->sign_is_ours = program->sign_fd < 0;
-	program->managed = program->publish_fd >= 0;
-	if (program->managed)
-		return JW_OK;
 	return front_new(program->base, program->config, program->config_file,
 	    &program->front, why);
-}
-
-static enum jw_err
-bind_socket(const struct program *program, const char *name, const char *group,
-    int *fd, struct jw_why *why)
-{
-	char path[256];
-
-	if (*fd >= 0)
-		return JW_OK;
-	snprintf(path, sizeof(path), "%s/%s",
-	    program->config->runtime_directory, name);
-	return control_bind(path, group, fd, why);
-}
-
-static const char *
-admin_group(const struct program *program)
-{
-	return program->config->admin_group != NULL
-		   ? program->config->admin_group
-		   : "jwksd-admin";
-}
-
-static const char *
-sign_group(const struct program *program)
-{
-	return program->config->sign_group != NULL ? program->config->sign_group
-						   : "jwksd-sign";
 }
 
 /* ---- the store and the keeper ---- */
@@ -322,71 +201,55 @@ on_complete(int64_t number, size_t count, void *arg)
 /* ---- the servers ---- */
 
 static enum jw_err
-serve(struct program *program, size_t slot, int take_fd, const char *group,
-    void *context)
+serve(struct program *program, enum socket_slot slot, void *context,
+    struct jw_why *why)
 {
-	struct control_limits limits = control_default_limits;
+	struct control_limits limits;
 	struct control_options options = {
 	    .base = program->base,
 	    .service = program->services[slot],
 	    .context = context,
-	    .take_fd = take_fd,
-	    .group = group,
+	    .group = sockets_group(slot, program->config),
 	    .limits = &limits,
+	    .quick = slot == SOCKET_SIGN ? verbs_sign_quick : NULL,
 	};
+	enum jw_err err = sockets_open(
+	    program->sockets, slot, program->config, &options.take_fd, why);
 
-	if (slot == 1)
-		limits.connections = limits.per_uid = PUBLISH_CONNECTIONS;
-	if (slot == SIGN_SLOT) {
-		limits.connections = program->most_files - SPARE_FILES;
-		if (limits.connections > SIGN_CONNECTIONS)
-			limits.connections = SIGN_CONNECTIONS;
-		if (limits.connections < control_default_limits.connections)
-			limits.connections = control_default_limits.connections;
-		/* A backend that leaks leaves room for the others. */
-		limits.per_uid = limits.connections - limits.connections / 8;
-		limits.held = SIGN_HELD;
-		limits.calls = SIGN_CALLS;
-		limits.yields = true;
-		options.quick = verbs_sign_quick;
-	}
+	if (err != JW_OK)
+		return err;
+	sockets_limits(slot, program->most_files, &limits);
 	return control_server_new(&options, &program->servers[slot]);
 }
 
 static enum jw_err
 offer_services(struct program *program, struct jw_why *why)
 {
-	for (size_t i = 0; i < SERVERS; i++) {
+	for (size_t i = 0; i < SOCKETS; i++) {
 		program->services[i] = varlink_service_new(
 		    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
 		if (program->services[i] == NULL)
 			return JW_NO_MEMORY;
 	}
-	if (verbs_offer(program->services[0], why) != JW_OK ||
-	    verbs_sign_offer(program->services[SIGN_SLOT], why) != JW_OK)
+	if (verbs_offer(program->services[SOCKET_CONTROL], why) != JW_OK ||
+	    verbs_sign_offer(program->services[SOCKET_SIGN], why) != JW_OK)
 		return JW_BUG;
-	return publish_offer(program->services[1], why);
+	return publish_offer(program->services[SOCKET_PUBLISH], why);
 }
 
 static enum jw_err
 start_signing(struct program *program, struct jw_why *why)
 {
 	struct rights *rights = program->rights;
-	enum jw_err err = bind_socket(
-	    program, "sign.sock", sign_group(program), &program->sign_fd, why);
+	enum jw_err err;
 
-	if (err != JW_OK)
-		return err;
 	program->rights = NULL;
 	err = verbs_sign_new(
 	    program->base, &program->verbs, rights, &program->signing);
 	if (err != JW_OK)
 		return err;
 	program->verbs.signing = program->signing;
-	err = serve(program, SIGN_SLOT, program->sign_fd, sign_group(program),
-	    program->signing);
-	program->sign_fd = -1;
-	return err;
+	return serve(program, SOCKET_SIGN, program->signing, why);
 }
 
 static enum jw_err
@@ -394,12 +257,6 @@ start_servers(struct program *program, struct jw_why *why)
 {
 	enum jw_err err = offer_services(program, why);
 
-	if (err == JW_OK)
-		err = bind_socket(program, "control.sock", admin_group(program),
-		    &program->control_fd, why);
-	if (err == JW_OK)
-		err = bind_socket(program, "publish.sock", "jwksd-http",
-		    &program->publish_fd, why);
 	if (err == JW_OK)
 		err = publish_new(program->base, program->keeper, on_complete,
 		    program, &program->publish);
@@ -416,14 +273,9 @@ start_servers(struct program *program, struct jw_why *why)
 	    .policy = program->config->policy,
 	    .reload = &program->reload,
 	};
-	err = serve(program, 0, program->control_fd, admin_group(program),
-	    &program->verbs);
-	program->control_fd = -1;
-	if (err == JW_OK) {
-		err = serve(program, 1, program->publish_fd, "jwksd-http",
-		    program->publish);
-		program->publish_fd = -1;
-	}
+	err = serve(program, SOCKET_CONTROL, &program->verbs, why);
+	if (err == JW_OK)
+		err = serve(program, SOCKET_PUBLISH, program->publish, why);
 	return err == JW_OK ? start_signing(program, why) : err;
 }
 
@@ -561,47 +413,31 @@ start(struct program *program, struct jw_why *why)
 }
 
 static void
-unlink_socket(const struct program *program, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s",
-	    program->config->runtime_directory, name);
-	unlink(path);
-}
-
-static void
 stop(struct program *program)
 {
 	notify_stopping();
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
-		publish_stop(program->publish, program->managed);
+		publish_stop(
+		    program->publish, sockets_are_managed(program->sockets));
 	if (program->failed)
 		front_leave(program->front);
 	else
 		front_free(program->front);
-	if (program->servers[0] != NULL && !program->managed) {
-		unlink_socket(program, "control.sock");
-		unlink_socket(program, "publish.sock");
-	}
-	if (program->servers[SIGN_SLOT] != NULL && program->sign_is_ours)
-		unlink_socket(program, "sign.sock");
-	for (size_t i = 0; i < SERVERS; i++)
+	sockets_unlink(program->sockets);
+	for (size_t i = 0; i < SOCKETS; i++)
 		control_server_free(program->servers[i]);
 	verbs_sign_free(program->signing);
 	rights_free(program->rights);
 	publish_free(program->publish);
 	keeper_free(program->keeper);
-	for (size_t i = 0; i < SERVERS; i++)
+	for (size_t i = 0; i < SOCKETS; i++)
 		varlink_service_free(program->services[i]);
 	free_signals(program);
 	if (program->pulse != NULL)
 		event_free(program->pulse);
 	envelope_kek_free(program->kek);
-	if (program->sign_fd >= 0)
-		close(program->sign_fd);
-	notify_fds_free(program->handed);
+	sockets_free(program->sockets);
 	if (program->base != NULL)
 		event_base_free(program->base);
 	keys_done();
@@ -627,8 +463,7 @@ report(enum jw_err err, const struct jw_why *why)
 int
 main(int argc, char **argv)
 {
-	struct program program = {
-	    .control_fd = -1, .publish_fd = -1, .sign_fd = -1};
+	struct program program = {.config_file = NULL};
 	struct jw_why why = {"", ""};
 	enum jw_err err;
 

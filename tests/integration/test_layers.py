@@ -33,7 +33,7 @@ LEVELS = [
     {"signer", "wire", "claims", "rights"},
     {"keeper", "sign_call"},
     {"control"},
-    {"earlier"},
+    {"earlier", "process", "sockets"},
     {"publish", "front", "reload"},
     {"verbs"},
     {"main"},

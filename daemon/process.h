@@ -1,0 +1,27 @@
+/*
+ * What the keeper needs of the system before it can do anything: directories
+ * that only it may write, descriptors, an event loop.
+ */
+#ifndef JWKSD_DAEMON_PROCESS_H
+#define JWKSD_DAEMON_PROCESS_H
+
+#include "common/err.h"
+
+struct event_base;
+struct jw_config;
+
+/*
+ * No core dumps; the runtime and the state directory, made where they are
+ * missing.  With why: JW_IO, JW_NO_SPACE, or JW_PERMISSION_DENIED for a
+ * directory that others may write.
+ */
+enum jw_err process_directories(
+    const struct jw_config *config, struct jw_why *why);
+
+/* Raise the limit of descriptors as far as it goes; 0: it is not known. */
+int process_raise_files(void);
+
+/* The event loop with the priorities of control.h; NULL: no memory. */
+struct event_base *process_event_base(void);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * One table of the keeper's sockets.  Must never remove the file of a socket
+ * that a service manager made.
+ */
+#include "daemon/sockets.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/notify.h"
+#include "daemon/control.h"
+
+enum {
+	PUBLISH_CONNECTIONS = 160,
+	SIGN_CONNECTIONS = 20000,
+	SIGN_HELD = 256 * 1024 * 1024,
+	SIGN_CALLS = 64, /* that one connection has under way */
+	SPARE_FILES = 256,
+	PATH_SIZE = 256,
+};
+
+struct own_socket {
+	int fd;               /* handed over and not opened yet; else -1 */
+	char path[PATH_SIZE]; /* of the one that we made; else "" */
+};
+
+struct sockets {
+	struct notify_fds *handed;
+	struct own_socket rows[SOCKETS];
+	bool managed;
+};
+
+static void
+limit_publish(int most_files, struct control_limits *limits)
+{
+	(void)most_files;
+	limits->connections = limits->per_uid = PUBLISH_CONNECTIONS;
+}
+
+static void
+limit_sign(int most_files, struct control_limits *limits)
+{
+	int connections = most_files - SPARE_FILES;
+
+	if (connections > SIGN_CONNECTIONS)
+		connections = SIGN_CONNECTIONS;
+	if (connections > limits->connections)
+		limits->connections = connections;
+	/* A backend that leaks leaves room for the others. */
+	limits->per_uid = limits->connections - limits->connections / 8;
+	limits->held = SIGN_HELD;
+	limits->calls = SIGN_CALLS;
+	limits->yields = true;
+}
+
+static const char *
+admin_group(const struct jw_config *config)
+{
+	return config->admin_group;
+}
+
+static const char *
+sign_group(const struct jw_config *config)
+{
+	return config->sign_group;
+}
+
+static const struct {
+	const char *name;
+	const char *group; /* unless the configuration names another one */
+	const char *(*configured)(const struct jw_config *config);
+	void (*limit)(int most_files, struct control_limits *limits);
+} table[SOCKETS] = {
+    [SOCKET_CONTROL] = {"control", "jwksd-admin", admin_group, NULL},
+    [SOCKET_PUBLISH] = {"publish", "jwksd-http", NULL, limit_publish},
+    [SOCKET_SIGN] = {"sign", "jwksd-sign", sign_group, limit_sign},
+};
+
+enum jw_err
+sockets_take(struct sockets **ret_sockets, struct jw_why *why)
+{
+	struct sockets *sockets = calloc(1, sizeof(*sockets));
+	enum jw_err err;
+
+	(void)why;
+	if (sockets == NULL)
+		return JW_NO_MEMORY;
+	for (size_t i = 0; i < SOCKETS; i++)
+		sockets->rows[i].fd = -1;
+	err = notify_fds_take(&sockets->handed);
+	if (err != JW_OK) {
+		sockets_free(sockets);
+		return err;
+	}
+	for (size_t i = 0; i < SOCKETS; i++)
+		sockets->rows[i].fd =
+		    notify_fds_next(sockets->handed, table[i].name);
+	sockets->managed = sockets->rows[SOCKET_PUBLISH].fd >= 0;
+	*ret_sockets = sockets;
+	return JW_OK;
+}
+
+void
+sockets_unlink(struct sockets *sockets)
+{
+	for (size_t i = 0; sockets != NULL && i < SOCKETS; i++)
+		if (sockets->rows[i].path[0] != '\0')
+			unlink(sockets->rows[i].path);
+}
+
+void
+sockets_free(struct sockets *sockets)
+{
+	if (sockets == NULL)
+		return;
+	for (size_t i = 0; i < SOCKETS; i++)
+		if (sockets->rows[i].fd >= 0)
+			close(sockets->rows[i].fd);
+	notify_fds_free(sockets->handed);
+	free(sockets);
+}
+
+bool
+sockets_are_managed(const struct sockets *sockets)
+{
+	return sockets->managed;
+}
+
+enum jw_err
+sockets_open(struct sockets *sockets, enum socket_slot slot,
+    const struct jw_config *config, int *ret_fd, struct jw_why *why)
+{
+	struct own_socket *row = &sockets->rows[slot];
+	char path[PATH_SIZE];
+	enum jw_err err;
+
+	if (row->fd >= 0) {
+		*ret_fd = row->fd;
+		row->fd = -1;
+		return JW_OK;
+	}
+	snprintf(path, sizeof(path), "%s/%s.sock", config->runtime_directory,
+	    table[slot].name);
+	err = control_bind(path, sockets_group(slot, config), ret_fd, why);
+	if (err == JW_OK)
+		snprintf(row->path, sizeof(row->path), "%s", path);
+	return err;
+}
+
+const char *
+sockets_group(enum socket_slot slot, const struct jw_config *config)
+{
+	const char *group = NULL;
+
+	if (table[slot].configured != NULL)
+		group = table[slot].configured(config);
+	return group != NULL ? group : table[slot].group;
+}
+
+void
+sockets_limits(
+    enum socket_slot slot, int most_files, struct control_limits *ret_limits)
+{
+	*ret_limits = control_default_limits;
+	if (table[slot].limit != NULL)
+		table[slot].limit(most_files, ret_limits);
+}
