@@ -51,7 +51,7 @@ add_set(struct table *table, const struct reply_key_set *set)
 	    {mode_in_force(set), NULL},
 	    {active, NULL},
 	    {version, NULL},
-	    {set->path, NULL},
+	    {reply_any_host_path(set), NULL},
 	};
 
 	if (set->active_generation != REPLY_NONE)
@@ -193,7 +193,8 @@ put_set(const struct ctl *ctl, const struct reply_key_set *set)
 
 	printf("key set    %s\n", set->name);
 	printf("algorithm  %s\n", set->alg);
-	printf("path       %s\n", set->path);
+	for (size_t i = 0; reply_url(set, i) != NULL; i++)
+		printf("%-11s%s\n", i == 0 ? "url" : "", reply_url(set, i));
 	printf("version    %" PRId64 "\n", set->version);
 	if (set->active_generation != REPLY_NONE)
 		printf("active     generation %" PRId64 "\n",

@@ -21,6 +21,16 @@ read_set(
 	    json_object_get(reply, "keySet"), ret_set, &ctl->why);
 }
 
+/* "https://acme.example.com/x, /acme/x" */
+static void
+put_urls(FILE *out, const struct reply_key_set *set)
+{
+	const char *url;
+
+	for (size_t i = 0; (url = reply_url(set, i)) != NULL; i++)
+		fprintf(out, "%s%s", i == 0 ? "" : ", ", url);
+}
+
 /* ---- add ---- */
 
 static enum jw_err
@@ -31,8 +41,10 @@ tell_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 
 	if (err != JW_OK)
 		return err;
-	fprintf(out, "%s: %s added, with %s keys, at %s\n", set.name,
-	    dry ? "would be" : "is", set.alg, set.path);
+	fprintf(out, "%s: %s added, with %s keys, at ", set.name,
+	    dry ? "would be" : "is", set.alg);
+	put_urls(out, &set);
+	fputs("\n", out);
 	return JW_OK;
 }
 
@@ -96,13 +108,15 @@ tell_removed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	if (err != JW_OK)
 		return err;
 	fprintf(out,
-	    dry ? "%s: would be removed: nothing would be served at %s any "
-		  "more, its private keys would be destroyed, and its kids "
-		  "would never come back\n"
-		: "%s: is removed: nothing is served at %s any more, its "
-		  "private keys are destroyed, and its kids never come "
-		  "back\n",
-	    set.name, set.path);
+	    dry ? "%s: would be removed: nothing would be served at "
+		: "%s: is removed: nothing is served at ",
+	    set.name);
+	put_urls(out, &set);
+	fputs(dry ? " any more, its private keys would be destroyed, and its "
+		    "kids would never come back\n"
+		  : " any more, its private keys are destroyed, and its kids "
+		    "never come back\n",
+	    out);
 	return tell_exposed(ctl, reply, out);
 }
 

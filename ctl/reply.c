@@ -261,9 +261,30 @@ reply_key_set(const struct json_t *object, struct reply_key_set *ret_set,
 		err = reply_object(object, "policy", &set.policy, why);
 	if (err == JW_OK)
 		err = reply_string(set.policy, "mode", &set.mode, why);
+	if (err == JW_OK && member(object, "urls") != NULL)
+		err = reply_array(object, "urls", &set.urls, why);
 	if (err == JW_OK)
 		*ret_set = set;
 	return err;
+}
+
+const char *
+reply_url(const struct reply_key_set *set, size_t at)
+{
+	const char *url = json_string_value(json_array_get(set->urls, at));
+
+	return url == NULL && at == 0 ? set->path : url;
+}
+
+const char *
+reply_any_host_path(const struct reply_key_set *set)
+{
+	const char *url;
+
+	for (size_t i = 0; (url = reply_url(set, i)) != NULL; i++)
+		if (url[0] == '/')
+			return url;
+	return set->path;
 }
 
 enum jw_err

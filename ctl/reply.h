@@ -77,10 +77,17 @@ struct reply_key_set {
 	int64_t scheduled_for;       /* REPLY_NONE: nothing */
 	bool frozen;                 /* by an operator */
 	const struct json_t *policy; /* NULL: none */
+	const struct json_t *urls;   /* strings, the best first; NULL: none */
 };
 
 enum jw_err reply_key_set(const struct json_t *object,
     struct reply_key_set *ret_set, struct jw_why *why);
+
+/* One URL of a key set; at least the first (0) is there.  NULL past the last.
+ */
+const char *reply_url(const struct reply_key_set *set, size_t at);
+/* The path at which a key set is served whatever host is asked. */
+const char *reply_any_host_path(const struct reply_key_set *set);
 
 /* Type Change. */
 struct reply_change {

@@ -141,3 +141,24 @@ jwks_location(const char *name, char *ret_app, char *ret_path)
 		snprintf(ret_path, MODEL_NAME_SIZE, "/.well-known/%s-jwks.json",
 		    slash + 1);
 }
+
+size_t
+jwks_urls(const char *name, const char *domain, char (*ret_urls)[JWKS_URL_SIZE])
+{
+	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
+	bool is_default;
+	size_t n = 0;
+
+	jwks_location(name, app, path);
+	is_default = strcmp(app, "default") == 0;
+	if (domain != NULL)
+		snprintf(ret_urls[n++], JWKS_URL_SIZE, "https://%s.%s%s", app,
+		    domain, path);
+	if (domain != NULL && is_default)
+		snprintf(
+		    ret_urls[n++], JWKS_URL_SIZE, "https://%s%s", domain, path);
+	if (domain == NULL && is_default)
+		snprintf(ret_urls[n++], JWKS_URL_SIZE, "%s", path);
+	snprintf(ret_urls[n++], JWKS_URL_SIZE, "/%s%s", app, path);
+	return n;
+}

@@ -15,6 +15,8 @@ enum {
 	JWKS_BODY_MAX = JW_SET_OCTETS_MAX,
 	JWKS_KEYS_MAX = JW_SET_KEYS_MAX,
 	JWKS_HEADER_SIZE = 160,
+	JWKS_URLS_MAX = 3,
+	JWKS_URL_SIZE = 640,
 };
 
 /*
@@ -35,5 +37,14 @@ void jwks_cache_control(const struct jw_policy *policy, char *ret_value);
  * /.well-known/NAME-jwks.json.  ret_app and ret_path have MODEL_NAME_SIZE.
  */
 void jwks_location(const char *name, char *ret_app, char *ret_path);
+
+/*
+ * Every URL of a key set, the one to hand out first: with a domain (NULL:
+ * none) "https://APP.DOMAIN/PATH", and for "default" the bare domain's as
+ * well; a URL that begins with "/" holds for any other host.  Returns how many
+ * there are.
+ */
+size_t jwks_urls(
+    const char *name, const char *domain, char (*ret_urls)[JWKS_URL_SIZE]);
 
 #endif

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config.h"
 #include "common/varlink.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
+#include "daemon/reload.h"
 #include "daemon/verbs_sign.h"
 #include "daemon/wire.h"
 
@@ -47,6 +49,12 @@ bool
 verbs_bool(const struct json_t *parameters, const char *name)
 {
 	return json_is_true(json_object_get(parameters, name));
+}
+
+const char *
+verbs_domain(const struct verbs *verbs)
+{
+	return verbs->reload == NULL ? NULL : verbs->reload->config->domain;
 }
 
 void

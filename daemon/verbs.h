@@ -52,6 +52,9 @@ struct keeper_set *verbs_key_set(
 struct keeper_set *verbs_named_key_set(
     struct control_call *call, const struct verbs *verbs, const char *name);
 
+/* The domain of the HTTP front as it is in force; NULL: none. */
+const char *verbs_domain(const struct verbs *verbs);
+
 /* Answer InvalidParameter. */
 void verbs_invalid(struct control_call *call, const char *parameter);
 /* Answer a failure of the store. */

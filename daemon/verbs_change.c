@@ -210,7 +210,8 @@ key_set_after(const struct change *change)
 	struct key_set row = change->edit.set->row;
 
 	row.facts = change->edit.after.facts;
-	return json_pack("{s:o}", "keySet", wire_key_set(&row));
+	return json_pack(
+	    "{s:o}", "keySet", wire_key_set(&row, verbs_domain(change->verbs)));
 }
 
 /* Exotic keys stay among themselves; false: refused. */

@@ -140,7 +140,8 @@ next_rows(struct list *list, size_t most, json_t *rows)
 		if (set != NULL && list->of_keys)
 			err = append_keys(list, set, most, rows, &all);
 		else if (set != NULL)
-			json_array_append_new(rows, wire_key_set(&set->row));
+			json_array_append_new(rows,
+			    wire_key_set(&set->row, verbs_domain(list->verbs)));
 		if (!all)
 			continue;
 		list->at++;

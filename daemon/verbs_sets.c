@@ -26,9 +26,10 @@ struct addition {
 };
 
 static json_t *
-reply_of(const struct key_set *set)
+reply_of(const struct verbs *verbs, const struct key_set *set)
 {
-	return json_pack("{s:o}", "keySet", wire_key_set(set));
+	return json_pack(
+	    "{s:o}", "keySet", wire_key_set(set, verbs_domain(verbs)));
 }
 
 static void
@@ -85,7 +86,7 @@ finish_addition(struct addition *addition, struct key_set *take_draft,
     struct keys_pair *const *pairs)
 {
 	struct change *change = &addition->change;
-	json_t *reply = reply_of(take_draft);
+	json_t *reply = reply_of(change->verbs, take_draft);
 	char *outcome = json_dumps(reply, JSON_COMPACT);
 	struct store_request request;
 	struct keeper_commit how;
@@ -200,7 +201,7 @@ verbs_remove_key_set(struct control_call *call, void *context)
 		edit_refuse(&change, err, "");
 		return;
 	}
-	reply = reply_of(&change.edit.set->row);
+	reply = reply_of(change.verbs, &change.edit.set->row);
 	if (change.outcome.exposed)
 		json_object_set_new(
 		    reply, "exposure", wire_exposure(&change.outcome.exposure));

@@ -85,8 +85,20 @@ wire_policy(const struct jw_policy *policy)
 	return object;
 }
 
+static json_t *
+url_list(const char *name, const char *domain)
+{
+	char urls[JWKS_URLS_MAX][JWKS_URL_SIZE];
+	size_t n = jwks_urls(name, domain, urls);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(urls[i]));
+	return list;
+}
+
 json_t *
-wire_key_set(const struct key_set *set)
+wire_key_set(const struct key_set *set, const char *domain)
 {
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
 	struct lc_set view = {.facts = set->facts, .count = set->nkeys};
@@ -102,6 +114,7 @@ wire_key_set(const struct key_set *set)
 	    wire_policy(&set->facts.policy));
 	if (object == NULL)
 		return NULL;
+	json_object_set_new(object, "urls", url_list(set->name, domain));
 	active = lc_active(&view);
 	if (active != NULL)
 		set_time(object, "activeGeneration", active->number);

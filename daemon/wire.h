@@ -23,7 +23,8 @@ struct json_t *wire_key(const char *key_set, const struct key *key,
     const struct generation *facts, bool with_jwk);
 
 struct json_t *wire_policy(const struct jw_policy *policy);
-struct json_t *wire_key_set(const struct key_set *set);
+/* domain: of the HTTP front; NULL: none. */
+struct json_t *wire_key_set(const struct key_set *set, const char *domain);
 /* kid may be NULL. */
 struct json_t *wire_change(
     const char *key_set, const struct lc_change *change, const char *kid);

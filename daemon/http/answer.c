@@ -116,7 +116,7 @@ static const struct line lines[] = {
 
 static void
 decide_document(const struct head *head, const struct documents *documents,
-    const char *app, struct answer *answer)
+    const char *app, struct head_text path, struct answer *answer)
 {
 	struct document *document;
 
@@ -124,8 +124,7 @@ decide_document(const struct head *head, const struct documents *documents,
 		answer->kind = ANSWER_NO_DOCUMENTS;
 		return;
 	}
-	document =
-	    documents_find(documents, app, head->path.at, head->path.len);
+	document = documents_find(documents, app, path.at, path.len);
 	if (document == NULL) {
 		answer->kind = ANSWER_NOT_FOUND;
 		return;
@@ -164,7 +163,8 @@ answer_decide(const struct head *head, const struct documents *documents,
 	    .old = head->minor == 0,
 	};
 	char app[ROUTE_APP_SIZE];
-	enum jw_err err = route_app(head, domain, app);
+	struct head_text path;
+	enum jw_err err = route_find(head, domain, app, &path);
 
 	set_date(&answer);
 	if (err == JW_INVALID_PARAMETER) {
@@ -176,7 +176,7 @@ answer_decide(const struct head *head, const struct documents *documents,
 	} else if (err != JW_OK && documents != NULL) {
 		answer.kind = ANSWER_NOT_FOUND;
 	} else {
-		decide_document(head, documents, app, &answer);
+		decide_document(head, documents, app, path, &answer);
 	}
 	*ret_answer = answer;
 }

@@ -39,7 +39,7 @@ struct answer {
 
 /*
  * Decide about a parsed head.  documents NULL: none known yet.  domain as
- * for route_app().  Release with answer_done().
+ * for route_find().  Release with answer_done().
  */
 void answer_decide(const struct head *head, const struct documents *documents,
     const char *domain, struct answer *ret_answer);

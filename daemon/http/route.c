@@ -142,35 +142,78 @@ copy_lower(struct head_text text, char *ret_copy)
 	ret_copy[i] = '\0';
 }
 
-static enum jw_err
-app_under(struct head_text name, const char *domain, char *ret_app)
+/* Is name "LABELS.domain"?  Then ret_labels is what stands before the dot. */
+static bool
+is_under(
+    struct head_text name, const char *domain, struct head_text *ret_labels)
 {
-	struct head_text label = first_label(name), rest;
+	size_t len = strlen(domain);
+	struct head_text tail = name;
 
-	/* [v6] is a name that no domain can match */
-	if (label.len == name.len || name.at[0] == '[')
+	if (name.len < len + 2)
+		return false;
+	tail.at += name.len - len;
+	tail.len = len;
+	if (tail.at[-1] != '.' || !head_text_is_nocase(tail, domain))
+		return false;
+	ret_labels->at = name.at;
+	ret_labels->len = name.len - len - 1;
+	return true;
+}
+
+static enum jw_err
+app_of_host(struct head_text name, const char *domain, char *ret_app)
+{
+	struct head_text labels;
+
+	if (domain == NULL || !is_under(name, domain, &labels)) {
+		memcpy(ret_app, "default", sizeof("default"));
+		return JW_OK;
+	}
+	if (first_label(labels).len != labels.len)
 		return JW_NO_SUCH_KEY_SET;
-	rest.at = name.at + label.len + 1;
-	rest.len = name.len - label.len - 1;
-	if (!head_text_is_nocase(rest, domain))
-		return JW_NO_SUCH_KEY_SET;
-	copy_lower(label, ret_app);
+	copy_lower(labels, ret_app);
 	return JW_OK;
 }
 
+/* "/APP/.well-known/...": the app, and the path behind it. */
+static bool
+app_of_path(struct head_text path, char *ret_app, struct head_text *ret_path)
+{
+	static const char well_known[] = "/.well-known/";
+	const size_t len = sizeof(well_known) - 1;
+	const char *slash;
+	size_t app_len;
+
+	if (path.len < 2 || path.at[0] != '/')
+		return false;
+	slash = memchr(path.at + 1, '/', path.len - 1);
+	if (slash == NULL)
+		return false;
+	app_len = (size_t)(slash - path.at - 1);
+	if (app_len == 0 || app_len >= ROUTE_APP_SIZE ||
+	    path.len - app_len - 1 < len || memcmp(slash, well_known, len) != 0)
+		return false;
+	memcpy(ret_app, path.at + 1, app_len);
+	ret_app[app_len] = '\0';
+	ret_path->at = slash;
+	ret_path->len = path.len - app_len - 1;
+	return true;
+}
+
 enum jw_err
-route_app(const struct head *head, const char *domain, char *ret_app)
+route_find(const struct head *head, const char *domain, char *ret_app,
+    struct head_text *ret_path)
 {
 	struct head_text name = {"", 0};
 
 	if (head->authority.at != NULL &&
 	    !parse_authority(head->authority, &name))
 		return JW_INVALID_PARAMETER;
-	if (domain == NULL) {
-		memcpy(ret_app, "default", sizeof("default"));
+	if (app_of_path(head->path, ret_app, ret_path))
 		return JW_OK;
-	}
-	return app_under(name, domain, ret_app);
+	*ret_path = head->path;
+	return app_of_host(name, domain, ret_app);
 }
 
 /* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; commas may be inside. */

@@ -19,14 +19,18 @@ enum {
 };
 
 /*
- * The app that the head's authority names, in lower case.  domain NULL: every
- * valid one names "default", as does a HTTP/1.0 request without any.
- * JW_INVALID_PARAMETER: no valid name (answer 400).
- * JW_NO_SUCH_KEY_SET: not a name of exactly one label under domain (404).
- * ret_app has room for ROUTE_APP_SIZE.
+ * The app and the path of the document that a request asks for.  A target of
+ * the form "/APP/.well-known/..." names its app, whatever the Host is; the
+ * path is then what follows "/APP".  Otherwise the Host decides: one label
+ * under domain (compared without case) is the app, in lower case; the domain
+ * itself, every name and address that is not under it, and a missing Host are
+ * "default".  domain NULL: every Host is "default".
+ * JW_INVALID_PARAMETER: the Host is not a valid name (answer 400).
+ * JW_NO_SUCH_KEY_SET: several labels under domain (404).
+ * ret_app has room for ROUTE_APP_SIZE; ret_path points into the head.
  */
-enum jw_err route_app(
-    const struct head *head, const char *domain, char *ret_app);
+enum jw_err route_find(const struct head *head, const char *domain,
+    char *ret_app, struct head_text *ret_path);
 
 /*
  * RFC 9110 section 13.1: If-None-Match in any number of lines, compared

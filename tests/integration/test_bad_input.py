@@ -422,10 +422,10 @@ class Domain(unittest.TestCase):
                     ("default.session.example.com", 200),
                     ("DEFAULT.Session.Example.COM.:80", 200),
                     ("acme.session.example.com", 404),
-                    ("session.example.com", 404),
+                    ("session.example.com", 200),
                     ("a.default.session.example.com", 404),
-                    ("default.session.example.com.evil.test", 404),
-                    ("127.0.0.1", 404), ("a b", 400)):
+                    ("default.session.example.com.evil.test", 200),
+                    ("127.0.0.1", 200), ("localhost", 200), ("a b", 400)):
                 self.assertEqual(daemon_get(host=host).status, status, host)
 
 

@@ -264,12 +264,37 @@ class Domain(Base):
         self.check(reply, 200, [], self.documents[1]["body"])
 
     def test_unknown(self):
-        for host in ("other.session.example.com", "session.example.com",
-                     "a.acme.session.example.com", "acme.example.com",
-                     "acmesession.example.com", "localhost", "127.0.0.1",
-                     "[::1]", "acme.session.example.com.evil"):
+        for host in ("other.session.example.com",
+                     "a.acme.session.example.com"):
             with self.subTest(host=host):
                 self.problem(get(self.address, host=host), 404, "not_found")
+
+    def test_all_other_hosts_are_default(self):
+        for host in ("session.example.com", "SESSION.example.com.:80",
+                     "acme.example.com", "acmesession.example.com",
+                     "localhost", "127.0.0.1", "[::1]",
+                     "acme.session.example.com.evil"):
+            with self.subTest(host=host):
+                self.check(get(self.address, host=host), 200, [],
+                           self.documents[1]["body"])
+
+    def test_an_app_has_a_path_on_every_host(self):
+        for host in ("acme.session.example.com", "localhost", "127.0.0.1",
+                     "other.session.example.com", "x.y.session.example.com"):
+            for app, number in (("acme", 0), ("default", 1)):
+                with self.subTest(host=host, app=app):
+                    reply = get(self.address, f"/{app}{PATH}?x", host=host)
+                    self.check(reply, 200, [],
+                               self.documents[number]["body"])
+            for target in ("/other" + PATH, "/ACME" + PATH, "/acme/x" + PATH,
+                           "//acme" + PATH, "/acme/" + PATH, "/acme",
+                           "/acme%2F.well-known/jwks.json", "/acme" + PATH
+                           + "/", "/" + "a" * 64 + PATH):
+                with self.subTest(host=host, target=target):
+                    self.problem(get(self.address, target, host=host), 404,
+                                 "not_found")
+        self.problem(get(self.address, "/acme" + PATH, host="a..b"), 400,
+                     "bad_request")
 
     def test_invalid(self):
         self.problem(get(self.address, host="-.session.example.com"), 400,
@@ -282,7 +307,8 @@ class Domain(Base):
 
     def test_old_version_without_host(self):
         reply = ask(self.address, "GET %s HTTP/1.0\r\n\r\n" % PATH)
-        self.problem(reply, 404, "not_found")
+        self.check(reply, 200, [("Connection", "close")],
+                   self.documents[1]["body"])
 
 
 class Unknown(Base):

@@ -132,17 +132,20 @@ class Routing(Sets):
         self.add("acme")
         self.wait_there("acme", "acme")
         body = self.get("acme").body
+        others = self.get("default").body
         port = self.daemon.port
+        for host in [DOMAIN, f"{DOMAIN.upper()}.:{port}", "acme",
+                     "acme.example.com", f"acme.x{DOMAIN}",
+                     f"acme.{DOMAIN}.evil.example", "localhost", "127.0.0.1",
+                     f"127.0.0.1:{port}", "[::1]", f"[::1]:{port}"]:
+            with self.subTest(host=host):
+                self.assertEqual(self.daemon.get(host=host).body, others)
         for host, status in [
                 (f"acme.{DOMAIN}", 200), (f"ACME.{DOMAIN.upper()}", 200),
                 (f"acme.{DOMAIN}.", 200), (f"acme.{DOMAIN}:{port}", 200),
                 (f"acme.{DOMAIN}.:80", 200), (f"acme.{DOMAIN}:", 200),
-                (f"other.{DOMAIN}", 404), (DOMAIN, 404), ("acme", 404),
-                (f"x.acme.{DOMAIN}", 404), ("acme.example.com", 404),
-                (f"acmes.{DOMAIN}", 404), (f"acme.x{DOMAIN}", 404),
-                (f"acme.{DOMAIN}.evil.example", 404),
-                ("127.0.0.1", 404), (f"127.0.0.1:{port}", 404),
-                ("[::1]", 404), (f"[::1]:{port}", 404),
+                (f"other.{DOMAIN}", 404), (f"x.acme.{DOMAIN}", 404),
+                (f"acmes.{DOMAIN}", 404),
                 (f"acme..{DOMAIN}", 400), (f".{DOMAIN}", 400),
                 (f"acme.{DOMAIN}..", 400), (f"acme.{DOMAIN}:x", 400),
                 (f"acme.{DOMAIN}:99999", 400), (f"ac me.{DOMAIN}", 400),
@@ -180,6 +183,30 @@ class Routing(Sets):
                          for k in daemon.get(host=host).json()["keys"]]
                 self.assertEqual(found, kids)
             wait_until(lambda: daemon.get(STEP_UP, host="x").status == 200)
+
+    def test_the_urls_that_are_named_serve_the_key_set(self):
+        for domain in None, DOMAIN:
+            config = {"http": {"domain": domain}} if domain else None
+            with harness.Daemon(policy=CALM, config=config) as daemon:
+                for name in "acme", "acme/step-up", "default/step-up":
+                    daemon.call("AddKeySet", {"name": name})
+                for row in daemon.call("ListKeySets")["keySets"]:
+                    kids = [k["kid"] for k in daemon.keys(keySet=row["name"])]
+                    self.assertGreaterEqual(len(row["urls"]), 1)
+                    for url in row["urls"]:
+                        with self.subTest(domain=domain, url=url):
+                            self.fetch(daemon, url, kids)
+
+    def fetch(self, daemon, url, kids):
+        hosts = "x.test", "127.0.0.1"
+        path = url
+        if not url.startswith("/"):
+            host, _, path = url.removeprefix("https://").partition("/")
+            hosts, path = [host], "/" + path
+        for host in hosts:
+            wait_until(lambda: daemon.get(path, host=host).status == 200)
+            keys = daemon.get(path, host=host).json()["keys"]
+            self.assertEqual([k["kid"] for k in keys], kids)
 
 
 class Life(Sets):

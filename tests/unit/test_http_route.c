@@ -49,14 +49,21 @@ test_app(void **state)
 	    {"[::1]x", NULL, JW_INVALID_PARAMETER, NULL},
 	    {"Acme.S.test", "s.test", JW_OK, "acme"},
 	    {"acme.s.test.:1", "s.test", JW_OK, "acme"},
-	    {"s.test", "s.test", JW_NO_SUCH_KEY_SET, NULL},
+	    {"s.test", "s.test", JW_OK, "default"},
+	    {"S.Test.:80", "s.test", JW_OK, "default"},
 	    {"b.acme.s.test", "s.test", JW_NO_SUCH_KEY_SET, NULL},
-	    {"acme.s.testy", "s.test", JW_NO_SUCH_KEY_SET, NULL},
-	    {"[::1]", "s.test", JW_NO_SUCH_KEY_SET, NULL},
-	    {NULL, "s.test", JW_NO_SUCH_KEY_SET, NULL},
+	    {"acme.s.testy", "s.test", JW_OK, "default"},
+	    {"xs.test", "s.test", JW_OK, "default"},
+	    {"acme.xs.test", "s.test", JW_OK, "default"},
+	    {"localhost:1", "s.test", JW_OK, "default"},
+	    {"127.0.0.1", "s.test", JW_OK, "default"},
+	    {"[::1]", "s.test", JW_OK, "default"},
+	    {NULL, "s.test", JW_OK, "default"},
+	    {".s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	    {"-.s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	};
-	struct head head = {0};
+	struct head head = {.path = text("/.well-known/jwks.json")};
+	struct head_text path;
 	char app[ROUTE_APP_SIZE];
 	size_t i;
 
@@ -66,43 +73,112 @@ test_app(void **state)
 		if (rows[i].authority != NULL)
 			head.authority = text(rows[i].authority);
 		assert_int_equal(
-		    route_app(&head, rows[i].domain, app), rows[i].err);
-		if (rows[i].app != NULL)
-			assert_string_equal(app, rows[i].app);
+		    route_find(&head, rows[i].domain, app, &path), rows[i].err);
+		if (rows[i].app == NULL)
+			continue;
+		assert_string_equal(app, rows[i].app);
+		assert_true(head_text_is(path, "/.well-known/jwks.json"));
 	}
+}
+
+/* An app has a path of its own, whatever the Host; the Host is valid. */
+static void
+test_app_in_path(void **state)
+{
+	static const struct {
+		const char *authority, *path;
+		enum jw_err err;
+		const char *app, *rest;
+	} rows[] = {
+	    {"x", "/a/.well-known/jwks.json", JW_OK, "a",
+		"/.well-known/jwks.json"},
+	    {"b.s.test", "/a/.well-known/n-jwks.json", JW_OK, "a",
+		"/.well-known/n-jwks.json"},
+	    {"c.b.s.test", "/a/.well-known/x", JW_OK, "a", "/.well-known/x"},
+	    {"c.b.s.test", "/a/b/.well-known/x", JW_NO_SUCH_KEY_SET, NULL,
+		NULL},
+	    {NULL, "/a/.well-known/", JW_OK, "a", "/.well-known/"},
+	    {"b.s.test", "/A/.well-known/x", JW_OK, "A", "/.well-known/x"},
+	    {"b.s.test", "/a/.well-known", JW_OK, "b", "/a/.well-known"},
+	    {"b.s.test", "//.well-known/x", JW_OK, "b", "//.well-known/x"},
+	    {"b.s.test", "/.well-known/a/.well-known/x", JW_OK, "b",
+		"/.well-known/a/.well-known/x"},
+	    {"b.s.test", "/", JW_OK, "b", "/"},
+	    {"b.s.test", "*", JW_OK, "b", "*"},
+	    {"b..s", "/a/.well-known/x", JW_INVALID_PARAMETER, NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct head head = {.path = text(rows[i].path)};
+		struct head_text path;
+		char app[ROUTE_APP_SIZE];
+
+		if (rows[i].authority != NULL)
+			head.authority = text(rows[i].authority);
+		assert_int_equal(
+		    route_find(&head, "s.test", app, &path), rows[i].err);
+		if (rows[i].err != JW_OK)
+			continue;
+		assert_string_equal(app, rows[i].app);
+		assert_true(head_text_is(path, rows[i].rest));
+	}
+}
+
+static void
+test_longest_app_in_path(void **state)
+{
+	char target[128], app[ROUTE_APP_SIZE];
+	struct head head = {0};
+	struct head_text path;
+
+	(void)state;
+	(void)snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
+	head.path = text(target);
+	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
+	assert_int_equal(strlen(app), 63);
+	(void)snprintf(target, sizeof(target), "/%064d/.well-known/x", 1);
+	head.path = text(target);
+	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
+	assert_string_equal(app, "default");
+	assert_true(head_text_is(path, target));
 }
 
 static void
 test_longest_label(void **state)
 {
 	char name[80], app[ROUTE_APP_SIZE];
-	struct head head = {0};
+	struct head_text path;
+	struct head head = {.path = text("/")};
 
 	(void)state;
 	memset(name, 'a', 64);
 	memcpy(name + 63, ".s.test", sizeof(".s.test"));
 	head.authority = text(name);
-	assert_int_equal(route_app(&head, "s.test", app), JW_OK);
+	assert_int_equal(route_find(&head, "s.test", app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
 	memcpy(name + 63, "a.s.test", sizeof("a.s.test"));
 	head.authority = text(name);
-	assert_int_equal(route_app(&head, "s.test", app), JW_INVALID_PARAMETER);
+	assert_int_equal(
+	    route_find(&head, "s.test", app, &path), JW_INVALID_PARAMETER);
 }
 
 static void
 test_longest_name(void **state)
 {
 	char name[256], app[ROUTE_APP_SIZE];
-	struct head head = {0};
+	struct head_text path;
+	struct head head = {.path = text("/")};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 == 0 ? 'a' : '.';
 	head.authority = (struct head_text){name, 253};
-	assert_int_equal(route_app(&head, NULL, app), JW_OK);
+	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
 	head.authority.len = 255;
-	assert_int_equal(route_app(&head, NULL, app), JW_INVALID_PARAMETER);
+	assert_int_equal(
+	    route_find(&head, NULL, app, &path), JW_INVALID_PARAMETER);
 }
 
 static void
@@ -202,6 +278,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_app),
+	    cmocka_unit_test(test_app_in_path),
+	    cmocka_unit_test(test_longest_app_in_path),
 	    cmocka_unit_test(test_longest_label),
 	    cmocka_unit_test(test_longest_name),
 	    cmocka_unit_test(test_etags),

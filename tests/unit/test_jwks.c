@@ -262,6 +262,36 @@ location_follows_the_name(void **state)
 	assert_int_equal(strlen(path), strlen("/.well-known/-jwks.json") + 63);
 }
 
+static void
+urls_are_named_the_best_first(void **state)
+{
+	static const struct {
+		const char *name, *domain;
+		const char *urls[JWKS_URLS_MAX + 1];
+	} rows[] = {
+	    {"default", NULL,
+		{"/.well-known/jwks.json", "/default/.well-known/jwks.json"}},
+	    {"default", "s.test",
+		{"https://default.s.test/.well-known/jwks.json",
+		    "https://s.test/.well-known/jwks.json",
+		    "/default/.well-known/jwks.json"}},
+	    {"a", NULL, {"/a/.well-known/jwks.json"}},
+	    {"a/b", "s.test",
+		{"https://a.s.test/.well-known/b-jwks.json",
+		    "/a/.well-known/b-jwks.json"}},
+	};
+	char urls[JWKS_URLS_MAX][JWKS_URL_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = jwks_urls(rows[i].name, rows[i].domain, urls);
+
+		for (size_t u = 0; u < n; u++)
+			assert_string_equal(urls[u], rows[i].urls[u]);
+		assert_null(rows[i].urls[n]);
+	}
+}
+
 int
 main(void)
 {
@@ -274,6 +304,7 @@ main(void)
 	    cmocka_unit_test(body_has_sixteen_kibibytes_at_most),
 	    cmocka_unit_test(cache_control_follows_the_policy),
 	    cmocka_unit_test(location_follows_the_name),
+	    cmocka_unit_test(urls_are_named_the_best_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

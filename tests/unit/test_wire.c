@@ -159,13 +159,15 @@ key_set_is_shown_with_what_it_has(void **state)
 	(void)state;
 	jw_policy_init(&set.facts.policy);
 	set.facts.version = 3;
-	json = wire_key_set(&set);
+	json = wire_key_set(&set, "s.test");
 	policy = json_object_get(json, "policy");
 	assert_true(json_is_object(policy));
 	json_object_del(json, "policy");
 	expect_json(json,
 	    "{\"name\":\"shop/step-up\",\"alg\":\"ES256\","
-	    "\"path\":\"/.well-known/step-up-jwks.json\",\"version\":3}");
+	    "\"path\":\"/.well-known/step-up-jwks.json\",\"version\":3,"
+	    "\"urls\":[\"https://shop.s.test/.well-known/step-up-jwks.json\","
+	    "\"/shop/.well-known/step-up-jwks.json\"]}");
 	keys[1].facts.number = 8;
 	keys[1].facts.published_at = 1;
 	keys[1].facts.activations = 1;
@@ -173,11 +175,12 @@ key_set_is_shown_with_what_it_has(void **state)
 	keys[0].facts.ready_due = 500;
 	set.facts.wanted_at = 400;
 	set.facts.frozen = true;
-	json = wire_key_set(&set);
+	json = wire_key_set(&set, NULL);
 	json_object_del(json, "policy");
 	expect_json(json,
 	    "{\"name\":\"shop/step-up\",\"alg\":\"ES256\","
 	    "\"path\":\"/.well-known/step-up-jwks.json\",\"version\":3,"
+	    "\"urls\":[\"/shop/.well-known/step-up-jwks.json\"],"
 	    "\"activeGeneration\":8,\"scheduledFor\":500,\"frozen\":true}");
 }
 
@@ -259,7 +262,7 @@ values_fit_the_declared_types(void **state)
 	    {"ShowKey", json_pack("{s:o}", "key",
 			    wire_key("default", &key, &key.facts, true))},
 	    {"ListKeySets",
-		json_pack("{s:[o]}", "keySets", wire_key_set(&set))},
+		json_pack("{s:[o]}", "keySets", wire_key_set(&set, NULL))},
 	    {"Plan", json_pack("{s:[o]}", "changes",
 			 wire_change("default", &change, KID))},
 	    {"Rotate", json_pack("{s:s, s:o}", "keySet", "default", "exposure",
