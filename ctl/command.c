@@ -47,6 +47,15 @@ static const struct ctl_option rotate_options[] = {
 };
 
 static const struct ctl_option rollback_options[] = {
+    {"now", NULL, "also to a key that verifiers may not know yet", 0},
+    {"if-gen", "N", "only if generation N is the active one", 0},
+    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {"reason", "TEXT", "why, for the audit trail", 0},
+    {"request-id", "ID", "repeat a request: it is never done twice", 0},
+    END,
+};
+
+static const struct ctl_option set_options[] = {
     {"if-gen", "N", "only if generation N is the active one", 0},
     {"dry-run", NULL, "say what would happen and change nothing", 'n'},
     {"reason", "TEXT", "why, for the audit trail", 0},
@@ -150,6 +159,10 @@ static const struct ctl_command commands[] = {
 	"stays published until its tokens have expired; a key that leaked is\n"
 	"to be revoked instead.\n"
 	"\n"
+	"A key that signed by `rotate --now` before it was ready may still be\n"
+	"unknown to verifiers: it is refused until it is ready, and --now\n"
+	"goes back to it all the same.\n"
+	"\n"
 	"Says first what will happen, and asks; without a terminal it needs\n"
 	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
 	"jwksctl rollback\n"
@@ -242,7 +255,7 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset set default rotation_period=14d\n"
 	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
 	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
-	"SetPolicy", rollback_options, 2, CTL_ARGS_MAX, ctl_keyset_set},
+	"SetPolicy", set_options, 2, CTL_ARGS_MAX, ctl_keyset_set},
     {"keyset add", "NAME [PARAM=VALUE...] | --from FILE",
 	"make a key set, or many",
 	"NAME is APP, or APP/NAME for one more set of that application:\n"

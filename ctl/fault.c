@@ -105,14 +105,21 @@ static const struct fault {
     {JW_NOT_READY,
 	"it signs, and no standby is ready before {@readyAt}; nothing was "
 	"changed",
-	"wait until then, or --force: another key signs at once, and "
-	"verifiers that do not know it yet reject its tokens for a while",
+	"wait until then, or --force: another key signs at once (the one "
+	"that signed before, if every verifier knows it and it still may), "
+	"and verifiers that do not know it yet reject its tokens for a while",
 	NULL, "Revoke"},
     {JW_BAD_STATE,
 	"there is no generation to go back to: none was retired, or its "
 	"rollback window is over",
 	"`jwksctl keyset show` says how long rollback_window is; `jwksctl "
 	"rotate` goes forward",
+	NULL, "Rollback"},
+    {JW_NOT_READY,
+	"the key that signed before was not ready when it signed: verifiers "
+	"may not know it before {@readyAt}; nothing was changed",
+	"wait until then, or --now: verifiers that do not know it yet reject "
+	"its tokens for a while",
 	NULL, "Rollback"},
     {JW_BAD_STATE, "the key {kid} is {state}: it is not trusted any more",
 	"nothing is left to be done: `jwksctl show {kid}`", NULL, "Revoke"},

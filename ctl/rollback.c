@@ -11,6 +11,7 @@
 #include "common/duration.h"
 #include "ctl/change.h"
 #include "ctl/ctl.h"
+#include "ctl/exposure.h"
 #include "ctl/key_sets.h"
 #include "ctl/reply.h"
 
@@ -66,6 +67,9 @@ tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	if (err != JW_OK)
 		return err;
 	put_outcome(ctl, &outcome, dry, out);
+	err = exposure_tell(ctl, reply, out);
+	if (err != JW_OK)
+		return err;
 	/* Said once: where it is still to be decided. */
 	if (!dry)
 		return JW_OK;
@@ -112,12 +116,14 @@ explain_window(struct ctl *ctl)
 enum jw_err
 ctl_rollback(struct ctl *ctl)
 {
+	bool now = ctl_line_flag(&ctl->line, "now");
 	struct change change = {
 	    .method = "Rollback",
 	    .command = "rollback",
-	    .parameters = json_pack("{s:s*}", "keySet", ctl_arg(ctl)),
+	    .parameters = json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl),
+		"now", now ? json_true() : NULL),
 	    .named = "keySet",
-	    .danger = "rollback",
+	    .danger = now ? "rollback --now" : "rollback",
 	    .question = "Roll back?",
 	    .quiet = "activated",
 	    .tell = tell,

@@ -85,6 +85,15 @@ lc_has_private(const struct generation *gen)
 	return !gen->verify_only && gen->destroyed_at == 0;
 }
 
+bool
+lc_is_early(const struct generation *gen)
+{
+	enum gen_state state = lc_state(gen);
+
+	return (state == GEN_ACTIVE || state == GEN_RETIRED) &&
+	       lc_has_private(gen) && gen->ready_due > gen->ready_at;
+}
+
 static uint32_t
 base64url_value(char c)
 {
@@ -327,6 +336,16 @@ ready_rule(const struct lc_set *set, const struct lc_env *env,
 	return gen->ready_due;
 }
 
+/* What holds a published key's wait holds that of an early one. */
+static int64_t
+known_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	if (!lc_is_early(gen) || is_held(set, env) || !env->serving)
+		return LC_NEVER;
+	return gen->ready_due;
+}
+
 static int64_t
 promote_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
@@ -409,6 +428,8 @@ static const struct rule {
     {LC_PUBLISH, publish_rule, false, "the standby is made known"},
     {LC_CREATE, create_rule, true, "a standby is missing"},
     {LC_READY, ready_rule, false,
+	"every copy of the set without it has expired"},
+    {LC_KNOWN, known_rule, false,
 	"every copy of the set without it has expired"},
     {LC_DESTROY, destroy_rule, false, "the rollback window is over"},
     {LC_REMOVE, remove_rule, false, "no valid token can carry it"},
@@ -505,8 +526,12 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 static void
 activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
+	/* A clock that is ahead must not make its wait look as if it is over.
+	 */
 	if (gen->ready_at == 0)
-		gen->ready_at = env->now;
+		gen->ready_at = env->clock_trusted || gen->ready_due > env->now
+				    ? env->now
+				    : gen->ready_due - 1;
 	gen->activations++;
 	gen->activated_at = env->now;
 	gen->destroy_due = 0;
@@ -535,7 +560,7 @@ lc_resume(struct lc_set *set, int64_t since)
 	for (size_t i = 0; i < set->count; i++) {
 		struct generation *gen = &set->gens[i];
 
-		if (lc_state(gen) != GEN_PUBLISHED)
+		if (lc_state(gen) != GEN_PUBLISHED && !lc_is_early(gen))
 			continue;
 		gen->absent_until = max64(gen->absent_until, since);
 		gen->ready_due =
@@ -594,6 +619,8 @@ perform(
 		publish(set, gen, env);
 	else if (step->action == LC_READY)
 		gen->ready_at = env->now;
+	else if (step->action == LC_KNOWN)
+		gen->ready_due = gen->ready_at;
 	else if (step->action == LC_PROMOTE)
 		promote(set, gen, env);
 	else if (step->action == LC_DESTROY)
@@ -696,6 +723,13 @@ lc_room_time(const struct lc_set *set, const struct lc_env *env)
 			best = when;
 	}
 	return best == LC_NEVER ? env->now : max64(best, env->now);
+}
+
+bool
+lc_is_known(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	return !lc_is_early(gen) || known_rule(set, env, gen) <= env->now;
 }
 
 int64_t

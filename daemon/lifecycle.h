@@ -42,6 +42,7 @@ enum lc_action {
 	LC_CREATE,  /* T1: a key pair is wanted */
 	LC_PUBLISH, /* T2 */
 	LC_READY,   /* T3 */
+	LC_KNOWN,   /* the same for a key that signed before it was ready */
 	LC_PROMOTE, /* T4 */
 	LC_DESTROY, /* the rollback window is over */
 	LC_REMOVE,  /* T6 */
@@ -62,6 +63,12 @@ const char *lc_state_name(enum gen_state state);
 bool lc_same(const struct generation *a, const struct generation *b);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
+/*
+ * It has signed before it was ready, as an operator ordered, and copies of the
+ * set without it may still exist.  Its ready_due is that wait's end; once the
+ * wait is over, ready_due is not after ready_at.
+ */
+bool lc_is_early(const struct generation *gen);
 
 /* What spreads a kid's rotations: evenly distributed, from the kid alone. */
 uint32_t lc_spread(const char *kid);
@@ -117,6 +124,13 @@ void lc_touch(
 
 /* Forget the removed and revoked. */
 void lc_bury(struct lc_set *set);
+
+/*
+ * Every verifier knows a key that has signed: it was ready when it was
+ * promoted, or its wait has ended since.
+ */
+bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen);
 
 /*
  * Serving resumed at `since` after an outage: copies of the set from before

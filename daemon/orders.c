@@ -61,6 +61,16 @@ expose_old(const struct lc_set *set, int64_t now, struct lc_exposure *e)
 	e->until = max64(e->until, e->accept_old_tokens.polls_within_max_age);
 }
 
+/* No verifier that re-reads the set in time would reject its tokens. */
+static bool
+may_sign_unnoticed(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	if (lc_state(gen) == GEN_RETIRED)
+		return lc_is_known(set, env, gen);
+	return lc_state(gen) == GEN_READY;
+}
+
 static void
 promote_now(struct lc_set *set, const struct lc_env *env,
     const struct generation *standby, const char *cause, struct lc_outcome *out)
@@ -68,7 +78,7 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 	const struct generation *active = lc_active(set);
 	int64_t number = standby->number;
 
-	if (lc_state(standby) != GEN_READY) {
+	if (!may_sign_unnoticed(set, env, standby)) {
 		int64_t absent =
 		    lc_is_published(standby) ? standby->absent_until : env->now;
 
@@ -182,24 +192,29 @@ predecessor(const struct lc_set *set, int64_t now)
 }
 
 enum jw_err
-lc_rollback(struct lc_set *set, const struct lc_env *env, bool expects,
-    int64_t expected, struct lc_outcome *ret_outcome)
+lc_rollback(struct lc_set *set, const struct lc_env *env,
+    const struct lc_rollback *order, struct lc_outcome *ret_outcome)
 {
 	const struct generation *active = lc_active(set);
 	const struct generation *before = predecessor(set, env->now);
+	bool known = before != NULL && lc_is_known(set, env, before);
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
 	if (active == NULL)
 		return JW_NO_ACTIVE_KEY;
 	ret_outcome->actual = active->number;
-	if (expects && expected != active->number)
+	if (order->expects && order->expected != active->number)
 		return JW_CONFLICT;
 	if (before == NULL)
 		return JW_BAD_STATE;
-	ret_outcome->activated = before->number;
-	ret_outcome->retired = active->number;
-	ret_outcome->cause = "an operator rolled back";
-	lc_promote(set, before->number, env);
+	if (!known && !order->now) {
+		ret_outcome->ready_at = before->ready_due;
+		return JW_NOT_READY;
+	}
+	promote_now(set, env, before,
+	    known ? "an operator rolled back"
+		  : "an operator rolled back to a key that was not ready",
+	    ret_outcome);
 	return JW_OK;
 }
 
@@ -241,6 +256,22 @@ successor(const struct lc_set *set)
 	return best;
 }
 
+/*
+ * Without a ready standby: the key that signed before goes before a standby
+ * that no verifier knows, and is better than none.
+ */
+static const struct generation *
+forced_successor(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *standby)
+{
+	const struct generation *before = predecessor(set, env->now);
+
+	if (before == NULL ||
+	    (standby != NULL && !lc_is_known(set, env, before)))
+		return standby;
+	return before;
+}
+
 static enum jw_err
 replace_signer(struct lc_set *set, const struct lc_env *env, bool force,
     struct lc_outcome *out)
@@ -248,6 +279,8 @@ replace_signer(struct lc_set *set, const struct lc_env *env, bool force,
 	const struct generation *next = successor(set);
 	bool ready = next != NULL && lc_state(next) == GEN_READY;
 
+	if (!ready && force)
+		next = forced_successor(set, env, next);
 	if (next == NULL || (!ready && !force)) {
 		out->ready_at =
 		    next == NULL ? env->now : lc_ready_time(set, env);

@@ -61,17 +61,27 @@ const char *lc_frozen_by(const struct lc_set *set, const struct lc_env *env);
 enum jw_err lc_rotate(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *ret_outcome);
 
+struct lc_rollback {
+	bool now; /* also to a key that not every verifier knows */
+	bool expects;
+	int64_t expected; /* the generation that must be active */
+};
+
 /*
  * T5: the generation that signed before signs again, inside its rollback
  * window; also while frozen.  JW_NO_ACTIVE_KEY, JW_CONFLICT (actual),
- * JW_BAD_STATE: there is none to go back to (`actual` is the active one).
+ * JW_BAD_STATE: there is none to go back to (`actual` is the active one),
+ * JW_NOT_READY (ready_at): it signed before it was ready, and copies of the
+ * set without it may exist until then; with `now` it signs all the same,
+ * exposed.
  */
 enum jw_err lc_rollback(struct lc_set *set, const struct lc_env *env,
-    bool expects, int64_t expected, struct lc_outcome *ret_outcome);
+    const struct lc_rollback *order, struct lc_outcome *ret_outcome);
 
 /*
  * T7: a living generation is revoked.  An active one gives way to a ready
- * standby; with `force` to any other key, published or pending.
+ * standby; with `force` to the key that signed before it, if every verifier
+ * knows that one and it may still sign, and else to any other key.
  * JW_NO_SUCH_KEY, JW_BAD_STATE (removed or revoked already), JW_NOT_READY
  * (ready_at): no other key may sign yet, or none would stay published.
  */

@@ -42,10 +42,19 @@ retime_published(struct lc_set *set, struct generation *gen, int64_t now)
 	gen->ready_due = now + wait;
 }
 
+/* The wait of a key that signed before it was ready. */
+static void
+retime_early(struct lc_set *set, struct generation *gen, int64_t now)
+{
+	if (lc_is_early(gen))
+		retime_published(set, gen, now);
+}
+
 /* It must not sign for longer than it was told. */
 static void
 retime_active(struct lc_set *set, struct generation *gen, int64_t now)
 {
+	retime_early(set, gen, now);
 	gen->rotate_due =
 	    min64(gen->rotate_due, now + set->facts.policy.rotation_period);
 }
@@ -56,6 +65,7 @@ retime_retired(struct lc_set *set, struct generation *gen, int64_t now)
 	int64_t wait = length(gen->retired_at, gen->remove_due,
 	    jw_policy_retire_interval(&set->facts.policy));
 
+	retime_early(set, gen, now);
 	gen->remove_due = now + wait;
 	if (lc_has_private(gen))
 		gen->destroy_due = now + set->facts.policy.rollback_window;

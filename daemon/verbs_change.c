@@ -107,13 +107,17 @@ void
 verbs_rollback(struct control_call *call, void *context)
 {
 	struct change change = {.call = call};
+	struct lc_rollback order;
 	json_t *reply;
 	enum jw_err err;
 
 	if (!edit_begin(&change, call, context, "keySet"))
 		return;
-	err = lc_rollback(&change.edit.after, &change.edit.env,
-	    edit_expects(&change), edit_expected(&change), &change.outcome);
+	order.now = verbs_bool(control_parameters(call), "now");
+	order.expects = edit_expects(&change);
+	order.expected = edit_expected(&change);
+	err = lc_rollback(
+	    &change.edit.after, &change.edit.env, &order, &change.outcome);
 	if (err != JW_OK) {
 		edit_refuse(&change, err, "");
 		return;
@@ -121,6 +125,9 @@ verbs_rollback(struct control_call *call, void *context)
 	reply = json_object();
 	edit_set_key(reply, "activated", &change, change.outcome.activated);
 	edit_set_key(reply, "retired", &change, change.outcome.retired);
+	if (change.outcome.exposed)
+		json_object_set_new(
+		    reply, "exposure", wire_exposure(&change.outcome.exposure));
 	edit_finish(&change, "rollback", reply);
 }
 

@@ -403,7 +403,8 @@ decide(struct client *c, struct edit *edit, int verb, struct lc_outcome *out)
 	if (verb == 0)
 		return lc_rotate(&edit->after, &env, &order, out);
 	if (verb == 1)
-		return lc_rollback(&edit->after, &env, false, 0, out);
+		return lc_rollback(
+		    &edit->after, &env, &(struct lc_rollback){0}, out);
 	if (edit->after.count == 0)
 		return JW_NO_SUCH_KEY;
 	i = draw(c, edit->after.count);

@@ -61,6 +61,7 @@ struct weakness {
 	bool no_grace;     /* every gap counts as a restart of seconds */
 	bool no_guard;     /* every clock is believed */
 	bool blind;        /* the ends of waits do not need a front */
+	bool no_known;     /* any key that signed before may sign again */
 };
 
 /* A key, as verifiers know it. */
@@ -70,6 +71,7 @@ struct life {
 	int64_t retired;
 	int64_t drain; /* signatures in flight end at retired + drain */
 	int64_t ttl;   /* of what was in flight then */
+	bool exposed;  /* an operator was told that its tokens are rejected */
 };
 
 struct token {
@@ -643,6 +645,7 @@ sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 
 	if (w->ntokens == TOKENS || w->quiet_until != 0)
 		return;
+	/* It counts for max_exp, but whether it is accepted is no promise. */
 	for (size_t i = 0; i < w->set.count; i++) {
 		struct generation *gen = &w->set.gens[i];
 		int64_t mark = (exp + ROUNDING - 1) / ROUNDING * ROUNDING;
@@ -650,7 +653,8 @@ sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 		if (gen->number == number && w->records && gen->max_exp < mark)
 			gen->max_exp = mark;
 	}
-	w->tokens[w->ntokens++] = (struct token){number, at, exp};
+	if (!life_of(w, number)->exposed)
+		w->tokens[w->ntokens++] = (struct token){number, at, exp};
 }
 
 static void
@@ -677,7 +681,9 @@ sign_all(struct world *w)
 static void
 order_rotation(struct world *w)
 {
-	struct lc_rotate order = {.now = w->weak.immediate};
+	struct lc_rotate order = {
+	    .now = w->weak.immediate || chance(w, w->weak.no_known ? 60 : 5),
+	};
 	struct lc_env env = env_of(w);
 	struct lc_outcome outcome;
 	enum jw_err err;
@@ -687,6 +693,9 @@ order_rotation(struct world *w)
 	else if (!order.now)
 		order.cancel = chance(w, 10);
 	err = lc_rotate(&w->set, &env, &order, &outcome);
+	if (err == JW_OK && outcome.activated != 0)
+		life_of(w, outcome.activated)->exposed =
+		    outcome.exposed && !w->weak.immediate;
 	if (err == JW_NOT_READY)
 		assert_true(outcome.ready_at >= env.now);
 	else if (err == JW_FROZEN)
@@ -700,9 +709,19 @@ order_rollback(struct world *w)
 {
 	struct lc_env env = env_of(w);
 	struct lc_outcome outcome;
-	enum jw_err err = lc_rollback(&w->set, &env, false, 0, &outcome);
+	struct lc_rollback order = {.now = chance(w, 10)};
+	enum jw_err err;
 
-	assert_true(err == JW_OK || err == JW_BAD_STATE);
+	for (size_t i = 0; i < w->set.count && w->weak.no_known; i++)
+		if (lc_is_early(&w->set.gens[i]))
+			w->set.gens[i].ready_due = w->set.gens[i].ready_at;
+	err = lc_rollback(&w->set, &env, &order, &outcome);
+	if (err == JW_OK)
+		life_of(w, outcome.activated)->exposed = outcome.exposed;
+	else
+		assert_true(err == JW_BAD_STATE || err == JW_NOT_READY);
+	if (err == JW_NOT_READY)
+		assert_false(order.now);
 }
 
 static void
@@ -1293,6 +1312,7 @@ static const struct weakness weaknesses[] = {
     {.name = "drain forgotten", .no_drain = true},
     {.name = "skew forgotten", .no_skew = true},
     {.name = "retirement without an interval", .no_exp = true},
+    {.name = "a rollback to any key", .no_known = true},
     {.name = "every clock is believed", .no_guard = true},
     {.name = "nothing restarts with a right clock", .no_new_clock = true},
 };
