@@ -8,6 +8,7 @@
 #   make check-asan      every test under ASan and UBSan (gcc)
 #   make check-clang     every test, built with clang
 #   make check-valgrind  a tour of the real programs under valgrind
+#   make wide            times on i386, all code read for s390x
 #   make interop         every default algorithm against every JWT library
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
@@ -74,7 +75,7 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 	$(B)/tests/sanitize/options.o)
 
 .PHONY: all programs run unit check check-asan check-clang check-valgrind \
-	lint interop bench fuzz fuzzers prove coverage mutation install deb \
+	lint wide interop bench fuzz fuzzers prove coverage mutation install deb \
 	deb-check boot-test clean FORCE
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
@@ -181,6 +182,11 @@ lint:
 	@packaging/dev/prepare run check lint
 	@$(BUILD) $(B)/gen/varlink_text.c
 	@tests/lint/run
+
+wide:
+	@packaging/dev/prepare run check wide || \
+		echo 'jwksd: make wide goes on with what is here' >&2
+	@tests/wide/run $(B)
 
 interop: GO = GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
 	GOCACHE=$(abspath build/interop/go-cache) go

@@ -22,6 +22,8 @@
 
 #define TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
+#define THURSDAY 4 /* 1970-01-01 was one */
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGITS "0123456789"
 #define BLANKS " \t"
@@ -273,17 +275,27 @@ days_to_year(int64_t year)
 	       (before / 100 - 1969 / 100) + (before / 400 - 1969 / 400);
 }
 
-char *
-jw_time_format(int64_t when, char *buf)
+static int64_t
+days_to_date(int64_t year, int month, int day)
 {
-	int64_t days = when / SEC_PER_DAY, rest = when % SEC_PER_DAY;
-	int64_t year = 1970 + days / 366;
-	int month = 1;
+	int64_t days = days_to_year(year) + day - 1;
+
+	while (--month > 0) {
+		days += days_of_month(year, month);
+	}
+	return days;
+}
+
+bool
+jw_time_split(int64_t when, struct jw_calendar *ret_calendar)
+{
+	int64_t days = when / SEC_PER_DAY, year = 1970 + days / 366;
+	int rest = (int)(when % SEC_PER_DAY), month = 1;
 
 	if (when < 0 || when > TIME_MAX) {
-		(void)snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
-		return buf;
+		return false;
 	}
+	ret_calendar->weekday = (int)((days + THURSDAY) % 7);
 	/* An estimate that is never too late, at most 17 years early. */
 	while (days_to_year(year + 1) <= days) {
 		year++;
@@ -293,9 +305,42 @@ jw_time_format(int64_t when, char *buf)
 		days -= days_of_month(year, month);
 		month++;
 	}
+	ret_calendar->year = (int)year;
+	ret_calendar->month = month;
+	ret_calendar->day = (int)days + 1;
+	ret_calendar->hour = rest / 3600;
+	ret_calendar->minute = rest / 60 % 60;
+	ret_calendar->second = rest % 60;
+	return true;
+}
+
+bool
+jw_time_join(const struct jw_calendar *calendar, int64_t *ret_when)
+{
+	const struct jw_calendar *c = calendar;
+
+	if (c->year < 1970 || c->year > 9999 || c->month < 1 || c->month > 12 ||
+	    c->day < 1 || c->day > days_of_month(c->year, c->month) ||
+	    c->hour < 0 || c->hour > 23 || c->minute < 0 || c->minute > 59 ||
+	    c->second < 0 || c->second > 60) {
+		return false;
+	}
+	*ret_when = days_to_date(c->year, c->month, c->day) * SEC_PER_DAY +
+		    c->hour * 3600 + c->minute * 60 + c->second;
+	return true;
+}
+
+char *
+jw_time_format(int64_t when, char *buf)
+{
+	struct jw_calendar c;
+
+	if (!jw_time_split(when, &c)) {
+		(void)snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
+		return buf;
+	}
 	(void)snprintf(buf, JW_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-	    (int)year, month, (int)days + 1, (int)(rest / 3600),
-	    (int)(rest / 60 % 60), (int)(rest % 60));
+	    c.year, c.month, c.day, c.hour, c.minute, c.second);
 	return buf;
 }
 
@@ -365,7 +410,7 @@ two_digits(const char *text)
 static enum jw_err
 parse_date(const char *text, int64_t *ret_seconds, struct jw_why *why)
 {
-	int64_t year, days;
+	int64_t year;
 	int month, day;
 
 	if (!looks_like(text, "0000-00-00")) {
@@ -383,11 +428,7 @@ parse_date(const char *text, int64_t *ret_seconds, struct jw_why *why)
 	if (day < 1 || day > days_of_month(year, month)) {
 		return bad_time(text, "the month has no such day", why);
 	}
-	days = days_to_year(year) + day - 1;
-	while (--month > 0) {
-		days += days_of_month(year, month);
-	}
-	*ret_seconds = days * SEC_PER_DAY;
+	*ret_seconds = days_to_date(year, month, day) * SEC_PER_DAY;
 	return JW_OK;
 }
 
@@ -456,7 +497,7 @@ parse_offset(
 static enum jw_err
 parse_calendar(const char *text, int64_t *ret_when, struct jw_why *why)
 {
-	int64_t date, clock, offset;
+	int64_t date = 0, clock = 0, offset = 0;
 	const char *at = text + strlen("0000-00-00");
 	enum jw_err err = parse_date(text, &date, why);
 

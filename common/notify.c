@@ -19,9 +19,9 @@
 /* Where in our source a line was written helps nobody who reads it. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/event.h"
 #include "common/log.h"
 
@@ -159,13 +159,8 @@ notify_status(const char *fmt, ...)
 void
 notify_reloading(void)
 {
-	struct timespec now;
-	uint64_t usec;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	(void)sd_notifyf(
-	    0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)usec);
+	    0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, jw_clock_monotonic_us());
 }
 
 void

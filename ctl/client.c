@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/varlink.h"
 #include "ctl/client.h"
 
@@ -30,19 +30,13 @@ struct client {
 int64_t
 client_clock(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return jw_clock_monotonic_ms();
 }
 
 void
 client_sleep(int64_t milliseconds)
 {
-	struct timespec span = {.tv_sec = milliseconds / 1000,
-	    .tv_nsec = milliseconds % 1000 * 1000000};
-
-	nanosleep(&span, NULL);
+	jw_clock_nap_ms(milliseconds);
 }
 
 /* ---- connect ---- */

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/duration.h"
 #include "ctl/text.h"
 
@@ -72,10 +72,7 @@ text_times_parse(const char *word, enum text_times *ret_times)
 int64_t
 text_clock(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
+	return jw_clock_wall_s();
 }
 
 static char *

@@ -1,6 +1,6 @@
 /*
- * The clock guard, and the one place of the keeper that reads a clock.  A
- * jump must never by itself make a key ready, promote or remove one.
+ * The clock guard, and the clocks as the keeper asks for them.  A jump must
+ * never by itself make a key ready, promote or remove one.
  */
 #include "daemon/clock.h"
 
@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 static void
 look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
@@ -99,19 +100,10 @@ clock_parse(struct clock_guard *guard, const char *text)
 	return true;
 }
 
-static int64_t
-seconds(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return ts.tv_sec;
-}
-
 int64_t
 clock_wall(void)
 {
-	int64_t now = seconds(CLOCK_REALTIME);
+	int64_t now = jw_clock_wall_s();
 
 	return now < 1 ? 1 : now;
 }
@@ -119,20 +111,17 @@ clock_wall(void)
 int64_t
 clock_boot(void)
 {
-	return seconds(CLOCK_BOOTTIME);
+	return jw_clock_boot_s();
 }
 
 int64_t
 clock_ticks(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return jw_clock_monotonic_ms();
 }
 
 int64_t
 clock_suspended(void)
 {
-	return seconds(CLOCK_BOOTTIME) - seconds(CLOCK_MONOTONIC);
+	return jw_clock_boot_s() - jw_clock_monotonic_s();
 }

@@ -47,8 +47,8 @@ void clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot);
 bool clock_format(const struct clock_guard *guard, char *ret_text);
 bool clock_parse(struct clock_guard *guard, const char *text);
 
-/* The two clocks of this machine; the only place that reads them.  The wall
- * clock never says less than 1: 0 means "has not happened" in rows. */
+/* The two clocks of this machine.  The wall clock never says less than 1: 0
+ * means "has not happened" in rows. */
 int64_t clock_wall(void);
 int64_t clock_boot(void);
 /* Milliseconds, for how long something took. */

@@ -26,7 +26,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/octets.h"
 
@@ -612,7 +614,7 @@ static void
 guard_half_message(struct conn *conn, bool all_taken)
 {
 	int ms = conn->server->limits.half_message_ms;
-	const struct timeval wait = {ms / 1000, ms % 1000 * 1000};
+	const struct timeval wait = jw_timeval_ms(ms);
 	bool runs = evtimer_pending(conn->half, NULL) != 0;
 
 	if (!all_taken || conn->in.len == 0) {
@@ -825,14 +827,11 @@ static void
 tell_full(struct conn *conn)
 {
 	struct control_server *server = conn->server;
-	struct timeval now;
+	int64_t now = jw_clock_monotonic_s();
 
-	event_base_gettimeofday_cached(server->base, &now);
-	if (server->told_at != 0 &&
-	    now.tv_sec - server->told_at < FULL_LINE_S &&
-	    now.tv_sec >= server->told_at)
+	if (server->told_at != 0 && now - server->told_at < FULL_LINE_S)
 		return;
-	server->told_at = now.tv_sec;
+	server->told_at = now;
 	jw_log(JW_LOG_WARNING,
 	    "uid %u: no place for another connection (%d of %d, %d of one "
 	    "uid)",

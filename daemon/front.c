@@ -20,13 +20,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/config.h"
 #include "common/handover.h"
 #include "common/listen.h"
 #include "common/log.h"
+#include "common/timeval.h"
 #include "daemon/earlier.h"
 
 enum {
@@ -36,6 +37,7 @@ enum {
 	DELAY_MIN_MS = 50,
 	DELAY_MAX_MS = 5000,
 	STOP_WAIT_MS = 3000,
+	STOP_LOOK_MS = 5,
 };
 
 struct front {
@@ -57,15 +59,6 @@ struct front {
 	int delay_ms;
 	bool owner; /* started: the sockets' paths are ours */
 };
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- the fronts of earlier keepers ---- */
 
@@ -218,8 +211,7 @@ become_front(struct launch *launch)
 static void
 later(struct front *front)
 {
-	struct timeval wait = {
-	    front->delay_ms / 1000, front->delay_ms % 1000 * 1000};
+	struct timeval wait = jw_timeval_ms(front->delay_ms);
 
 	evtimer_add(front->restart, &wait);
 	front->delay_ms =
@@ -232,7 +224,7 @@ later(struct front *front)
 static int64_t
 next_number(const struct front *front)
 {
-	int64_t number = (monotonic_ms() << 22) + getpid();
+	int64_t number = (jw_clock_monotonic_ms() << 22) + getpid();
 
 	return number > front->number ? number : front->number + 1;
 }
@@ -245,7 +237,7 @@ spawn(struct front *front)
 
 	front->number = next_number(front);
 	launch_prepare(&launch, front);
-	front->started_ms = monotonic_ms();
+	front->started_ms = jw_clock_monotonic_ms();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	front->pid = fork();
@@ -294,7 +286,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		return;
 	front->pid = 0;
 	describe_death(status);
-	if (monotonic_ms() - front->started_ms >= YOUNG_MS)
+	if (jw_clock_monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);
 }
@@ -371,19 +363,18 @@ front_start(struct front *front, struct jw_why *why)
 static void
 stop_child(struct front *front)
 {
-	int64_t until = monotonic_ms() + STOP_WAIT_MS;
-	const struct timespec nap = {0, 5000000};
+	int64_t until = jw_clock_monotonic_ms() + STOP_WAIT_MS;
 
 	if (front->pid == 0)
 		return;
 	kill(front->pid, SIGTERM);
 	while (waitpid(front->pid, NULL, WNOHANG) == 0) {
-		if (monotonic_ms() >= until) {
+		if (jw_clock_monotonic_ms() >= until) {
 			kill(front->pid, SIGKILL);
 			waitpid(front->pid, NULL, 0);
 			break;
 		}
-		nanosleep(&nap, NULL);
+		jw_clock_nap_ms(STOP_LOOK_MS);
 	}
 	front->pid = 0;
 }

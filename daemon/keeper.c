@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/timeval.h"
 #include "daemon/clock.h"
 #include "daemon/envelope.h"
 #include "daemon/jwks.h"
@@ -264,12 +265,14 @@ static void
 arm(struct keeper *keeper, int64_t now)
 {
 	struct agenda_item *item = agenda_first(&keeper->agenda);
-	struct timeval wait = {.tv_sec = WAKE_MAX};
+	int64_t seconds = WAKE_MAX;
+	struct timeval wait;
 
 	if (item != NULL && item->due <= now)
-		wait.tv_sec = 0;
+		seconds = 0;
 	else if (item != NULL && item->due - now < WAKE_MAX)
-		wait.tv_sec = (time_t)(item->due - now);
+		seconds = item->due - now;
+	wait = jw_timeval_ms(seconds * 1000);
 	evtimer_add(keeper->timer, &wait);
 }
 

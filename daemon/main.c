@@ -14,6 +14,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/clock.h"
 #include "daemon/control.h"
@@ -361,10 +362,7 @@ static enum jw_err
 start_pulse(struct program *program)
 {
 	uint64_t usec = notify_watchdog_interval();
-	const struct timeval interval = {
-	    .tv_sec = (time_t)(usec / 1000000),
-	    .tv_usec = (suseconds_t)(usec % 1000000),
-	};
+	const struct timeval interval = jw_timeval_ms((int64_t)(usec / 1000));
 
 	if (usec == 0)
 		return JW_OK;

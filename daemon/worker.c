@@ -15,10 +15,11 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { GATHER_NS = 1000000, NS_PER_S = 1000000000 };
+#include "common/clock.h"
+
+enum { GATHER_NS = 1000000 };
 
 struct job {
 	STAILQ_ENTRY(job) link;
@@ -46,15 +47,6 @@ struct worker_pool {
 	pthread_t *threads;
 	int nthreads;
 };
-
-static int64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 /* With the lock. */
 static void
@@ -87,7 +79,7 @@ next_job(struct worker_pool *pool)
 static void
 end_job(struct worker_pool *pool, struct job *job)
 {
-	int64_t now = pool->ends_at_once > 1 ? clock_ns() : 0;
+	int64_t now = pool->ends_at_once > 1 ? jw_clock_monotonic_ns() : 0;
 
 	pthread_mutex_lock(&pool->lock);
 	if (STAILQ_EMPTY(&pool->ended))

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/timeval.h"
 #include "daemon/http/clock.h"
 
 static void
@@ -21,10 +22,7 @@ arm(struct conn *conn, int64_t now)
 {
 	int64_t deadline = pace_deadline(&conn->pace, conn->env->limits);
 	int64_t wait = deadline > now ? deadline - now : 0;
-	struct timeval tv = {
-	    .tv_sec = wait / 1000,
-	    .tv_usec = wait % 1000 * 1000,
-	};
+	struct timeval tv = jw_timeval_ms(wait);
 
 	/* A timer that fires too early looks again; that is cheaper. */
 	if (conn->armed != 0 && conn->armed <= deadline)

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #include "common/log.h"
+#include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
@@ -58,8 +59,7 @@ retry_later(struct follow *follow)
 	disconnect(follow);
 	follow->backoff_ms = limits_backoff(follow->backoff_ms,
 	    limits->reconnect_min_ms, limits->reconnect_max_ms);
-	wait.tv_sec = follow->backoff_ms / 1000;
-	wait.tv_usec = follow->backoff_ms % 1000 * 1000;
+	wait = jw_timeval_ms(follow->backoff_ms);
 	evtimer_add(follow->retry, &wait);
 }
 

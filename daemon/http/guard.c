@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "common/timeval.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/conn.h"
 #include "daemon/http/linger.h"
@@ -105,10 +106,7 @@ accept_more(struct guard *guard, bool more)
 static void
 look_after(struct guard *guard, int64_t ms)
 {
-	struct timeval wait = {
-	    .tv_sec = ms / 1000,
-	    .tv_usec = ms % 1000 * 1000,
-	};
+	struct timeval wait = jw_timeval_ms(ms);
 
 	evtimer_add(guard->look, &wait);
 }

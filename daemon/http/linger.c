@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/timeval.h"
+
 struct lingerer {
 	LIST_ENTRY(lingerer) link;
 	struct lingerers *owner;
@@ -101,10 +103,7 @@ linger_free(struct lingerers *linger)
 static void
 start(struct lingerers *linger, struct lingerer *lingerer)
 {
-	struct timeval wait = {
-	    .tv_sec = linger->limits->linger_ms / 1000,
-	    .tv_usec = linger->limits->linger_ms % 1000 * 1000,
-	};
+	struct timeval wait = jw_timeval_ms(linger->limits->linger_ms);
 
 	lingerer->owner = linger;
 	lingerer->readable = event_new(linger->base, lingerer->fd,

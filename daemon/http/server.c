@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/timeval.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/follow.h"
 #include "daemon/http/guard.h"
@@ -32,10 +33,7 @@ struct server {
 static void
 after(struct server *server, int moment, int64_t ms)
 {
-	struct timeval wait = {
-	    .tv_sec = ms / 1000,
-	    .tv_usec = ms % 1000 * 1000,
-	};
+	struct timeval wait = jw_timeval_ms(ms);
 
 	evtimer_add(server->moments[moment], &wait);
 }

@@ -64,6 +64,11 @@ ONLY = {
 FORBIDDEN = re.compile(
     r"\b(strcpy|strcat|sprintf|vsprintf|gets|system|popen|atoi|atol|strtok"
     r"|tmpnam|mktemp)\s*\(")
+# Their width is the machine's: common/clock.[ch] says what to use instead.
+TIMES = re.compile(
+    r"\b(time_t|suseconds_t|struct timespec|_TIME_BITS"
+    r"|(clock_gettime|gettimeofday|event_base_gettimeofday_cached|time|timegm"
+    r"|mktime|gmtime(_r)?|localtime(_r)?|nanosleep|usleep|sleep)\s*\()")
 NOISE = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
@@ -235,6 +240,12 @@ class Layers(unittest.TestCase):
             f"{path}: {match.group()}..." for path in code()
             for match in FORBIDDEN.finditer(NOISE.sub(blank, read(path))))
 
+    def test_clocks_are_read_in_one_file(self):
+        self.nothing(
+            f"{path}: {match.group()}" for path in code()
+            if path != "common/clock.c"
+            for match in TIMES.finditer(NOISE.sub(blank, read(path))))
+
     def test_structs_are_not_typedefed(self):
         self.nothing(
             f"{path}: {match.group()}" for path in code()
@@ -304,6 +315,12 @@ class OfTheCheckItself(unittest.TestCase):
         text = '/* gets( */ puts("system("); // atoi(\nsnprintf(b, n, s);\n'
         self.assertIsNone(FORBIDDEN.search(NOISE.sub(blank, text)))
         self.assertIsNotNone(FORBIDDEN.search("n = atoi (text);"))
+
+    def test_times(self):
+        for text in "(time_t)t", "x = time(NULL);", "nanosleep(&s, NULL)":
+            self.assertIsNotNone(TIMES.search(text), text)
+        for text in "jw_clock_wall_s()", "retime(a)", "the_time (b)":
+            self.assertIsNone(TIMES.search(text), text)
 
 
 if __name__ == "__main__":

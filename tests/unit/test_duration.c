@@ -2,6 +2,15 @@
  * Durations and moments: tables of both directions, and properties over many
  * values from a fixed seed.
  */
+/* gmtime() is what it is compared with: in 64 bits on every machine. */
+#ifndef _TIME_BITS
+#ifdef _FILE_OFFSET_BITS
+#undef _FILE_OFFSET_BITS
+#endif
+#define _FILE_OFFSET_BITS 64
+#define _TIME_BITS 64
+#endif
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
