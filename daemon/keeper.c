@@ -4,6 +4,7 @@
  * commit what the lifecycle has not decided, nor wait for a key pair.
  */
 #include "daemon/keeper.h"
+#include "daemon/keeper_catch_up.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
 
@@ -16,6 +17,7 @@
 #include "common/log.h"
 #include "common/timeval.h"
 #include "daemon/clock.h"
+#include "daemon/difference.h"
 #include "daemon/envelope.h"
 #include "daemon/jwks.h"
 #include "daemon/keys.h"
@@ -272,6 +274,9 @@ arm(struct keeper *keeper, int64_t now)
 		seconds = 0;
 	else if (item != NULL && item->due - now < WAKE_MAX)
 		seconds = item->due - now;
+	if (store_in_doubt(keeper->store) && keeper->hold_until - now < seconds)
+		seconds =
+		    keeper->hold_until > now ? keeper->hold_until - now : 0;
 	wait = jw_timeval_ms(seconds * 1000);
 	evtimer_add(keeper->timer, &wait);
 }
@@ -280,7 +285,7 @@ arm(struct keeper *keeper, int64_t now)
 static bool
 has_news(const struct keeper *keeper, const struct keeper_set *set)
 {
-	return set->resumed_at != 0 ||
+	return set->resumed_at != 0 || set->late_since != 0 ||
 	       (set->to_retime && keeper->clock.trusted);
 }
 
@@ -428,30 +433,42 @@ commit_world(struct keeper *keeper, const char *name, const char *value,
 	return JW_OK;
 }
 
+static const char *
+frozen_cause(bool frozen)
+{
+	return frozen ? "an operator froze every key set"
+		      : "an operator thawed every key set";
+}
+
+static void
+adopt_frozen(
+    struct keeper *keeper, bool frozen, const struct store_actor *actor)
+{
+	jw_log_event(JW_LOG_NOTICE,
+	    &(const struct jw_log_about){
+		.event = frozen ? JW_EVENT_FROZEN : JW_EVENT_THAWED,
+		.by_user = actor->uid >= 0,
+		.uid = actor->uid,
+	    },
+	    "%s", frozen_cause(frozen));
+	keeper->frozen = frozen;
+	reconsider_all(keeper);
+}
+
 enum jw_err
 keeper_freeze_all(
     struct keeper *keeper, bool frozen, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = frozen ? "frozen" : "thawed",
-	    .cause = frozen ? "an operator froze every key set"
-			    : "an operator thawed every key set",
+	    .cause = frozen_cause(frozen),
 	};
 	enum jw_err err =
 	    commit_world(keeper, "frozen", frozen ? "1" : "0", &audit, how);
 
-	if (err != JW_OK)
-		return err;
-	jw_log_event(JW_LOG_NOTICE,
-	    &(const struct jw_log_about){
-		.event = frozen ? JW_EVENT_FROZEN : JW_EVENT_THAWED,
-		.by_user = how->actor.uid >= 0,
-		.uid = how->actor.uid,
-	    },
-	    "%s", audit.cause);
-	keeper->frozen = frozen;
-	reconsider_all(keeper);
-	return JW_OK;
+	if (err == JW_OK)
+		adopt_frozen(keeper, frozen, &how->actor);
+	return err;
 }
 
 /* The clock's offset in this boot: a jump while we were away is a jump. */
@@ -491,6 +508,8 @@ note_trust(struct keeper *keeper)
 	remember_clock(keeper);
 	reconsider_all(keeper);
 }
+
+static const char accepted_cause[] = "an operator accepted the clock";
 
 /* A clock that says less than what has happened already is wrong. */
 static void
@@ -541,30 +560,68 @@ retimed(struct keeper *keeper, struct keeper_set *set)
 	remember_clock(keeper);
 }
 
+void
+keeper_drop_set(struct keeper *keeper, struct keeper_set *set)
+{
+	if (set->resumed_at != 0)
+		resumed(keeper, set);
+	if (set->to_retime)
+		retimed(keeper, set);
+	forget_set(keeper, set);
+}
+
+void
+keeper_replace_row(
+    struct keeper *keeper, struct keeper_set *set, struct key_set *take_row)
+{
+	keeper->without_active -= !has_active(set);
+	keeper->ngenerations -= set->row.nkeys;
+	set->row = *take_row;
+	for (size_t i = 0; i < set->row.nkeys; i++)
+		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
+	keeper->without_active += !has_active(set);
+	keeper->ngenerations += set->row.nkeys;
+	set->failures = 0;
+	set->hold_until = 0;
+}
+
+static void
+adopt_accepted(struct keeper *keeper)
+{
+	keeper->accepting = false;
+	keeper->clock = keeper->accepted;
+	jw_log(JW_LOG_NOTICE, "%s", accepted_cause);
+	note_trust(keeper);
+}
+
 enum jw_err
 keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 {
 	struct store_audit audit = {
 	    .event = "clock",
-	    .cause = "an operator accepted the clock",
+	    .cause = accepted_cause,
 	};
 	char text[CLOCK_TEXT_SIZE] = "";
 	struct clock_guard guard;
 	enum jw_err err;
 
+	if (store_in_doubt(keeper->store))
+		return JW_STORE_FAILED;
 	/* A jump that nobody has noticed yet is one all the same. */
 	clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
 	clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!clock_format(&guard, text))
 		text[0] = '\0';
+	/* It may be looked up before the commit returns. */
+	keeper->accepted = guard;
+	keeper->accepting = true;
 	err = commit_world(keeper, "clock", text, &audit, how);
-	if (err != JW_OK)
-		return err;
-	keeper->clock = guard;
-	jw_log(JW_LOG_NOTICE, "%s", audit.cause);
-	note_trust(keeper);
-	return JW_OK;
+	if (err == JW_OK)
+		adopt_accepted(keeper);
+	else if (err != JW_OUTCOME_UNKNOWN)
+		keeper->accepting = false;
+	return err;
 }
 
 /* ---- observers ---- */
@@ -726,11 +783,10 @@ adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 	keeper->without_active -= !had && has_active(set);
 }
 
-/* Tombstones live in the store alone. */
-static void
-drop_tombstones(struct keeper_set *set)
+void
+keeper_drop_tombstones(struct keeper *keeper, struct keeper_set *set)
 {
-	size_t n = 0;
+	size_t n = 0, before = set->row.nkeys;
 
 	for (size_t i = 0; i < set->row.nkeys; i++) {
 		struct key *key = &set->row.keys[i];
@@ -743,6 +799,7 @@ drop_tombstones(struct keeper_set *set)
 		free(key->reason);
 	}
 	set->row.nkeys = n;
+	keeper->ngenerations -= before - n;
 }
 
 /* Room for keys that a commit adds, before it is made. */
@@ -762,10 +819,12 @@ make_room(struct keeper_set *set, size_t more)
 }
 
 static void
-adopt_created(struct keeper_set *set, const struct keeper_commit *how)
+adopt_created(struct keeper *keeper, struct keeper_set *set,
+    const struct keeper_commit *how)
 {
 	for (size_t i = 0; i < how->ncreated; i++)
 		set->row.keys[set->row.nkeys++] = *how->created[i].key;
+	keeper->ngenerations += how->ncreated;
 }
 
 static const enum jw_event events[GEN_STATE_COUNT] = {
@@ -797,6 +856,13 @@ log_change(const struct keeper_set *set, const struct lc_change *change,
 	    (long long)change->number, kid, about.state, change->cause);
 }
 
+void
+keeper_log_change(const struct keeper_set *set, const struct lc_change *change,
+    const char *kid)
+{
+	log_change(set, change, kid, &(const struct store_actor){-1, -1, -1});
+}
+
 static void
 log_changes(const struct keeper_set *set, const struct draft *draft)
 {
@@ -805,7 +871,7 @@ log_changes(const struct keeper_set *set, const struct draft *draft)
 		    &draft->change.actor);
 }
 
-static enum jw_err reopen(struct keeper *keeper);
+static void recover(struct keeper *keeper);
 
 enum jw_err
 keeper_commit_failed(
@@ -818,24 +884,9 @@ keeper_commit_failed(
 	    },
 	    "%s: not committed: %s: %s", key_set, jw_err_text(err),
 	    store_message(keeper->store));
-	if (err == JW_OUTCOME_UNKNOWN && reopen(keeper) != JW_OK) {
-		jw_log(JW_LOG_ERROR, "the store cannot be opened again: "
-				     "ending; the front serves on");
-		event_base_loopbreak(keeper->base);
-	}
+	if (err == JW_OUTCOME_UNKNOWN)
+		recover(keeper);
 	return err;
-}
-
-static bool
-document_changed(const struct keeper_edit *edit)
-{
-	char was[JWKS_HEADER_SIZE], is[JWKS_HEADER_SIZE];
-
-	jwks_cache_control(&edit->before.facts.policy, was);
-	jwks_cache_control(&edit->after.facts.policy, is);
-	return edit->after.facts.removed_at != 0 ||
-	       edit->before.facts.version != edit->after.facts.version ||
-	       strcmp(was, is) != 0;
 }
 
 static void
@@ -851,14 +902,14 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
     const struct keeper_commit *how, const struct draft *draft)
 {
 	struct keeper_set *set = edit->set;
-	size_t before = set->row.nkeys - how->ncreated;
 	struct keeper_news news = {
 	    .set = set,
 	    .changes = draft->changes,
 	    .count = draft->nchanges,
 	    .keys = draft->keys,
 	    .order = how->event,
-	    .document_changed = document_changed(edit),
+	    .document_changed =
+		difference_in_document(&edit->before.facts, &edit->after.facts),
 	};
 
 	set->row.revision++;
@@ -868,18 +919,11 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	adopt_facts(keeper, edit);
 	log_changes(set, draft);
 	keeper_tell(keeper, &news);
-	drop_tombstones(set);
-	keeper->ngenerations += set->row.nkeys;
-	keeper->ngenerations -= before;
-	if (set->row.facts.removed_at == 0) {
+	keeper_drop_tombstones(keeper, set);
+	if (set->row.facts.removed_at == 0)
 		keeper_reconsider(keeper, set);
-		return;
-	}
-	if (set->resumed_at != 0)
-		resumed(keeper, set);
-	if (set->to_retime)
-		retimed(keeper, set);
-	forget_set(keeper, set);
+	else
+		keeper_drop_set(keeper, set);
 }
 
 enum jw_err
@@ -896,7 +940,7 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 		err = store_commit(keeper->store, &draft.change, &id);
 	if (err != JW_OK)
 		return keeper_commit_failed(keeper, edit->set->row.name, err);
-	adopt_created(edit->set, how);
+	adopt_created(keeper, edit->set, how);
 	adopt(keeper, edit, how, &draft);
 	/* What an operator ordered is over when it is answered. */
 	if (how->actor.uid >= 0)
@@ -1076,15 +1120,22 @@ perform(
 	return keeper_commit(keeper, edit, &how);
 }
 
+static const char late_cause[] =
+    "a commit that had been reported as failed is there";
+
 /* Waits begin anew before anything else may happen. */
 static void
 resume(struct keeper *keeper, struct keeper_set *set)
 {
-	bool retime = set->to_retime && keeper->clock.trusted;
+	bool late = set->late_since != 0;
+	bool retime = !late && set->to_retime && keeper->clock.trusted;
 	struct keeper_commit how = {
-	    .cause = retime ? "the clock is trusted again"
-			    : "the set could not be read for a while",
-	    .event = retime ? "clock" : "outage",
+	    .cause = late     ? late_cause
+		     : retime ? "the clock is trusted again"
+			      : "the set could not be read for a while",
+	    .event = late     ? "recovered"
+		     : retime ? "clock"
+			      : "outage",
 	    .actor = {-1, -1, -1},
 	};
 	struct keeper_edit edit;
@@ -1092,8 +1143,12 @@ resume(struct keeper *keeper, struct keeper_set *set)
 	bool changed;
 
 	keeper_edit_begin(keeper, set, &edit);
-	changed = retime ? lc_retime(&edit.after, edit.env.now)
-			 : lc_resume(&edit.after, set->resumed_at);
+	if (late)
+		changed = lc_make_late(&edit.after, set->late_since);
+	else if (retime)
+		changed = lc_retime(&edit.after, edit.env.now);
+	else
+		changed = lc_resume(&edit.after, set->resumed_at);
 	if (changed)
 		err = keeper_commit(keeper, &edit, &how);
 	if (err == JW_OUTCOME_UNKNOWN)
@@ -1102,7 +1157,9 @@ resume(struct keeper *keeper, struct keeper_set *set)
 		hold(keeper, set, edit.env.now);
 		return;
 	}
-	if (retime)
+	if (late)
+		set->late_since = 0;
+	else if (retime)
 		retimed(keeper, set);
 	else
 		resumed(keeper, set);
@@ -1161,14 +1218,22 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	if (keeper->trusted != keeper->clock.trusted)
 		note_trust(keeper);
 	check_suspend(keeper, now);
+	if (store_in_doubt(keeper->store) && keeper->hold_until <= now)
+		recover(keeper);
+	if (keeper->store == NULL)
+		return; /* the loop is ending */
+	if (store_in_doubt(keeper->store)) {
+		arm(keeper, now);
+		return;
+	}
 	do {
 		set = keeper_first_due(keeper);
 		if (set == NULL || set->item.due > now)
 			break;
 		act(keeper, set);
 	} while (clock_ticks() < until);
-	if (keeper->store == NULL)
-		return; /* the loop is ending */
+	if (keeper->store == NULL || store_in_doubt(keeper->store))
+		return;
 	/* One for all that are destroyed at the same time. */
 	set = keeper_first_due(keeper);
 	if (set == NULL || set->item.due > now)
@@ -1293,33 +1358,97 @@ load(struct keeper *keeper, struct jw_why *why)
 	return err;
 }
 
-/*
- * A failed COMMIT may be there after all: only the store knows.  Whoever held
- * a pointer to a key set gets a new one by its id.
- */
+/* What holds for all key sets, where a commit may be there after all. */
 static enum jw_err
-reopen(struct keeper *keeper)
+catch_up_world(struct keeper *keeper)
 {
-	struct jw_why why = {"", ""};
-	enum jw_err err;
+	char *frozen = NULL, *clock = NULL, text[CLOCK_TEXT_SIZE];
+	const struct store_actor nobody = {-1, -1, -1};
+	enum jw_err err = store_meta_get(keeper->store, "frozen", &frozen);
+	bool is_frozen = frozen != NULL && strcmp(frozen, "1") == 0;
 
-	/* Again and again is no use: each time longer. */
-	keeper->hold_until = keeper_now(keeper) + hold_time(&keeper->failures);
+	if (err == JW_OK || err == JW_NO_SUCH_KEY)
+		err = store_meta_get(keeper->store, "clock", &clock);
+	if (err == JW_OK || err == JW_NO_SUCH_KEY) {
+		err = JW_OK;
+		if (is_frozen != keeper->frozen)
+			adopt_frozen(keeper, is_frozen, &nobody);
+		if (keeper->accepting && clock != NULL &&
+		    clock_format(&keeper->accepted, text) &&
+		    strcmp(clock, text) == 0)
+			adopt_accepted(keeper);
+		keeper->accepting = false;
+	}
+	free(frozen);
+	free(clock);
+	return err;
+}
+
+/* Another try may end otherwise: the disk may work again. */
+static bool
+is_worth_a_try(enum jw_err err)
+{
+	return err == JW_STORE_FAILED || err == JW_NO_SPACE ||
+	       err == JW_NO_MEMORY || err == JW_LOCKED || err == JW_IO;
+}
+
+static void
+give_up(struct keeper *keeper)
+{
+	jw_log(JW_LOG_ERROR, "the store cannot be opened again: ending; the "
+			     "front serves on");
 	store_close(keeper->store);
 	keeper->store = NULL;
 	forget_sets(keeper);
-	err = store_open(
-	    keeper->store_path, keeper_now(keeper), &keeper->store, &why);
+	event_base_loopbreak(keeper->base);
+}
+
+/* What could not be written meanwhile. */
+static void
+remember_world(struct keeper *keeper)
+{
+	if (keeper->unresumed == 0)
+		remember_servable(keeper);
+	remember_clock(keeper);
+}
+
+/*
+ * A failed COMMIT may be there after all: only the store knows, and only once
+ * the disk has confirmed what can be read from it.  Until then memory is what
+ * was last confirmed: that is served, and signed with.
+ */
+static void
+recover(struct keeper *keeper)
+{
+	struct jw_why why = {"", ""};
+	int64_t now = keeper_now(keeper);
+	enum jw_err err;
+
+	/* Again and again is no use: each time longer. */
+	keeper->hold_until = now + hold_time(&keeper->failures);
+	err = store_recover(keeper->store, now, &why);
 	if (err == JW_OK)
-		err = load(keeper, &why);
-	if (err != JW_OK) {
-		jw_log(JW_LOG_ERROR, "%s", why.text);
-		return err;
+		err = catch_up_world(keeper);
+	if (err == JW_OK)
+		err = keeper_catch_up(keeper, late_cause);
+	if (err == JW_OK) {
+		jw_log(JW_LOG_NOTICE,
+		    "%s: the disk has confirmed what is in "
+		    "the database",
+		    keeper->store_path);
+		remember_world(keeper);
+	} else {
+		if (!store_in_doubt(keeper->store))
+			store_doubt(keeper->store);
+		jw_log_event(JW_LOG_ERROR,
+		    &(const struct jw_log_about){
+			.event = JW_EVENT_STORE_FAILED},
+		    "%s", why.text[0] != '\0' ? why.text : jw_err_text(err));
 	}
-	if (keeper->unresumed > 0)
-		note_outage(keeper, keeper->servable.since);
-	note_trust(keeper);
-	return JW_OK;
+	if (err == JW_OK || is_worth_a_try(err))
+		reconsider_all(keeper);
+	else
+		give_up(keeper);
 }
 
 enum jw_err

@@ -36,7 +36,8 @@ struct keeper_set {
 	bool is_unwise;     /* the policy is lawful, and worth a warning */
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
-	int64_t resumed_at; /* an outage ended then, and is to be recorded */
+	int64_t resumed_at; /* an outage ended, and is to be recorded */
+	int64_t late_since; /* a commit was told late, and the same */
 	bool to_retime;     /* the clock is believed again (retime.h) */
 	int32_t failures;   /* in a row */
 };
@@ -113,7 +114,7 @@ struct keeper_edit {
 void keeper_edit_begin(struct keeper *keeper, struct keeper_set *set,
     struct keeper_edit *ret_edit);
 
-/* How and why; everything may be NULL or empty but cause. */
+/* How and why; all but cause may be NULL or empty. */
 struct keeper_commit {
 	const char *cause;
 	const char *event; /* of an order: an audit row of its own */
@@ -126,10 +127,9 @@ struct keeper_commit {
 
 /*
  * Make an edit true: on disk, then in memory, then told to the observers.
- * Errors are store_commit()'s; then nothing has changed in memory (after
- * JW_OUTCOME_UNKNOWN: memory is what the store says, or the loop ends; the
- * edit's set is gone either way).  On JW_OK the keeper has taken over the
- * `jwk` of the created keys.
+ * Errors are store_commit()'s; then nothing has changed in memory.  After
+ * JW_OUTCOME_UNKNOWN memory follows the store once the disk confirms it, or
+ * the loop ends; the set may be gone.  JW_OK takes over the created `jwk`s.
  */
 enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
     const struct keeper_commit *how);

@@ -14,6 +14,7 @@
 #include "daemon/servable.h"
 
 struct event;
+struct lc_change;
 struct keeper_news;
 struct keys_pair;
 struct worker_pool;
@@ -42,6 +43,8 @@ struct keeper {
 	int32_t failures;
 	struct servable servable;
 	bool frozen;
+	bool accepting; /* whether this was committed is not known: */
+	struct clock_guard accepted;
 	size_t unresumed; /* key sets that have yet to record an outage */
 	size_t unretimed; /* key sets whose waits have yet to start anew */
 	bool trusted;     /* what the agenda was planned with */
@@ -55,6 +58,19 @@ enum jw_err keeper_hold_set(struct key_set *take_row, void *keeper);
 /* When a key set's next change is due may be another now. */
 void keeper_reconsider(struct keeper *keeper, struct keeper_set *set);
 
+/* Another row of the same key set; the old one is the caller's. */
+void keeper_replace_row(
+    struct keeper *keeper, struct keeper_set *set, struct key_set *take_row);
+
+/* Tombstones live in the store alone. */
+void keeper_drop_tombstones(struct keeper *keeper, struct keeper_set *set);
+
+/* A key set that has been removed, and told. */
+void keeper_drop_set(struct keeper *keeper, struct keeper_set *set);
+
+void keeper_log_change(const struct keeper_set *set,
+    const struct lc_change *change, const char *kid);
+
 void keeper_tell(struct keeper *keeper, const struct keeper_news *news);
 
 /*
@@ -64,7 +80,7 @@ enum jw_err keeper_seal(const struct keeper *keeper, const char *key_set,
     const struct key *key, const struct keys_pair *pair, uint8_t **ret_blob,
     size_t *ret_len);
 
-/* Log a failed commit and, when its outcome is unknown, load what holds.
+/* Log a failed commit and, when its outcome is unknown, look up what holds.
  * Returns err. */
 enum jw_err keeper_commit_failed(
     struct keeper *keeper, const char *key_set, enum jw_err err);

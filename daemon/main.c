@@ -352,7 +352,9 @@ on_pulse(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (store != NULL && store_meta_get(store, "kek_id", &id) == JW_OK)
+	/* A disk that fails is no reason to end: nothing would be better. */
+	if (store != NULL && (store_in_doubt(store) ||
+				 store_meta_get(store, "kek_id", &id) == JW_OK))
 		notify_watchdog();
 	free(id);
 }

@@ -48,9 +48,8 @@ change_rank(const struct lc_change *change)
 	return change->to == GEN_RETIRED ? 1 : 2;
 }
 
-/* Returns how many there are now; a full list loses the one told last. */
-static size_t
-insert_change(struct lc_change *changes, size_t n, size_t max,
+size_t
+lc_insert_change(struct lc_change *changes, size_t n, size_t max,
     const struct lc_change *change)
 {
 	size_t place = n;
@@ -86,7 +85,7 @@ lc_diff(const struct lc_set *before, const struct lc_set *after,
 			if (change.from == change.to)
 				continue;
 		}
-		n = insert_change(ret_changes, n, max, &change);
+		n = lc_insert_change(ret_changes, n, max, &change);
 	}
 	return n;
 }

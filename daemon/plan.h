@@ -30,6 +30,13 @@ struct lc_change {
 };
 
 /*
+ * Add a change to n of them in the order in which an operator tells them.
+ * Returns how many there are now; a full list loses the one told last.
+ */
+size_t lc_insert_change(struct lc_change *changes, size_t n, size_t max,
+    const struct lc_change *change);
+
+/*
  * Every coming transition until `until` (inclusive), at most max of them, in
  * virtual time; key pairs are at hand as soon as they are wanted.  Returns
  * how many.  `set` is used as scratch space.

@@ -95,6 +95,23 @@ lc_retime(struct lc_set *set, int64_t now)
 	return changed;
 }
 
+bool
+lc_make_late(struct lc_set *set, int64_t since)
+{
+	int64_t stay = since + jw_policy_retire_interval(&set->facts.policy);
+	bool changed = lc_resume(set, since);
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct generation *gen = &set->gens[i];
+
+		if (lc_state(gen) != GEN_RETIRED || gen->remove_due >= stay)
+			continue;
+		gen->remove_due = stay;
+		changed = true;
+	}
+	return changed;
+}
+
 int64_t
 lc_latest_fact(const struct lc_set *set)
 {

@@ -156,8 +156,13 @@ struct store {
 	char *uuid;
 	char message[256];
 	sqlite3_stmt *st[ST_COUNT];
-	bool unscrubbed; /* the log still has an erased private key */
+	bool unscrubbed; /* the log may have an erased private key */
+	bool in_doubt;   /* a COMMIT failed: closed until it is looked up */
 };
+
+static const char in_doubt_text[] =
+    "the disk did not confirm a write: nothing is read or changed until it "
+    "does";
 
 /* ---- errors ---- */
 
@@ -189,8 +194,12 @@ translate(int rc)
 static enum jw_err
 failed(struct store *store, int rc)
 {
-	snprintf(store->message, sizeof(store->message), "%s (%d)",
-	    sqlite3_errmsg(store->db), rc);
+	if (store->db == NULL)
+		snprintf(store->message, sizeof(store->message), "%s",
+		    in_doubt_text);
+	else
+		snprintf(store->message, sizeof(store->message), "%s (%d)",
+		    sqlite3_errmsg(store->db), rc);
 	return translate(rc);
 }
 
@@ -202,9 +211,12 @@ store_message(const struct store *store)
 
 /* ---- statements ---- */
 
+/* NULL while the database is closed: SQLITE_MISUSE from every step. */
 static sqlite3_stmt *
 statement(struct store *store, enum statement which)
 {
+	if (store->st[which] == NULL)
+		return NULL;
 	sqlite3_reset(store->st[which]);
 	sqlite3_clear_bindings(store->st[which]);
 	return store->st[which];
@@ -690,13 +702,84 @@ name_database(struct store *store, int64_t now)
 	return err;
 }
 
+/* ---- what the disk has for certain ---- */
+
 static enum jw_err
-open_database(struct store *store, int64_t now, struct jw_why *why)
+log_failed(struct store *store)
+{
+	enum jw_err err = errno == ENOSPC ? JW_NO_SPACE : JW_STORE_FAILED;
+
+	snprintf(store->message, sizeof(store->message),
+	    "its write-ahead log: %s", strerror(errno));
+	return err;
+}
+
+/* The same octets to the same places. */
+static bool
+copy_onto_itself(int fd)
+{
+	uint8_t buf[16384];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buf, sizeof(buf), at)) > 0) {
+		if (pwrite(fd, buf, (size_t)n, at) != n) {
+			/* Of a short write nothing says why. */
+			errno = errno == ENOSPC ? ENOSPC : EIO;
+			return false;
+		}
+		at += n;
+	}
+	return n == 0 && fdatasync(fd) == 0;
+}
+
+static bool
+sync_directory(const char *path)
+{
+	char copy[PATH_MAX];
+	bool synced;
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	synced = fsync(fd) == 0;
+	close(fd);
+	return synced;
+}
+
+/*
+ * After a failed sync the kernel takes the pages for clean: a later sync
+ * succeeds without having written them.  So the log is written again before
+ * anything is read from it.  ret_any: there is a log.
+ */
+static enum jw_err
+write_log_again(struct store *store, bool *ret_any)
+{
+	char name[PATH_MAX];
+	enum jw_err err = JW_OK;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s-wal", store->path);
+	fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	*ret_any = fd >= 0;
+	if (fd < 0)
+		return errno == ENOENT ? JW_OK : log_failed(store);
+	errno = 0;
+	if (!copy_onto_itself(fd) || !sync_directory(name))
+		err = log_failed(store);
+	close(fd);
+	return err;
+}
+
+static enum jw_err
+open_database(struct store *store, int64_t now, int create, struct jw_why *why)
 {
 	int64_t schema = 0;
 	enum jw_err err;
 	int rc = sqlite3_open_v2(store->path, &store->db,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+	    SQLITE_OPEN_READWRITE | create | SQLITE_OPEN_NOFOLLOW |
 		SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE |
 		SQLITE_OPEN_NOMUTEX,
 	    NULL);
@@ -714,7 +797,10 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);
-	err = settings(store);
+	/* A daemon that was killed may not have had the time to scrub. */
+	err = write_log_again(store, &store->unscrubbed);
+	if (err == JW_OK)
+		err = settings(store);
 	if (err == JW_OK)
 		err = check_integrity(store);
 	if (err == JW_OK)
@@ -725,6 +811,8 @@ open_database(struct store *store, int64_t now, struct jw_why *why)
 		err = name_database(store, now);
 	if (err != JW_OK)
 		explain(store, err, why);
+	else
+		store_scrub(store);
 	return err;
 }
 
@@ -744,11 +832,98 @@ store_open(
 	if (err == JW_OK)
 		err = take_lock(store, why);
 	if (err == JW_OK)
-		err = open_database(store, now, why);
+		err = open_database(store, now, SQLITE_OPEN_CREATE, why);
 	if (err != JW_OK)
 		store_close(store);
 	else
 		*ret_store = store;
+	return err;
+}
+
+static void
+close_database(struct store *store)
+{
+	for (int i = 0; i < ST_COUNT; i++) {
+		sqlite3_finalize(store->st[i]);
+		store->st[i] = NULL;
+	}
+	sqlite3_close(store->db);
+	store->db = NULL;
+}
+
+/* The log stays as it is: it may hold what no sync has confirmed. */
+void
+store_doubt(struct store *store)
+{
+	if (store->db != NULL)
+		sqlite3_db_config(
+		    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	close_database(store);
+	store->in_doubt = true;
+}
+
+bool
+store_in_doubt(const struct store *store)
+{
+	return store != NULL && store->in_doubt;
+}
+
+/* A full disk is no doubt: it is found before anything is written. */
+static enum jw_err
+unless_full(enum jw_err err)
+{
+	return err == JW_NO_SPACE ? JW_OK : err;
+}
+
+/* Everything in the database, and a commit of our own behind it. */
+static enum jw_err
+prove(struct store *store, int64_t now)
+{
+	char when[24];
+	enum jw_err err;
+	int rc = sqlite3_wal_checkpoint_v2(
+	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	err = rc == SQLITE_OK ? JW_OK : unless_full(failed(store, rc));
+	snprintf(when, sizeof(when), "%lld", (long long)now);
+	if (err == JW_OK)
+		err = unless_full(store_meta_set(store, "recovered_at", when));
+	return err;
+}
+
+static enum jw_err
+open_same(struct store *store, int64_t now, struct jw_why *why)
+{
+	char *uuid = store->uuid;
+	enum jw_err err;
+
+	store->uuid = NULL;
+	err = open_database(store, now, 0, why);
+	if (err == JW_OK && strcmp(uuid, store->uuid) != 0) {
+		jw_why_set(why, "%s: is another database now", store->path);
+		err = JW_FOREIGN_FILE;
+	}
+	free(store->uuid);
+	store->uuid = uuid;
+	return err;
+}
+
+enum jw_err
+store_recover(struct store *store, int64_t now, struct jw_why *why)
+{
+	enum jw_err err = refuse_link(store->path, why);
+
+	if (err == JW_OK)
+		err = open_same(store, now, why);
+	if (err == JW_OK) {
+		err = prove(store, now);
+		if (err != JW_OK)
+			explain(store, err, why);
+	}
+	if (err == JW_OK)
+		store->in_doubt = false;
+	else
+		store_doubt(store);
 	return err;
 }
 
@@ -757,9 +932,7 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	for (int i = 0; i < ST_COUNT; i++)
-		sqlite3_finalize(store->st[i]);
-	sqlite3_close(store->db);
+	close_database(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	free(store->uuid);
@@ -1099,9 +1272,13 @@ end_transaction(struct store *store, enum jw_err err)
 	err = run(store, statement(store, ST_COMMIT));
 	if (err == JW_OK)
 		return JW_OK;
+	memcpy(message, store->message, sizeof(message));
 	/* A full disk is found before anything is written; else who knows. */
 	if (!sqlite3_get_autocommit(store->db))
 		run(store, statement(store, ST_ROLLBACK));
+	if (err != JW_NO_SPACE)
+		store_doubt(store);
+	memcpy(store->message, message, sizeof(message));
 	return err == JW_NO_SPACE ? err : JW_OUTCOME_UNKNOWN;
 }
 
@@ -1133,7 +1310,7 @@ store_commit(
 bool
 store_scrub(struct store *store)
 {
-	if (store->unscrubbed &&
+	if (store->unscrubbed && store->db != NULL &&
 	    sqlite3_wal_checkpoint_v2(store->db, NULL,
 		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
 		store->unscrubbed = false;

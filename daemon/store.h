@@ -35,6 +35,23 @@ enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
     struct jw_why *why);
 void store_close(struct store *store);
 
+/*
+ * A COMMIT failed, and what it wrote may be there after all.  Until
+ * store_recover() has succeeded everything else answers JW_STORE_FAILED: what
+ * can be read is not what a power cut would leave.
+ */
+bool store_in_doubt(const struct store *store);
+/* The same because the caller could not take over what is there. */
+void store_doubt(struct store *store);
+/*
+ * Write the log once more, open the same database again, and make one commit
+ * of our own: JW_OK when the disk has confirmed all of it; what is there then
+ * holds.  JW_STORE_FAILED, JW_NO_SPACE, JW_NO_MEMORY, JW_LOCKED: in doubt
+ * still, worth another try.  The other errors of store_open(): the file is
+ * another one or broken.
+ */
+enum jw_err store_recover(struct store *store, int64_t now, struct jw_why *why);
+
 /* Names the database for ever; owned by the store. */
 const char *store_uuid(const struct store *store);
 
@@ -71,8 +88,8 @@ enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
 /*
  * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
  * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
- * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; close, open and
- * load again to learn what holds.  On JW_OK *ret_id is the key set's id and
+ * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; the store is in doubt
+ * from then on (store_in_doubt()).  On JW_OK *ret_id is the key set's id and
  * its revision is one more than it was (1 for a new one).  Private keys of
  * generations with destroyed_at set are erased.
  */

@@ -155,6 +155,11 @@ all_warnings(const struct verbs *verbs)
 		json_array_append_new(warnings,
 		    json_string("no HTTP front is connected: the key sets "
 				"may not be served"));
+	if (store_in_doubt(keeper_store(keeper)))
+		json_array_append_new(warnings,
+		    json_string("the database cannot be written to the disk: "
+				"nothing changes until it can, and it is tried "
+				"again; see the log"));
 	verbs_sign_warn(verbs->signing, warnings);
 	for (size_t i = 0; i < keeper_count(keeper) &&
 			   json_array_size(warnings) < WARNINGS_MAX;
