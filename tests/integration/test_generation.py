@@ -3,7 +3,9 @@
 Nothing here is timed: what counts is that requests were answered between the
 order and the key.
 """
+import os
 import threading
+import time
 import unittest
 
 import harness
@@ -41,9 +43,23 @@ def has_active(keys):
 
 
 class Generation(unittest.TestCase):
+    """No key pair is made before open_gate(), however fast the machine."""
+
     def setUp(self):
         self.daemon = harness.Daemon(policy=POLICY, start=False)
         self.enterContext(self.daemon)
+        self.gate = os.path.join(self.daemon.directory, "gate")
+        self.daemon.env = {
+            "LD_PRELOAD": os.path.join(harness.BUILD, "tools/keygen_shim.so"),
+            "JWKSD_TEST_KEYGEN_GATE": self.gate}
+        self.close_gate()
+
+    def close_gate(self):
+        with open(self.gate, "w"):
+            pass
+
+    def open_gate(self):
+        os.unlink(self.gate)
 
     def watch(self, done, timeout=120):
         """(Status, ListKeys) of every look until done(keys)."""
@@ -54,6 +70,13 @@ class Generation(unittest.TestCase):
             return done(looks[-1][1])
 
         harness.wait_until(look, timeout, "no key")
+        return looks
+
+    def looks_while_closed(self):
+        """Of half a second, in which no key pair can come."""
+        until, looks = time.monotonic() + 0.5, []
+        while time.monotonic() < until:
+            looks.append((self.daemon.call("Status"), self.daemon.keys()))
         return looks
 
     def start(self):
@@ -69,12 +92,15 @@ class Generation(unittest.TestCase):
     def test_the_first_ones(self):
         with Urls(self.daemon) as urls:
             self.start()
-            looks = self.watch(has_active)
+            before = self.looks_while_closed()
+            # The front gives one answer without documents at least.
+            harness.wait_until(lambda: any(urls.answers))
+            self.open_gate()
+            self.watch(has_active)
             harness.wait_until(self.daemon.is_ready)
             harness.wait_until(lambda: urls.answers[-1].status == 200)
-        before = [look for look in looks if not has_active(look[1])]
-        self.assertTrue(before, "no look before the first key")
-        for status, _ in before:
+        for status, keys in before:
+            self.assertFalse(has_active(keys))
             self.assertFalse(status["ready"])
             self.assertTrue(status["warnings"])
         answers = [a for a in urls.answers if a is not None]
@@ -91,13 +117,16 @@ class Generation(unittest.TestCase):
                                              "type": "internal"})
 
     def test_the_next_standby(self):
+        self.open_gate()
         self.daemon.start(timeout=120)
+        self.close_gate()
         body = self.daemon.get().body
         activated = self.daemon.call("Rotate")["activated"]
         with Urls(self.daemon) as urls:
-            looks = self.watch(lambda keys: len(keys) == 3)
-        between = [look for look in looks if len(look[1]) == 2]
-        self.assertTrue(between, "no look before the standby")
+            looks = self.looks_while_closed()
+            self.assertTrue(all(len(keys) == 2 for _, keys in looks))
+            self.open_gate()
+            looks += self.watch(lambda keys: len(keys) == 3)
         self.assertTrue(all(status["ready"] for status, _ in looks))
         self.assertEqual({a.status for a in urls.answers}, {200})
         self.assertNotEqual(self.daemon.get().body, body)
@@ -107,6 +136,8 @@ class Generation(unittest.TestCase):
     def test_stopped_meanwhile(self):
         self.start()
         self.assertFalse(has_active(self.daemon.keys()))
+        self.daemon.process.terminate()
+        self.open_gate()
         self.daemon.stop(60)
         self.assertEqual(harness.listening_inodes(self.daemon.port), set())
 
@@ -114,6 +145,7 @@ class Generation(unittest.TestCase):
         self.start()
         self.daemon.kill9()
         self.assertEqual(self.daemon.get().status, 500)
+        self.open_gate()
         self.daemon.start(timeout=120)
         keys = self.daemon.get().json()["keys"]
         self.assertEqual([len(k["n"]) for k in keys], [683, 683])

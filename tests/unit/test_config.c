@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define EXAMPLE "packaging/examples/jwksd.conf"
@@ -37,8 +38,7 @@ static int
 begin(void **state)
 {
 	(void)state;
-	strcpy(directory, "/tmp/jwksd-config-XXXXXX");
-	return mkdtemp(directory) != NULL ? 0 : -1;
+	return place_make(directory, sizeof(directory)) ? 0 : -1;
 }
 
 static int

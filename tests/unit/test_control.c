@@ -35,6 +35,7 @@
 #include "common/log.h"
 #include "common/varlink.h"
 #include "daemon/control.h"
+#include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -201,8 +202,7 @@ setup(void **state)
 	assert_non_null(fix);
 	signal(SIGPIPE, SIG_IGN);
 	jw_log_set_level(JW_LOG_ERROR);
-	strcpy(fix->dir, "/tmp/jwksd-control-XXXXXX");
-	assert_non_null(mkdtemp(fix->dir));
+	assert_true(place_make(fix->dir, sizeof(fix->dir)));
 	snprintf(fix->path, sizeof(fix->path), "%s/test.sock", fix->dir);
 	fix->base = event_base_new();
 	fix->service = varlink_service_new("v", "p", "1", "u");

@@ -18,6 +18,7 @@
 #include "common/policy.h"
 #include "daemon/envelope.h"
 #include "daemon/keys.h"
+#include "tests/unit/place.h"
 
 static const uint8_t kek_octets[ENVELOPE_KEK_SIZE] = "0123456789abcdef"
 						     "0123456789abcde";
@@ -49,8 +50,7 @@ setup(void **state)
 	f->row.alg = "ES256";
 	if (envelope_seal(f->kek, &f->row, f->pair, &f->blob, &f->len) != JW_OK)
 		return -1;
-	strcpy(f->directory, "/tmp/jwksd-test-XXXXXX");
-	if (mkdtemp(f->directory) == NULL)
+	if (!place_make(f->directory, sizeof(f->directory)))
 		return -1;
 	snprintf(f->path, sizeof(f->path), "%s/kek", f->directory);
 	unsetenv("CREDENTIALS_DIRECTORY");

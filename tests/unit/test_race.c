@@ -24,6 +24,7 @@
 #include "daemon/orders.h"
 #include "daemon/plan.h"
 #include "daemon/store.h"
+#include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)
@@ -554,8 +555,7 @@ begin(struct race *race, const struct operations *ops, struct client *clients,
 	int64_t id;
 
 	memset(race, 0, sizeof(*race));
-	strcpy(race->dir, "/tmp/jwksd-race-XXXXXX");
-	assert_non_null(mkdtemp(race->dir));
+	assert_true(place_make(race->dir, sizeof(race->dir)));
 	pthread_mutex_init(&race->mutex, NULL);
 	race->ops = ops;
 	race->now = T0;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon/store.h"
+#include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW INT64_C(1800000000)
@@ -83,8 +84,7 @@ setup(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 
 	assert_non_null(place);
-	strcpy(place->dir, "/tmp/jwksd-store-XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
+	assert_true(place_make(place->dir, sizeof(place->dir)));
 	snprintf(place->path, sizeof(place->path), "%s/test.db", place->dir);
 	failing_syncs = 0;
 	disk_left = -1;
