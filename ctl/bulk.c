@@ -53,6 +53,7 @@ struct bulk {
 	const struct set_line **by_name;
 	struct slot slots[SLOTS];
 	size_t answered;
+	size_t waiting; /* of the file, and there: they sign later */
 	enum jw_err first_fault;
 	struct progress progress;
 };
@@ -165,6 +166,7 @@ meet(struct bulk *bulk, const struct reply_key_set *set)
 	else if (bulk->states[at] == MISSING)
 		bulk->states[at] = THERE;
 	bulk->answered++;
+	bulk->waiting += set->signs_at != REPLY_NONE;
 }
 
 static enum jw_err
@@ -191,7 +193,7 @@ look(struct bulk *bulk, bool *ret_all)
 	struct ctl *ctl = bulk->ctl;
 	enum jw_err err;
 
-	bulk->answered = 0;
+	bulk->answered = bulk->waiting = 0;
 	err = ask_each(ctl, CTL_INTERFACE "ListKeySets", NULL, on_sets, bulk);
 	*ret_all = bulk->answered == bulk->file.count;
 	return err;
@@ -557,6 +559,9 @@ put_summary(struct bulk *bulk, bool dry)
 		if (some > 0 && !(dry && parts[i].state == MISSING))
 			printf(", %zu %s", some, parts[i].words);
 	}
+	if (bulk->waiting > 0)
+		printf(", %zu of them sign later (`jwksctl status`)",
+		    bulk->waiting);
 	putchar('\n');
 	return ctl_flush(bulk->ctl);
 }

@@ -386,7 +386,11 @@ change_run_policy(struct ctl *ctl, struct change *change)
 		err = change_not_utf8(ctl);
 		goto out;
 	}
-	err = change_take_options(ctl, change->parameters);
+	if (ctl_line_flag(&ctl->line, "now") &&
+	    json_object_set_new(change->parameters, "now", json_true()) != 0)
+		err = JW_NO_MEMORY;
+	if (err == JW_OK)
+		err = change_take_options(ctl, change->parameters);
 	if (err == JW_OK)
 		err = change_run(ctl, change, NULL);
 out:

@@ -73,6 +73,7 @@ static const struct ctl_option revoke_options[] = {
 };
 
 static const struct ctl_option add_options[] = {
+    {"now", NULL, "sign at once, whatever an earlier set left behind", 0},
     {"from", "FILE", "every key set of FILE, or - for standard input", 0},
     {"dry-run", NULL, "say what would happen and change nothing", 'n'},
     {"reason", "TEXT", "why, for the audit trail", 0},
@@ -261,7 +262,10 @@ static const struct ctl_command commands[] = {
 	"NAME is APP, or APP/NAME for one more set of that application:\n"
 	"lower-case labels as in DNS.  PARAM=VALUE as for `keyset set`; the\n"
 	"configuration's [policy] says the rest.  The key set is published\n"
-	"and signs when the command returns.\n"
+	"and signs when the command returns.  If an earlier one had that\n"
+	"name, verifiers may hold copies of it: then the time is told from\n"
+	"which the new one signs.  --now does not wait: it says first who may\n"
+	"reject tokens until when, and asks.\n"
 	"\n"
 	"FILE has one key set a line, NAME [PARAM=VALUE...]; # begins a\n"
 	"comment, \"1h 30min\" holds words together.  Nothing is added while\n"

@@ -128,6 +128,11 @@ static const struct fault {
 	"changed",
 	"wait until then, or --force: verifiers reject those tokens", NULL,
 	"RemoveKeySet"},
+    {JW_NOT_READY,
+	"the key set is new under the name of an earlier one and signs from "
+	"{@readyAt}: verifiers may hold copies of that one until then",
+	"`jwksctl rotate --now` does not wait, and says who may reject tokens",
+	NULL, "Sign"},
     {JW_NOT_READY, "no key may be promoted before {@readyAt}",
 	"without --at the rotation is scheduled for that moment", NULL, NULL},
     {JW_BAD_STATE, "the key {kid} is {state}: that cannot be done with it",

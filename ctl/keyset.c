@@ -199,8 +199,12 @@ put_set(const struct ctl *ctl, const struct reply_key_set *set)
 	if (set->active_generation != REPLY_NONE)
 		printf("active     generation %" PRId64 "\n",
 		    set->active_generation);
-	else
+	else if (set->signs_at == REPLY_NONE)
 		puts("active     no generation yet");
+	else
+		printf("active     no generation yet: the first one signs from "
+		       "%s\n",
+		    text_moment(&ctl->text, set->signs_at, when));
 	if (set->scheduled_for != REPLY_NONE)
 		printf("scheduled  a rotation for %s\n",
 		    text_moment(&ctl->text, set->scheduled_for, when));

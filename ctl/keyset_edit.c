@@ -11,6 +11,7 @@
 #include "ctl/bulk.h"
 #include "ctl/change.h"
 #include "ctl/ctl.h"
+#include "ctl/exposure.h"
 #include "ctl/reply.h"
 
 static enum jw_err
@@ -36,6 +37,7 @@ put_urls(FILE *out, const struct reply_key_set *set)
 static enum jw_err
 tell_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
+	char when[TEXT_TIME_SIZE];
 	struct reply_key_set set;
 	enum jw_err err = read_set(ctl, reply, &set);
 
@@ -45,7 +47,12 @@ tell_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	    dry ? "would be" : "is", set.alg);
 	put_urls(out, &set);
 	fputs("\n", out);
-	return JW_OK;
+	if (set.signs_at != REPLY_NONE)
+		fprintf(out,
+		    "It is published now and signs from %s: verifiers may hold "
+		    "copies of an\nearlier key set of that name until then\n",
+		    text_moment(&ctl->text, set.signs_at, when));
+	return exposure_tell(ctl, reply, out);
 }
 
 static enum jw_err
@@ -54,6 +61,10 @@ add_one(struct ctl *ctl)
 	struct change change = {
 	    .method = "AddKeySet", .command = "keyset add", .tell = tell_added};
 
+	if (ctl_line_flag(&ctl->line, "now")) {
+		change.danger = "keyset add --now";
+		change.question = "Add it, and sign at once?";
+	}
 	return change_run_policy(ctl, &change);
 }
 
@@ -62,6 +73,7 @@ ctl_keyset_add(struct ctl *ctl)
 {
 	const char *from = ctl_line_value(&ctl->line, "from");
 	bool own_id = ctl_line_flag(&ctl->line, "request-id");
+	bool now = ctl_line_flag(&ctl->line, "now");
 
 	if (from == NULL && ctl->line.nargs > 0)
 		return add_one(ctl);
@@ -71,10 +83,12 @@ ctl_keyset_add(struct ctl *ctl)
 		jw_why_hint(&ctl->why, "`jwksctl help keyset add`");
 		return JW_USAGE;
 	}
-	if (ctl->line.nargs == 0 && !own_id)
+	if (ctl->line.nargs == 0 && !own_id && !now)
 		return bulk_add(ctl, from);
 	jw_why_set(&ctl->why, "--from says it all: %s beside it has no meaning",
-	    own_id ? "--request-id" : ctl_arg(ctl));
+	    now      ? "--now"
+	    : own_id ? "--request-id"
+		     : ctl_arg(ctl));
 	return JW_USAGE;
 }
 

@@ -256,6 +256,8 @@ reply_key_set(const struct json_t *object, struct reply_key_set *ret_set,
 		err = reply_number(
 		    object, "scheduledFor", &set.scheduled_for, why);
 	if (err == JW_OK)
+		err = reply_number(object, "signsAt", &set.signs_at, why);
+	if (err == JW_OK)
 		err = reply_bool(object, "frozen", &set.frozen, why);
 	if (err == JW_OK)
 		err = reply_object(object, "policy", &set.policy, why);

@@ -75,6 +75,7 @@ struct reply_key_set {
 	int64_t version;
 	int64_t active_generation;   /* REPLY_NONE: none */
 	int64_t scheduled_for;       /* REPLY_NONE: nothing */
+	int64_t signs_at;            /* REPLY_NONE: it signs */
 	bool frozen;                 /* by an operator */
 	const struct json_t *policy; /* NULL: none */
 	const struct json_t *urls;   /* strings, the best first; NULL: none */

@@ -70,6 +70,18 @@ has_active(const struct keeper_set *set)
 	return false;
 }
 
+/* One that waits for the end of an earlier key set lacks nothing. */
+static bool
+lacks_signer(const struct keeper_set *set)
+{
+	struct lc_set view;
+
+	if (has_active(set))
+		return false;
+	keeper_view(set, &view);
+	return !lc_awaits(&view);
+}
+
 static enum jw_err
 index_set(struct keeper *keeper, struct keeper_set *set)
 {
@@ -87,7 +99,7 @@ index_set(struct keeper *keeper, struct keeper_set *set)
 	if (tsearch(set, &keeper->by_name, compare_names) == NULL)
 		return JW_NO_MEMORY;
 	keeper->sets[keeper->nsets++] = set;
-	keeper->without_active += !has_active(set);
+	keeper->without_active += lacks_signer(set);
 	keeper->ngenerations += set->row.nkeys;
 	return JW_OK;
 }
@@ -117,7 +129,7 @@ forget_set(struct keeper *keeper, struct keeper_set *set)
 	keeper->nsets--;
 	memmove(&keeper->sets[place], &keeper->sets[place + 1],
 	    (keeper->nsets - place) * sizeof(struct keeper_set *));
-	keeper->without_active -= !has_active(set);
+	keeper->without_active -= lacks_signer(set);
 	keeper->ngenerations -= set->row.nkeys;
 	agenda_remove(&keeper->agenda, &set->item);
 	tdelete(set, &keeper->by_name, compare_names);
@@ -553,10 +565,15 @@ resumed(struct keeper *keeper, struct keeper_set *set)
 static void
 retimed(struct keeper *keeper, struct keeper_set *set)
 {
+	char text[24];
+
 	set->to_retime = false;
 	if (keeper->unretimed == 0 || --keeper->unretimed > 0)
 		return;
 	keeper->clock.doubted = false;
+	keeper->retimed_at = keeper_now(keeper) + 1;
+	snprintf(text, sizeof(text), "%lld", (long long)keeper->retimed_at);
+	remember(keeper, "retimed", text);
 	remember_clock(keeper);
 }
 
@@ -768,7 +785,7 @@ static void
 adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 {
 	struct keeper_set *set = edit->set;
-	bool had = has_active(set);
+	bool lacked = lacks_signer(set);
 
 	set->row.facts = edit->after.facts;
 	for (size_t i = 0; i < set->row.nkeys; i++) {
@@ -779,8 +796,8 @@ adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 		if (now != NULL)
 			key->facts = *now;
 	}
-	keeper->without_active += had && !has_active(set);
-	keeper->without_active -= !had && has_active(set);
+	keeper->without_active -= lacked;
+	keeper->without_active += lacks_signer(set);
 }
 
 void
@@ -1321,13 +1338,17 @@ check_kek(struct keeper *keeper, struct jw_why *why)
 static enum jw_err
 load_world(struct keeper *keeper)
 {
-	char *frozen = NULL, *servable = NULL, *clock = NULL;
+	char *frozen = NULL, *servable = NULL, *clock = NULL, *at = NULL;
 	enum jw_err err = store_meta_get(keeper->store, "frozen", &frozen);
 
 	if (err == JW_OK || err == JW_NO_SUCH_KEY)
 		err = store_meta_get(keeper->store, "servable", &servable);
 	if (err == JW_OK || err == JW_NO_SUCH_KEY)
 		err = store_meta_get(keeper->store, "clock", &clock);
+	if (err == JW_OK || err == JW_NO_SUCH_KEY)
+		err = store_meta_get(keeper->store, "retimed", &at);
+	if (at != NULL)
+		keeper->retimed_at = strtoll(at, NULL, 10);
 	keeper->frozen = frozen != NULL && strcmp(frozen, "1") == 0;
 	if (servable != NULL && !keeper->servable.serving)
 		servable_parse(servable, &keeper->servable);
@@ -1336,6 +1357,7 @@ load_world(struct keeper *keeper)
 	free(frozen);
 	free(servable);
 	free(clock);
+	free(at);
 	return err == JW_NO_SUCH_KEY ? JW_OK : err;
 }
 

@@ -67,7 +67,7 @@ void keeper_start(struct keeper *keeper);
 int64_t keeper_now(struct keeper *keeper);
 bool keeper_clock_trusted(const struct keeper *keeper);
 
-/* Every key set has an active key. */
+/* Every key set has an active key, or waits for one (lc_awaits()). */
 bool keeper_is_ready(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
 /* Living generations of all key sets. */

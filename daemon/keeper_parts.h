@@ -35,7 +35,7 @@ struct keeper {
 	size_t nsets;
 	size_t sets_room;
 	size_t ngenerations;
-	size_t without_active; /* key sets without an active key */
+	size_t without_active; /* key sets whose signer is missing */
 	void *by_name;         /* tsearch(3) */
 	struct agenda agenda;
 	int64_t pruned_at;
@@ -50,6 +50,7 @@ struct keeper {
 	bool trusted;     /* what the agenda was planned with */
 	bool same_boot;   /* as when the store was last written */
 	int64_t suspended;
+	int64_t retimed_at; /* waits last began anew with a trusted clock */
 };
 
 /* Take over a row: hold it, and find it by name and id. */

@@ -1,6 +1,7 @@
 /*
  * How a key set begins: with all its key pairs at hand, in one transaction,
- * published and signing.  Nothing half-made is ever stored.
+ * published, and signing unless an earlier one had its name.  Nothing half-made
+ * is ever stored.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "daemon/keeper_parts.h"
 #include "daemon/keeper_sets.h"
 #include "daemon/keys.h"
+#include "daemon/orders.h"
 #include "daemon/worker.h"
 
 /* Key pairs on their way. */
@@ -82,28 +84,68 @@ keeper_generate(struct keeper *keeper, const struct jw_policy *policy,
 	return err;
 }
 
+/* What earlier key sets of the name leave behind. */
+struct legacy {
+	const struct keeper *keeper;
+	int64_t now;
+	struct lc_set *life;
+};
+
+/*
+ * When a removed key set was servable for the last time.  A clock that was not
+ * trusted may have written any time.  An outage restarts the wait for its
+ * copies, as it does for published keys: verifiers could read nothing else.
+ */
+static int64_t
+last_served(const struct legacy *legacy, const struct key_set_facts *facts)
+{
+	const struct keeper *keeper = legacy->keeper;
+	int64_t last = facts->removed_at + 1;
+
+	if (last < keeper->retimed_at)
+		last = keeper->retimed_at;
+	if (!keeper->clock.trusted || keeper->clock.doubted ||
+	    !keeper->servable.serving || last > legacy->now + 1)
+		last = legacy->now + 1;
+	if (keeper->servable.since > last)
+		last = keeper->servable.since;
+	return last;
+}
+
+static void
+follow(const struct key_set_facts *facts, void *arg)
+{
+	struct legacy *legacy = arg;
+
+	lc_follow(legacy->life, facts, last_served(legacy, facts));
+}
+
 /* Pending generations, and then the first start. */
 static enum jw_err
-begin_life(struct keeper *keeper, struct key_set *draft, size_t count)
+begin_life(struct keeper *keeper, struct key_set *draft, bool now,
+    struct lc_outcome *ret_outcome)
 {
 	struct lc_env env = {
 	    .now = keeper_now(keeper),
-	    .clock_trusted = true,
-	    .serving = true,
+	    .clock_trusted = keeper->clock.trusted,
+	    .frozen = keeper->frozen,
+	    .serving = keeper->servable.serving,
 	};
 	struct lc_set life = {.facts = draft->facts};
-	struct lc_step step;
+	struct legacy legacy = {keeper, env.now, &life};
+	enum jw_err err =
+	    store_each_removed(keeper->store, draft->name, follow, &legacy);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; err == JW_OK && i < draft->nkeys; i++)
 		if (!lc_add(&life, &env, draft->facts.policy.algorithm,
 			draft->keys[i].facts.spread))
-			return JW_BUG;
-	step = lc_next(&life, &env);
-	if (step.action != LC_START)
-		return JW_BUG;
-	lc_apply(&life, &step, &env);
+			err = JW_BUG;
+	if (err == JW_OK)
+		err = lc_begin(&life, &env, now, ret_outcome);
+	if (err != JW_OK)
+		return err;
 	draft->facts = life.facts;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < draft->nkeys; i++)
 		draft->keys[i].facts = life.gens[i];
 	return JW_OK;
 }
@@ -111,7 +153,8 @@ begin_life(struct keeper *keeper, struct key_set *draft, size_t count)
 enum jw_err
 keeper_draft_set(struct keeper *keeper, const char *name,
     const struct jw_policy *policy, struct keys_pair *const *pairs,
-    size_t count, struct key_set *ret_draft)
+    size_t count, bool now, struct key_set *ret_draft,
+    struct lc_outcome *ret_outcome)
 {
 	struct key_set draft = {.revision = 1, .facts.policy = *policy};
 	enum jw_err err;
@@ -129,7 +172,7 @@ keeper_draft_set(struct keeper *keeper, const char *name,
 	for (size_t i = 0; err == JW_OK && i < count; i++)
 		err = keeper_describe(pairs[i], &draft.keys[i]);
 	if (err == JW_OK)
-		err = begin_life(keeper, &draft, count);
+		err = begin_life(keeper, &draft, now, ret_outcome);
 	if (err != JW_OK)
 		store_set_done(&draft);
 	else

@@ -10,6 +10,7 @@
 #include "daemon/keeper.h"
 
 struct keys_pair;
+struct lc_outcome;
 
 /* Called on the event loop; pairs are the callee's only for the call. */
 typedef void keeper_pairs_fn(
@@ -22,12 +23,14 @@ enum jw_err keeper_generate(struct keeper *keeper,
 
 /*
  * A key set as it will be when it begins its life with these pairs: published
- * and signing.  Release with store_set_done().  JW_CONFLICT: there is one of
- * that name.
+ * and signing, or waiting for the end of an earlier one of its name
+ * (lc_begin(), with `now`).  Release with store_set_done().  JW_CONFLICT:
+ * there is one of that name.
  */
 enum jw_err keeper_draft_set(struct keeper *keeper, const char *name,
     const struct jw_policy *policy, struct keys_pair *const *pairs,
-    size_t count, struct key_set *ret_draft);
+    size_t count, bool now, struct key_set *ret_draft,
+    struct lc_outcome *ret_outcome);
 
 /* Make a draft true, as keeper_commit() does.  Takes it over on JW_OK. */
 enum jw_err keeper_add_set(struct keeper *keeper, struct key_set *take_draft,

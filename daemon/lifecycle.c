@@ -265,6 +265,45 @@ ready_due(const struct lc_set *set, int64_t absent_until)
 	    set->facts.copies_until);
 }
 
+/* Copies of the earlier set live as long as the longer of the policies says. */
+void
+lc_follow(struct lc_set *set, const struct key_set_facts *earlier, int64_t last)
+{
+	const struct jw_policy *was = &earlier->policy;
+	const struct jw_policy *is = &set->facts.policy;
+	int64_t lag =
+	    max64((int64_t)is->propagation_delay - was->propagation_delay, 0);
+	int64_t longer = jw_policy_publish_interval(was) + lag;
+
+	set->facts.follows_at = max64(set->facts.follows_at, last);
+	if (longer > jw_policy_publish_interval(is))
+		set->facts.copies_until =
+		    max64(set->facts.copies_until, last + longer);
+	if (earlier->copies_until != 0)
+		set->facts.copies_until =
+		    max64(set->facts.copies_until, earlier->copies_until + lag);
+}
+
+bool
+lc_awaits(const struct lc_set *set)
+{
+	if (set->facts.follows_at == 0 || set->facts.removed_at != 0 ||
+	    !is_initialised(set))
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->gens[i].activations > 0)
+			return false;
+	return true;
+}
+
+int64_t
+lc_signs_at(const struct lc_set *set)
+{
+	struct lc_env env = {.now = set->facts.follows_at};
+
+	return lc_awaits(set) ? lc_ready_time(set, &env) : 0;
+}
+
 /* The jitter only shortens: no generation signs longer than it was told. */
 int64_t
 lc_rotate_due(const struct lc_set *set, const struct generation *gen)
@@ -303,7 +342,8 @@ static int64_t
 create_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
-	int wanted = set->facts.policy.standby_count + !is_initialised(set);
+	int wanted = set->facts.policy.standby_count +
+		     (!is_initialised(set) || lc_awaits(set));
 
 	(void)gen;
 	if (set->count == MODEL_GENERATIONS_MAX)
@@ -355,6 +395,10 @@ promote_rule(const struct lc_set *set, const struct lc_env *env,
 
 	if (gen != lc_standby(set) || !lc_is_published(gen))
 		return LC_NEVER;
+	if (lc_awaits(set))
+		return lc_state(gen) == GEN_READY && !is_held(set, env)
+			   ? env->now
+			   : LC_NEVER;
 	/* Nobody signs: waiting can only make it worse. */
 	if (active == NULL)
 		return env->now;
@@ -445,6 +489,8 @@ cause_of(const struct lc_set *set, const struct rule *rule,
 		return "its algorithm is no longer wanted";
 	if (rule->action != LC_PROMOTE)
 		return rule->cause;
+	if (lc_awaits(set))
+		return "copies of an earlier key set of its name have expired";
 	if (active == NULL)
 		return "no key signs";
 	if (lc_mode(set) == JW_MODE_AUTO &&
@@ -526,10 +572,10 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 static void
 activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
-	/* A clock that is ahead must not make its wait look as if it is over.
-	 */
+	/* What holds its wait must not make it look as if it were over. */
 	if (gen->ready_at == 0)
-		gen->ready_at = env->clock_trusted || gen->ready_due > env->now
+		gen->ready_at = gen->ready_due > env->now ||
+					(env->serving && !is_held(set, env))
 				    ? env->now
 				    : gen->ready_due - 1;
 	gen->activations++;
@@ -572,7 +618,8 @@ lc_resume(struct lc_set *set, int64_t since)
 
 /*
  * The first version holds the signer and its standby: no copy without the
- * standby ever existed, so it is ready at once.
+ * standby ever existed, so it is ready at once.  Unless an earlier key set had
+ * the name: its copies lack them all.
  */
 static void
 start(struct lc_set *set, const struct lc_env *env)
@@ -587,6 +634,11 @@ start(struct lc_set *set, const struct lc_env *env)
 		publish(set, gen, env);
 		if (gen->verify_only)
 			continue;
+		if (set->facts.follows_at != 0) {
+			gen->absent_until = set->facts.follows_at;
+			gen->ready_due = ready_due(set, gen->absent_until);
+			continue;
+		}
 		gen->ready_due = env->now;
 		gen->ready_at = env->now;
 		if (first)

@@ -63,11 +63,7 @@ const char *lc_state_name(enum gen_state state);
 bool lc_same(const struct generation *a, const struct generation *b);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
-/*
- * It has signed before it was ready, as an operator ordered, and copies of the
- * set without it may still exist.  Its ready_due is that wait's end; once the
- * wait is over, ready_due is not after ready_at.
- */
+/* It signed before it was ready; after its wait ready_due is ready_at. */
 bool lc_is_early(const struct generation *gen);
 
 /* What spreads a kid's rotations: evenly distributed, from the kid alone. */
@@ -89,6 +85,15 @@ size_t lc_publication(const struct lc_set *set, size_t *ret_index);
 
 /* auto, manual or frozen, as it is in force. */
 enum jw_mode lc_mode(const struct lc_set *set);
+
+/* Before a set begins: an earlier one of its name was servable until `last`
+ * (rounded up), and no key signs before its copies have expired. */
+void lc_follow(
+    struct lc_set *set, const struct key_set_facts *earlier, int64_t last);
+/* It has begun, and its first key waits for that. */
+bool lc_awaits(const struct lc_set *set);
+/* When that key signs; 0: the set does not wait. */
+int64_t lc_signs_at(const struct lc_set *set);
 
 /*
  * What happens next, and when.  A step whose due is not after env->now is
@@ -125,10 +130,7 @@ void lc_touch(
 /* Forget the removed and revoked. */
 void lc_bury(struct lc_set *set);
 
-/*
- * Every verifier knows a key that has signed: it was ready when it was
- * promoted, or its wait has ended since.
- */
+/* Every verifier knows a key that has signed: it is not early any more. */
 bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen);
 

@@ -68,6 +68,7 @@ struct key_set_facts {
 	int64_t copies_until; /* copies from before a policy change live */
 	int64_t tokens_until; /* tokens from before a policy change live */
 	int64_t removed_at;   /* the key set is gone */
+	int64_t follows_at;   /* one of its name was servable until then */
 	bool frozen;          /* by an operator, whatever the mode says */
 };
 

@@ -85,10 +85,47 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 		out->exposed = true;
 		expose_new(set, absent, &out->exposure);
 	}
-	out->retired = active->number;
+	out->retired = active == NULL ? 0 : active->number;
 	out->activated = number;
 	out->cause = cause;
 	lc_promote(set, number, env);
+}
+
+/* The first key signs, or waits. */
+static void
+begin_signing(struct lc_set *set, const struct lc_env *env, bool now,
+    struct lc_outcome *out)
+{
+	struct lc_step step = lc_next(set, env);
+
+	while (lc_awaits(set) && step.due <= env->now &&
+	       (step.action == LC_READY || step.action == LC_PROMOTE)) {
+		lc_apply(set, &step, env);
+		step = lc_next(set, env);
+	}
+	if (now && lc_awaits(set))
+		promote_now(set, env, lc_standby(set),
+		    "an operator would not wait", out);
+	out->ready_at = lc_signs_at(set);
+}
+
+enum jw_err
+lc_begin(struct lc_set *set, const struct lc_env *env, bool now,
+    struct lc_outcome *ret_outcome)
+{
+	struct lc_set before = *set;
+	struct lc_step step = lc_next(set, env);
+
+	memset(ret_outcome, 0, sizeof(*ret_outcome));
+	if (step.action != LC_START)
+		return JW_BUG;
+	lc_apply(set, &step, env);
+	begin_signing(set, env, now, ret_outcome);
+	/* One version for all of it. */
+	set->facts.version = before.facts.version;
+	set->facts.version_at = before.facts.version_at;
+	lc_touch(&before, set, env);
+	return JW_OK;
 }
 
 static bool
@@ -147,6 +184,29 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 	return JW_OK;
 }
 
+/* Without an active key: only a set that waits for its first may be hurried. */
+static enum jw_err
+rotate_waiting(struct lc_set *set, const struct lc_env *env,
+    const struct lc_rotate *order, struct lc_outcome *out)
+{
+	const struct generation *standby = lc_standby(set);
+
+	if (!lc_awaits(set))
+		return JW_NO_ACTIVE_KEY;
+	if (order->expects)
+		return JW_CONFLICT;
+	out->frozen_by = lc_frozen_by(set, env);
+	if (out->frozen_by != NULL)
+		return JW_FROZEN;
+	out->ready_at = max64(lc_signs_at(set), env->now);
+	if (!order->now || standby == NULL ||
+	    (!lc_is_published(standby) && is_full(set)))
+		return JW_NOT_READY;
+	out->ready_at = 0;
+	promote_now(set, env, standby, "an operator would not wait", out);
+	return JW_OK;
+}
+
 enum jw_err
 lc_rotate(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *ret_outcome)
@@ -155,7 +215,7 @@ lc_rotate(struct lc_set *set, const struct lc_env *env,
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
 	if (active == NULL)
-		return JW_NO_ACTIVE_KEY;
+		return rotate_waiting(set, env, order, ret_outcome);
 	if (order->expects && order->expected != active->number) {
 		ret_outcome->actual = active->number;
 		return JW_CONFLICT;
@@ -419,10 +479,10 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 	const struct jw_policy *p = &set->facts.policy;
 	enum gen_state state = lc_state(gen);
 
-	if (state == GEN_PUBLISHED) {
+	if (state == GEN_PUBLISHED || lc_is_early(gen))
 		gen->ready_due = max64(gen->ready_due + growth->lag,
 		    gen->absent_until + jw_policy_publish_interval(p));
-	} else if (state == GEN_ACTIVE) {
+	if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
 		gen->remove_due =

@@ -79,6 +79,14 @@ enum jw_err lc_rollback(struct lc_set *set, const struct lc_env *env,
     const struct lc_rollback *order, struct lc_outcome *ret_outcome);
 
 /*
+ * A key set begins with its pending generations.  After an earlier one of its
+ * name (lc_follow()) the first key waits, and ready_at says until when; with
+ * `now` it signs all the same, exposed.  JW_BUG: a key pair is missing.
+ */
+enum jw_err lc_begin(struct lc_set *set, const struct lc_env *env, bool now,
+    struct lc_outcome *ret_outcome);
+
+/*
  * T7: a living generation is revoked.  An active one gives way to a ready
  * standby; with `force` to the key that signed before it, if every verifier
  * knows that one and it may still sign, and else to any other key.

@@ -28,6 +28,7 @@ enum statement {
 	ST_COMMIT,
 	ST_ROLLBACK,
 	ST_SETS,
+	ST_REMOVED_SETS,
 	ST_KEYS_LIVING,
 	ST_KEYS_OF_SET,
 	ST_KEYS_BY_KID,
@@ -56,7 +57,7 @@ enum statement {
 #define SET_COLUMNS                                                     \
 	POLICY_COLUMNS                                                  \
 	", next_number, version, version_at, wanted_at, copies_until, " \
-	"tokens_until, removed_at, frozen"
+	"tokens_until, removed_at, follows_at, frozen"
 #define FACT_COLUMNS                                                     \
 	"created_at, published_at, ready_at, activated_at, retired_at, " \
 	"removed_at, revoked_at, destroyed_at, absent_until, max_exp, "  \
@@ -71,6 +72,9 @@ static const char *const statements[ST_COUNT] = {
     [ST_ROLLBACK] = "ROLLBACK",
     [ST_SETS] = "SELECT id, name, revision, " SET_COLUMNS
 		" FROM key_set WHERE removed_at IS NULL ORDER BY id",
+    [ST_REMOVED_SETS] = "SELECT id, name, revision, " SET_COLUMNS
+			" FROM key_set WHERE name = ?1"
+			" AND removed_at IS NOT NULL ORDER BY id",
     [ST_KEYS_LIVING] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
 		       " ORDER BY key_set_id, number",
@@ -86,11 +90,11 @@ static const char *const statements[ST_COUNT] = {
 	"INSERT INTO key_set (id, name, " SET_COLUMNS ")"
 	" VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
 	" ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
-	" ?25, ?26, ?27)",
+	" ?25, ?26, ?27, ?28)",
     [ST_SET_UPDATE] =
 	"UPDATE key_set SET revision = revision + 1, (" SET_COLUMNS ")"
 	" = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)"
+	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
 	" WHERE id = ?1 AND revision = ?2",
     [ST_KEY_INSERT] =
 	"INSERT INTO generation (key_set_id, number, " FACT_COLUMNS
@@ -145,6 +149,7 @@ static const size_t set_times[] = {
     offsetof(struct key_set_facts, copies_until),
     offsetof(struct key_set_facts, tokens_until),
     offsetof(struct key_set_facts, removed_at),
+    offsetof(struct key_set_facts, follows_at),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -1027,6 +1032,29 @@ store_load(struct store *store, store_set_fn *fn, void *arg)
 		err = failed(store, rc);
 	sqlite3_reset(sets);
 	sqlite3_reset(keys);
+	return err;
+}
+
+enum jw_err
+store_each_removed(
+    struct store *store, const char *name, store_facts_fn *fn, void *arg)
+{
+	sqlite3_stmt *st = statement(store, ST_REMOVED_SETS);
+	enum jw_err err = JW_OK;
+	int rc = SQLITE_DONE;
+
+	bind_text(st, 1, name);
+	while (err == JW_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct key_set set;
+
+		if (read_set(st, &set))
+			fn(&set.facts, arg);
+		else
+			err = JW_CORRUPT;
+	}
+	if (err == JW_OK && rc != SQLITE_DONE)
+		err = failed(store, rc);
+	sqlite3_reset(st);
 	return err;
 }
 

@@ -67,6 +67,11 @@ const char *store_message(const struct store *store);
 typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
 enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
 
+/* Every removed key set that had a name, in the order of ids. */
+typedef void store_facts_fn(const struct key_set_facts *facts, void *arg);
+enum jw_err store_each_removed(
+    struct store *store, const char *name, store_facts_fn *fn, void *arg);
+
 /*
  * Tombstones too: every generation of a key set with a number below `below`,
  * highest first, or every one whose kid begins with kid_prefix.  The key is the

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/config.h"
+#include "common/duration.h"
 #include "common/varlink.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
@@ -114,11 +115,19 @@ warn_of_set(
 {
 	struct lc_env env = keeper_env(keeper, set);
 	struct jw_why why = {"", ""};
+	char when[JW_TIME_SIZE];
 	struct lc_set view;
 	const char *overdue;
 
 	keeper_view(set, &view);
-	if (lc_active(&view) == NULL)
+	if (lc_awaits(&view))
+		json_array_append_new(warnings,
+		    json_sprintf("%s: no key signs before %s: copies of an "
+				 "earlier key set of its name may live until "
+				 "then",
+			set->row.name,
+			jw_time_format(lc_signs_at(&view), when)));
+	else if (lc_active(&view) == NULL)
 		warn(warnings, set->row.name, "no key signs yet");
 	if (set->failures > 0)
 		warn(warnings, set->row.name,

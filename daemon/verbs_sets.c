@@ -26,10 +26,19 @@ struct addition {
 };
 
 static json_t *
-reply_of(const struct verbs *verbs, const struct key_set *set)
+reply_of(const struct verbs *verbs, const struct key_set *set,
+    const struct lc_outcome *outcome)
 {
-	return json_pack(
+	json_t *reply = json_pack(
 	    "{s:o}", "keySet", wire_key_set(set, verbs_domain(verbs)));
+
+	if (outcome->ready_at != 0)
+		json_object_set_new(
+		    reply, "signsAt", json_integer(outcome->ready_at));
+	if (outcome->exposed)
+		json_object_set_new(
+		    reply, "exposure", wire_exposure(&outcome->exposure));
+	return reply;
 }
 
 static void
@@ -86,13 +95,16 @@ finish_addition(struct addition *addition, struct key_set *take_draft,
     struct keys_pair *const *pairs)
 {
 	struct change *change = &addition->change;
-	json_t *reply = reply_of(change->verbs, take_draft);
+	json_t *reply = reply_of(change->verbs, take_draft, &change->outcome);
 	char *outcome = json_dumps(reply, JSON_COMPACT);
 	struct store_request request;
 	struct keeper_commit how;
 	enum jw_err err = outcome == NULL ? JW_NO_MEMORY : JW_OK;
 
-	change->outcome.cause = "an operator added the key set";
+	change->outcome.cause =
+	    change->outcome.exposed
+		? "an operator added the key set and would not wait"
+		: "an operator added the key set";
 	how = edit_how(change, "keyset", &request, outcome);
 	if (err != JW_OK || edit_is_dry(change))
 		store_set_done(take_draft);
@@ -118,7 +130,9 @@ on_pairs(
 	}
 	if (err == JW_OK)
 		err = keeper_draft_set(keeper, addition->name,
-		    &addition->policy, pairs, count, &draft);
+		    &addition->policy, pairs, count,
+		    verbs_bool(control_parameters(change->call), "now"), &draft,
+		    &change->outcome);
 	if (err == JW_OK)
 		finish_addition(addition, &draft, pairs);
 	else if (err == JW_CONFLICT)
@@ -201,9 +215,6 @@ verbs_remove_key_set(struct control_call *call, void *context)
 		edit_refuse(&change, err, "");
 		return;
 	}
-	reply = reply_of(change.verbs, &change.edit.set->row);
-	if (change.outcome.exposed)
-		json_object_set_new(
-		    reply, "exposure", wire_exposure(&change.outcome.exposure));
+	reply = reply_of(change.verbs, &change.edit.set->row, &change.outcome);
 	edit_finish(&change, "removed", reply);
 }

@@ -232,6 +232,17 @@ bad_claims(struct control_call *call, const char *claim, const char *message)
 	    json_pack("{s:s, s:s}", "parameter", claim, "message", message));
 }
 
+/* When the first key of a set signs that follows an earlier one. */
+static int64_t
+signs_at(const struct keeper_set *set)
+{
+	struct lc_set view = {.count = 0};
+
+	if (set != NULL)
+		keeper_view(set, &view);
+	return lc_signs_at(&view);
+}
+
 /* Answers and frees. */
 static void
 fail(struct request *request, enum jw_err err)
@@ -243,6 +254,9 @@ fail(struct request *request, enum jw_err err)
 
 	if (request->call == NULL)
 		;
+	else if (err == JW_NOT_READY)
+		control_fail(request->call, err,
+		    json_pack("{s:I}", "readyAt", (json_int_t)signs_at(set)));
 	else if (err == JW_NO_SUCH_KEY_SET || err == JW_NO_ACTIVE_KEY)
 		control_fail(
 		    request->call, err, json_pack("{s:s}", "keySet", name));
@@ -421,7 +435,7 @@ choose_key(struct request *request, const struct key **ret_key)
 	if (set == NULL)
 		return JW_NO_SUCH_KEY_SET;
 	if (key == NULL)
-		return JW_NO_ACTIVE_KEY;
+		return signs_at(set) != 0 ? JW_NOT_READY : JW_NO_ACTIVE_KEY;
 	err = open_key(signing, set, key);
 	if (err == JW_OK && request->exp > key->facts.max_exp)
 		err = keeper_note_exp(keeper, set,

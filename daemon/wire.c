@@ -119,6 +119,7 @@ wire_key_set(const struct key_set *set, const char *domain)
 	if (active != NULL)
 		set_time(object, "activeGeneration", active->number);
 	set_time(object, "scheduledFor", lc_scheduled_for(&view));
+	set_time(object, "signsAt", lc_signs_at(&view));
 	if (set->facts.frozen)
 		json_object_set_new(object, "frozen", json_true());
 	return object;

@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+import case
 import harness
 from case import CALM, Case
 from harness import JWKS_PATH, VarlinkError, wait_until
@@ -304,8 +305,9 @@ class Life(Sets):
         self.assertEqual(self.names(), [])
         self.add("default")
         self.wait_there("default", "default")
+        # Newest first until one signs.
         self.assertEqual([k["generation"] for k in self.of("default")],
-                         [3, 4])
+                         [4, 3])
 
     def status_or_none(self):
         with contextlib.suppress(OSError, EOFError):
@@ -405,7 +407,7 @@ class Removal(Sets):
             self.add("a")
             self.wait_there("a", "a")
             self.assertEqual([k["generation"] for k in self.of("a")],
-                             [number, number + 1])
+                             [number + 1, number])
             self.assertFalse(set(self.published("a")) & set(kids))
             kids += self.published("a")
             self.remove("a")
@@ -624,8 +626,122 @@ class BulkAdd(Sets):
         again = self.daemon.ctl("keyset", "add", "--from", "-",
                                 input="x\ny\n")
         self.assertEqual(again.stdout,
-                         "2 key sets: 1 added, 1 there already\n")
-        self.assertEqual([k["generation"] for k in self.of("x")], [3, 4])
+                         "2 key sets: 1 added, 1 there already, 1 of them "
+                         "sign later (`jwksctl status`)\n")
+        self.assertEqual([k["generation"] for k in self.of("x")], [4, 3])
+
+
+class AddedAgain(Sets):
+    """Copies of the removed key set live on: the new one waits for their
+    end, and serves meanwhile."""
+    policy = {}
+
+    def again(self, name="a", **parameters):
+        self.add(name)
+        self.remove(name)
+        return self.call("AddKeySet", name=name, **parameters)
+
+    def test_the_first_key_waits(self):
+        reply = self.again()
+        self.assertNotIn("activeGeneration", reply["keySet"])
+        self.assertNotIn("exposure", reply)
+        keys = self.of("a")
+        self.assertEqual({k["state"] for k in keys}, {"published"})
+        self.assertEqual({k["readyAt"] for k in keys}, {reply["signsAt"]})
+        with self.daemon.database() as db:
+            removed = db.execute("SELECT removed_at FROM key_set WHERE"
+                                 " removed_at IS NOT NULL").fetchone()[0]
+        self.assertEqual(reply["signsAt"], removed + 1 + case.IPUB)
+        self.wait_there("a", "a")
+        status = self.call("Status")
+        self.assertTrue(status["ready"])
+        self.assertIn("a: no key signs before ", "\n".join(
+            status["warnings"]))
+        changes = self.call("Plan", keySet="a")["changes"]
+        self.assertEqual([c["time"] for c in changes if c["to"] == "active"]
+                         [:1], [reply["signsAt"]])
+        with self.assertRaises(VarlinkError) as caught:
+            with harness.Varlink(os.path.join(os.path.dirname(
+                    self.daemon.control), "sign.sock"),
+                    "org.jwksd.sign") as client:
+                client.call("Sign", {"keySet": "a", "claims": {
+                    "exp": int(time.time()) + 60}})
+        self.assertEqual((caught.exception.short,
+                          caught.exception.parameters),
+                         ("NotReady", {"readyAt": reply["signsAt"]}))
+
+    def test_across_a_restart_and_twice(self):
+        self.add("a")
+        self.remove("a", force=True)
+        self.daemon.stop()
+        self.daemon.start()
+        first = self.call("AddKeySet", name="a")["signsAt"]
+        self.assertGreaterEqual(first, time.time() + case.IPUB - 60)
+        self.remove("a")
+        again = self.call("AddKeySet", name="a")["signsAt"]
+        self.assertGreaterEqual(again, first)
+        self.daemon.stop()
+        self.daemon.start()
+        self.assertEqual({k["state"] for k in self.of("a")}, {"published"})
+
+    def test_the_longer_of_the_policies_counts(self):
+        self.add("a", policy={"verifierMaxAge": 3 * case.DAY})
+        self.call("SetPolicy", name="a", policy={"verifierMaxAge": case.DAY})
+        self.remove("a")
+        signs = self.call("AddKeySet", name="a")["signsAt"]
+        self.assertGreaterEqual(signs, time.time() + 3 * case.DAY)
+
+    def test_default_waits_as_well(self):
+        self.remove("default")
+        reply = self.call("AddKeySet", name="default",
+                          policy={"standbyCount": 2})
+        self.assertIn("signsAt", reply)
+        self.assertEqual([k["state"] for k in self.of("default")],
+                         ["published"] * 3)
+
+    def test_now_is_exposed(self):
+        reply = self.again(now=True)
+        self.assertNotIn("signsAt", reply)
+        self.assertEqual(reply["keySet"]["activeGeneration"], 3)
+        until = reply["exposure"]["rejectNewTokens"]["pollsWithinMaxAge"]
+        self.assertGreater(until, time.time() + case.DAY)
+        # Nor do verifiers know the standby.
+        self.assertEqual([k["state"] for k in self.of("a")],
+                         ["active", "published"])
+
+    def test_in_words(self):
+        self.add("a")
+        self.remove("a")
+        look = self.daemon.ctl("keyset", "add", "a", "--dry-run")
+        self.assertIn("signs from", look.stdout)
+        refused = self.daemon.ctl("keyset", "add", "a", "--now")
+        self.assertEqual(refused.returncode, 64)
+        self.assertIn("keyset add --now can make", refused.stderr)
+        added = self.daemon.ctl("keyset", "add", "a", "--now", "--yes")
+        self.assertEqual(added.returncode, 0, added.stderr)
+        self.assertIn("may reject tokens of the key that signs",
+                      added.stdout)
+
+
+class AddedAgainInTime(Sets):
+    """The wait ends, and the key signs."""
+
+    def test_it_signs_when_it_said(self):
+        self.add("a")
+        self.remove("a")
+        signs = self.call("AddKeySet", name="a")["signsAt"]
+        wait_until(lambda: self.of("a")[0]["state"] == "active", 20)
+        self.assertGreaterEqual(self.of("a")[0]["activatedAt"], signs)
+
+    def test_a_freeze_holds_it(self):
+        self.add("a")
+        self.remove("a")
+        self.call("Freeze", frozen=True)
+        signs = self.call("AddKeySet", name="a")["signsAt"]
+        wait_until(lambda: time.time() > signs + 1, 20)
+        self.assertEqual({k["state"] for k in self.of("a")}, {"published"})
+        self.call("Freeze", frozen=False)
+        wait_until(lambda: self.of("a")[0]["state"] == "active", 20)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,14 @@ class States(Case):
         error = self.refused("NotReady", "Revoke", key="default#2",
                              reason=WHY)
         self.assertEqual(error, {"readyAt": third["readyAt"]})
+        # Every verifier knows the key that signed before.
         reply = self.revoke("default#2", force=True)
+        self.assertEqual(reply["activated"]["generation"], 1)
+        self.assertEqual(reply["exposure"]["rejectNewTokens"], {})
+        self.check_gone(reply, None)
+        self.assertEqual(self.active(), 1)
+        # And no other has signed before that one.
+        reply = self.revoke("default#1", force=True)
         self.assertEqual(reply["activated"]["generation"], 3)
         served = third["publishedAt"] + 60
         self.assertEqual(reply["exposure"]["rejectNewTokens"], {

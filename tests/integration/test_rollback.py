@@ -102,6 +102,44 @@ class Window(case.Case):
                          third["readyAt"])
 
 
+class NotReady(case.Case):
+    """The key that signed before did so by `rotate --now`."""
+
+    def setUp(self):
+        super().setUp()
+        self.call("Rotate")
+        self.third = self.wait_state(3, "published")
+        self.call("Rotate", now=True)
+        self.assertNotIn("exposure", self.call("Rollback"))
+
+    def test_it_is_refused_until_it_is_ready(self):
+        self.assertEqual(self.refused("NotReady", "Rollback"),
+                         {"readyAt": self.third["readyAt"]})
+        self.assertEqual(self.active(), 2)
+        said = self.daemon.ctl("rollback", "--yes")
+        self.assertEqual(said.returncode, 75)
+        self.assertIn("was not ready when it signed", said.stderr)
+
+    def test_now_is_exposed_and_audited(self):
+        seq = self.last_audit()
+        reply = self.call("Rollback", now=True, reason="hurry")
+        self.assertEqual(reply["activated"]["generation"], 3)
+        served = self.third["publishedAt"] + case.MINUTE
+        self.assertEqual(reply["exposure"]["rejectNewTokens"], {
+            "honoursCacheControl": served + 300,
+            "pollsWithinMaxAge": served + case.DAY})
+        self.assertEqual(self.audit(seq)[0]["cause"],
+                         "an operator rolled back to a key that was not "
+                         "ready")
+
+    def test_now_in_words(self):
+        said = self.daemon.ctl("rollback", "--now", "--dry-run")
+        self.assertIn("may reject tokens of the key that signs", said.stdout)
+        asked = self.daemon.ctl("rollback", "--now")
+        self.assertEqual(asked.returncode, 64)
+        self.assertIn("rollback --now can make", asked.stderr)
+
+
 class After(case.Case):
     policy = {**case.CALM, "rollback_window": "1s"}
 

@@ -702,6 +702,82 @@ an_older_policys_tokens_hold_a_set(void **state)
 	assert_removable_from(&set, T0 + 10 + iret);
 }
 
+/* ---- keys that signed before they were ready ---- */
+
+/* 3 signed by --now at T0 + 10; then 2 again, from T0 + 20. */
+static struct lc_set
+with_early(void)
+{
+	struct lc_set set = with_published();
+	struct lc_rollback order = {.now = false};
+	struct lc_env env = at(T0 + 20);
+	struct lc_outcome out;
+
+	(void)accept(&set, (struct lc_rotate){.now = true});
+	assert_int_equal(lc_rollback(&set, &env, &order, &out), JW_OK);
+	assert_int_equal(out.activated, 2);
+	assert_false(out.exposed);
+	return set;
+}
+
+static void
+an_early_key_waits_like_a_published_one(void **state)
+{
+	struct lc_set set = with_early(), was = set;
+	struct lc_rollback order = {.now = false};
+	int64_t due = lc_find(&set, 3)->ready_due;
+	struct lc_env env = at(T0 + 30);
+	struct jw_policy longer = set.facts.policy;
+	struct lc_outcome out;
+
+	(void)state;
+	assert_int_equal(lc_rollback(&set, &env, &order, &out), JW_NOT_READY);
+	assert_int_equal(out.ready_at, due);
+	assert_memory_equal(&set, &was, sizeof(set));
+	assert_true(lc_resume(&set, T0 + 40));
+	assert_int_equal(lc_find(&set, 3)->ready_due, due + 40);
+	longer.verifier_max_age += 100;
+	lc_set_policy(&set, &env, &longer);
+	assert_int_equal(lc_find(&set, 3)->ready_due, due + 140);
+	env = at(due + 140);
+	env.serving = false;
+	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
+	env = at(due + 140);
+	env.clock_trusted = false;
+	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
+	env = at(due + 139);
+	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
+	env = at(due + 140);
+	assert_true(lc_is_known(&set, &env, lc_find(&set, 3)));
+}
+
+static void
+a_forced_revocation_prefers_a_known_key(void **state)
+{
+	struct lc_env env = at(T0 + 20);
+	struct lc_set set = with_published();
+	struct lc_outcome out;
+
+	(void)state;
+	assert_int_equal(lc_revoke(&set, &env, 2, false, &out), JW_NOT_READY);
+	assert_int_equal(lc_revoke(&set, &env, 2, true, &out), JW_OK);
+	assert_int_equal(out.activated, 1);
+	assert_int_equal(
+	    out.exposure.reject_new_tokens.polls_within_max_age, 0);
+	/* Its window is over: a standby that no verifier knows. */
+	set = with_published();
+	env = at(lc_find(&set, 1)->destroy_due + 1);
+	assert_int_equal(lc_revoke(&set, &env, 2, true, &out), JW_OK);
+	assert_int_equal(out.activated, 3);
+	/* Not ready itself: the standby as well. */
+	set = with_early();
+	env = at(T0 + 30);
+	assert_int_equal(lc_revoke(&set, &env, 1, true, &out), JW_OK);
+	assert_int_equal(lc_revoke(&set, &env, 2, true, &out), JW_OK);
+	assert_int_equal(out.activated, 3);
+	assert_true(out.exposure.reject_new_tokens.polls_within_max_age > 0);
+}
+
 int
 main(void)
 {
@@ -734,6 +810,8 @@ main(void)
 	    cmocka_unit_test(a_set_stays_until_its_retired_keys_may_go),
 	    cmocka_unit_test(rows_behind_the_last_are_nothing),
 	    cmocka_unit_test(an_older_policys_tokens_hold_a_set),
+	    cmocka_unit_test(an_early_key_waits_like_a_published_one),
+	    cmocka_unit_test(a_forced_revocation_prefers_a_known_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@ enum {
 	TOKENS = 6000,   /* of one world */
 	EPOCHS = 128,    /* policies of one world */
 	OUTAGES = 128,   /* of one world */
+	GAPS = 32,       /* of one world */
 	FETCHES = 48,    /* of one verifier */
 	VERIFIERS = 512, /* of one world */
 	PAIRS = 16,
@@ -62,6 +63,7 @@ struct weakness {
 	bool no_guard;     /* every clock is believed */
 	bool blind;        /* the ends of waits do not need a front */
 	bool no_known;     /* any key that signed before may sign again */
+	bool no_tombs;     /* a name that is added again is a new one */
 };
 
 /* A key, as verifiers know it. */
@@ -74,10 +76,16 @@ struct life {
 	bool exposed;  /* an operator was told that its tokens are rejected */
 };
 
+/* The name has no key set: 404. */
+struct gap {
+	int64_t from, to;
+};
+
 struct token {
 	int64_t number;
 	int64_t signed_at;
 	int64_t end; /* exp; in the end with the leeway */
+	int64_t cut; /* its key set was removed then: 0: it was not */
 };
 
 struct epoch {
@@ -150,8 +158,11 @@ struct world {
 	struct token tokens[TOKENS];
 	struct epoch epochs[EPOCHS];
 	struct outage outages[OUTAGES];
+	struct gap gaps[GAPS];
 	struct verifier verifiers[VERIFIERS];
-	size_t ntokens, nepochs, noutages, nverifiers;
+	size_t ntokens, nepochs, noutages, nverifiers, ngaps;
+	struct key_set_facts removed; /* the last of the name */
+	int64_t retimed_at;           /* by the wall clock */
 };
 
 struct tally {
@@ -321,7 +332,12 @@ expect_sane(const struct world *w, const struct lc_set *before)
 	size_t m = lc_publication(before, old);
 	bool same = n == m;
 
-	if (set->facts.version > 0) {
+	if (set->facts.removed_at != 0 || before->facts.removed_at != 0)
+		return;
+	if (lc_awaits(set)) {
+		assert_int_equal(lc_count(set, GEN_ACTIVE), 0);
+		assert_true(n > 0);
+	} else if (set->facts.version > 0) {
 		assert_int_equal(lc_count(set, GEN_ACTIVE), 1);
 		assert_true(n > 0);
 		assert_int_equal(lc_state(&set->gens[index[0]]), GEN_ACTIVE);
@@ -503,7 +519,8 @@ env_of(struct world *w)
 static void
 commit(struct world *w, const struct lc_set *before)
 {
-	if (before->facts.version == 0 && w->set.facts.version > 0)
+	if (before->facts.version == 0 && w->set.facts.version > 0 &&
+	    w->started == 0)
 		w->started = w->now;
 	expect_sane(w, before);
 	record_lives(w, before);
@@ -621,8 +638,10 @@ check_clock(struct world *w)
 		w->clock.trusted = true;
 	/* Waits that began under a wrong clock may end too early. */
 	if (w->clock.trusted && (!was || w->weak.no_guard) &&
-	    !w->weak.no_new_clock)
+	    !w->weak.no_new_clock) {
+		w->retimed_at = wall(w) + 1;
 		resume(w, w->weak.no_guard ? 0 : wall(w), 0);
+	}
 }
 
 static void
@@ -654,7 +673,7 @@ sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 			gen->max_exp = mark;
 	}
 	if (!life_of(w, number)->exposed)
-		w->tokens[w->ntokens++] = (struct token){number, at, exp};
+		w->tokens[w->ntokens++] = (struct token){number, at, exp, 0};
 }
 
 static void
@@ -719,7 +738,9 @@ order_rollback(struct world *w)
 	if (err == JW_OK)
 		life_of(w, outcome.activated)->exposed = outcome.exposed;
 	else
-		assert_true(err == JW_BAD_STATE || err == JW_NOT_READY);
+		assert_int_equal(err, lc_awaits(&w->set)    ? JW_NO_ACTIVE_KEY
+				      : err == JW_NOT_READY ? JW_NOT_READY
+							    : JW_BAD_STATE);
 	if (err == JW_NOT_READY)
 		assert_false(order.now);
 }
@@ -747,6 +768,62 @@ order_freeze(struct world *w)
 		w->set.facts.frozen = !w->set.facts.frozen && chance(w, 30);
 }
 
+/* Whatever its tokens: those count until then. */
+static void
+order_removal(struct world *w)
+{
+	struct lc_env env = env_of(w);
+	struct lc_outcome outcome;
+
+	if (w->ngaps == GAPS || w->offset != 0 || !w->clock.trusted ||
+	    lc_active(&w->set) == NULL)
+		return;
+	assert_int_equal(lc_remove_set(&w->set, &env, true, &outcome), JW_OK);
+	w->removed = w->set.facts;
+	w->gaps[w->ngaps++] = (struct gap){w->now, FOREVER};
+	for (size_t i = 0; i < w->ntokens; i++)
+		if (w->tokens[i].cut == 0)
+			w->tokens[i].cut = w->now;
+}
+
+/* As keeper_sets.c does it. */
+static int64_t
+last_served(const struct world *w)
+{
+	int64_t last = w->removed.removed_at + 1, now = wall(w);
+
+	last = last < w->retimed_at ? w->retimed_at : last;
+	if (!w->clock.trusted || !w->servable.serving || last > now + 1)
+		last = now + 1;
+	if (w->servable.since > last)
+		last = w->servable.since;
+	return last;
+}
+
+static void
+order_addition(struct world *w)
+{
+	struct lc_set set = {.facts.next_number = w->removed.next_number};
+	struct lc_env env = env_of(w);
+	struct lc_outcome outcome;
+
+	if (w->offset != 0 || !w->clock.trusted || w->nepochs == EPOCHS)
+		return;
+	set.facts.policy = chance(w, 50) ? w->removed.policy : random_policy(w);
+	set.facts.policy.mode = JW_MODE_AUTO;
+	if (!w->weak.no_tombs)
+		lc_follow(&set, &w->removed, last_served(w));
+	for (int i = 0; i <= set.facts.policy.standby_count; i++)
+		assert_true(lc_add(&set, &env, set.facts.policy.algorithm, 0));
+	assert_int_equal(lc_begin(&set, &env, false, &outcome), JW_OK);
+	assert_int_equal(set.facts.version, 1);
+	assert_int_equal(outcome.ready_at, lc_signs_at(&set));
+	w->gaps[w->ngaps - 1].to = w->now;
+	w->npairs = 0; /* made for the other one */
+	w->set = set;
+	begin_epoch(w, &set.facts.policy);
+}
+
 static void
 order(struct world *w)
 {
@@ -757,12 +834,16 @@ order(struct world *w)
 	    order_rollback,
 	    order_policy,
 	    order_freeze,
+	    order_removal,
 	};
 	struct lc_set before = w->set;
 
 	if (w->set.facts.version == 0)
 		return;
-	orders[between(w, 0, COUNT(orders) - 1)](w);
+	if (w->set.facts.removed_at != 0)
+		order_addition(w);
+	else
+		orders[between(w, 0, COUNT(orders) - 1)](w);
 	commit(w, &before);
 }
 
@@ -988,7 +1069,8 @@ begin_world(struct world *w, uint64_t seed, const struct weakness *weak)
 	memset(w, 0, offsetof(struct world, verifiers));
 	w->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
 	w->weak = *weak;
-	w->ntokens = w->nepochs = w->noutages = w->nverifiers = 0;
+	w->ntokens = w->nepochs = w->noutages = w->nverifiers = w->ngaps = 0;
+	w->retimed_at = 0;
 	w->records = chance(w, 50) && !weak->no_drain && !weak->no_skew &&
 		     !weak->no_tokens && !weak->no_exp;
 	if (weak->no_new_clock || weak->no_guard)
@@ -1014,6 +1096,32 @@ outage_at(const struct world *w, int64_t when)
 	return NULL;
 }
 
+static const struct gap *
+gap_at(const struct world *w, int64_t when)
+{
+	for (size_t i = 0; i < w->ngaps; i++)
+		if (w->gaps[i].from <= when && when < w->gaps[i].to)
+			return &w->gaps[i];
+	return NULL;
+}
+
+/*
+ * Where there is no key set no copy can be fetched: then the one at hand is
+ * used until it is as old as verifiers may let it become.
+ */
+static void
+miss(const struct world *w, struct verifier *v)
+{
+	struct fetch *last = v->count == 0 ? NULL : &v->fetches[v->count - 1];
+	int64_t until;
+
+	if (last == NULL)
+		return;
+	until = last->at + epoch_at(w, last->at)->policy.verifier_max_age;
+	if (until < last->usable)
+		last->usable = until;
+}
+
 static int64_t
 lagging_content(struct world *w, int64_t at)
 {
@@ -1027,14 +1135,20 @@ static bool
 fetch(struct world *w, struct verifier *v, int64_t *at)
 {
 	const struct outage *outage = outage_at(w, *at);
+	int64_t content;
 
 	/* Before the first version: 500, and no-store. */
 	if (*at < w->started || (outage != NULL && !outage->waits))
 		return false;
 	if (outage != NULL)
 		*at = outage->up;
-	v->fetches[v->count++] = (struct fetch){
-	    .at = *at, .content = lagging_content(w, *at), .usable = FOREVER};
+	content = lagging_content(w, *at);
+	if (gap_at(w, content) != NULL) {
+		miss(w, v);
+		return false;
+	}
+	v->fetches[v->count++] =
+	    (struct fetch){.at = *at, .content = content, .usable = FOREVER};
 	return true;
 }
 
@@ -1064,8 +1178,13 @@ follow(struct world *w, struct verifier *v, int64_t at)
 		struct fetch *f;
 
 		if (!fetch(w, v, &at)) {
+			const struct gap *gap = gap_at(w, at);
+
 			outage = outage_at(w, at);
-			at = (outage == NULL ? w->started : outage->up) +
+			at = (outage != NULL       ? outage->up
+				 : at < w->started ? w->started
+				 : gap != NULL && gap->to != FOREVER ? gap->to
+								     : at + 1) +
 			     between(w, 0, 5);
 			continue;
 		}
@@ -1214,6 +1333,8 @@ check_tokens(struct world *w, struct tally *tally)
 		struct token *token = &w->tokens[i];
 
 		token->end = end_of(w, token);
+		if (token->cut != 0 && token->cut < token->end)
+			token->end = token->cut;
 		if (token->end < token->signed_at)
 			continue;
 		for (int j = 0; j < 40; j++) {
@@ -1312,6 +1433,7 @@ static const struct weakness weaknesses[] = {
     {.name = "drain forgotten", .no_drain = true},
     {.name = "skew forgotten", .no_skew = true},
     {.name = "retirement without an interval", .no_exp = true},
+    {.name = "a name that is added again is new", .no_tombs = true},
     {.name = "a rollback to any key", .no_known = true},
     {.name = "every clock is believed", .no_guard = true},
     {.name = "nothing restarts with a right clock", .no_new_clock = true},

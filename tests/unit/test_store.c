@@ -354,7 +354,7 @@ new_database_is_whole_and_named(void **state)
 	store_close(store);
 	assert_int_equal(
 	    ask_outside(place->path, "PRAGMA application_id"), 0x4a574b53);
-	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 1);
+	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 2);
 	assert_false(is_there(place, ".before-1"));
 	store_close(NULL);
 }
