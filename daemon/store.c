@@ -816,8 +816,6 @@ open_database(struct store *store, int64_t now, int create, struct jw_why *why)
 		err = name_database(store, now);
 	if (err != JW_OK)
 		explain(store, err, why);
-	else
-		store_scrub(store);
 	return err;
 }
 
@@ -838,11 +836,13 @@ store_open(
 		err = take_lock(store, why);
 	if (err == JW_OK)
 		err = open_database(store, now, SQLITE_OPEN_CREATE, why);
-	if (err != JW_OK)
+	if (err != JW_OK) {
 		store_close(store);
-	else
-		*ret_store = store;
-	return err;
+		return err;
+	}
+	store_scrub(store);
+	*ret_store = store;
+	return JW_OK;
 }
 
 static void
@@ -890,6 +890,8 @@ prove(struct store *store, int64_t now)
 	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
 	err = rc == SQLITE_OK ? JW_OK : unless_full(failed(store, rc));
+	if (rc == SQLITE_OK)
+		store->unscrubbed = false;
 	snprintf(when, sizeof(when), "%lld", (long long)now);
 	if (err == JW_OK)
 		err = unless_full(store_meta_set(store, "recovered_at", when));

@@ -41,6 +41,7 @@ enum { HOUR = 3600, DAY = 86400, IPUB = 60 + DAY + HOUR, NEWS_MAX = 64 };
 
 static int64_t wall_time, boot_time;
 static int failing_syncs;
+static int passing_syncs; /* before those */
 static bool disk_full;
 
 static int64_t
@@ -58,7 +59,9 @@ boot(void)
 int
 fdatasync(int fd)
 {
-	if (failing_syncs > 0) {
+	if (failing_syncs > 0 && passing_syncs > 0) {
+		passing_syncs--;
+	} else if (failing_syncs > 0) {
 		failing_syncs--;
 		errno = EIO;
 		return -1;
@@ -180,6 +183,7 @@ setup(void **state)
 	wall_time = T0;
 	boot_time = 1000;
 	failing_syncs = 0;
+	passing_syncs = 0;
 	disk_full = false;
 	assert_true(place_make(fix->dir, sizeof(fix->dir)));
 	snprintf(fix->path, sizeof(fix->path), "%s/test.db", fix->dir);
@@ -763,6 +767,154 @@ store_that_is_gone_ends_the_loop(void **state)
 	keeper_not_serving(fix->keeper, true);
 }
 
+/* The failed commit is told when the disk has confirmed it, not before. */
+static void
+late_commit_is_told_to_observers(void **state)
+{
+	struct fixture *fix = *state;
+	const struct keeper_set *set = set_of(fix);
+	char *asked = NULL, *outcome = NULL;
+	const struct generation *gone;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	fix->nnews = 0;
+	fix->commits = 0;
+	failing_syncs = 2;
+	assert_int_equal(rotate(fix, "id-1"), JW_OUTCOME_UNKNOWN);
+	assert_int_equal(failing_syncs, 0);
+	assert_true(store_in_doubt(keeper_store(fix->keeper)));
+	expect_states(fix, "1:active 2:ready");
+	assert_int_equal(fix->commits, 0);
+	assert_int_equal(rotate(fix, "id-1"), JW_STORE_FAILED);
+	pass(fix, 1);
+	assert_false(store_in_doubt(keeper_store(fix->keeper)));
+	assert_ptr_equal(set_of(fix), set);
+	assert_true(fix->nnews >= 2);
+	assert_int_equal(fix->news[0].number, 2);
+	assert_int_equal(fix->news[0].to, GEN_ACTIVE);
+	assert_true(fix->news[0].document_changed);
+	assert_int_equal(fix->news[1].number, 1);
+	assert_int_equal(fix->news[1].to, GEN_RETIRED);
+	assert_int_equal(store_request_find(keeper_store(fix->keeper), "id-1",
+			     &asked, &outcome),
+	    JW_OK);
+	assert_string_equal(outcome, "outcome");
+	free(asked);
+	free(outcome);
+	pass(fix, 2);
+	/* It may have signed until it was told. */
+	gone = &set_of(fix)->row.keys[0].facts;
+	assert_int_equal(gone->retired_at, T0);
+	assert_true(gone->remove_due >=
+		    T0 + 2 + jw_policy_retire_interval(&fix->policy));
+	expect_same_as_disk(fix);
+}
+
+/* A key that was published late is waited for as from then. */
+static void
+late_publication_waits_from_when_it_is_told(void **state)
+{
+	struct fixture *fix = *state;
+	int64_t told = 0;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	assert_int_equal(rotate(fix, "id-1"), JW_OK);
+	/* The commit that adds the standby passes, not the one that publishes
+	 * it. */
+	passing_syncs = 1;
+	failing_syncs = 1000;
+	for (int i = 0; i < 20000; i++) {
+		if (store_in_doubt(keeper_store(fix->keeper)))
+			break;
+		event_base_loop(fix->base, EVLOOP_NONBLOCK);
+		usleep(200);
+	}
+	expect_states(fix, "1:retired 2:active 3:pending");
+	for (int i = 0; i < 6; i++)
+		pass(fix, 600);
+	expect_states(fix, "1:retired 2:active 3:pending");
+	assert_false(event_base_got_break(fix->base));
+	failing_syncs = 0;
+	fix->nnews = 0;
+	for (int i = 0; i < 20 && told == 0; i++) {
+		pass(fix, 10);
+		if (state_of(fix, 3) == GEN_PUBLISHED)
+			told = wall_time;
+	}
+	assert_int_equal(fix->news[0].number, 3);
+	assert_int_equal(fix->news[0].to, GEN_PUBLISHED);
+	assert_true(fix->news[0].document_changed);
+	assert_true(told >= T0 + 3600);
+	pass(fix, told + IPUB - wall_time);
+	expect_states(fix, "2:active 3:published");
+	pass(fix, 1);
+	expect_states(fix, "2:active 3:ready");
+	expect_same_as_disk(fix);
+}
+
+/* Days of it: nothing is acknowledged, nothing ends, all goes on after. */
+static void
+disk_that_fails_for_days_is_outlived(void **state)
+{
+	struct fixture *fix = *state;
+	const struct keeper_commit how = {.actor = {1, 2, 3}};
+	char *body = NULL;
+
+	run(fix);
+	failing_syncs = 100000;
+	assert_int_equal(rotate(fix, "id-1"), JW_OUTCOME_UNKNOWN);
+	for (int i = 0; i < 50; i++) {
+		pass(fix, 3600);
+		assert_false(event_base_got_break(fix->base));
+		assert_int_equal(rotate(fix, "id-1"), JW_STORE_FAILED);
+		assert_int_equal(keeper_freeze_all(fix->keeper, true, &how),
+		    JW_STORE_FAILED);
+		assert_int_equal(
+		    keeper_accept_clock(fix->keeper, &how), JW_STORE_FAILED);
+		expect_states(fix, "1:active 2:ready");
+		assert_true(keeper_is_ready(fix->keeper));
+		assert_int_equal(
+		    keeper_render(set_of(fix), NULL, &body), JW_OK);
+		free(body);
+	}
+	/* It was tried every minute at most. */
+	assert_in_range(100000 - failing_syncs, 50, 120);
+	failing_syncs = 0;
+	pass(fix, 61);
+	pass(fix, 61);
+	assert_true(state_of(fix, 1) == GEN_RETIRED);
+	assert_false(keeper_is_frozen(fix->keeper));
+	expect_same_as_disk(fix);
+}
+
+/* What holds for all key sets is looked up as well. */
+static void
+late_freeze_and_clock_are_taken_over(void **state)
+{
+	struct fixture *fix = *state;
+	const struct keeper_commit how = {.actor = {1, 2, 3}};
+
+	run(fix);
+	failing_syncs = 2;
+	assert_int_equal(
+	    keeper_freeze_all(fix->keeper, true, &how), JW_OUTCOME_UNKNOWN);
+	assert_false(keeper_is_frozen(fix->keeper));
+	pass(fix, 1);
+	assert_true(keeper_is_frozen(fix->keeper));
+	wall_time += 400 * DAY;
+	boot_time += 30;
+	run(fix);
+	assert_false(keeper_clock_trusted(fix->keeper));
+	failing_syncs = 2;
+	assert_int_equal(
+	    keeper_accept_clock(fix->keeper, &how), JW_OUTCOME_UNKNOWN);
+	assert_false(keeper_clock_trusted(fix->keeper));
+	pass(fix, 8);
+	assert_true(keeper_clock_trusted(fix->keeper));
+}
+
 static void
 full_disk_is_tried_again_less_and_less_often(void **state)
 {
@@ -833,6 +985,10 @@ main(void)
 	    TEST(requests_are_forgotten_after_a_week),
 	    TEST(unknown_outcome_is_looked_up),
 	    TEST(schedule_survives_failing_syncs),
+	    TEST(late_commit_is_told_to_observers),
+	    TEST(late_publication_waits_from_when_it_is_told),
+	    TEST(disk_that_fails_for_days_is_outlived),
+	    TEST(late_freeze_and_clock_are_taken_over),
 	    TEST(store_that_is_gone_ends_the_loop),
 	    TEST(full_disk_is_tried_again_less_and_less_often),
 	    TEST(refused_order_changes_nothing_in_memory),

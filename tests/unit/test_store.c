@@ -34,11 +34,20 @@
 /* ---- faults ---- */
 
 static int failing_syncs;
+static int passing_syncs;  /* before those */
+static size_t own_pwrites; /* octets that SQLite did not write */
 
 int
 fdatasync(int fd)
 {
-	if (failing_syncs > 0) {
+	struct stat st;
+
+	/* SQLite does not mind the failed sync of a directory. */
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		return (int)syscall(SYS_fdatasync, fd);
+	if (failing_syncs > 0 && passing_syncs > 0) {
+		passing_syncs--;
+	} else if (failing_syncs > 0) {
 		failing_syncs--;
 		errno = EIO;
 		return -1;
@@ -47,6 +56,13 @@ fdatasync(int fd)
 }
 
 static int64_t disk_left = -1; /* octets; -1: a large disk */
+
+ssize_t
+pwrite(int fd, const void *buf, size_t len, off_t at)
+{
+	own_pwrites += len;
+	return syscall(SYS_pwrite64, fd, buf, len, at);
+}
 
 static ssize_t
 short_pwrite(int fd, const void *buf, size_t len, off_t at)
@@ -57,7 +73,7 @@ short_pwrite(int fd, const void *buf, size_t len, off_t at)
 	}
 	if (disk_left >= 0)
 		disk_left -= (int64_t)len;
-	return pwrite(fd, buf, len, at);
+	return syscall(SYS_pwrite64, fd, buf, len, at);
 }
 
 static void
@@ -87,6 +103,7 @@ setup(void **state)
 	assert_true(place_make(place->dir, sizeof(place->dir)));
 	snprintf(place->path, sizeof(place->path), "%s/test.db", place->dir);
 	failing_syncs = 0;
+	passing_syncs = 0;
 	disk_left = -1;
 	*state = place;
 	return 0;
@@ -1495,6 +1512,210 @@ acknowledged_survives_a_sudden_end(void **state)
 	store_close(store);
 }
 
+/* Is the text in the file with that suffix?  A file that is not there has
+ * nothing. */
+static bool
+file_has(const struct place *place, const char *suffix, const char *text)
+{
+	char name[128], *data;
+	bool found;
+	size_t n;
+
+	if (!is_there(place, suffix))
+		return false;
+	snprintf(name, sizeof(name), "%s%s", place->path, suffix);
+	n = slurp(name, &data);
+	found = memmem(data, n, text, strlen(text)) != NULL;
+	free(data);
+	return found;
+}
+
+/* In another process, which is killed before it can scrub. */
+static void
+destroy_and_be_killed(const struct place *place)
+{
+	struct generation gen = plain_key(1).facts;
+	struct store *store;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		store = open_store(place->path);
+		commit_set(store, "a", 1, 2);
+		gen.destroyed_at = NOW;
+		if (update(store, 1, 1, &gen, 1) == JW_OK)
+			kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void
+start_scrubs_what_a_kill_left(void **state)
+{
+	struct place *place = *state;
+	struct store *store;
+	struct generation second = plain_key(2).facts;
+
+	destroy_and_be_killed(place);
+	assert_true(file_has(place, "-wal", "sealed"));
+	store = open_store(place->path);
+	assert_false(file_has(place, "-wal", "sealed"));
+	/* The other key has it as well, and keeps it. */
+	assert_true(file_has(place, "", "sealed"));
+	second.destroyed_at = NOW;
+	assert_int_equal(update(store, 1, 2, &second, 1), JW_OK);
+	assert_true(store_scrub(store));
+	assert_false(file_has(place, "-wal", "sealed"));
+	store_close(store);
+}
+
+/* No answer from pages of which nothing says that they are on the disk. */
+static void
+nothing_is_answered_in_doubt(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	struct generation gen = plain_key(1).facts;
+	struct loaded loaded = {.count = 0};
+	struct jw_why why = {"", ""};
+	char *value = NULL, *other = NULL;
+	uint8_t *blob = NULL;
+	size_t len = 0;
+	int64_t number = 0;
+
+	commit_set(store, "a", 1, 2);
+	assert_int_equal(store_meta_set(store, "known", "yes"), JW_OK);
+	assert_false(store_in_doubt(store));
+	failing_syncs = 1000;
+	assert_int_equal(update(store, 1, 1, &gen, 1), JW_OUTCOME_UNKNOWN);
+	for (int i = 0; i < 3; i++) {
+		assert_true(store_in_doubt(store));
+		assert_int_equal(update(store, 1, 1, &gen, 1), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_load(store, take_set, &loaded), JW_STORE_FAILED);
+		assert_int_equal(loaded.count, 0);
+		assert_int_equal(
+		    store_meta_get(store, "known", &value), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_meta_set(store, "known", "no"), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_request_find(store, "id", &value, &other),
+		    JW_STORE_FAILED);
+		assert_int_equal(
+		    store_request_prune(store, NOW + 1), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_sealed(store, 1, 1, &blob, &len), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_next_number(store, "a", &number), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_find_kid(store, "0", NULL, NULL), JW_STORE_FAILED);
+		assert_int_equal(
+		    store_each_key(store, 1, 9, NULL, NULL), JW_STORE_FAILED);
+		store_scrub(store);
+		assert_non_null(strstr(store_message(store), "disk"));
+		assert_string_not_equal(store_uuid(store), "");
+		assert_int_equal(
+		    store_recover(store, NOW, &why), JW_STORE_FAILED);
+		assert_non_null(strstr(why.text, place->path));
+	}
+	failing_syncs = 0;
+	assert_int_equal(store_recover(store, NOW, &why), JW_OK);
+	assert_false(store_in_doubt(store));
+	assert_int_equal(store_meta_get(store, "known", &value), JW_OK);
+	assert_string_equal(value, "yes");
+	free(value);
+	loaded = load(store);
+	assert_in_range(loaded.sets[0].revision, 1, 2);
+	assert_int_equal(
+	    update(store, 1, loaded.sets[0].revision, &gen, 1), JW_OK);
+	loaded_done(&loaded);
+	store_close(store);
+}
+
+/* A sync for the log, one for the database, one for a commit of our own: as
+ * long as one of them fails it is in doubt. */
+static void
+every_sync_of_a_recovery_counts(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	struct generation gen = plain_key(1).facts;
+	struct jw_why why = {"", ""};
+	int failed = 0;
+
+	commit_set(store, "a", 1, 2);
+	failing_syncs = 1;
+	assert_int_equal(update(store, 1, 1, &gen, 1), JW_OUTCOME_UNKNOWN);
+	for (;; failed++) {
+		failing_syncs = 1;
+		passing_syncs = failed;
+		if (store_recover(store, NOW, &why) == JW_OK)
+			break;
+		assert_int_equal(failing_syncs, 0);
+		assert_true(store_in_doubt(store));
+		assert_in_range(failed, 0, 9);
+	}
+	assert_in_range(failed, 3, 9);
+	assert_int_equal(failing_syncs, 1);
+	failing_syncs = passing_syncs = 0;
+	assert_false(store_in_doubt(store));
+	store_close(store);
+}
+
+/* The log is written again, not merely synced. */
+static void
+recovery_writes_the_log_again(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	struct generation gen = plain_key(1).facts;
+	struct jw_why why = {"", ""};
+	size_t len;
+	char name[128], *log;
+
+	commit_set(store, "a", 1, 2);
+	failing_syncs = 1;
+	assert_int_equal(update(store, 1, 1, &gen, 1), JW_OUTCOME_UNKNOWN);
+	snprintf(name, sizeof(name), "%s-wal", place->path);
+	len = slurp(name, &log);
+	free(log);
+	assert_true(len > 0);
+	own_pwrites = 0;
+	assert_int_equal(store_recover(store, NOW, &why), JW_OK);
+	assert_in_range(own_pwrites, len, len + 64);
+	store_close(store);
+}
+
+/* Another database in its place is not ours, and neither is none. */
+static void
+recovery_takes_only_the_same_database(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path), *other;
+	struct generation gen = plain_key(1).facts;
+	struct jw_why why = {"", ""};
+	char name[128], log[128];
+
+	commit_set(store, "a", 1, 2);
+	snprintf(name, sizeof(name), "%s/other.db", place->dir);
+	snprintf(log, sizeof(log), "%s-wal", place->path);
+	other = open_store(name);
+	store_close(other);
+	failing_syncs = 1;
+	assert_int_equal(update(store, 1, 1, &gen, 1), JW_OUTCOME_UNKNOWN);
+	assert_int_equal(unlink(place->path), 0);
+	assert_int_equal(store_recover(store, NOW, &why), JW_STORE_FAILED);
+	assert_false(is_there(place, ""));
+	assert_int_equal(unlink(log), 0);
+	assert_int_equal(rename(name, place->path), 0);
+	assert_int_equal(store_recover(store, NOW, &why), JW_FOREIGN_FILE);
+	assert_true(store_in_doubt(store));
+	store_close(store);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -1538,6 +1759,11 @@ main(void)
 	    TEST(full_disk_makes_no_database),
 	    TEST(file_size_limit_loses_nothing),
 	    TEST(acknowledged_survives_a_sudden_end),
+	    TEST(start_scrubs_what_a_kill_left),
+	    TEST(nothing_is_answered_in_doubt),
+	    TEST(every_sync_of_a_recovery_counts),
+	    TEST(recovery_writes_the_log_again),
+	    TEST(recovery_takes_only_the_same_database),
 	};
 
 	install_short_disk();
