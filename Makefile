@@ -12,7 +12,8 @@
 #   make interop         every default algorithm against every JWT library
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
-#   make prove           the simulation for longer: ROUNDS, SEED
+#   make prove           simulation, kills, power cuts for longer: ROUNDS,
+#                        KILLS, CUTS, SEED
 #   make coverage        lines and branches of the lifecycle, by its tests
 #   make mutation        does a test notice each small mistake in it?
 #   make install         into DESTDIR and PREFIX
@@ -35,6 +36,8 @@ LISTEN ?= 127.0.0.1:7517
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 50000
 SEED ?=
+KILLS ?= 1000
+CUTS ?= 300
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -206,8 +209,10 @@ bench:
 
 prove:
 	@packaging/dev/prepare run check
-	@$(BUILD) $(B)/unit/test_simulation
+	@$(BUILD) all $(TOOLS) $(B)/unit/test_simulation
 	@JWKSD_ROUNDS=$(ROUNDS) JWKSD_SEED=$(SEED) $(B)/unit/test_simulation
+	@KILLS=$(KILLS) CUTS=$(CUTS) SEED=$(SEED) \
+		python3 -B tests/faults/prove.py $(B)
 
 coverage:
 	@packaging/dev/prepare run check
