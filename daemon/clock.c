@@ -17,7 +17,32 @@ look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
 	guard->started = true;
 	guard->trusted = trusted;
 	guard->offset = wall - boot;
-	guard->stable_since = boot;
+	guard->since = boot;
+}
+
+/*
+ * Follow honest drift, and nothing that is faster: a clock that is moved in
+ * many small steps leaves the trusted offset behind.
+ */
+static void
+follow_drift(struct clock_guard *guard, int64_t offset, int64_t boot)
+{
+	int64_t away = offset - guard->offset;
+	int64_t most = (boot - guard->since) / CLOCK_DRIFT;
+
+	if (away == 0) {
+		guard->since = boot;
+		return;
+	}
+	if (most <= 0)
+		return;
+	if (llabs(away) <= most) {
+		guard->offset = offset;
+		guard->since = boot;
+		return;
+	}
+	guard->offset += away > 0 ? most : -most;
+	guard->since += most * CLOCK_DRIFT;
 }
 
 void
@@ -40,12 +65,11 @@ clock_check(struct clock_guard *guard, int64_t wall, int64_t boot)
 
 	if (!guard->started)
 		look(guard, !guard->doubted, wall, boot);
-	else if (llabs(offset - guard->offset) > CLOCK_JUMP)
-		clock_doubt(guard, wall, boot);
 	else if (guard->trusted)
-		/* Follow drift, or it would add up to a jump in years. */
-		guard->offset = offset;
-	else if (boot - guard->stable_since >= CLOCK_STABLE_FOR)
+		follow_drift(guard, offset, boot);
+	if (llabs(offset - guard->offset) > CLOCK_JUMP)
+		clock_doubt(guard, wall, boot);
+	else if (!guard->trusted && boot - guard->since >= CLOCK_STABLE_FOR)
 		clock_accept(guard, wall, boot);
 	return guard->trusted;
 }
@@ -74,8 +98,7 @@ clock_format(const struct clock_guard *guard, char *ret_text)
 	if (!read_boot_id(boot))
 		return false;
 	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64 " %d %d %" PRId64,
-	    boot, guard->offset, guard->trusted, guard->doubted,
-	    guard->stable_since);
+	    boot, guard->offset, guard->trusted, guard->doubted, guard->since);
 	return true;
 }
 
@@ -96,7 +119,7 @@ clock_parse(struct clock_guard *guard, const char *text)
 	guard->started = true;
 	guard->trusted = trusted != 0;
 	guard->offset = offset;
-	guard->stable_since = since;
+	guard->since = since;
 	return true;
 }
 

@@ -14,21 +14,28 @@
 
 enum {
 	CLOCK_TEXT_SIZE = 112,
-	CLOCK_JUMP = 120,       /* seconds; less is drift and adjustment */
+	CLOCK_JUMP = 120,       /* seconds; less is adjustment */
+	CLOCK_DRIFT = 2000,     /* 500 ppm: a second in so many is drift */
 	CLOCK_STABLE_FOR = 600, /* then a new time is believed */
 };
 
 struct clock_guard {
 	bool started;
 	bool trusted;
-	bool doubted;         /* was not trusted, or may not have been */
-	int64_t offset;       /* wall - boot, when it was last looked at */
-	int64_t stable_since; /* boot-time clock */
+	bool doubted; /* was not trusted, or may not have been */
+	/*
+	 * Wall - boot.  Trusted: as it was then, and from there no faster
+	 * than honest drift, up to `since`.  Not trusted: since `since`.
+	 */
+	int64_t offset;
+	int64_t since; /* boot-time clock */
 };
 
 /*
  * Look at both clocks (seconds).  True: trusted.  The first call believes
- * what it sees.
+ * what it sees.  While it is trusted the wall clock may move against the other
+ * by CLOCK_JUMP and by a second in every CLOCK_DRIFT since then, as a sum of
+ * all its steps, whatever their size; more is a jump.
  */
 bool clock_check(struct clock_guard *guard, int64_t wall, int64_t boot);
 

@@ -115,14 +115,121 @@ jump_there_and_back_takes_ten_minutes(void **state)
 	assert_true(clock_check(&guard, T0 + 630, 1630));
 }
 
+/* One adjustment of `step` seconds every `every` seconds; is it trusted? */
+static bool
+creep(struct clock_guard *guard, int64_t every, int64_t step, int64_t count)
+{
+	int64_t boot = guard->since, wall = boot + guard->offset;
+
+	for (int64_t i = 0; i < count; i++) {
+		boot += every;
+		wall += every + step;
+		if (!clock_check(guard, wall, boot))
+			return false;
+	}
+	return true;
+}
+
+/* An honest clock for ten years, looked at often and seldom. */
 static void
 drift_is_followed(void **state)
+{
+	static const int64_t ways[][2] = {
+	    {2000, 1}, {2000, -1}, {20000, 10}, {200000, 100}, {86400, -43}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct clock_guard guard = started();
+
+		assert_true(creep(&guard, ways[i][0], ways[i][1],
+		    10 * 365 * INT64_C(86400) / ways[i][0]));
+	}
+}
+
+static void
+small_steps_add_up_to_a_jump(void **state)
+{
+	static const int64_t ways[][3] = {
+	    {0, 110, 850},
+	    {1, -110, 850},
+	    {30, 1, 130},
+	    {30, -1, 130},
+	    {1000, 1, 260},
+	    {1000, -1, 260},
+	    {3600, 60, 4},
+	    {1900, 1, 86400 * 90 / 1900},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct clock_guard guard = started();
+
+		assert_false(creep(&guard, ways[i][0], ways[i][1], ways[i][2]));
+		assert_true(guard.doubted);
+	}
+}
+
+/* The parts of seconds differ: whole ones go to and fro at each look. */
+static void
+the_rounding_of_two_clocks_is_no_movement(void **state)
 {
 	struct clock_guard guard = started();
 
 	(void)state;
-	for (int i = 1; i <= 100; i++)
-		assert_true(clock_check(&guard, T0 + i * 90, 1000 + i * 30));
+	for (int64_t i = 0; i < 100000; i++)
+		assert_true(
+		    clock_check(&guard, T0 + i / 10 + i % 2, 1000 + i / 10));
+}
+
+static void
+adjustments_within_two_minutes_are_none(void **state)
+{
+	static const int64_t steps[] = {60, -60, -60, 100, 60, -100};
+	struct clock_guard guard = started();
+	int64_t wall = T0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		wall += steps[i];
+		assert_true(clock_check(&guard, wall, 1000));
+	}
+}
+
+/* Steps between two starts count on from what was written down. */
+static void
+small_steps_over_restarts_add_up(void **state)
+{
+	struct clock_guard guard = started();
+	char text[CLOCK_TEXT_SIZE];
+	int64_t wall = T0;
+	bool trusted = true;
+
+	(void)state;
+	for (int i = 0; i < 4 && trusted; i++) {
+		assert_true(clock_format(&guard, text));
+		guard = (struct clock_guard){.started = false};
+		assert_true(clock_parse(&guard, text));
+		wall += 50;
+		trusted = clock_check(&guard, wall, 1000);
+	}
+	assert_false(trusted);
+}
+
+/* And months of drift between them are none. */
+static void
+drift_over_a_restart_is_followed(void **state)
+{
+	struct clock_guard guard = started(), again = {.started = false};
+	int64_t months = 200 * INT64_C(86400);
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	assert_true(clock_format(&guard, text));
+	assert_true(clock_parse(&again, text));
+	assert_true(
+	    clock_check(&again, T0 + months + months / 2000, 1000 + months));
+	assert_false(clock_check(
+	    &again, T0 + months + months / 2000 + 121, 1000 + months));
 }
 
 static void
@@ -251,6 +358,11 @@ main(void)
 	    cmocka_unit_test(another_jump_starts_the_wait_again),
 	    cmocka_unit_test(jump_there_and_back_takes_ten_minutes),
 	    cmocka_unit_test(drift_is_followed),
+	    cmocka_unit_test(small_steps_add_up_to_a_jump),
+	    cmocka_unit_test(the_rounding_of_two_clocks_is_no_movement),
+	    cmocka_unit_test(adjustments_within_two_minutes_are_none),
+	    cmocka_unit_test(small_steps_over_restarts_add_up),
+	    cmocka_unit_test(drift_over_a_restart_is_followed),
 	    cmocka_unit_test(operator_may_accept),
 	    cmocka_unit_test(restart_remembers_within_one_boot),
 	    cmocka_unit_test(text_without_sense_is_not_remembered),
