@@ -59,7 +59,7 @@ is_ours(const char *path)
 }
 
 static bool
-path_of(int fd, char *ret_path)
+path_of(int fd, char *path)
 {
 	char link_name[40];
 	ssize_t len;
@@ -67,11 +67,12 @@ path_of(int fd, char *ret_path)
 	if (log_fd < 0 || fd == log_fd)
 		return false;
 	snprintf(link_name, sizeof(link_name), "/proc/self/fd/%d", fd);
-	len = readlink(link_name, ret_path, PATH_MAX - 1);
+	/* NOLINTNEXTLINE(readability-suspicious-call-argument) */
+	len = readlink(link_name, path, PATH_MAX - 1);
 	if (len <= 0)
 		return false;
-	ret_path[len] = '\0';
-	return is_ours(ret_path);
+	path[len] = '\0';
+	return is_ours(path);
 }
 
 static void

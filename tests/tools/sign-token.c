@@ -2,6 +2,9 @@
  * A test tool: print a JWT that the active key of a key set has signed.
  *
  *	sign-token DIRECTORY KEYSET CLAIMS
+ *	sign-token DIRECTORY KEYSET --private
+ *
+ * or the octets of its private half, in hexadecimal.
  *
  * DIRECTORY holds copies of jwksd.db and jwksd.kek.  The private key comes
  * out of its envelope the way it does in the daemon; nothing is written but
@@ -111,6 +114,21 @@ sign(const struct keys_pair *pair, const char *claims)
 	return err;
 }
 
+/* For a test that looks for these octets where they must not be. */
+static enum jw_err
+show_private(const struct keys_pair *pair)
+{
+	uint8_t *der = NULL;
+	size_t len = 0;
+	enum jw_err err = keys_private_export(pair, &der, &len);
+
+	for (size_t i = 0; err == JW_OK && i < len; i++)
+		printf("%02x", der[i]);
+	puts("");
+	keys_private_free(der, len);
+	return err;
+}
+
 static enum jw_err
 run(const char *directory, struct wanted *wanted, const char *claims)
 {
@@ -133,7 +151,8 @@ run(const char *directory, struct wanted *wanted, const char *claims)
 	if (err == JW_OK)
 		err = unseal(store, kek, wanted, &pair);
 	if (err == JW_OK)
-		err = sign(pair, claims);
+		err = strcmp(claims, "--private") == 0 ? show_private(pair)
+						       : sign(pair, claims);
 	if (err != JW_OK)
 		fprintf(stderr, "sign-token: %s%s%s\n", jw_err_text(err),
 		    why.text[0] == '\0' ? "" : ": ", why.text);
