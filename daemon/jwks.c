@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alg.h"
+
 /* The members of a public key of each type, and no others. */
 static const struct shape {
 	const char *kty;
@@ -52,6 +54,18 @@ is_public_jwk(const json_t *jwk, const char *kid)
 		if (strcmp(kty, shapes[i].kty) == 0)
 			return has_shape(jwk, &shapes[i]);
 	return false;
+}
+
+bool
+jwks_is_whole(const struct key *key)
+{
+	json_t *jwk = json_loads(key->jwk, JSON_REJECT_DUPLICATES, NULL);
+	const char *alg = jw_alg_name(key->facts.alg);
+	bool whole = alg != NULL && is_public_jwk(jwk, key->kid) &&
+		     strcmp(member(jwk, "alg"), alg) == 0;
+
+	json_decref(jwk);
+	return whole;
 }
 
 static enum jw_err

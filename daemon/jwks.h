@@ -5,6 +5,7 @@
 #ifndef JWKSD_DAEMON_JWKS_H
 #define JWKSD_DAEMON_JWKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
@@ -18,6 +19,9 @@ enum {
 	JWKS_URLS_MAX = 3,
 	JWKS_URL_SIZE = 640,
 };
+
+/* Its jwk is a public JWK with its kid and algorithm, and nothing else. */
+bool jwks_is_whole(const struct key *key);
 
 /*
  * The JWKSet of keys, in their order.  Checked before it is handed out: at

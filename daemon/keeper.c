@@ -151,6 +151,7 @@ keeper_hold_set(struct key_set *take_row, void *arg)
 	set->row = *take_row;
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
+	keeper_note_damage(set);
 	err = index_set(keeper, set);
 	if (err != JW_OK)
 		set_free(set);
@@ -298,7 +299,7 @@ static bool
 has_news(const struct keeper *keeper, const struct keeper_set *set)
 {
 	return set->resumed_at != 0 || set->late_since != 0 ||
-	       (set->to_retime && keeper->clock.trusted);
+	       set->to_restate || (set->to_retime && keeper->clock.trusted);
 }
 
 static void
@@ -584,6 +585,7 @@ keeper_drop_set(struct keeper *keeper, struct keeper_set *set)
 		resumed(keeper, set);
 	if (set->to_retime)
 		retimed(keeper, set);
+	keeper_restated(keeper, set);
 	forget_set(keeper, set);
 }
 
@@ -596,6 +598,7 @@ keeper_replace_row(
 	set->row = *take_row;
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
+	keeper_note_damage(set);
 	keeper->without_active += !has_active(set);
 	keeper->ngenerations += set->row.nkeys;
 	set->failures = 0;
@@ -1183,6 +1186,22 @@ resume(struct keeper *keeper, struct keeper_set *set)
 	keeper_reconsider(keeper, set);
 }
 
+/* What can be published of a key set with damaged rows. */
+static void
+restate(struct keeper *keeper, struct keeper_set *set)
+{
+	enum jw_err err = keeper_restate(keeper, set);
+
+	if (err == JW_OUTCOME_UNKNOWN)
+		return;
+	if (err != JW_OK) {
+		hold(keeper, set, keeper_now(keeper));
+		return;
+	}
+	keeper_restated(keeper, set);
+	keeper_reconsider(keeper, set);
+}
+
 /* One step of one key set. */
 static void
 act(struct keeper *keeper, struct keeper_set *set)
@@ -1191,6 +1210,10 @@ act(struct keeper *keeper, struct keeper_set *set)
 	struct lc_step step;
 	enum jw_err err = JW_OK;
 
+	if (set->to_restate && set->hold_until <= keeper_now(keeper)) {
+		restate(keeper, set);
+		return;
+	}
 	if (has_news(keeper, set) && set->hold_until <= keeper_now(keeper)) {
 		resume(keeper, set);
 		return;
@@ -1373,6 +1396,8 @@ load(struct keeper *keeper, struct jw_why *why)
 	if (err == JW_OK)
 		err = store_load(keeper->store, keeper_hold_set, keeper);
 	if (err == JW_OK)
+		err = keeper_look_for_damage(keeper);
+	if (err == JW_OK)
 		err = first_start(keeper);
 	if (err != JW_OK)
 		jw_why_set(why, "%s: %s", keeper->store_path,
@@ -1532,6 +1557,7 @@ keeper_free(struct keeper *keeper)
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);
 	free(keeper->sets);
+	free(keeper->left_out);
 	free(keeper->store_path);
 	free(keeper);
 }

@@ -39,6 +39,8 @@ struct keeper_set {
 	int64_t resumed_at; /* an outage ended, and is to be recorded */
 	int64_t late_since; /* a commit was told late, and the same */
 	bool to_retime;     /* the clock is believed again (retime.h) */
+	bool to_restate;    /* other keys are damaged than the version says */
+	int32_t damaged;    /* keys that cannot be published */
 	int32_t failures;   /* in a row */
 };
 
@@ -83,9 +85,7 @@ struct store *keeper_store(const struct keeper *keeper);
 
 /*
  * A front serves everything it has been sent.  reported: since when it says
- * it has been serving; 0: it is new.  An outage that ended restarts the waits
- * of published keys.
- */
+ * it has been serving; 0: it is new.  After an outage waits begin anew. */
 void keeper_serving(struct keeper *keeper, int64_t reported);
 /* No front is left.  listening: the listener stays open all the same. */
 void keeper_not_serving(struct keeper *keeper, bool listening);

@@ -43,7 +43,9 @@ struct keeper {
 	int32_t failures;
 	struct servable servable;
 	bool frozen;
-	bool accepting; /* whether this was committed is not known: */
+	size_t unrestated; /* key sets whose damage is yet to be audited */
+	char *left_out;    /* damaged keys, as last audited */
+	bool accepting;    /* whether this was committed is not known: */
 	struct clock_guard accepted;
 	size_t unresumed; /* key sets that have yet to record an outage */
 	size_t unretimed; /* key sets whose waits have yet to start anew */
@@ -71,6 +73,20 @@ void keeper_drop_set(struct keeper *keeper, struct keeper_set *set);
 
 void keeper_log_change(const struct keeper_set *set,
     const struct lc_change *change, const char *kid);
+
+/* ---- keeper_damage.c ---- */
+
+/* Which keys of a row that was loaded are damaged; logged. */
+void keeper_note_damage(struct keeper_set *set);
+
+/* After all have been loaded: which key sets have to say so. */
+enum jw_err keeper_look_for_damage(struct keeper *keeper);
+
+/* A new version without the damaged keys, and with those that are whole
+ * again.  Errors are keeper_commit()'s. */
+enum jw_err keeper_restate(struct keeper *keeper, struct keeper_set *set);
+/* It is committed, or the key set is gone. */
+void keeper_restated(struct keeper *keeper, struct keeper_set *set);
 
 void keeper_tell(struct keeper *keeper, const struct keeper_news *news);
 

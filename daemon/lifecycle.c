@@ -86,6 +86,12 @@ lc_has_private(const struct generation *gen)
 }
 
 bool
+lc_can_sign(const struct generation *gen)
+{
+	return lc_has_private(gen) && !gen->damaged;
+}
+
+bool
 lc_is_early(const struct generation *gen)
 {
 	enum gen_state state = lc_state(gen);
@@ -158,7 +164,7 @@ lc_find(const struct lc_set *set, int64_t number)
 static bool
 is_future(const struct generation *gen)
 {
-	return lc_state(gen) <= GEN_READY && lc_has_private(gen);
+	return lc_state(gen) <= GEN_READY && lc_can_sign(gen);
 }
 
 static bool
@@ -227,7 +233,7 @@ lc_publication(const struct lc_set *set, size_t *ret_index)
 	for (size_t i = 0; i < set->count; i++) {
 		size_t at = n;
 
-		if (!lc_is_published(&set->gens[i]))
+		if (!lc_is_published(&set->gens[i]) || set->gens[i].damaged)
 			continue;
 		while (at > 0 && publishes_before(&set->gens[i],
 				     &set->gens[ret_index[at - 1]])) {

@@ -57,12 +57,12 @@ struct lc_step {
 };
 
 enum gen_state lc_state(const struct generation *gen);
-/* "published"; the names of interfaces.md. */
-const char *lc_state_name(enum gen_state state);
+const char *lc_state_name(enum gen_state state); /* "published" */
 /* The same in every fact and deadline. */
 bool lc_same(const struct generation *a, const struct generation *b);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
+bool lc_can_sign(const struct generation *gen); /* and is not damaged */
 /* It signed before it was ready; after its wait ready_due is ready_at. */
 bool lc_is_early(const struct generation *gen);
 
@@ -78,8 +78,8 @@ size_t lc_count(const struct lc_set *set, enum gen_state state);
 
 /*
  * The order of publication: active, then ready and published, then retired,
- * each newest first.  ret_index (MODEL_GENERATIONS_MAX) gets indices of gens;
- * returns how many.
+ * each newest first; none that is damaged.  ret_index gets indices of gens
+ * (MODEL_GENERATIONS_MAX at most); returns how many.
  */
 size_t lc_publication(const struct lc_set *set, size_t *ret_index);
 

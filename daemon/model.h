@@ -56,6 +56,7 @@ struct generation {
 	int32_t alg;         /* enum jw_alg */
 	uint32_t spread;     /* from the kid: spreads rotations in time */
 	bool verify_only;    /* imported without a private half */
+	bool damaged;        /* its row: neither published nor signed with */
 };
 
 /* What changes of a key set: the rest of its row beside the name. */

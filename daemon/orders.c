@@ -242,7 +242,7 @@ predecessor(const struct lc_set *set, int64_t now)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct generation *gen = &set->gens[i];
 
-		if (lc_state(gen) != GEN_RETIRED || !lc_has_private(gen) ||
+		if (lc_state(gen) != GEN_RETIRED || !lc_can_sign(gen) ||
 		    now > gen->destroy_due)
 			continue;
 		if (best == NULL || gen->retired_at >= best->retired_at)
@@ -309,7 +309,7 @@ successor(const struct lc_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct generation *gen = &set->gens[i];
 
-		if (lc_state(gen) <= GEN_READY && lc_has_private(gen) &&
+		if (lc_state(gen) <= GEN_READY && lc_can_sign(gen) &&
 		    is_better(set, gen, best))
 			best = gen;
 	}

@@ -352,8 +352,9 @@ read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 	memset(ret_key, 0, sizeof(*ret_key));
 	*ret_set_id = sqlite3_column_int64(st, 0);
 	gen->number = sqlite3_column_int64(st, 1);
+	/* -1: one that is not known, and which its reader has to leave out. */
 	gen->alg = alg == NULL ? -1 : jw_alg_parse(alg);
-	if (kid == NULL || gen->alg < 0)
+	if (kid == NULL)
 		return false;
 	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", kid);
 	for (size_t i = 0; i < COUNT(fact_times); i++)

@@ -110,6 +110,26 @@ warn(json_t *warnings, const char *key_set, const char *what)
 }
 
 static void
+warn_of_damage(json_t *warnings, const struct keeper_set *set)
+{
+	for (size_t i = 0; set->damaged > 0 && i < set->row.nkeys; i++) {
+		const struct generation *gen = &set->row.keys[i].facts;
+
+		if (!gen->damaged)
+			continue;
+		json_array_append_new(warnings,
+		    json_sprintf("%s: generation %lld (%s) is not published: "
+				 "its row in the database is damaged%s",
+			set->row.name, (long long)gen->number,
+			lc_state_name(lc_state(gen)),
+			lc_state(gen) == GEN_ACTIVE
+			    ? "; nothing signs until it is restored or the "
+			      "key set is rotated"
+			    : ""));
+	}
+}
+
+static void
 warn_of_set(
     json_t *warnings, struct keeper *keeper, const struct keeper_set *set)
 {
@@ -133,6 +153,7 @@ warn_of_set(
 		warn(warnings, set->row.name,
 		    "the last change failed and will be tried again: see the "
 		    "log");
+	warn_of_damage(warnings, set);
 	overdue = lc_overdue(&view, &env);
 	if (overdue != NULL)
 		json_array_append_new(warnings,
@@ -146,7 +167,8 @@ warn_of_set(
 static bool
 may_need_warning(const struct keeper_set *set, int64_t now)
 {
-	return set->rotate_due <= now || set->failures > 0 || set->is_unwise;
+	return set->rotate_due <= now || set->failures > 0 ||
+	       set->damaged > 0 || set->is_unwise;
 }
 
 static json_t *

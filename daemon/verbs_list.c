@@ -74,7 +74,7 @@ append_living(json_t *rows, const struct keeper_set *set)
 		    rows, wire_key(set->row.name, &set->row.keys[order[i]],
 			      &view.gens[order[i]], false));
 	for (size_t i = 0; i < set->row.nkeys; i++)
-		if (!lc_is_published(&view.gens[i]))
+		if (!lc_is_published(&view.gens[i]) || view.gens[i].damaged)
 			json_array_append_new(
 			    rows, wire_key(set->row.name, &set->row.keys[i],
 				      &view.gens[i], false));

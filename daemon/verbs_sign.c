@@ -113,7 +113,7 @@ is_active(const struct verbs_sign *signing, int64_t set_id, const char *kid)
 				    ? NULL
 				    : keeper_active(set);
 
-	return key != NULL && strcmp(key->kid, kid) == 0;
+	return key != NULL && !key->facts.damaged && strcmp(key->kid, kid) == 0;
 }
 
 static bool
@@ -436,7 +436,7 @@ choose_key(struct request *request, const struct key **ret_key)
 		return JW_NO_SUCH_KEY_SET;
 	if (key == NULL)
 		return signs_at(set) != 0 ? JW_NOT_READY : JW_NO_ACTIVE_KEY;
-	err = open_key(signing, set, key);
+	err = key->facts.damaged ? JW_BAD_KEY : open_key(signing, set, key);
 	if (err == JW_OK && request->exp > key->facts.max_exp)
 		err = keeper_note_exp(keeper, set,
 		    claims_round_exp(

@@ -81,7 +81,7 @@ is_right(const struct look *look, const struct key *key)
 	struct keys_pair *pair = NULL;
 	bool right;
 
-	right = strcmp(alg, look->alg) == 0 &&
+	right = alg != NULL && strcmp(alg, look->alg) == 0 &&
 		keys_from_own_jwk(
 		    (enum jw_alg)key->facts.alg, key->jwk, &pair) == JW_OK &&
 		keys_verify(pair, look->signed_text, look->signed_len,

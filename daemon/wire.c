@@ -46,8 +46,10 @@ wire_key(const char *key_set, const struct key *key,
 {
 	json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid",
 	    key->kid, "keySet", key_set, "generation",
-	    (json_int_t)facts->number, "alg", jw_alg_name(facts->alg), "state",
-	    lc_state_name(lc_state(facts)), "createdAt",
+	    (json_int_t)facts->number, "alg",
+	    jw_alg_name(facts->alg) == NULL ? "unknown"
+					    : jw_alg_name(facts->alg),
+	    "state", lc_state_name(lc_state(facts)), "createdAt",
 	    (json_int_t)facts->created_at);
 
 	if (object == NULL)

@@ -993,7 +993,6 @@ static void
 rows_without_sense_are_corrupt(void **state)
 {
 	static const char *const sql[] = {
-	    "UPDATE generation SET alg = 'none'",
 	    "UPDATE key_set SET algorithm = 'none'",
 	};
 
