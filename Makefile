@@ -15,7 +15,8 @@
 #   make prove           simulation, kills, power cuts for longer: ROUNDS,
 #                        KILLS, CUTS, SEED
 #   make coverage        lines and branches of the lifecycle, by its tests
-#   make mutation        does a test notice each small mistake in it?
+#   make mutation        does a test notice each small mistake in it, and a
+#                        sample of those elsewhere (ALL=1: every one)?
 #   make install         into DESTDIR and PREFIX
 #   make deb             the Debian package, in build/deb
 #   make deb-check       what lintian, blhc and a second build say of it
@@ -221,6 +222,7 @@ coverage:
 mutation:
 	@packaging/dev/prepare run check
 	@CC='$(CC)' tests/mutation/mutate.py
+	@CC='$(CC)' tests/mutation/tree.py $(if $(ALL),--all)
 
 fuzzers: $(FUZZ)
 fuzz:
