@@ -6,46 +6,31 @@
  */
 #include "daemon/process.h"
 
-#include <errno.h>
 #include <event2/event.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/config.h"
 #include "daemon/control.h"
+#include "daemon/directory.h"
 
 enum { SLICE_USEC = 1000 };
 
 /* ---- directories ---- */
 
+/* Whoever may write beside the database could put another in its place. */
 static enum jw_err
-make_directory(const char *path, mode_t mode, struct jw_why *why)
+check_store_directory(const char *store_path, struct jw_why *why)
 {
-	struct stat st;
+	char directory[PATH_MAX];
 
-	if (mkdir(path, mode) != 0 && errno != EEXIST) {
-		jw_why_set(why, "%s: %s", path, strerror(errno));
-		jw_why_hint(why, "create it, writable by the user who runs "
-				 "jwksd, or choose another one in [daemon]");
-		return JW_IO;
-	}
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		jw_why_set(why, "%s: is not a directory", path);
-		return JW_IO;
-	}
-	/* Who may write there could put a socket or a database of their own
-	 * in our place. */
-	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
-	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return JW_OK;
-	jw_why_set(why, "%s: others than the daemon may write there", path);
-	jw_why_hint(why, "it must belong to the daemon's user or root, and be "
-			 "writable by its owner alone: chmod go-w");
-	return JW_PERMISSION_DENIED;
+	snprintf(directory, sizeof(directory), "%s", store_path);
+	return directory_check(dirname(directory), why);
 }
 
 enum jw_err
@@ -56,10 +41,13 @@ process_directories(const struct jw_config *config, struct jw_why *why)
 
 	setrlimit(RLIMIT_CORE, &none);
 	umask(027);
-	err = make_directory(config->runtime_directory, 0750, why);
+	err = directory_make(config->runtime_directory, 0750, "daemon", why);
 	umask(077);
 	if (err == JW_OK)
-		err = make_directory(config->state_directory, 0700, why);
+		err = directory_make(
+		    config->state_directory, 0700, "daemon", why);
+	if (err == JW_OK)
+		err = check_store_directory(config->store_path, why);
 	return err;
 }
 

@@ -461,6 +461,31 @@ refuse_link(const char *path, struct jw_why *why)
 	return JW_FOREIGN_FILE;
 }
 
+/* Whoever may write these files decides what is published. */
+static enum jw_err
+refuse_writable(const char *path, struct jw_why *why)
+{
+	static const char *const suffixes[] = {"", "-wal", "-journal", ".lock"};
+	char name[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < COUNT(suffixes); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		if (lstat(name, &st) != 0 ||
+		    ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+			(st.st_mode & (S_IWGRP | S_IWOTH)) == 0))
+			continue;
+		jw_why_set(
+		    why, "%s: others than the daemon may write it", name);
+		jw_why_hint(why,
+		    "look whether they have, then let it belong to the "
+		    "daemon's user alone: chown, and chmod go-w %s",
+		    name);
+		return JW_PERMISSION_DENIED;
+	}
+	return JW_OK;
+}
+
 static enum jw_err
 query_int(struct store *store, const char *sql, int64_t *ret_value)
 {
@@ -833,6 +858,8 @@ store_open(
 	store->path = resolve(path);
 	err =
 	    store->path == NULL ? JW_NO_MEMORY : refuse_link(store->path, why);
+	if (err == JW_OK)
+		err = refuse_writable(store->path, why);
 	if (err == JW_OK)
 		err = take_lock(store, why);
 	if (err == JW_OK)

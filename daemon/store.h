@@ -28,8 +28,9 @@ bool store_exists(const char *path);
  * Open, or create, the database at path (its directory must exist), lock it,
  * check it, and migrate it (after a copy to PATH.before-VERSION).  Each with
  * why: JW_LOCKED (another daemon), JW_SYMLINK, JW_FOREIGN_FILE,
- * JW_NEWER_SCHEMA, JW_CORRUPT, JW_NO_SPACE, JW_STORE_FAILED.  A refused file
- * is left as it was.  `now` is for a new database.
+ * JW_NEWER_SCHEMA, JW_CORRUPT, JW_NO_SPACE, JW_STORE_FAILED,
+ * JW_PERMISSION_DENIED (others may write it).  A refused file is left as it
+ * was.  `now` is for a new database.
  */
 enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
     struct jw_why *why);

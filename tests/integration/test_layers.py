@@ -26,7 +26,7 @@ LIBRARIES = {
 
 # Modules of the daemon from the bottom up: each may use those before it.
 LEVELS = [
-    {"model", "sql_text"},
+    {"model", "sql_text", "directory"},
     {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker",
      "octets"},
     {"orders", "plan", "retime", "envelope"},
@@ -42,10 +42,11 @@ LEVELS = [
 ONLY = {
     "model": set(),
     "octets": set(),
+    "directory": set(),
     "sign_call": {"claims"},
     "lifecycle": {"model"},
     "jwks": {"model"},
-    "store": {"model", "sql_text"},
+    "store": {"model", "sql_text", "directory"},
     "keys": {"model"},
     "envelope": {"model", "keys"},
     "orders": {"model", "lifecycle"},

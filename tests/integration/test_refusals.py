@@ -210,6 +210,39 @@ class Store(unittest.TestCase):
                 f.write(os.urandom(size - 4096))
             self.assert_refused(76, self.path)
 
+    def test_files_that_others_may_write(self):
+        with self.stopped():
+            for suffix in ("", "-wal", ".lock"):
+                for mode in (0o620, 0o602):
+                    path = self.path + suffix
+                    new = not os.path.exists(path)
+                    if new:
+                        open(path, "w").close()
+                    os.chmod(path, mode)
+                    self.assert_refused(77, f"{path}: others", "chmod go-w")
+                    os.chmod(path, 0o600)
+                    if new:
+                        os.unlink(path)
+
+    @unittest.skipIf(os.getuid() != 0, "only root can give files away")
+    def test_a_file_of_another_user(self):
+        with self.stopped():
+            os.chown(self.path, 65534, -1)
+            self.assert_refused(77, f"{self.path}: others", "chown")
+
+    def test_a_directory_of_the_database_that_others_may_write(self):
+        for mode in (0o770, 0o707, 0o1777):
+            directory = f"{self.daemon.directory}/shared"
+            os.makedirs(directory, exist_ok=True)
+            os.chmod(directory, mode)
+            self.daemon.write_config(store={"path": f"{directory}/x.db"})
+            result = run("--config", self.daemon.config_file)
+            self.assertEqual(result.returncode, 77, result.stderr)
+            self.assertIn(f"{directory}: others than the daemon may write",
+                          result.stderr)
+            self.assertEqual(os.listdir(directory), [])
+        self.daemon.write_config(store={"path": self.path})
+
     def test_no_key_encryption_key(self):
         with self.stopped():
             os.unlink(self.kek)
