@@ -2,22 +2,16 @@
  * A walk over the text of a JSON object, from member to member of its
  * outermost level.
  *
- * It relies on a parser's yes to the same octets for what it finds to make
- * sense, but never for its own safety: must never look outside the text or
- * go round in circles, whatever stands there.
+ * A value is found by its quotes and brackets alone; whether it is JSON is for
+ * a parser to say.  Must never look outside the text or go round in circles,
+ * whatever stands there.
  */
 #include "common/span.h"
 
 #include <string.h>
 
-struct walk {
-	const char *text;
-	size_t len;
-	size_t at;
-};
-
 static void
-skip_blanks(struct walk *walk)
+skip_blanks(struct jw_span_walk *walk)
 {
 	while (walk->at < walk->len && walk->text[walk->at] != '\0' &&
 	       strchr(" \t\r\n", walk->text[walk->at]) != NULL)
@@ -25,7 +19,7 @@ skip_blanks(struct walk *walk)
 }
 
 static bool
-skip_char(struct walk *walk, char c)
+skip_char(struct jw_span_walk *walk, char c)
 {
 	skip_blanks(walk);
 	if (walk->at >= walk->len || walk->text[walk->at] != c)
@@ -36,7 +30,7 @@ skip_char(struct walk *walk, char c)
 
 /* From the opening quote to behind the closing one. */
 static bool
-skip_string(struct walk *walk)
+skip_string(struct jw_span_walk *walk)
 {
 	const char *text = walk->text;
 	size_t len = walk->len, at;
@@ -53,7 +47,7 @@ skip_string(struct walk *walk)
 
 /* To behind the bracket that closes the one here. */
 static bool
-skip_nested(struct walk *walk)
+skip_nested(struct jw_span_walk *walk)
 {
 	size_t depth = 0;
 
@@ -76,7 +70,7 @@ skip_nested(struct walk *walk)
 
 /* A number or a word. */
 static bool
-skip_plain(struct walk *walk)
+skip_plain(struct jw_span_walk *walk)
 {
 	size_t start = walk->at;
 
@@ -87,7 +81,7 @@ skip_plain(struct walk *walk)
 }
 
 static bool
-skip_value(struct walk *walk)
+skip_value(struct jw_span_walk *walk)
 {
 	skip_blanks(walk);
 	if (walk->at >= walk->len)
@@ -150,33 +144,73 @@ is_name(const char *s, size_t len, const char *name)
 }
 
 bool
+jw_span_is(const struct jw_span *name, const char *word)
+{
+	return name->len >= 2 && is_name(name->at + 1, name->len - 2, word);
+}
+
+bool
+jw_span_open(const char *text, size_t len, struct jw_span_walk *ret_walk)
+{
+	*ret_walk = (struct jw_span_walk){text, len, 0, false};
+	return skip_char(ret_walk, '{');
+}
+
+static bool
+take_span(struct jw_span_walk *walk, bool (*skip)(struct jw_span_walk *walk),
+    struct jw_span *ret_span)
+{
+	size_t start;
+
+	skip_blanks(walk);
+	start = walk->at;
+	if (!skip(walk))
+		return false;
+	*ret_span = (struct jw_span){walk->text + start, walk->at - start};
+	return true;
+}
+
+/* A member that is none leaves the walk where the object did not end. */
+bool
+jw_span_next(struct jw_span_walk *walk, struct jw_span *ret_name,
+    struct jw_span *ret_value)
+{
+	struct jw_span_walk ahead = *walk;
+
+	if (ahead.begun && !skip_char(&ahead, ','))
+		return false;
+	if (!take_span(&ahead, skip_string, ret_name) ||
+	    !skip_char(&ahead, ':') ||
+	    !take_span(&ahead, skip_value, ret_value))
+		return false;
+	ahead.begun = true;
+	*walk = ahead;
+	return true;
+}
+
+bool
+jw_span_ended(struct jw_span_walk *walk)
+{
+	if (!skip_char(walk, '}'))
+		return false;
+	skip_blanks(walk);
+	return walk->at == walk->len;
+}
+
+bool
 jw_span_member(
     const char *text, size_t len, const char *name, struct jw_span *ret_span)
 {
-	struct walk walk = {text, len, 0};
-	size_t start, end;
-	bool found;
+	struct jw_span_walk walk;
+	struct jw_span found, value;
 
-	if (!skip_char(&walk, '{'))
+	if (!jw_span_open(text, len, &walk))
 		return false;
-	do {
-		skip_blanks(&walk);
-		start = walk.at;
-		if (!skip_string(&walk))
-			return false;
-		end = walk.at;
-		found = is_name(text + start + 1, end - 1 - (start + 1), name);
-		if (!skip_char(&walk, ':'))
-			return false;
-		skip_blanks(&walk);
-		start = walk.at;
-		if (!skip_value(&walk))
-			return false;
-		if (found) {
-			*ret_span =
-			    (struct jw_span){text + start, walk.at - start};
+	while (jw_span_next(&walk, &found, &value)) {
+		if (jw_span_is(&found, name)) {
+			*ret_span = value;
 			return true;
 		}
-	} while (skip_char(&walk, ','));
+	}
 	return false;
 }

@@ -12,135 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Digits of an integer that may lie beyond int64. */
-enum { LONG_INTEGER = 19 };
+#include "common/varlink_value.h"
 
 /* ---- messages: parse ---- */
-
-static size_t
-string_end(const char *data, size_t len, size_t i)
-{
-	for (i++; i < len && data[i] != '"'; i++) {
-		if (data[i] == '\\')
-			i++;
-	}
-	return i;
-}
-
-/* Jansson recurses 2048 deep, and that limit is not ours to set. */
-static bool
-is_shallow(const char *data, size_t len)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '"')
-			i = string_end(data, len, i);
-		else if (data[i] == '{' || data[i] == '[')
-			depth++;
-		else if ((data[i] == '}' || data[i] == ']') && depth > 0)
-			depth--;
-		if (depth > VARLINK_DEPTH_MAX)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_number_char(char c)
-{
-	return c != '\0' && strchr("+-.0123456789eE", c) != NULL;
-}
-
-static bool
-is_beyond_int64(const char *token, size_t len)
-{
-	bool negative = token[0] == '-';
-	const char *limit =
-	    negative ? "9223372036854775808" : "9223372036854775807";
-
-	token += negative;
-	len -= negative;
-	for (size_t i = 0; i < len; i++) {
-		if (token[i] < '0' || token[i] > '9')
-			return false;
-	}
-	return len > LONG_INTEGER ||
-	       (len == LONG_INTEGER && memcmp(token, limit, len) > 0);
-}
-
-/* The length of the string, number or other byte that begins at i. */
-static size_t
-token_len(const char *data, size_t len, size_t i)
-{
-	size_t end = i;
-
-	if (data[i] == '"') {
-		end = string_end(data, len, i);
-		return end < len ? end + 1 - i : len - i;
-	}
-	while (end < len && is_number_char(data[end]))
-		end++;
-	return end > i ? end - i : 1;
-}
-
-/*
- * A copy with every integer beyond int64 written as a real: Jansson refuses
- * the whole text for one such integer, but it is one ill-typed parameter.
- */
-static char *
-widen_integers(const char *data, size_t len, size_t *ret_len)
-{
-	char *copy = malloc(len + len / LONG_INTEGER * 2 + 1);
-	size_t n, used = 0;
-
-	if (copy == NULL)
-		return NULL;
-	for (size_t i = 0; i < len; i += n) {
-		n = token_len(data, len, i);
-		memcpy(copy + used, data + i, n);
-		used += n;
-		if (is_number_char(data[i]) && is_beyond_int64(data + i, n)) {
-			memcpy(copy + used, "e0", 2);
-			used += 2;
-		}
-	}
-	*ret_len = used;
-	return copy;
-}
-
-static json_t *
-load_object(const char *data, size_t len)
-{
-	json_error_t error;
-	json_t *root;
-	char *wide;
-	size_t wide_len;
-
-	if (data == NULL || len >= VARLINK_MESSAGE_MAX ||
-	    !is_shallow(data, len))
-		return NULL;
-	root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
-	if (root == NULL &&
-	    json_error_code(&error) == json_error_numeric_overflow) {
-		wide = widen_integers(data, len, &wide_len);
-		if (wide == NULL)
-			return NULL;
-		root =
-		    json_loadb(wide, wide_len, JSON_REJECT_DUPLICATES, &error);
-		free(wide);
-	}
-	if (!json_is_object(root)) {
-		json_decref(root);
-		return NULL;
-	}
-	return root;
-}
 
 struct json_t *
 varlink_object_parse(const char *data, size_t len)
 {
-	return load_object(data, len);
+	return varlink_object(data, len, VARLINK_DEPTH_MAX, NULL);
 }
 
 /* A member that a message may have, and where its value goes. */
@@ -191,54 +70,6 @@ object_or_empty(json_t *parameters)
 }
 
 enum jw_err
-varlink_call_parse(const char *data, size_t len, struct varlink_call *ret_call)
-{
-	json_t *method = NULL, *parameters = NULL;
-	json_t *more = NULL, *oneway = NULL, *upgrade = NULL;
-	const struct member members[] = {
-	    {"method", JSON_STRING, &method},
-	    {"parameters", JSON_OBJECT, &parameters},
-	    {"more", JSON_TRUE, &more},
-	    {"oneway", JSON_TRUE, &oneway},
-	    {"upgrade", JSON_TRUE, &upgrade},
-	};
-	struct varlink_call call = {NULL, NULL, false, false};
-	enum jw_err err = JW_PROTOCOL;
-	json_t *root = load_object(data, len);
-
-	if (root == NULL ||
-	    !take_members(root, members, sizeof(members) / sizeof(*members)))
-		goto out;
-	if (method == NULL || json_is_true(upgrade) ||
-	    (json_is_true(more) && json_is_true(oneway)))
-		goto out;
-	call.method = strdup(json_string_value(method));
-	call.parameters = object_or_empty(parameters);
-	call.more = json_is_true(more);
-	call.oneway = json_is_true(oneway);
-	if (call.method == NULL || call.parameters == NULL) {
-		varlink_call_done(&call);
-		err = JW_NO_MEMORY;
-		goto out;
-	}
-	*ret_call = call;
-	err = JW_OK;
-out:
-	json_decref(root);
-	return err;
-}
-
-void
-varlink_call_done(struct varlink_call *call)
-{
-	if (call == NULL)
-		return;
-	free(call->method);
-	json_decref(call->parameters);
-	memset(call, 0, sizeof(*call));
-}
-
-enum jw_err
 varlink_reply_parse(
     const char *data, size_t len, struct varlink_reply *ret_reply)
 {
@@ -250,7 +81,7 @@ varlink_reply_parse(
 	};
 	struct varlink_reply reply = {NULL, NULL, false};
 	enum jw_err err = JW_PROTOCOL;
-	json_t *root = load_object(data, len);
+	json_t *root = varlink_object_parse(data, len);
 
 	if (root == NULL ||
 	    !take_members(root, members, sizeof(members) / sizeof(*members)))

@@ -25,26 +25,42 @@ enum {
 
 /* ---- messages ---- */
 
+/*
+ * Why parameters cannot be read although the message around them can: a name
+ * or a value that JSON or its readers do not allow.
+ */
+struct varlink_fault {
+	const char *what; /* static: "is not UTF-8"; NULL: nothing is wrong */
+	/* Which member of the parameters, and which one of its members where
+	 * it is an object itself; "" where no name can be told. */
+	char parameter[VARLINK_NAME_SIZE];
+	char member[VARLINK_NAME_SIZE];
+};
+
 struct varlink_call {
 	char *method; /* "org.jwksd.keys.Rotate", as the client wrote it */
 	struct json_t *parameters; /* an object; empty when absent */
 	bool more;
 	bool oneway;
+	struct varlink_fault fault;
 };
 
 /*
- * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL: not one JSON
- * object, duplicate members, too long, too deep, an unknown member, a member
- * of the wrong type, no method, oneway with more, `upgrade` asked for, a NUL
- * in a string.  An integer beyond int64 becomes a real, which no `int` takes.
- * Release with varlink_call_done().
+ * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL with why: not
+ * one JSON object, too long, an unknown or duplicate member of the message, a
+ * member of the wrong type, no method, oneway with more, `upgrade` asked for.
+ * A null member is as good as absent.  What is wrong inside the parameters is
+ * no failure: they are empty then, and `fault` says what (too deep, duplicate
+ * members, a NUL, half a surrogate pair, a number beyond a double, no JSON).
+ * An integer beyond int64 becomes a real, which no `int` takes.  Release with
+ * varlink_call_done().
  */
-enum jw_err varlink_call_parse(
-    const char *data, size_t len, struct varlink_call *ret_call);
+enum jw_err varlink_call_parse(const char *data, size_t len,
+    struct varlink_call *ret_call, struct jw_why *why);
 void varlink_call_done(struct varlink_call *call);
 
 /*
- * One JSON object under the same rules for its text; NULL for anything else.
+ * One JSON object that may stand in the parameters; NULL for anything else.
  * The caller's to json_decref.
  */
 struct json_t *varlink_object_parse(const char *data, size_t len);
@@ -56,7 +72,8 @@ struct varlink_reply {
 };
 
 /*
- * The client's side: the same rules, and no error that continues.  Release
+ * The client's side: JW_PROTOCOL for any text that is no reply, duplicate
+ * members at any depth, and an error that continues.  Release
  * with varlink_reply_done().
  */
 enum jw_err varlink_reply_parse(
@@ -79,6 +96,7 @@ char *varlink_reply_format(const char *error, const struct json_t *parameters,
 enum {
 	VARLINK_MORE = 1 << 0,       /* streams when asked with `more` */
 	VARLINK_NEEDS_MORE = 1 << 1, /* ExpectedMore without it */
+	VARLINK_FAULTS = 1 << 2,     /* is run with a call that has a fault */
 };
 
 /* One verb: a row of a table of the caller's.  `tag` is the caller's own. */

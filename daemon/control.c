@@ -277,6 +277,12 @@ control_parameters(const struct control_call *call)
 	return call->request.parameters;
 }
 
+const struct varlink_fault *
+control_fault(const struct control_call *call)
+{
+	return &call->request.fault;
+}
+
 const char *
 control_method(const struct control_call *call)
 {
@@ -336,6 +342,11 @@ emit(struct control_call *call, const char *error, json_t *take_parameters,
 	size_t len;
 	char *text;
 
+	/* An error without fields has no parameters at all. */
+	if (error != NULL && json_object_size(take_parameters) == 0) {
+		json_decref(take_parameters);
+		take_parameters = NULL;
+	}
 	if (call->request.oneway) {
 		json_decref(take_parameters);
 		return;
@@ -478,21 +489,34 @@ run_verb(struct conn *conn, struct control_call *call)
 	}
 }
 
+/* Why this uid loses its connection. */
+static void
+log_no_call(const struct conn *conn, const char *what)
+{
+	jw_log(JW_LOG_INFO,
+	    "uid %u: not a call: %s; nothing more is read from this connection",
+	    (unsigned)conn->peer.uid, what);
+}
+
 /* JW_PROTOCOL, JW_NO_MEMORY: it was no call, and has not been taken. */
 static enum jw_err
 run_call(struct conn *conn, struct control_call *call)
 {
 	const struct control_server *server = conn->server;
+	struct jw_why why = {"", ""};
 	enum jw_err err;
 
 	if (server->quick != NULL && conn->allowed &&
 	    server->quick(call, server->context))
 		return JW_OK;
-	err = varlink_call_parse(conn->text, conn->text_len, &call->request);
+	err = varlink_call_parse(
+	    conn->text, conn->text_len, &call->request, &why);
 	if (err == JW_OK) {
 		run_verb(conn, call);
 		return JW_OK;
 	}
+	if (err == JW_PROTOCOL)
+		log_no_call(conn, why.text);
 	TAILQ_REMOVE(&conn->calls, call, link);
 	conn->ncalls--;
 	call_free(call);
@@ -525,8 +549,10 @@ next_message(struct conn *conn)
 		    text + conn->searched, '\0', in->len - conn->searched);
 	conn->searched = end == NULL ? in->len : 0;
 	if ((end == NULL ? in->len : (size_t)(end - text)) >=
-	    VARLINK_MESSAGE_MAX)
+	    VARLINK_MESSAGE_MAX) {
+		log_no_call(conn, "longer than 256 KiB");
 		return JW_PROTOCOL;
+	}
 	if (end == NULL)
 		return JW_IO;
 	conn->text = text;
@@ -664,10 +690,6 @@ tell_drained(struct conn *conn)
 static enum jw_err
 stop_reading(struct conn *conn)
 {
-	jw_log(JW_LOG_INFO,
-	    "uid %u: not a call (a JSON object of at most 256 KiB, 32 deep, "
-	    "with a method): nothing more is read",
-	    (unsigned)conn->peer.uid);
 	if (is_following(conn))
 		conn->broken = true;
 	octets_take(&conn->in, conn->in.len);

@@ -21,6 +21,7 @@ struct control_call;
 struct control_server;
 struct event_base;
 struct json_t;
+struct varlink_fault;
 struct varlink_service;
 
 /* Who is at the other end, as the kernel says. */
@@ -85,6 +86,8 @@ void control_server_free(struct control_server *server);
 /* ---- for verbs ---- */
 
 const struct json_t *control_parameters(const struct control_call *call);
+/* What is wrong with the parameters; only VARLINK_FAULTS verbs get such. */
+const struct varlink_fault *control_fault(const struct control_call *call);
 const char *control_method(const struct control_call *call);
 const struct control_peer *control_peer(const struct control_call *call);
 /* Is the peer in a group?  root and the daemon's own user are in each. */

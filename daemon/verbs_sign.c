@@ -723,10 +723,29 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 		obey(call, signing, &order);
 }
 
+/* What cannot be read has the name of the claim where it is in the claims. */
+static void
+refuse_fault(struct control_call *call, const struct varlink_fault *fault)
+{
+	if (strcmp(fault->parameter, "claims") == 0)
+		bad_claims(call,
+		    fault->member[0] != '\0' ? fault->member : fault->parameter,
+		    fault->what);
+	else
+		verbs_invalid(call, fault->parameter[0] != '\0'
+					? fault->parameter
+					: "parameters");
+}
+
 static void
 run_sign(struct control_call *call, void *context)
 {
-	run(call, context, false);
+	const struct varlink_fault *fault = control_fault(call);
+
+	if (fault->what != NULL)
+		refuse_fault(call, fault);
+	else
+		run(call, context, false);
 }
 
 static void
@@ -748,7 +767,7 @@ static const struct control_verb verb_sign_payload = {run_sign_payload};
 static const struct control_verb verb_get_jwks = {run_get_jwks};
 
 static const struct varlink_verb table[] = {
-    {"Sign", 0, &verb_sign},
+    {"Sign", VARLINK_FAULTS, &verb_sign},
     {"SignPayload", 0, &verb_sign_payload},
     {"GetJwks", 0, &verb_get_jwks},
 };

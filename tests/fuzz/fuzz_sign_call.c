@@ -19,7 +19,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!sign_call_read((const char *)data, size, &call))
 		return 0;
-	if (varlink_call_parse((const char *)data, size, &parsed) != JW_OK)
+	if (varlink_call_parse((const char *)data, size, &parsed, NULL) !=
+	    JW_OK)
+		abort();
+	if (parsed.fault.what != NULL)
 		abort();
 	varlink_call_done(&parsed);
 	return 0;

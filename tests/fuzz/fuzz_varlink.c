@@ -63,6 +63,7 @@ resolve(const struct varlink_call *call)
 	char *text;
 	size_t len;
 
+	require(call->fault.what == NULL || err != JW_OK);
 	require((err == JW_OK && verb != NULL) == (parameters == NULL));
 	if (err != JW_OK)
 		require(verb == NULL && jw_err_wire(err) != NULL);
@@ -104,15 +105,17 @@ fuzz_call(const char *data, size_t len)
 	size_t text_len;
 	char *text;
 
-	if (varlink_call_parse(data, len, &call) != JW_OK)
+	if (varlink_call_parse(data, len, &call, NULL) != JW_OK)
 		return;
 	require(!(call.more && call.oneway));
+	require(
+	    call.fault.what == NULL || json_object_size(call.parameters) == 0);
 	text = varlink_call_format(
 	    call.method, call.parameters, call.more, call.oneway, &text_len);
 	require(text != NULL && text_len == strlen(text) + 1);
 	if (text_len <= VARLINK_MESSAGE_MAX) {
-		require(
-		    varlink_call_parse(text, text_len - 1, &again) == JW_OK);
+		require(varlink_call_parse(text, text_len - 1, &again, NULL) ==
+			JW_OK);
 		require(strcmp(call.method, again.method) == 0);
 		require(json_equal(call.parameters, again.parameters));
 		varlink_call_done(&again);

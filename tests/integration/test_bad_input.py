@@ -80,19 +80,31 @@ class Control(Case):
                      b'{"error":"a.b.C"}\0', b'\xef\xbb\xbf{}\0'):
             self.assert_dropped(junk)
 
-    def test_duplicate_members(self):
-        for junk in (b'{"method":"org.jwksd.keys.Status",'
-                     b'"method":"org.jwksd.keys.Status"}\0',
-                     b'{"method":"org.jwksd.keys.Rotate","parameters":'
-                     b'{"dryRun":true,"dryRun":false}}\0'):
-            self.assert_dropped(junk)
+    def test_duplicate_members_of_the_message(self):
+        self.assert_dropped(b'{"method":"org.jwksd.keys.Status",'
+                            b'"method":"org.jwksd.keys.Status"}\0')
+
+    def assert_answered(self, method, parameters, parameter):
+        """With the parameter that cannot be taken; the stream goes on."""
+        message = (b'{"method":"%s%s","parameters":%s}\0'
+                   % (KEYS.encode(), method, parameters))
+        bad, good = self.after(message + STATUS, end=True)
+        self.assertEqual(bad, {
+            "error": "org.varlink.service.InvalidParameter",
+            "parameters": {"parameter": parameter}}, parameters[:60])
+        self.assertTrue(good["parameters"]["ready"])
+
+    def test_duplicate_members_of_the_parameters(self):
+        self.assert_answered(b"Rotate", b'{"dryRun":true,"dryRun":false}',
+                             "dryRun")
+        self.assert_answered(b"SetPolicy", b'{"name":"default","policy":'
+                             b'{"mode":"auto","mode":"auto"}}', "policy.mode")
 
     def test_strings_that_are_none(self):
         for text in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\\ud800",
                      b"\\u0000", b"\x01", b"\n"):
-            self.assert_dropped(
-                b'{"method":"org.jwksd.keys.ShowKey","parameters":{"key":"'
-                + text + b'"}}\0')
+            self.assert_answered(b"ShowKey", b'{"key":"' + text + b'"}',
+                                 "key")
 
     def test_deep_nesting(self):
         for depth in (100, 3000, 100000):
@@ -100,17 +112,50 @@ class Control(Case):
                 nested = opening * depth + b"1" + closing * depth
                 self.assert_dropped(nested[:200000] + b"\0")
                 if len(nested) < 200000:
-                    self.assert_dropped(
-                        b'{"method":"org.jwksd.keys.ListKeys","parameters":'
-                        b'{"keySet":' + nested + b"}}\0")
+                    self.assert_answered(
+                        b"ListKeys", b'{"keySet":' + nested + b"}",
+                        "keySet.a" if opening != b"[" else "keySet")
+
+    def test_null_is_absent(self):
+        """Of the message, and of parameters that may be absent."""
+        for message in (b'"Status","parameters":null',
+                        b'"Status","more":null,"oneway":null,"upgrade":null',
+                        b'"ListKeys","parameters":{"keySet":null,"all":null}',
+                        b'"Plan","parameters":{"keySet":null,"until":null}',
+                        b'"GetJwks","parameters":{"keySet":null,"at":null}',
+                        b'"Rotate","parameters":{"keySet":null,"now":null,'
+                        b'"at":null,"cancel":null,"requestId":null,'
+                        b'"expectGeneration":null,"reason":null,'
+                        b'"dryRun":true}',
+                        b'"SetPolicy","parameters":{"name":"default","policy":'
+                        b'{"rsaBits":null},"dryRun":true}'):
+            (reply,) = self.after(
+                b'{"method":"org.jwksd.keys.' + message[1:] + b"}\0", end=True)
+            self.assertNotIn("error", reply, message)
+
+    def test_an_error_without_fields_has_no_parameters(self):
+        (reply,) = self.after(call(KEYS + "Monitor"), end=True)
+        self.assertEqual(reply, {"error": "org.varlink.service.ExpectedMore"})
+
+    def test_the_log_says_why(self):
+        for junk, why in (
+                (b"garbage\0", "not a JSON object"),
+                (b'{"method":"a.b.C"\0', "not one whole JSON object"),
+                (b'{"method":"a.b.C","frob":1}\0', "none of Varlink's"),
+                (b'{"method":"a.b.C","more":7}\0',
+                 '"more" is not true or false'),
+                (b"x" * (256 * 1024 + 1), "longer than 256 KiB")):
+            start = len(self.daemon.log())
+            self.assert_dropped(junk)
+            harness.wait_until(lambda start=start, why=why: why in
+                               self.daemon.log()[start:], 5, why)
 
     def test_numbers_beyond_measure(self):
         for number in (2 ** 63, -2 ** 63 - 1, 10 ** 30):
             self.assertEqual(self.error("Rotate", {"at": number}).parameters,
                              {"parameter": "at"})
-        self.assert_dropped(
-            b'{"method":"org.jwksd.keys.Rotate","parameters":{"at":%d}}\0'
-            % (10 ** 400))
+        for number in (b"%d" % (10 ** 400), b"1e400", b"-1e400", b"NaN"):
+            self.assert_answered(b"Rotate", b'{"at":' + number + b"}", "at")
 
     def test_oversized(self):
         self.assert_dropped(b"x" * (256 * 1024 + 1))

@@ -207,8 +207,9 @@ compare(const char *text, size_t len)
 
 	if (!sign_call_read(text, len, &call))
 		return false;
-	if (varlink_call_parse(text, len, &parsed) != JW_OK)
+	if (varlink_call_parse(text, len, &parsed, NULL) != JW_OK)
 		fail_msg("no call: %.*s", (int)len, text);
+	assert_null(parsed.fault.what);
 	assert_string_equal(parsed.method, call.is_payload
 					       ? "org.jwksd.sign.SignPayload"
 					       : "org.jwksd.sign.Sign");

@@ -63,7 +63,7 @@ static enum jw_err
 parse_call(const char *data, size_t len, struct varlink_call *ret_call)
 {
 	char *copy = exact_copy(data, len);
-	enum jw_err err = varlink_call_parse(copy, len, ret_call);
+	enum jw_err err = varlink_call_parse(copy, len, ret_call, NULL);
 
 	free(copy);
 	return err;
@@ -131,6 +131,12 @@ test_call_accepted(void **state)
 	    {"{\"method\":\"\\u0061.\\u00dc\\ud83d\\ude00\"}",
 		"a.\303\234\360\237\230\200", "{}", false, false},
 	    {"{\"method\":\"a.\303\234\"}", "a.\303\234", "{}", false, false},
+	    /* null is as good as absent */
+	    {"{\"method\":\"a.B\",\"parameters\":null,\"more\":null,"
+	     "\"oneway\":null,\"upgrade\":null}",
+		"a.B", "{}", false, false},
+	    {"{\"method\":\"a.B\",\"more\":true,\"oneway\":null}", "a.B", "{}",
+		true, false},
 	};
 	struct varlink_call call;
 
@@ -143,6 +149,7 @@ test_call_accepted(void **state)
 		assert_json(call.parameters, rows[i].parameters);
 		assert_int_equal(call.more, rows[i].more);
 		assert_int_equal(call.oneway, rows[i].oneway);
+		assert_null(call.fault.what);
 		varlink_call_done(&call);
 		assert_null(call.method);
 		varlink_call_done(&call);
@@ -177,16 +184,14 @@ test_call_refused(void **state)
 	    "{\"method\":\"a.B\\",
 	    "{\"method\":\"a.B",
 	    "{\"method\":\"a\tB\"}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":NaN}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":1e999}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":01}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":+1}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":-}}",
-	    /* duplicates, at any depth, in any spelling */
+	    /* brackets that do not fit */
+	    "{\"method\":\"a.B\",\"parameters\":{\"x\":[}",
+	    "{\"method\":\"a.B\",\"parameters\":{}}}",
+	    /* duplicates, in any spelling */
+	    "{\"method\":\"a.B\",\"parameters\":{},\"parameters\":{}}",
+	    "{\"method\":\"a.B\",\"more\":null,\"more\":true}",
 	    "{\"method\":\"a.B\",\"method\":\"a.B\"}",
 	    "{\"method\":\"a.B\",\"m\\u0065thod\":\"a.B\"}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":1,\"x\":1}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":[[{\"z\":1,\"z\":2}]]}}",
 	    /* members */
 	    "{\"method\":\"a.B\",\"params\":{}}",
 	    "{\"method\":\"a.B\",\"Method\":\"a.B\"}",
@@ -198,10 +203,8 @@ test_call_refused(void **state)
 	    "{\"method\":null}",
 	    "{\"method\":1}",
 	    "{\"method\":[\"a.B\"]}",
-	    "{\"method\":\"a.B\",\"parameters\":null}",
 	    "{\"method\":\"a.B\",\"parameters\":[]}",
 	    "{\"method\":\"a.B\",\"parameters\":\"{}\"}",
-	    "{\"method\":\"a.B\",\"more\":null}",
 	    "{\"method\":\"a.B\",\"more\":1}",
 	    "{\"method\":\"a.B\",\"more\":\"true\"}",
 	    "{\"method\":\"a.B\",\"oneway\":0}",
@@ -215,8 +218,6 @@ test_call_refused(void **state)
 	    "{\"method\":\"a.B\",\"upgrade\":true}",
 	    /* NUL and other nasty bytes */
 	    "{\"method\":\"a.B\\u0000\"}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"x\":\"\\u0000\"}}",
-	    "{\"method\":\"a.B\",\"parameters\":{\"\\u0000\":1}}",
 	    "{\"method\":\"a.\377\"}",
 	    "{\"method\":\"a.\303\"}",
 	    "{\"method\":\"a.\300\200\"}",
@@ -232,7 +233,99 @@ test_call_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		assert_call_refused(rows[i], strlen(rows[i]));
-	assert_int_equal(varlink_call_parse(NULL, 0, NULL), JW_PROTOCOL);
+	assert_int_equal(varlink_call_parse(NULL, 0, NULL, NULL), JW_PROTOCOL);
+}
+
+/* What is wrong inside the parameters is told, and concerns this call only. */
+static void
+test_call_faults(void **state)
+{
+	static const struct {
+		const char *parameters;
+		const char *parameter;
+		const char *member;
+		const char *what;
+	} rows[] = {
+	    {"{\"x\":NaN}", "x", "", "not JSON"},
+	    {"{\"x\":1e999}", "x", "", "too large"},
+	    {"{\"x\":-1e999}", "x", "", "too large"},
+	    {"{\"x\":01}", "x", "", "not JSON"},
+	    {"{\"x\":+1}", "x", "", "not JSON"},
+	    {"{\"x\":-}", "x", "", "not JSON"},
+	    {"{\"x\":1,}", "", "", "not JSON"},
+	    {"{\"x\" 1}", "", "", "not JSON"},
+	    {"{x}", "", "", "not JSON"},
+	    {"{\"x\":1,\"x\":1}", "x", "", "twice"},
+	    {"{\"x\":1,\"\\u0078\":1}", "x", "", "twice"},
+	    {"{\"x\":[[{\"z\":1,\"z\":2}]]}", "x", "", "one name"},
+	    {"{\"x\":{\"z\":1,\"z\":2}}", "x", "z", "twice"},
+	    {"{\"y\":1,\"x\":{\"y\":1,\"z\":\"a\\u0000\"}}", "x", "z", "NUL"},
+	    {"{\"x\":\"\\u0000\"}", "x", "", "NUL"},
+	    {"{\"\\u0000\":1}", "", "", "NUL"},
+	    {"{\"x\":{\"\\u0000\":1}}", "x", "", "NUL"},
+	    {"{\"x\":\"\\ud83d\"}", "x", "", "surrogate"},
+	    {"{\"x\":\"\\udc00\"}", "x", "", "surrogate"},
+	    {"{\"x\":\"\\ud83dx\"}", "x", "", "surrogate"},
+	    {"{\"x\":\"\377\"}", "x", "", "UTF-8"},
+	    {"{\"x\":\"\355\240\200\"}", "x", "", "UTF-8"},
+	    {"{\"x\":\"a\nb\"}", "x", "", "not JSON"},
+	    {"{\"x\":\"\\q\"}", "x", "", "not JSON"},
+	};
+	struct varlink_call call;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(text, sizeof(text),
+		    "{\"parameters\":%s,\"method\":\"a.B\",\"more\":true}",
+		    rows[i].parameters);
+		assert_int_equal(parse_call(text, strlen(text), &call), JW_OK);
+		assert_string_equal(call.method, "a.B");
+		assert_true(call.more);
+		assert_json(call.parameters, "{}");
+		if (call.fault.what == NULL ||
+		    strstr(call.fault.what, rows[i].what) == NULL)
+			fail_msg("%s: %s", text, call.fault.what);
+		assert_string_equal(call.fault.parameter, rows[i].parameter);
+		assert_string_equal(call.fault.member, rows[i].member);
+		varlink_call_done(&call);
+	}
+}
+
+/* The reason of a refusal, for the log of the daemon. */
+static void
+test_call_why(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *why;
+	} rows[] = {
+	    {"x", "not a JSON object"},
+	    {"{\"method\":\"a.B\"", "not one whole JSON object"},
+	    {"{\"parameters\":{}}", "there is no \"method\""},
+	    {"{\"method\":7}", "\"method\" is not a string"},
+	    {"{\"method\":\"a.B\",\"parameters\":[]}",
+		"\"parameters\" is not an object"},
+	    {"{\"method\":\"a.B\",\"more\":1}",
+		"\"more\" is not true or false"},
+	    {"{\"method\":\"a.B\",\"method\":\"a.B\"}",
+		"two members \"method\""},
+	    {"{\"method\":\"a.B\",\"x\":1}", "none of Varlink's"},
+	    {"{\"method\":\"a.B\",\"more\":true,\"oneway\":true}", "at once"},
+	    {"{\"method\":\"a.B\",\"upgrade\":true}", "not offered"},
+	};
+	struct varlink_call call;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct jw_why why = {"", ""};
+
+		assert_int_equal(varlink_call_parse(rows[i].text,
+				     strlen(rows[i].text), &call, &why),
+		    JW_PROTOCOL);
+		if (strstr(why.text, rows[i].why) == NULL)
+			fail_msg("%s: %s", rows[i].text, why.text);
+	}
 }
 
 static void
@@ -265,7 +358,7 @@ test_every_byte(void **state)
 		for (int byte = 0; byte < 256; byte++) {
 			text[i] = (char)byte;
 			if (parse_call(text, len, &call) == JW_OK) {
-				accepted++;
+				accepted += call.fault.what == NULL;
 				varlink_call_done(&call);
 			}
 		}
@@ -319,7 +412,11 @@ test_depth(void **state)
 		for (size_t j = 0; j < COUNT(bombs); j++) {
 			text =
 			    nested_call(bombs[j], rows[i].open, rows[i].close);
-			assert_call_refused(text, strlen(text));
+			assert_int_equal(
+			    parse_call(text, strlen(text), &call), JW_OK);
+			assert_string_equal(call.fault.parameter, "x");
+			assert_non_null(strstr(call.fault.what, "deeper"));
+			varlink_call_done(&call);
 			free(text);
 			text = nested_call(bombs[j], rows[i].open, "");
 			assert_call_refused(text, strlen(text));
@@ -1444,7 +1541,7 @@ described(const struct varlink_service *service, const char *name)
 	json_t *parameters, *reply;
 	const struct varlink_verb *verb;
 	char method[] = "org.varlink.service.GetInterfaceDescription";
-	struct varlink_call call = {method, NULL, false, false};
+	struct varlink_call call = {.method = method};
 	char *text;
 
 	parameters = json_pack("{s:s}", "interface", name);
@@ -1520,7 +1617,7 @@ test_long_names_are_cut(void **state)
 	size_t size = VARLINK_MESSAGE_MAX - 64, len;
 	const struct varlink_verb *verb;
 	char *method = malloc(size + 1), *text;
-	struct varlink_call call = {method, NULL, false, false};
+	struct varlink_call call = {.method = method};
 	json_t *parameters;
 	enum jw_err err;
 
@@ -1557,6 +1654,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_call_accepted),
 	    cmocka_unit_test(test_call_refused),
+	    cmocka_unit_test(test_call_faults),
+	    cmocka_unit_test(test_call_why),
 	    cmocka_unit_test(test_raw_nul),
 	    cmocka_unit_test(test_every_byte),
 	    cmocka_unit_test(test_depth),
