@@ -23,6 +23,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/orders.h"
 #include "daemon/plan.h"
+#include "daemon/retime.h"
 #include "daemon/servable.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -64,6 +65,7 @@ struct weakness {
 	bool blind;        /* the ends of waits do not need a front */
 	bool no_known;     /* any key that signed before may sign again */
 	bool no_tombs;     /* a name that is added again is a new one */
+	bool no_late;      /* a commit counts from when it was made */
 };
 
 /* A key, as verifiers know it. */
@@ -145,6 +147,9 @@ struct world {
 	enum trouble trouble;
 	int64_t trouble_until;
 	int64_t reported; /* what a front will say: serving since */
+	/* A commit of unknown outcome: there, and nobody knows it yet. */
+	int64_t doubt_until; /* 0: there is none */
+	struct lc_set unknown;
 	struct pair pairs[PAIRS];
 	int npairs;
 	int64_t next_order;
@@ -577,11 +582,40 @@ take_pair(struct world *w, int i)
 static void
 take_pairs(struct world *w)
 {
-	for (int i = 0; i < w->npairs;)
+	for (int i = 0; i < w->npairs && w->doubt_until == 0;)
 		if (w->pairs[i].done <= w->now)
 			take_pair(w, i);
 		else
 			i++;
+}
+
+/* The commit of what is now in the set fails, and is there all the same. */
+static bool
+is_lost_from_sight(struct world *w, const struct lc_set *before)
+{
+	int64_t interval = jw_policy_publish_interval(&w->set.facts.policy);
+
+	if (before->facts.version == 0 || w->trouble != FINE ||
+	    w->offset != 0 || !w->clock.trusted || w->quiet_until != 0 ||
+	    !chance(w, 4))
+		return false;
+	w->unknown = w->set;
+	w->set = *before;
+	w->doubt_until = w->now + 1 + some(w, 2 * (int32_t)interval);
+	return true;
+}
+
+/* What is there is told, and served, from now on. */
+static void
+end_doubt(struct world *w)
+{
+	struct lc_set before = w->set;
+
+	w->doubt_until = 0;
+	w->set = w->unknown;
+	if (!w->weak.no_late)
+		lc_make_late(&w->set, wall(w) + 1);
+	commit(w, &before);
 }
 
 /* Everything that is due. */
@@ -590,7 +624,7 @@ settle(struct world *w, struct tally *tally)
 {
 	int promotions = 0;
 
-	for (int i = 0;; i++) {
+	for (int i = 0; w->doubt_until == 0; i++) {
 		struct lc_set before = w->set;
 		struct lc_env env = env_of(w);
 		struct lc_step step = lc_next(&w->set, &env);
@@ -607,6 +641,8 @@ settle(struct world *w, struct tally *tally)
 		assert_true(step.cause[0] != '\0');
 		promotions += step.action == LC_PROMOTE;
 		lc_apply(&w->set, &step, &env);
+		if (is_lost_from_sight(w, &before))
+			break;
 		commit(w, &before);
 	}
 	/* However late it is: never a storm. */
@@ -669,7 +705,8 @@ sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 		struct generation *gen = &w->set.gens[i];
 		int64_t mark = (exp + ROUNDING - 1) / ROUNDING * ROUNDING;
 
-		if (gen->number == number && w->records && gen->max_exp < mark)
+		if (gen->number == number && w->records &&
+		    w->doubt_until == 0 && gen->max_exp < mark)
 			gen->max_exp = mark;
 	}
 	if (!life_of(w, number)->exposed)
@@ -997,7 +1034,9 @@ next_moment(struct world *w)
 		next = min64(next, w->offset_until);
 	if (!keeper_is_up(w))
 		return next;
-	for (int i = 0; i < w->npairs; i++)
+	if (w->doubt_until != 0)
+		next = min64(next, w->doubt_until);
+	for (int i = 0; i < w->npairs && w->doubt_until == 0; i++)
 		next = min64(next, w->pairs[i].done);
 	if (!w->clock.trusted || w->offset != 0)
 		next = min64(next, w->now + between(w, 1, LATE));
@@ -1008,13 +1047,14 @@ next_moment(struct world *w)
 		if (life->retired != 0 && last > w->now)
 			next = min64(next, last);
 	}
-	return min64(next, next_wake(w));
+	return w->doubt_until != 0 ? next : min64(next, next_wake(w));
 }
 
 static void
 interfere(struct world *w)
 {
-	bool calm = w->trouble == FINE && w->offset == 0 && w->clock.trusted;
+	bool calm = w->trouble == FINE && w->offset == 0 && w->clock.trusted &&
+		    w->doubt_until == 0;
 
 	w->next_order = w->now + 1 +
 			some(w, 2 * (int32_t)jw_policy_publish_interval(
@@ -1025,7 +1065,7 @@ interfere(struct world *w)
 		begin_jump(w);
 	else if (calm && w->npairs == 0 && w->weak.name == NULL && chance(w, 8))
 		begin_quiet(w);
-	else if (keeper_is_up(w))
+	else if (keeper_is_up(w) && w->doubt_until == 0)
 		order(w);
 }
 
@@ -1047,6 +1087,8 @@ pass_time(struct world *w, struct tally *tally)
 		w->offset = 0;
 	if (keeper_is_up(w)) {
 		check_clock(w);
+		if (w->doubt_until != 0 && w->now >= w->doubt_until)
+			end_doubt(w);
 		take_pairs(w);
 		settle(w, tally);
 	}
@@ -1435,6 +1477,7 @@ static const struct weakness weaknesses[] = {
     {.name = "retirement without an interval", .no_exp = true},
     {.name = "a name that is added again is new", .no_tombs = true},
     {.name = "a rollback to any key", .no_known = true},
+    {.name = "a late commit is not late", .no_late = true},
     {.name = "every clock is believed", .no_guard = true},
     {.name = "nothing restarts with a right clock", .no_new_clock = true},
 };
