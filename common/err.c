@@ -8,6 +8,7 @@
  */
 #include "common/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,15 @@ int
 jw_err_exit(enum jw_err err)
 {
 	return row_of(err)->status;
+}
+
+enum jw_err
+jw_err_errno(int error)
+{
+	if (error == ENOSPC || error == EDQUOT) {
+		return JW_NO_SPACE;
+	}
+	return error == ENOMEM ? JW_NO_MEMORY : JW_IO;
 }
 
 const char *

@@ -65,6 +65,9 @@ enum jw_err jw_err_from_wire(const char *wire);
 /* What a program that fails with err exits with; 0 for JW_OK. */
 int jw_err_exit(enum jw_err err);
 
+/* JW_NO_SPACE, JW_NO_MEMORY or JW_IO for errno after a system call. */
+enum jw_err jw_err_errno(int error);
+
 /* A few words for people, lower case, without a full stop. */
 const char *jw_err_text(enum jw_err err);
 

@@ -100,6 +100,7 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 {
 	union address address;
 	socklen_t len = address_of(where, &address);
+	enum jw_err err;
 	int fd = -1;
 
 	errno = EINVAL;
@@ -108,11 +109,12 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind_address(fd, &address, len) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
+		err = jw_err_errno(errno);
 		jw_why_set(why, "cannot listen on %s: %s", where->text,
 		    strerror(errno));
 		if (fd >= 0)
 			close(fd);
-		return JW_IO;
+		return err;
 	}
 	*ret_fd = fd;
 	return JW_OK;
@@ -203,11 +205,20 @@ listeners_open(struct notify_fds *handed, const struct jw_config *config,
 {
 	const struct handover_offer none = {0};
 	struct listeners listeners = {0};
+	enum jw_err err = JW_OK;
 	int fd;
 
 	while (listeners.count < HANDOVER_FDS_MAX &&
-	       (fd = notify_fds_next(handed, "http")) >= 0)
+	       (fd = notify_fds_next(handed, "http")) >= 0) {
 		listeners.fds[listeners.count++] = fd;
+		if (err == JW_OK)
+			err = notify_check_socket(
+			    fd, "http", NOTIFY_UNIX_OR_INET, why);
+	}
+	if (err != JW_OK) {
+		listeners_close(&listeners, false);
+		return err;
+	}
 	if (listeners.count == 0)
 		return listeners_reuse(&none, config, ret_listeners, why);
 	*ret_listeners = listeners;

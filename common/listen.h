@@ -22,8 +22,9 @@ struct listeners {
 
 /*
  * Take every descriptor named "http"; without any, bind what config names.
- * Non-blocking and close-on-exec.  JW_IO with why (which address, and what
- * would be right).
+ * Non-blocking and close-on-exec.  With why: JW_IO, JW_NO_SPACE (which
+ * address), or JW_BAD_CONFIG for a descriptor that is no listening stream
+ * socket.
  */
 enum jw_err listeners_open(struct notify_fds *handed,
     const struct jw_config *config, struct listeners *ret_listeners,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <systemd/sd-daemon.h>
 /* Where in our source a line was written helps nobody who reads it. */
@@ -47,7 +48,7 @@ prepare(int fd)
 }
 
 enum jw_err
-notify_fds_take(struct notify_fds **ret_fds)
+notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why)
 {
 	struct notify_fds *fds = calloc(1, sizeof(*fds));
 	enum jw_err err = JW_NO_MEMORY;
@@ -62,6 +63,10 @@ notify_fds_take(struct notify_fds **ret_fds)
 	if (n < 0) {
 		err = n == -ENOMEM ? JW_NO_MEMORY : JW_IO;
 		errno = -n;
+		jw_why_set(why,
+		    "LISTEN_FDS: the descriptors that were handed over cannot "
+		    "be taken: %s",
+		    strerror(errno));
 		goto out;
 	}
 	fds->taken = calloc((size_t)n + 1, sizeof(*fds->taken));
@@ -72,6 +77,13 @@ notify_fds_take(struct notify_fds **ret_fds)
 	err = JW_OK;
 	for (int i = 0; i < n && err == JW_OK; i++) {
 		err = prepare(SD_LISTEN_FDS_START + i);
+		if (err != JW_OK) {
+			jw_why_set(why,
+			    "LISTEN_FDS: descriptor %d (\"%s\") cannot be "
+			    "used: "
+			    "%s",
+			    SD_LISTEN_FDS_START + i, names[i], strerror(errno));
+		}
 	}
 	if (err != JW_OK) {
 		goto out;
@@ -115,6 +127,84 @@ notify_fds_next(struct notify_fds *fds, const char *name)
 		}
 	}
 	return -1;
+}
+
+const char *
+notify_fds_left(const struct notify_fds *fds, size_t index)
+{
+	for (int i = 0; i < fds->count; i++) {
+		if (!fds->taken[i] && index-- == 0) {
+			return fds->names[i];
+		}
+	}
+	return NULL;
+}
+
+enum jw_err
+notify_check_socket(
+    int fd, const char *name, enum notify_family family, struct jw_why *why)
+{
+	bool fits = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
+
+	if (!fits && family == NOTIFY_UNIX_OR_INET) {
+		fits = sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+		       sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
+	}
+	if (fits) {
+		return JW_OK;
+	}
+	jw_why_set(why,
+	    "the descriptor that was handed over as \"%s\" is no listening "
+	    "stream socket%s",
+	    name, family == NOTIFY_UNIX ? " of the Unix kind" : "");
+	jw_why_hint(why,
+	    "its socket unit needs ListenStream=, FileDescriptorName=%s and "
+	    "Accept=no",
+	    name);
+	return JW_BAD_CONFIG;
+}
+
+/* The names as they came, with colons between them; NULL: no memory. */
+static char *
+join_names(const struct notify_fds *fds)
+{
+	char *joined = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&joined, &size);
+
+	if (out == NULL) {
+		return NULL;
+	}
+	for (int i = 0; i < fds->count; i++) {
+		(void)fprintf(out, "%s%s", i > 0 ? ":" : "", fds->names[i]);
+	}
+	if (fclose(out) != 0) {
+		free(joined);
+		return NULL;
+	}
+	return joined;
+}
+
+enum jw_err
+notify_fds_pass_on(const struct notify_fds *fds)
+{
+	char *names = join_names(fds);
+	char number[24];
+	int rc;
+
+	if (names == NULL) {
+		return JW_NO_MEMORY;
+	}
+	rc = setenv("LISTEN_FDNAMES", names, 1);
+	free(names);
+	(void)snprintf(number, sizeof(number), "%d", fds->count);
+	rc |= setenv("LISTEN_FDS", number, 1);
+	(void)snprintf(number, sizeof(number), "%ld", (long)getpid());
+	rc |= setenv("LISTEN_PID", number, 1);
+	for (int i = 0; i < fds->count && rc == 0; i++) {
+		rc = fcntl(SD_LISTEN_FDS_START + i, F_SETFD, 0);
+	}
+	return rc == 0 ? JW_OK : JW_IO;
 }
 
 /* A newline would begin another assignment of the protocol. */

@@ -20,9 +20,10 @@ struct notify_fds;
 /*
  * Take all handed-over descriptors once, at start; the environment variables
  * are removed.  Each is made non-blocking and close-on-exec.  The result is
- * never NULL on JW_OK and may be empty.
+ * never NULL on JW_OK and may be empty.  JW_IO with why (LISTEN_FDS, and the
+ * name of the descriptor) and errno.
  */
-enum jw_err notify_fds_take(struct notify_fds **ret_fds);
+enum jw_err notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why);
 /* Closes what nobody took. */
 void notify_fds_free(struct notify_fds *fds);
 
@@ -31,6 +32,23 @@ void notify_fds_free(struct notify_fds *fds);
  * caller's from now on.
  */
 int notify_fds_next(struct notify_fds *fds, const char *name);
+/* The name of the index-th descriptor that was not taken; NULL: no further. */
+const char *notify_fds_left(const struct notify_fds *fds, size_t index);
+
+enum notify_family { NOTIFY_UNIX, NOTIFY_UNIX_OR_INET };
+
+/*
+ * Is the descriptor that was handed over under that name a listening stream
+ * socket of the family?  JW_BAD_CONFIG with why otherwise.
+ */
+enum jw_err notify_check_socket(
+    int fd, const char *name, enum notify_family family, struct jw_why *why);
+
+/*
+ * Before an execve(2) of this process: let it inherit all descriptors, under
+ * their names.  Those that were taken must still be open.  JW_IO, JW_NO_MEMORY.
+ */
+enum jw_err notify_fds_pass_on(const struct notify_fds *fds);
 
 void notify_ready(const char *status);
 void notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -2,11 +2,11 @@
  * jwksctl: the command line of a jwksd.  Start order only.
  */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/begin.h"
 #include "ctl/complete.h"
 #include "ctl/ctl.h"
 
@@ -83,7 +83,7 @@ main(int argc, char *argv[])
 	struct ctl ctl = {0};
 	enum jw_err err;
 
-	signal(SIGPIPE, SIG_IGN);
+	begin_process();
 	setlocale(LC_CTYPE, "");
 	text_init(&ctl.text);
 	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {

@@ -1008,6 +1008,7 @@ control_bind(
 	char temporary[sizeof(((struct sockaddr_un *)0)->sun_path) + 8];
 	bool grouped;
 	gid_t gid = 0;
+	enum jw_err err;
 	int fd;
 
 	if (somebody_answers(path)) {
@@ -1025,6 +1026,7 @@ control_bind(
 		*ret_fd = fd;
 		return JW_OK;
 	}
+	err = jw_err_errno(errno);
 	jw_why_set(why, "%s: %s", path, strerror(errno));
 	jw_why_hint(why, "the path of a socket has at most 103 octets, and its "
 			 "directory must be writable by the daemon");
@@ -1032,7 +1034,7 @@ control_bind(
 		close(fd);
 		unlink(temporary);
 	}
-	return JW_IO;
+	return err;
 }
 
 enum jw_err

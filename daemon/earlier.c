@@ -226,6 +226,7 @@ bind_own(const struct earlier *earlier, int *ret_fd, struct jw_why *why)
 {
 	struct sockaddr_un own, temporary;
 	int fd = seqpacket_socket();
+	enum jw_err err;
 	mode_t old;
 	int rc;
 
@@ -242,10 +243,11 @@ bind_own(const struct earlier *earlier, int *ret_fd, struct jw_why *why)
 		*ret_fd = fd;
 		return JW_OK;
 	}
+	err = jw_err_errno(errno);
 	jw_why_set(why, "%s: %s", own.sun_path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return JW_IO;
+	return err;
 }
 
 enum jw_err

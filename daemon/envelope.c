@@ -553,9 +553,10 @@ envelope_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
 	}
 	/* EEXIST: another one was quicker, and its file is as good. */
 	if (kek_create(path) != 0 && errno != EEXIST) {
+		err = jw_err_errno(errno);
 		jw_why_set(
 		    why, "%s could not be made: %s", path, strerror(errno));
-		return JW_BAD_KEK;
+		return err == JW_NO_SPACE ? err : JW_BAD_KEK;
 	}
 	err = kek_read(path, false, ret_kek, why);
 	if (err != JW_OK && errno == ENOENT)

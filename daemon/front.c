@@ -275,20 +275,30 @@ describe_death(int status)
 }
 
 static void
-on_child(evutil_socket_t sig, short what, void *arg)
+child_ended(struct front *front, int status)
 {
-	struct front *front = arg;
-	int status;
-
-	(void)sig;
-	(void)what;
-	if (front->pid == 0 || waitpid(front->pid, &status, WNOHANG) <= 0)
-		return;
 	front->pid = 0;
 	describe_death(status);
 	if (jw_clock_monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
 	later(front);
+}
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct front *front = arg;
+	int status;
+	pid_t pid;
+
+	(void)sig;
+	(void)what;
+	/* As process 1 of a container the keeper is also the parent of every
+	 * process whose own parent has ended. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == front->pid)
+			child_ended(front, status);
+	}
 }
 
 /* ---- the object ---- */
@@ -303,6 +313,7 @@ find_program(struct front *front)
 	if (n < 0)
 		return false;
 	self[n] = '\0';
+	errno = ENAMETOOLONG;
 	return snprintf(front->program, sizeof(front->program), "%s/jwksd-http",
 		   dirname(self)) < (int)sizeof(front->program);
 }
@@ -321,7 +332,12 @@ front_new(struct event_base *base, const struct jw_config *config,
 	front->config = config;
 	front->config_file = config_file;
 	front->socket_fd = -1;
-	if (find_program(front))
+	if (!find_program(front))
+		jw_why_set(why,
+		    "/proc/self/exe, where jwksd-http is looked for: "
+		    "%s",
+		    strerror(errno));
+	else
 		err = earlier_new(base, config->runtime_directory,
 		    &front->earlier, &offer, why);
 	if (err == JW_OK) {

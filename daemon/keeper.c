@@ -8,6 +8,7 @@
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <search.h>
 #include <stdio.h>
@@ -1521,6 +1522,9 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 		  ? JW_NO_MEMORY
 		  : worker_pool_new(keeper->base, GENERATOR_THREADS,
 			GENERATOR_NICE, 1, &keeper->generators);
+	if (err == JW_IO)
+		jw_why_set(
+		    why, "threads that make key pairs: %s", strerror(errno));
 	if (err == JW_OK)
 		err = load(keeper, why);
 	if (err != JW_OK)

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
+#include "common/begin.h"
 #include "common/config.h"
 #include "common/log.h"
 #include "common/notify.h"
@@ -133,7 +135,6 @@ prepare_process(struct program *program, struct jw_why *why)
 	int locked = 0;
 	enum jw_err err;
 
-	signal(SIGPIPE, SIG_IGN);
 	err = process_directories(program->config, why);
 	if (err == JW_OK)
 		err = keys_init(SECURE_HEAP, &locked);
@@ -150,12 +151,18 @@ prepare_process(struct program *program, struct jw_why *why)
 /* ---- sockets and the front ---- */
 
 static enum jw_err
-take_sockets(struct program *program, struct jw_why *why)
+check_sockets(struct program *program, struct jw_why *why)
 {
-	enum jw_err err = sockets_take(&program->sockets, why);
+	enum jw_err err = sockets_check(program->sockets, why);
 
-	if (err != JW_OK || sockets_are_managed(program->sockets))
+	if (err != JW_OK)
 		return err;
+	if (sockets_are_managed(program->sockets)) {
+		/* As process 1 the keeper inherits processes that it did not
+		 * start: the kernel then keeps nothing of those that end. */
+		(void)signal(SIGCHLD, SIG_IGN);
+		return JW_OK;
+	}
 	return front_new(program->base, program->config, program->config_file,
 	    &program->front, why);
 }
@@ -246,7 +253,7 @@ start_signing(struct program *program, struct jw_why *why)
 
 	program->rights = NULL;
 	err = verbs_sign_new(
-	    program->base, &program->verbs, rights, &program->signing);
+	    program->base, &program->verbs, rights, &program->signing, why);
 	if (err != JW_OK)
 		return err;
 	program->verbs.signing = program->signing;
@@ -444,6 +451,14 @@ stop(struct program *program)
 	jw_config_free(program->config);
 }
 
+/* A full disk at start has a status of its own: what a request is refused
+ * with says try again, which here another daemon's lock does. */
+static int
+exit_status(enum jw_err err)
+{
+	return err == JW_NO_SPACE ? EX_CANTCREAT : jw_err_exit(err);
+}
+
 static int
 report(enum jw_err err, const struct jw_why *why)
 {
@@ -457,7 +472,7 @@ report(enum jw_err err, const struct jw_why *why)
 		    "%s", why->text[0] != '\0' ? why->text : jw_err_text(err));
 	if (why->hint[0] != '\0')
 		jw_log(JW_LOG_ERROR, "hint: %s", why->hint);
-	return jw_err_exit(err);
+	return exit_status(err);
 }
 
 int
@@ -467,15 +482,20 @@ main(int argc, char **argv)
 	struct jw_why why = {"", ""};
 	enum jw_err err;
 
+	begin_process();
 	jw_log_init("jwksd");
 	notify_journal();
 	err = parse_arguments(argc, argv, &program);
+	/* Before anything else is opened: a number that is free would be taken
+	 * for a socket that was handed over. */
+	if (err == JW_OK && !program.check_only)
+		err = sockets_take(&program.sockets, &why);
 	if (err == JW_OK)
 		err = load_config(&program, &why);
 	if (err == JW_OK && !program.check_only) {
 		err = prepare_process(&program, &why);
 		if (err == JW_OK)
-			err = take_sockets(&program, &why);
+			err = check_sockets(&program, &why);
 		if (err == JW_OK)
 			err = open_keeper(&program, &why);
 		if (err == JW_OK)

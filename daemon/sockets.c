@@ -4,12 +4,16 @@
  */
 #include "daemon/sockets.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/log.h"
 #include "common/notify.h"
 #include "daemon/control.h"
 
@@ -23,14 +27,14 @@ enum {
 };
 
 struct own_socket {
-	int fd;               /* handed over and not opened yet; else -1 */
+	int fd;               /* handed over, and stays open; else -1 */
+	bool wrong;           /* it is no listening Unix socket */
 	char path[PATH_SIZE]; /* of the one that we made; else "" */
 };
 
 struct sockets {
 	struct notify_fds *handed;
 	struct own_socket rows[SOCKETS];
-	bool managed;
 };
 
 static void
@@ -85,12 +89,11 @@ sockets_take(struct sockets **ret_sockets, struct jw_why *why)
 	struct sockets *sockets = calloc(1, sizeof(*sockets));
 	enum jw_err err;
 
-	(void)why;
 	if (sockets == NULL)
 		return JW_NO_MEMORY;
 	for (size_t i = 0; i < SOCKETS; i++)
 		sockets->rows[i].fd = -1;
-	err = notify_fds_take(&sockets->handed);
+	err = notify_fds_take(&sockets->handed, why);
 	if (err != JW_OK) {
 		sockets_free(sockets);
 		return err;
@@ -98,9 +101,56 @@ sockets_take(struct sockets **ret_sockets, struct jw_why *why)
 	for (size_t i = 0; i < SOCKETS; i++)
 		sockets->rows[i].fd =
 		    notify_fds_next(sockets->handed, table[i].name);
-	sockets->managed = sockets->rows[SOCKET_PUBLISH].fd >= 0;
 	*ret_sockets = sockets;
 	return JW_OK;
+}
+
+static void
+log_unknown(const struct sockets *sockets)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = notify_fds_left(sockets->handed, i)) != NULL;
+	     i++)
+		jw_log(JW_LOG_WARNING,
+		    "a socket named \"%s\" was handed over and is not used: "
+		    "FileDescriptorName= is to be control, publish or sign, "
+		    "each once",
+		    name);
+}
+
+static void
+log_missing(const struct sockets *sockets)
+{
+	for (size_t i = 0; i < SOCKETS; i++)
+		if (sockets->rows[i].fd < 0)
+			jw_log(JW_LOG_WARNING,
+			    "no socket named \"%s\" was handed over, though "
+			    "others were: it is made in the runtime directory",
+			    table[i].name);
+}
+
+enum jw_err
+sockets_check(struct sockets *sockets, struct jw_why *why)
+{
+	enum jw_err err = JW_OK, checked;
+
+	log_unknown(sockets);
+	if (!sockets_were_handed(sockets))
+		return JW_OK;
+	log_missing(sockets);
+	for (size_t i = 0; i < SOCKETS; i++) {
+		struct own_socket *row = &sockets->rows[i];
+
+		if (row->fd < 0)
+			continue;
+		checked = notify_check_socket(row->fd, table[i].name,
+		    NOTIFY_UNIX, err == JW_OK ? why : NULL);
+		row->wrong = checked != JW_OK;
+		if (err == JW_OK)
+			err = checked;
+	}
+	return err;
 }
 
 void
@@ -124,9 +174,37 @@ sockets_free(struct sockets *sockets)
 }
 
 bool
+sockets_were_handed(const struct sockets *sockets)
+{
+	for (size_t i = 0; i < SOCKETS; i++)
+		if (sockets->rows[i].fd >= 0)
+			return true;
+	return false;
+}
+
+bool
 sockets_are_managed(const struct sockets *sockets)
 {
-	return sockets->managed;
+	return sockets->rows[SOCKET_PUBLISH].fd >= 0;
+}
+
+/*
+ * Another descriptor of the same socket: the server closes its own, and the
+ * one that was handed over stays for a start after this one.
+ */
+static enum jw_err
+open_handed(const struct own_socket *row, const char *name, int *ret_fd,
+    struct jw_why *why)
+{
+	int fd = row->wrong ? -1 : fcntl(row->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0) {
+		jw_why_set(why, "the socket \"%s\" that was handed over: %s",
+		    name, row->wrong ? "cannot be used" : strerror(errno));
+		return JW_IO;
+	}
+	*ret_fd = fd;
+	return JW_OK;
 }
 
 enum jw_err
@@ -137,11 +215,8 @@ sockets_open(struct sockets *sockets, enum socket_slot slot,
 	char path[PATH_SIZE];
 	enum jw_err err;
 
-	if (row->fd >= 0) {
-		*ret_fd = row->fd;
-		row->fd = -1;
-		return JW_OK;
-	}
+	if (row->fd >= 0)
+		return open_handed(row, table[slot].name, ret_fd, why);
 	snprintf(path, sizeof(path), "%s/%s.sock", config->runtime_directory,
 	    table[slot].name);
 	err = control_bind(path, sockets_group(slot, config), ret_fd, why);

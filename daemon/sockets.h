@@ -26,17 +26,25 @@ enum socket_slot {
  * result may hold none.
  */
 enum jw_err sockets_take(struct sockets **ret_sockets, struct jw_why *why);
+/*
+ * Is each that was handed over a listening Unix socket?  JW_BAD_CONFIG with
+ * why, which names the first that is not; that one is never served.  Names
+ * that are unknown, and sockets that are missing beside others, are logged.
+ */
+enum jw_err sockets_check(struct sockets *sockets, struct jw_why *why);
 /* Remove the files of those that we bound: they are found no more. */
 void sockets_unlink(struct sockets *sockets);
-/* Closes what was not given away. */
 void sockets_free(struct sockets *sockets);
 
+/* A service manager holds at least one of the three. */
+bool sockets_were_handed(const struct sockets *sockets);
 /* The publishing socket was handed over: a service manager runs the front. */
 bool sockets_are_managed(const struct sockets *sockets);
 
 /*
- * A listening descriptor, the caller's: the one handed over, else bound now in
- * config's runtime directory.  With why: JW_IO, JW_LOCKED.
+ * A listening descriptor, the caller's: of the socket handed over, else of one
+ * that is bound now in config's runtime directory.  With why: JW_IO,
+ * JW_NO_SPACE, JW_LOCKED.
  */
 enum jw_err sockets_open(struct sockets *sockets, enum socket_slot slot,
     const struct jw_config *config, int *ret_fd, struct jw_why *why);

@@ -403,6 +403,7 @@ static enum jw_err
 take_lock(struct store *store, struct jw_why *why)
 {
 	char name[PATH_MAX];
+	int error;
 
 	if (snprintf(name, sizeof(name), "%s.lock", store->path) >=
 	    (int)sizeof(name)) {
@@ -411,11 +412,13 @@ take_lock(struct store *store, struct jw_why *why)
 	}
 	store->lock_fd =
 	    open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	error = errno;
 	if (store->lock_fd < 0) {
-		jw_why_set(why, "%s: %s", name, strerror(errno));
+		jw_why_set(why, "%s: %s", name, strerror(error));
 		jw_why_hint(why,
 		    "its directory must exist and be writable by the daemon");
-		return JW_STORE_FAILED;
+		return error == ENOSPC || error == EDQUOT ? JW_NO_SPACE
+							  : JW_STORE_FAILED;
 	}
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return JW_OK;

@@ -6,6 +6,7 @@
  */
 #include "daemon/verbs_sign.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <sched.h>
@@ -795,7 +796,8 @@ count_cores(void)
 
 enum jw_err
 verbs_sign_new(struct event_base *base, struct verbs *verbs,
-    struct rights *take_rights, struct verbs_sign **ret_signing)
+    struct rights *take_rights, struct verbs_sign **ret_signing,
+    struct jw_why *why)
 {
 	struct verbs_sign *signing = calloc(1, sizeof(*signing));
 	enum jw_err err;
@@ -808,6 +810,8 @@ verbs_sign_new(struct event_base *base, struct verbs *verbs,
 	signing->rights = take_rights;
 	err = signer_new(
 	    base, count_cores(), KEYS_MAX, JOBS_MAX, &signing->signer);
+	if (err == JW_IO)
+		jw_why_set(why, "threads that sign: %s", strerror(errno));
 	if (err != JW_OK) {
 		rights_free(take_rights);
 		free(signing);

@@ -23,7 +23,8 @@ struct verbs_sign;
  * From here on keys are forgotten when they stop being active.
  */
 enum jw_err verbs_sign_new(struct event_base *base, struct verbs *verbs,
-    struct rights *take_rights, struct verbs_sign **ret_signing);
+    struct rights *take_rights, struct verbs_sign **ret_signing,
+    struct jw_why *why);
 /* Before the keeper, after the server whose context it is. */
 void verbs_sign_free(struct verbs_sign *signing);
 

@@ -5,6 +5,7 @@
  */
 #include "daemon/worker.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
@@ -177,7 +178,8 @@ start_threads(struct worker_pool *pool, int threads)
 			pool->nthreads++;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc == 0 ? JW_OK : JW_IO;
+	errno = rc;
+	return rc == 0 ? JW_OK : jw_err_errno(rc);
 }
 
 enum jw_err
@@ -185,7 +187,8 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
     int ends_at_once, struct worker_pool **ret_pool)
 {
 	struct worker_pool *pool = calloc(1, sizeof(*pool));
-	enum jw_err err = JW_IO;
+	enum jw_err err = JW_NO_MEMORY;
+	int error;
 
 	if (pool == NULL)
 		return JW_NO_MEMORY;
@@ -196,15 +199,19 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	pool->nice_level = nice_level;
 	pool->ends_at_once = ends_at_once;
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pool->event_fd >= 0)
+	if (pool->event_fd < 0)
+		err = jw_err_errno(errno);
+	else
 		pool->event = event_new(
 		    base, pool->event_fd, EV_READ | EV_PERSIST, on_ended, pool);
 	if (pool->event != NULL && event_add(pool->event, NULL) == 0)
 		err = start_threads(pool, threads);
+	error = errno;
 	if (err != JW_OK)
 		worker_pool_free(pool);
 	else
 		*ret_pool = pool;
+	errno = error;
 	return err;
 }
 

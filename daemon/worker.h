@@ -22,7 +22,7 @@ typedef void worker_done_fn(void *arg);
  * most ends_at_once jobs run in one turn of the loop.  Where that is more than
  * one and jobs wait, ends are told together, for every wakeup of the loop
  * interrupts a thread: as soon as no job waits; otherwise with the first job
- * that ends a millisecond later.  JW_IO, JW_NO_MEMORY.
+ * that ends a millisecond later.  JW_IO with errno, JW_NO_MEMORY.
  */
 enum jw_err worker_pool_new(struct event_base *base, int threads,
     int nice_level, int ends_at_once, struct worker_pool **ret_pool);

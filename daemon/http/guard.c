@@ -322,7 +322,7 @@ add_listener(struct guard *guard, size_t i)
 	listener = evconnlistener_new(guard->env.base, NULL, NULL,
 	    LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	if (listener == NULL)
-		return JW_IO;
+		return JW_NO_MEMORY;
 	evconnlistener_set_error_cb(listener, on_accept_failed);
 	guard->listeners[i] = listener;
 	evhttp_bind_listener(guard->evhttp, listener);

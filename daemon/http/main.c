@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/begin.h"
 #include "common/config.h"
 #include "common/listen.h"
 #include "common/log.h"
@@ -71,19 +72,31 @@ load_config(const char *file, struct front *front)
 }
 
 static enum jw_err
-open_sockets(struct front *front)
+open_sockets(struct front *front, struct jw_why *why)
 {
-	struct jw_why why = {0};
-	enum jw_err err = notify_fds_take(&front->handed);
+	const char *name;
+	enum jw_err err;
 
-	if (err != JW_OK)
-		return err;
 	front->front_fd = notify_fds_next(front->handed, "front");
 	err = listeners_open(
-	    front->handed, front->config, &front->listeners, &why);
-	if (err != JW_OK)
-		jw_log(JW_LOG_ERROR, "%s", why.text);
+	    front->handed, front->config, &front->listeners, why);
+	for (size_t i = 0; (name = notify_fds_left(front->handed, i)) != NULL;
+	     i++)
+		jw_log(JW_LOG_WARNING,
+		    "a socket named \"%s\" was handed over and is not used: "
+		    "FileDescriptorName= is to be http",
+		    name);
 	return err;
+}
+
+static int
+report(enum jw_err err, const struct jw_why *why)
+{
+	if (why->text[0] != '\0')
+		jw_log(JW_LOG_ERROR, "%s", why->text);
+	if (why->hint[0] != '\0')
+		jw_log(JW_LOG_ERROR, "hint: %s", why->hint);
+	return jw_err_exit(err);
 }
 
 /* What the keeper that started us said; 0 where there is none. */
@@ -167,20 +180,26 @@ main(int argc, char **argv)
 {
 	struct front front = {.front_fd = -1};
 	const char *file = NULL;
+	struct jw_why why = {"", ""};
 	bool handed = false;
 	enum jw_err err;
 
+	begin_process();
 	jw_log_init("jwksd-http");
 	notify_journal();
 	err = parse_arguments(argc, argv, &file);
+	/* Before anything else is opened: a number that is free would be taken
+	 * for a socket that was handed over. */
+	if (err == JW_OK)
+		err = notify_fds_take(&front.handed, &why);
 	if (err == JW_OK)
 		err = load_config(file, &front);
 	if (err == JW_OK)
-		err = open_sockets(&front);
+		err = open_sockets(&front, &why);
 	if (err == JW_OK)
 		err = share_memory(&front);
 	if (err == JW_OK)
 		err = supervise(&front, &handed);
 	front_done(&front, handed);
-	return jw_err_exit(err);
+	return report(err, &why);
 }

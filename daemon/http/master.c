@@ -80,7 +80,6 @@ become_worker(struct master *master, size_t slot, pid_t parent)
 	sigaction(SIGUSR1, &fallback, NULL);
 	/* Ctrl-C goes to the whole group; the master tells us. */
 	signal(SIGINT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &master->old_mask, NULL);
 	exit(master->options->work(slot, master->options->arg));
 }
@@ -351,17 +350,19 @@ begin(struct master *master, const struct master_options *options)
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &mask, &master->old_mask) != 0)
-		return JW_IO;
+	sigprocmask(SIG_BLOCK, &mask, &master->old_mask);
 	/* A parent may have had them blocked; a worker needs its own. */
 	sigdelset(&master->old_mask, SIGTERM);
 	sigdelset(&master->old_mask, SIGUSR1);
 	/* A terminal's end is no reason to end. */
 	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	master->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	return master->signals < 0 ? JW_IO : JW_OK;
+	if (master->signals >= 0)
+		return JW_OK;
+	jw_log(JW_LOG_ERROR, "signals cannot be waited for: signalfd: %s",
+	    strerror(errno));
+	return jw_err_errno(errno);
 }
 
 enum jw_err

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "common/err.h"
 
 static void
@@ -24,6 +26,16 @@ every_value_has_a_row(void **state)
 		}
 	}
 	assert_int_equal(jw_err_exit(JW_OK), 0);
+}
+
+static void
+system_calls_that_find_no_room(void **state)
+{
+	(void)state;
+	assert_int_equal(jw_err_errno(ENOSPC), JW_NO_SPACE);
+	assert_int_equal(jw_err_errno(EDQUOT), JW_NO_SPACE);
+	assert_int_equal(jw_err_errno(ENOMEM), JW_NO_MEMORY);
+	assert_int_equal(jw_err_errno(EACCES), JW_IO);
 }
 
 static void
@@ -139,6 +151,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_value_has_a_row),
+	    cmocka_unit_test(system_calls_that_find_no_room),
 	    cmocka_unit_test(wire_names_go_both_ways),
 	    cmocka_unit_test(strangers_are_errors),
 	    cmocka_unit_test(exit_statuses_are_the_documented_ones),

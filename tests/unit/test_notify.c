@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +89,7 @@ nothing_handed_over(void)
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
-	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(fds != NULL);
 	CHECK(notify_fds_next(fds, "control") == -1);
 	notify_fds_free(fds);
@@ -100,7 +102,7 @@ taken_by_name(void)
 	struct notify_fds *fds;
 
 	hand_over(4, "http:control:http:sign");
-	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(getenv("LISTEN_PID") == NULL);
 	CHECK(getenv("LISTEN_FDS") == NULL);
 	CHECK(getenv("LISTEN_FDNAMES") == NULL);
@@ -127,20 +129,115 @@ unnamed_and_wrong(void)
 	struct notify_fds *fds = NULL;
 
 	hand_over(1, NULL);
-	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(notify_fds_next(fds, "unknown") == 3);
 	notify_fds_free(fds);
 	/* Three names for one descriptor. */
 	fds = NULL;
 	hand_over(1, "a:b:c");
-	CHECK(notify_fds_take(&fds) == JW_IO);
+	CHECK(notify_fds_take(&fds, NULL) == JW_IO);
 	CHECK(fds == NULL);
 	/* A descriptor that is not there. */
 	hand_over(1, "a");
 	close(3);
-	CHECK(notify_fds_take(&fds) == JW_IO);
+	CHECK(notify_fds_take(&fds, NULL) == JW_IO);
 	CHECK(errno == EBADF);
 	CHECK(fds == NULL);
+}
+
+static void
+left_over(void)
+{
+	struct notify_fds *fds;
+
+	hand_over(3, "a:b:c");
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(notify_fds_next(fds, "b") == 4);
+	CHECK(strcmp(notify_fds_left(fds, 0), "a") == 0);
+	CHECK(strcmp(notify_fds_left(fds, 1), "c") == 0);
+	CHECK(notify_fds_left(fds, 2) == NULL);
+	notify_fds_free(fds);
+}
+
+/* What an execve(2) would inherit can be taken again. */
+static void
+passed_on(void)
+{
+	struct notify_fds *fds;
+
+	hand_over(2, "a:b");
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(notify_fds_next(fds, "b") == 4);
+	CHECK(notify_fds_pass_on(fds) == JW_OK);
+	CHECK((fcntl(3, F_GETFD) & FD_CLOEXEC) == 0);
+	CHECK((fcntl(4, F_GETFD) & FD_CLOEXEC) == 0);
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(notify_fds_next(fds, "a") == 3);
+	CHECK(notify_fds_next(fds, "b") == 4);
+}
+
+static void
+failure_is_named(void)
+{
+	struct notify_fds *fds = NULL;
+	struct jw_why why = {"", ""};
+
+	hand_over(1, "a:b:c");
+	CHECK(notify_fds_take(&fds, &why) == JW_IO);
+	CHECK(strstr(why.text, "LISTEN_FDS") != NULL);
+	why = (struct jw_why){"", ""};
+	hand_over(2, "first:second");
+	close(4);
+	CHECK(notify_fds_take(&fds, &why) == JW_IO);
+	CHECK(strstr(why.text, "LISTEN_FDS") != NULL);
+}
+
+static int
+bound_socket(int family, int type, bool listens)
+{
+	struct sockaddr_storage sa = {.ss_family = (sa_family_t)family};
+	int fd = socket(family, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK(bind(fd, (const struct sockaddr *)&sa,
+		  family == AF_UNIX ? sizeof(sa_family_t)
+				    : sizeof(struct sockaddr_in)) == 0);
+	CHECK(!listens || listen(fd, 1) == 0);
+	return fd;
+}
+
+static void
+sockets_are_checked(void)
+{
+	static const struct {
+		int family, type;
+		bool listens, unix_fits, any_fits;
+	} rows[] = {
+	    {AF_UNIX, SOCK_STREAM, true, true, true},
+	    {AF_UNIX, SOCK_STREAM, false, false, false},
+	    {AF_UNIX, SOCK_SEQPACKET, true, false, false},
+	    {AF_UNIX, SOCK_DGRAM, false, false, false},
+	    {AF_INET, SOCK_STREAM, true, false, true},
+	    {AF_INET, SOCK_STREAM, false, false, false},
+	    {AF_INET, SOCK_DGRAM, false, false, false},
+	};
+	struct jw_why why;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int fd =
+		    bound_socket(rows[i].family, rows[i].type, rows[i].listens);
+
+		why = (struct jw_why){"", ""};
+		CHECK(notify_check_socket(fd, "sign", NOTIFY_UNIX, &why) ==
+		      (rows[i].unix_fits ? JW_OK : JW_BAD_CONFIG));
+		CHECK((strstr(why.text, "\"sign\"") == NULL) ==
+		      rows[i].unix_fits);
+		CHECK(notify_check_socket(fd, "http", NOTIFY_UNIX_OR_INET,
+			  NULL) == (rows[i].any_fits ? JW_OK : JW_BAD_CONFIG));
+		close(fd);
+	}
+	CHECK(notify_check_socket(STDIN_FILENO, "sign", NOTIFY_UNIX, NULL) ==
+	      JW_BAD_CONFIG);
 }
 
 static void
@@ -150,7 +247,7 @@ meant_for_another(void)
 
 	hand_over(1, "a");
 	setenv("LISTEN_PID", "1", 1);
-	CHECK(notify_fds_take(&fds) == JW_OK);
+	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(notify_fds_next(fds, "a") == -1);
 	CHECK(getenv("LISTEN_FDS") == NULL);
 	notify_fds_free(fds);
@@ -257,6 +354,10 @@ the_watchdog_wants_half(void)
 CASE(nothing_handed_over)
 CASE(taken_by_name)
 CASE(unnamed_and_wrong)
+CASE(left_over)
+CASE(passed_on)
+CASE(failure_is_named)
+CASE(sockets_are_checked)
 CASE(meant_for_another)
 CASE(nobody_listens)
 CASE(the_manager_is_told)
@@ -269,6 +370,10 @@ main(void)
 	    cmocka_unit_test(test_nothing_handed_over),
 	    cmocka_unit_test(test_taken_by_name),
 	    cmocka_unit_test(test_unnamed_and_wrong),
+	    cmocka_unit_test(test_left_over),
+	    cmocka_unit_test(test_passed_on),
+	    cmocka_unit_test(test_failure_is_named),
+	    cmocka_unit_test(test_sockets_are_checked),
 	    cmocka_unit_test(test_meant_for_another),
 	    cmocka_unit_test(test_nobody_listens),
 	    cmocka_unit_test(test_the_manager_is_told),
