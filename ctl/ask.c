@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/varlink.h"
+#include "ctl/access.h"
 #include "ctl/ask.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
@@ -47,6 +48,19 @@ print_error(struct ctl *ctl, const struct varlink_reply *reply)
 	return err;
 }
 
+enum jw_err
+ask_explain(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply)
+{
+	char group[ACCESS_SIZE];
+
+	if (jw_err_from_wire(reply->error) == JW_PERMISSION_DENIED)
+		json_object_set_new(reply->parameters, "group",
+		    json_string(access_group(ctl->socket, group)));
+	return fault_explain(
+	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
+}
+
 /* A reply is kept; a typed error is told, and becomes ctl->why. */
 static enum jw_err
 take_reply(struct ctl *ctl, const char *method,
@@ -64,8 +78,7 @@ take_reply(struct ctl *ctl, const char *method,
 		err = print_error(ctl, reply);
 	if (err != JW_OK)
 		return err;
-	return fault_explain(
-	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
+	return ask_explain(ctl, method, reply);
 }
 
 struct once {

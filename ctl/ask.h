@@ -16,6 +16,12 @@
 struct ctl;
 struct json_t;
 
+struct varlink_reply;
+
+/* fault_explain() of an error that came from ctl->socket, into ctl->why. */
+enum jw_err ask_explain(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply);
+
 enum jw_err ask(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);
 

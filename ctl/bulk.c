@@ -21,7 +21,6 @@
 #include "ctl/change.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
-#include "ctl/fault.h"
 #include "ctl/progress.h"
 #include "ctl/reply.h"
 #include "ctl/set_file.h"
@@ -370,8 +369,7 @@ receive(struct bulk *bulk, struct slot *slot)
 	err = client_receive(
 	    slot->client, client_clock() + REPLY_MS, &reply, &ctl->why);
 	if (err == JW_OK && reply.error != NULL)
-		err = fault_explain(
-		    &ctl->text, ADD, reply.error, reply.parameters, &ctl->why);
+		err = ask_explain(ctl, ADD, &reply);
 	varlink_reply_done(&reply);
 	if (err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN)
 		return err;

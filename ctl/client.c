@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/varlink.h"
+#include "ctl/access.h"
 #include "ctl/client.h"
 
 enum { RETRY_CONNECT_MS = 20, READ_SIZE = 64 * 1024 };
@@ -46,9 +47,7 @@ explain_connect(const char *path, int error, struct jw_why *why)
 {
 	if (error == EACCES || error == EPERM) {
 		jw_why_set(why, "you may not use the socket %s", path);
-		jw_why_hint(why,
-		    "the group jwksd-admin may: `adduser USER jwksd-admin`, "
-		    "then log in again");
+		access_hint(path, why);
 		return JW_PERMISSION_DENIED;
 	}
 	if (error == EAGAIN)

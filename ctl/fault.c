@@ -163,11 +163,11 @@ static const struct fault {
     {JW_OVERLOADED, "the daemon has more to sign than it can",
 	"try again in a moment", NULL, NULL},
     {JW_PERMISSION_DENIED, "the daemon does not let you sign for that key set",
-	"members of the group jwksd-sign may, but for what [access] "
-	"sign_rules says",
+	"members of the group {group} may, but for what [access] sign_rules "
+	"says",
 	NULL, "Sign"},
     {JW_PERMISSION_DENIED, "the daemon does not let you do that",
-	"members of the group jwksd-admin may", NULL, NULL},
+	"members of the group {group} may", NULL, NULL},
     {JW_INVALID_PARAMETER,
 	"that request id is no good, or belongs to another request",
 	"a request is repeated with the very same options, or is new",

@@ -12,7 +12,8 @@ struct text;
 /*
  * The value for a qualified error of a qualified method, with why (and a hint
  * where one helps) made of its parameters; a parameter that is missing reads
- * "?".  JW_PROTOCOL for an error that we do not know.
+ * "?".  PermissionDenied has none: its hint shows what the caller has put
+ * there as "group".  JW_PROTOCOL for an error that we do not know.
  */
 enum jw_err fault_explain(const struct text *text, const char *method,
     const char *error, const struct json_t *parameters, struct jw_why *why);

@@ -1,6 +1,7 @@
 """Every typed error is a sentence with the right exit status; so is a daemon
 that is absent, silent or mad."""
 import json
+import grp
 import os
 import shutil
 import socket
@@ -48,7 +49,7 @@ ERRORS = [
     ("StoreFailed", {"message": "EIO"}, 74, "store failed: EIO", None),
     ("Overloaded", {}, 75, "more to sign than it can", "try again"),
     ("org.varlink.service.PermissionDenied", {}, 77, "does not let you",
-     "jwksd-admin"),
+     "members of the group"),
     ("org.varlink.service.InvalidParameter", {"parameter": "at"}, 64,
      'parameter "at"', "introspect"),
     ("org.varlink.service.InvalidParameter", {"parameter": "requestId"}, 64,
@@ -132,26 +133,66 @@ class Unreachable(Case):
         _, err = self.run_ctl("list", "--socket", "/" + "x" * 200, status=64)
         self.assertIn("201", err)
 
-    def test_not_allowed(self):
+    def as_another(self, *command):
+        """Run jwksctl as a user who is in no group, and return the hint."""
         # The binary may lie where nobody else can read it.
         place = tempfile.mkdtemp(prefix="jwksctl-")
         self.addCleanup(shutil.rmtree, place)
         os.chmod(place, 0o755)
         binary = shutil.copy(ctl_fake.JWKSCTL, place)
-        os.chmod(self.directory, 0o700)
-        command = self.command
-        self.command = lambda *a: [binary, *command(*a)[
-            len(command()) :]]
-        if os.geteuid() == 0:
-            more = {"user": 65534, "group": 65534, "extra_groups": [],
-                    "cwd": "/"}
-        else:
-            os.chmod(self.directory, 0)
-            self.addCleanup(os.chmod, self.directory, 0o700)
-            more = {}
-        _, err = self.run_ctl("list", status=77, **more)
+        whole = self.command
+        self.command = lambda *a: [binary, *whole(*a)[len(whole()):]]
+        try:
+            _, err = self.run_ctl(*command, status=77, user=65534,
+                                  group=65534, extra_groups=[], cwd="/")
+        finally:
+            self.command = whole
         self.assertIn("may not use the socket", err)
-        self.assertIn("jwksd-admin", err.splitlines()[1])
+        return err.splitlines()[1]
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
+    def test_each_socket_names_its_own_group(self):
+        """Also where [access] names others, and none is the admin group."""
+        os.chmod(self.directory, 0o755)
+        sign = ctl_fake.Daemon(os.path.join(self.directory, "sign.sock"))
+        self.addCleanup(sign.close)
+        groups = {name: grp.getgrnam(name).gr_gid for name in
+                  ("mail", "daemon")}
+        for command, path in (("list", self.socket), ("sign", sign.path)):
+            for name, gid in [*groups.items(), ("54321", 54321)]:
+                os.chown(path, 0, gid)
+                os.chmod(path, 0o660)
+                hint = self.as_another(command)
+                self.assertIn(f"the group {name} may: `adduser USER {name}`",
+                              hint)
+                self.assertNotIn("jwksd-admin", hint)
+            os.chmod(path, 0o600)
+            hint = self.as_another(command)
+            self.assertIn("no group may", hint)
+            self.assertNotIn("adduser", hint)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
+    def test_a_directory_in_the_way_is_named(self):
+        os.chown(self.directory, 0, grp.getgrnam("mail").gr_gid)
+        os.chmod(self.directory, 0o750)
+        hint = self.as_another("sign")
+        self.assertIn(f"the group mail may enter {self.directory}", hint)
+        self.assertNotIn("jwksd-admin", hint)
+        os.chmod(self.directory, 0o700)
+        self.assertIn(f"no group may enter {self.directory}",
+                      self.as_another("list"))
+
+    def test_a_denied_call_names_the_group_of_its_socket(self):
+        sign = ctl_fake.Daemon(os.path.join(self.directory, "sign.sock"))
+        self.addCleanup(sign.close)
+        for command, daemon, method in (
+                ("list", self.daemon, "ListKeys"),
+                ("sign", sign, "org.jwksd.sign.Sign")):
+            name = grp.getgrgid(os.stat(daemon.path).st_gid).gr_name
+            os.chmod(daemon.path, 0o660)
+            daemon.set(method, Error("org.varlink.service.PermissionDenied"))
+            _, err = self.run_ctl(command, status=77)
+            self.assertIn(f"members of the group {name} may", err)
 
     def test_it_hangs_up(self):
         self.daemon.set("ListKeys", Drop())
