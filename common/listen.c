@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/memory.h"
 #include "common/notify.h"
 
 enum { BACKLOG = 4096 };
@@ -176,7 +177,7 @@ open_all(struct handover_offer *offer, const struct jw_config *config,
 			return err;
 		listeners->count++;
 		if (where->kind == JW_LISTEN_UNIX)
-			listeners->paths[i] = strdup(where->path);
+			listeners->paths[i] = memory_copy(where->path);
 	}
 	return JW_OK;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
 #include "common/varlink.h"
 
 /* Digits of an integer that may lie beyond int64. */
@@ -90,11 +91,9 @@ token_len(const char *data, size_t len, size_t i)
 static char *
 widen_integers(const char *data, size_t len, size_t *ret_len)
 {
-	char *copy = malloc(len + len / LONG_INTEGER * 2 + 1);
+	char *copy = memory_get(len + len / LONG_INTEGER * 2 + 1);
 	size_t n, used = 0;
 
-	if (copy == NULL)
-		return NULL;
 	for (size_t i = 0; i < len; i += n) {
 		n = token_len(data, len, i);
 		memcpy(copy + used, data + i, n);
@@ -146,8 +145,6 @@ load(const char *text, size_t len, json_error_t *error)
 	    json_error_code(error) != json_error_numeric_overflow)
 		return value;
 	wide = widen_integers(text, len, &wide_len);
-	if (wide == NULL)
-		return NULL;
 	value = json_loadb(wide, wide_len, flags, error);
 	free(wide);
 	return value;

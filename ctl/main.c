@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/begin.h"
+#include "common/log.h"
+#include "common/memory.h"
 #include "ctl/complete.h"
 #include "ctl/ctl.h"
 
@@ -84,6 +86,8 @@ main(int argc, char *argv[])
 	enum jw_err err;
 
 	begin_process();
+	jw_log_init("jwksctl");
+	memory_init();
 	setlocale(LC_CTYPE, "");
 	text_init(&ctl.text);
 	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {

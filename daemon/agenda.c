@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 void
 agenda_done(struct agenda *agenda)
 {
@@ -50,27 +52,22 @@ sift_down(struct agenda *agenda, struct agenda_item *item)
 	put(agenda, place, item);
 }
 
-enum jw_err
+void
 agenda_set(struct agenda *agenda, struct agenda_item *item, int64_t due)
 {
-	struct agenda_item **grown;
-
 	item->due = due;
 	if (item->place == 0) {
 		if (agenda->count == agenda->room) {
 			size_t room = agenda->room == 0 ? 16 : agenda->room * 2;
 
-			grown = realloc(agenda->items, room * sizeof(*grown));
-			if (grown == NULL)
-				return JW_NO_MEMORY;
-			agenda->items = grown;
+			agenda->items = memory_more(
+			    agenda->items, room * sizeof(*agenda->items));
 			agenda->room = room;
 		}
 		put(agenda, ++agenda->count, item);
 	}
 	sift_up(agenda, item);
 	sift_down(agenda, item);
-	return JW_OK;
 }
 
 void

@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/err.h"
-
 struct agenda_item {
 	int64_t due;
 	size_t place; /* 1-based; 0: not in the agenda */
@@ -23,8 +21,9 @@ struct agenda {
 
 void agenda_done(struct agenda *agenda);
 
-/* Put an item in, or move it, to `due`.  JW_NO_MEMORY only when it is new. */
-enum jw_err agenda_set(
+/* Put an item in, or move it, to `due`.  Without memory the process ends
+ * (memory.h). */
+void agenda_set(
     struct agenda *agenda, struct agenda_item *item, int64_t due);
 /* Take it out; nothing if it is not in. */
 void agenda_remove(struct agenda *agenda, struct agenda_item *item);

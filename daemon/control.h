@@ -86,7 +86,7 @@ void control_server_free(struct control_server *server);
 /* ---- for verbs ---- */
 
 const struct json_t *control_parameters(const struct control_call *call);
-/* What is wrong with the parameters; only VARLINK_FAULTS verbs get such. */
+/* Why the parameters are empty, for VARLINK_FAULTS verbs. */
 const struct varlink_fault *control_fault(const struct control_call *call);
 const char *control_method(const struct control_call *call);
 const struct control_peer *control_peer(const struct control_call *call);
@@ -94,15 +94,11 @@ const struct control_peer *control_peer(const struct control_call *call);
 bool control_is_member(const struct control_call *call, gid_t group);
 /* The message as it came; only until the verb's function returns. */
 const char *control_text(const struct control_call *call, size_t *ret_len);
-/* Is this the first one of its connection that is refused?  One line in the
- * log is enough. */
+/* Is this the first refusal of its connection?  One line in the log does. */
 bool control_first_refusal(struct control_call *call);
 bool control_wants_more(const struct control_call *call);
 
-/*
- * Answer, and end the call.  Takes the parameters (NULL: none, and out of
- * memory where a verb could not build them: control_fail() then).
- */
+/* Answer, and end the call.  Takes the parameters (NULL: none). */
 void control_reply(struct control_call *call, struct json_t *take_parameters);
 /*
  * The same for who answers many thousand calls a second: room for so many
@@ -119,9 +115,8 @@ void control_fail(
     struct control_call *call, enum jw_err err, struct json_t *take_parameters);
 
 /*
- * One of several replies of a call with `more`.  False: there is too much
- * output queued; the reply was not sent, and the call is to be ended with
- * control_reply().
+ * One of several replies of a call with `more`.  False: too much output is
+ * queued; nothing was sent, and control_reply() is to end the call.
  */
 bool control_continue(
     struct control_call *call, struct json_t *take_parameters);

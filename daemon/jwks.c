@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/alg.h"
+#include "common/memory.h"
 
 /* The members of a public key of each type, and no others. */
 static const struct shape {
@@ -107,9 +108,7 @@ jwks_render(const struct key *const *keys, size_t count, char **ret_body,
 	}
 	if (err != JW_OK)
 		return err;
-	body = malloc(size);
-	if (body == NULL)
-		return JW_NO_MEMORY;
+	body = memory_get(size);
 	p = stpcpy(body, "{\"keys\":[");
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)

@@ -329,9 +329,8 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 		due = keeper->hold_until;
 	if (due == LC_NEVER)
 		agenda_remove(&keeper->agenda, &set->item);
-	else if (agenda_set(&keeper->agenda, &set->item, due) != JW_OK)
-		jw_log(JW_LOG_ERROR, "%s: no memory to plan its next change",
-		    set->row.name);
+	else
+		agenda_set(&keeper->agenda, &set->item, due);
 	arm(keeper, env.now);
 }
 

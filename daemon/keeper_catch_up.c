@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
+
 #include "daemon/difference.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
@@ -65,15 +67,9 @@ copy_tombstone(int64_t set_id, const struct key *key, void *arg)
 	if (key->facts.number != found->number)
 		return false;
 	found->key = *key;
-	found->key.jwk = strdup(key->jwk);
-	found->key.reason = key->reason == NULL ? NULL : strdup(key->reason);
+	found->key.jwk = memory_copy(key->jwk);
+	found->key.reason = memory_copy(key->reason);
 	found->err = JW_OK;
-	if (found->key.jwk != NULL &&
-	    (key->reason == NULL || found->key.reason != NULL))
-		return false;
-	free(found->key.jwk);
-	free(found->key.reason);
-	found->err = JW_NO_MEMORY;
 	return false;
 }
 

@@ -29,6 +29,8 @@
 
 #include "daemon/keys.h"
 
+#include "common/memory.h"
+
 enum {
 	RSA_BITS_MIN = 2048,
 	RSA_BITS_MAX = 4096,
@@ -1230,13 +1232,14 @@ done_why(enum jw_err err, struct jw_why *why)
 /*
  * OpenSSL frees some buffers that held a private key without cleansing them
  * (measured: i2d_PrivateKey of RSA and Ed25519).  So all that it frees is.
+ * And where it gets no memory, it says in most places that the key is bad.
  */
 static void *
 wiping_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return malloc(size);
+	return memory_get(size);
 }
 
 static void
@@ -1257,9 +1260,7 @@ wiping_realloc(void *old, size_t size, const char *file, int line)
 	void *data = NULL;
 
 	if (size > 0) {
-		data = malloc(size);
-		if (data == NULL)
-			return NULL;
+		data = memory_get(size);
 		if (old_size > 0)
 			memcpy(data, old, old_size < size ? old_size : size);
 	}

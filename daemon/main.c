@@ -15,6 +15,7 @@
 #include "common/begin.h"
 #include "common/config.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/notify.h"
 #include "common/timeval.h"
 #include "common/varlink.h"
@@ -484,6 +485,8 @@ main(int argc, char **argv)
 
 	begin_process();
 	jw_log_init("jwksd");
+	memory_init();
+	event_set_mem_functions(memory_get, memory_more, free);
 	notify_journal();
 	err = parse_arguments(argc, argv, &program);
 	/* Before anything else is opened: a number that is free would be taken

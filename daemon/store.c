@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/memory.h"
+
 #include "daemon/sql_text.h"
 
 #define APPLICATION_ID 0x4a574b53 /* "JWKS" */
@@ -253,9 +255,12 @@ bind_time(sqlite3_stmt *st, int at, int64_t when)
 static char *
 column_text(sqlite3_stmt *st, int at)
 {
-	const unsigned char *text = sqlite3_column_text(st, at);
+	bool is_null = sqlite3_column_type(st, at) == SQLITE_NULL;
+	const char *text = (const char *)sqlite3_column_text(st, at);
 
-	return text == NULL ? NULL : strdup((const char *)text);
+	if (text == NULL && !is_null)
+		memory_lack((size_t)sqlite3_column_bytes(st, at));
+	return memory_copy(text);
 }
 
 /* ---- rows to structs and back ---- */

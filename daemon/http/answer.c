@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
 #include "daemon/http/route.h"
@@ -143,7 +144,7 @@ decide_options(const struct head *head, struct answer *answer)
 
 	answer->kind = ANSWER_OPTIONS;
 	if (route_preflight(head, names))
-		answer->allow_headers = strdup(names);
+		answer->allow_headers = memory_copy(names);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/timeval.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/conn.h"
@@ -48,33 +49,6 @@ struct guard {
 };
 
 static void
-out_of_memory(void)
-{
-	jw_log(JW_LOG_ERROR, "no memory: this process ends");
-	abort();
-}
-
-static void *
-get_memory(size_t size)
-{
-	void *memory = malloc(size);
-
-	if (memory == NULL && size > 0)
-		out_of_memory();
-	return memory;
-}
-
-static void *
-get_more_memory(void *old, size_t size)
-{
-	void *memory = realloc(old, size);
-
-	if (memory == NULL && size > 0)
-		out_of_memory();
-	return memory;
-}
-
-static void
 on_libevent_log(int severity, const char *text)
 {
 	if (severity == EVENT_LOG_ERR)
@@ -86,7 +60,7 @@ on_libevent_log(int severity, const char *text)
 void
 guard_init(void)
 {
-	event_set_mem_functions(get_memory, get_more_memory, free);
+	event_set_mem_functions(memory_get, memory_more, free);
 	event_set_log_callback(on_libevent_log);
 }
 

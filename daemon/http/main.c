@@ -15,6 +15,7 @@
 #include "common/config.h"
 #include "common/listen.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/notify.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/master.h"
@@ -186,6 +187,7 @@ main(int argc, char **argv)
 
 	begin_process();
 	jw_log_init("jwksd-http");
+	memory_init();
 	notify_journal();
 	err = parse_arguments(argc, argv, &file);
 	/* Before anything else is opened: a number that is free would be taken

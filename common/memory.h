@@ -1,0 +1,27 @@
+/*
+ * Memory for libraries that do not notice, or do not report, that there is
+ * none: what they would then leave out of a reply, a request or a document is
+ * missing without a trace.  The process ends instead, and is started again.
+ */
+#ifndef JWKSD_COMMON_MEMORY_H
+#define JWKSD_COMMON_MEMORY_H
+
+#include <stddef.h>
+
+/* Jansson gets its memory here from now on; called once, before it is used. */
+void memory_init(void);
+
+/*
+ * As malloc(3) and realloc(3), to be freed with free(3), but they return only
+ * with what was asked for: without it one line is written to standard error
+ * and the process ends with the status of JW_NO_MEMORY, at once and without
+ * any handler.  Safe in every thread.
+ */
+void *memory_get(size_t size);
+void *memory_more(void *old, size_t size);
+/* The same for strdup(3); s may be NULL, which comes back. */
+char *memory_copy(const char *s);
+/* For memory that something else did not get. */
+void memory_lack(size_t size) __attribute__((noreturn));
+
+#endif
