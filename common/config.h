@@ -43,6 +43,7 @@ struct jw_config {
 	int32_t max_connections; /* of one process; 0: by descriptors */
 	/* [store] */
 	char *store_path; /* STATE/jwksd.db */
+	char *anchor;     /* a directory: STATE.anchor */
 	/* [access]; a group that was not configured is NULL */
 	char *admin_group;
 	char *sign_group;

@@ -545,6 +545,8 @@ static const struct key keys[] = {
 	MEMBER(max_connections), 0, 1000000},
     {"store", "path", parse_file_path, format_text, MEMBER(store_path), 0,
 	CONFIG_VALUE_SIZE},
+    {"store", "anchor", parse_path, format_text, MEMBER(anchor), 0,
+	CONFIG_VALUE_SIZE},
     {"access", "admin_group", parse_group, format_text, MEMBER(admin_group), 0,
 	0},
     {"access", "sign_group", parse_group, format_text, MEMBER(sign_group), 0,
@@ -862,6 +864,11 @@ config_fill_defaults(struct jw_config *config)
 	if (err == JW_OK) {
 		err = default_text(
 		    &config->key_encryption_key, state, "/jwksd.kek");
+	}
+	if (err == JW_OK) {
+		/* Beside the state directory, so that nothing takes both. */
+		err = default_text(&config->anchor, state,
+		    state[0] == '\0' ? "/jwksd.anchor" : ".anchor");
 	}
 	if (err == JW_OK && config->nlisten == 0) {
 		err = parse_listen(NULL, LISTEN, config, NULL);

@@ -78,6 +78,8 @@ static const struct row rows[] = {
 	"the database was made by a newer jwksd"},
     [JW_FOREIGN_FILE] = {NULL, EX_DATAERR, "the file is no database of jwksd"},
     [JW_SYMLINK] = {NULL, EX_NOPERM, "the database is a symbolic link"},
+    [JW_DATABASE_GONE] = {NULL, EX_NOINPUT,
+	"the database that was there is missing"},
     [JW_CORRUPT] = {NULL, EX_PROTOCOL, "the database is damaged"},
     [JW_BAD_KEK] = {NULL, EX_OSFILE, "no usable key-encryption key"},
     [JW_UNSEAL] = {NULL, EX_OSFILE, "a sealed private key does not open"},

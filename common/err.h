@@ -40,18 +40,19 @@ enum jw_err {
 
 	/* these have no name on the wire */
 	JW_NO_MEMORY,
-	JW_IO,           /* a system call failed; errno says more */
-	JW_PROTOCOL,     /* the peer broke the framing: drop it */
-	JW_UNREACHABLE,  /* no daemon behind the socket */
-	JW_USAGE,        /* the command line is wrong */
-	JW_LOCKED,       /* another daemon has the database open */
-	JW_NEWER_SCHEMA, /* the database was made by a newer jwksd */
-	JW_FOREIGN_FILE, /* the file is some other program's database */
-	JW_SYMLINK,      /* the path of the database is a symbolic link */
-	JW_CORRUPT,      /* the database fails its integrity check */
-	JW_BAD_KEK,      /* key-encryption key missing, wrong or readable */
-	JW_UNSEAL,       /* a sealed private key does not open */
-	JW_BUG,          /* an assumption of ours does not hold */
+	JW_IO,            /* a system call failed; errno says more */
+	JW_PROTOCOL,      /* the peer broke the framing: drop it */
+	JW_UNREACHABLE,   /* no daemon behind the socket */
+	JW_USAGE,         /* the command line is wrong */
+	JW_LOCKED,        /* another daemon has the database open */
+	JW_NEWER_SCHEMA,  /* the database was made by a newer jwksd */
+	JW_FOREIGN_FILE,  /* the file is some other program's database */
+	JW_SYMLINK,       /* the path of the database is a symbolic link */
+	JW_DATABASE_GONE, /* a database is missing where one was */
+	JW_CORRUPT,       /* the database fails its integrity check */
+	JW_BAD_KEK,       /* key-encryption key missing, wrong or readable */
+	JW_UNSEAL,        /* a sealed private key does not open */
+	JW_BUG,           /* an assumption of ours does not hold */
 
 	JW_ERR_COUNT
 };

@@ -7,6 +7,7 @@
 #include "daemon/keeper_catch_up.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
+#include "daemon/keeper_place.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -291,6 +292,9 @@ arm(struct keeper *keeper, int64_t now)
 	if (store_in_doubt(keeper->store) && keeper->hold_until - now < seconds)
 		seconds =
 		    keeper->hold_until > now ? keeper->hold_until - now : 0;
+	/* Files that were moved may be moved back. */
+	if (keeper->misplaced)
+		seconds = 1;
 	wait = jw_timeval_ms(seconds * 1000);
 	evtimer_add(keeper->timer, &wait);
 }
@@ -342,8 +346,8 @@ reconsider_all(struct keeper *keeper)
 }
 
 /* After a failure: wait longer each time, but never give up. */
-static int64_t
-hold_time(int32_t *failures)
+int64_t
+keeper_hold_time(int32_t *failures)
 {
 	int64_t wait = HOLD_MAX;
 
@@ -355,7 +359,7 @@ hold_time(int32_t *failures)
 static void
 hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
 {
-	set->hold_until = now + hold_time(&set->failures);
+	set->hold_until = now + keeper_hold_time(&set->failures);
 	keeper_reconsider(keeper, set);
 }
 
@@ -685,6 +689,13 @@ keeper_edit_begin(
 	ret_edit->env = keeper_env(keeper, set);
 	keeper_view(set, &ret_edit->before);
 	ret_edit->after = ret_edit->before;
+	for (size_t i = 0; i < ret_edit->after.count; i++) {
+		struct generation *gen = &ret_edit->after.gens[i];
+
+		if (gen->number == set->unnoted_number &&
+		    gen->max_exp < set->unnoted_exp)
+			gen->max_exp = set->unnoted_exp;
+	}
 }
 
 static const struct key *
@@ -897,6 +908,9 @@ enum jw_err
 keeper_commit_failed(
     struct keeper *keeper, const char *key_set, enum jw_err err)
 {
+	keeper_check_place(keeper);
+	if (keeper->misplaced && err == JW_STORE_FAILED)
+		return err;
 	jw_log_event(JW_LOG_ERROR,
 	    &(const struct jw_log_about){
 		.event = JW_EVENT_STORE_FAILED,
@@ -936,6 +950,10 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	keeper->failures = 0;
 	set->failures = 0;
 	set->hold_until = 0;
+	set->unnoted_exp = 0;
+	set->unnoted_number = 0;
+	keeper->note_failures = 0;
+	keeper->note_hold_until = 0;
 	adopt_facts(keeper, edit);
 	log_changes(set, draft);
 	keeper_tell(keeper, &news);
@@ -1266,6 +1284,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 		arm(keeper, now);
 		return;
 	}
+	keeper_check_place(keeper);
 	do {
 		set = keeper_first_due(keeper);
 		if (set == NULL || set->item.due > now)
@@ -1472,7 +1491,7 @@ recover(struct keeper *keeper)
 	enum jw_err err;
 
 	/* Again and again is no use: each time longer. */
-	keeper->hold_until = now + hold_time(&keeper->failures);
+	keeper->hold_until = now + keeper_hold_time(&keeper->failures);
 	err = store_recover(keeper->store, now, &why);
 	if (err == JW_OK)
 		err = catch_up_world(keeper);

@@ -25,7 +25,6 @@ struct envelope_kek;
 struct event_base;
 struct keeper;
 struct keeper_commit;
-struct keeper_observer;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
@@ -42,6 +41,9 @@ struct keeper_set {
 	bool to_restate;    /* other keys are damaged than the version says */
 	int32_t damaged;    /* keys that cannot be published */
 	int32_t failures;   /* in a row */
+	/* An exp that could not be committed: the next commit has it. */
+	int64_t unnoted_exp;
+	int64_t unnoted_number; /* the generation that signed it */
 };
 
 struct keeper_options {
@@ -142,9 +144,5 @@ enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
  */
 enum jw_err keeper_render(
     const struct keeper_set *set, const struct lc_set *view, char **ret_body);
-
-/* An observer (keeper_news.h) is the caller's, and outlives this. */
-void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
-void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 
 #endif

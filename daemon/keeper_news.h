@@ -9,6 +9,7 @@
 
 #include "daemon/plan.h"
 
+struct keeper;
 struct keeper_set;
 
 /*
@@ -29,5 +30,9 @@ struct keeper_observer {
 	void *arg;
 	struct keeper_observer *next;
 };
+
+/* An observer is the caller's, and outlives this. */
+void keeper_observe(struct keeper *keeper, struct keeper_observer *observer);
+void keeper_unobserve(struct keeper *keeper, struct keeper_observer *observer);
 
 #endif

@@ -41,8 +41,11 @@ struct keeper {
 	int64_t pruned_at;
 	int64_t hold_until; /* after commits of unknown outcome */
 	int32_t failures;
+	int64_t note_hold_until; /* after an exp that could not be kept */
+	int32_t note_failures;
 	struct servable servable;
 	bool frozen;
+	bool misplaced;    /* files of the database are elsewhere */
 	size_t unrestated; /* key sets whose damage is yet to be audited */
 	char *left_out;    /* damaged keys, as last audited */
 	bool accepting;    /* whether this was committed is not known: */
@@ -96,6 +99,9 @@ void keeper_tell(struct keeper *keeper, const struct keeper_news *news);
 enum jw_err keeper_seal(const struct keeper *keeper, const char *key_set,
     const struct key *key, const struct keys_pair *pair, uint8_t **ret_blob,
     size_t *ret_len);
+
+/* After a failure: wait longer each time, but never give up. */
+int64_t keeper_hold_time(int32_t *failures);
 
 /* Log a failed commit and, when its outcome is unknown, look up what holds.
  * Returns err. */

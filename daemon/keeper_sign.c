@@ -51,23 +51,58 @@ keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 	return err;
 }
 
-enum jw_err
-keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
+static void
+remember(struct keeper_set *set, const struct key *key, int64_t max_exp)
 {
-	const struct key *key = keeper_active(set);
+	if (set->unnoted_number != key->facts.number)
+		set->unnoted_exp = 0;
+	set->unnoted_number = key->facts.number;
+	if (set->unnoted_exp < max_exp)
+		set->unnoted_exp = max_exp;
+}
+
+static enum jw_err
+commit_exp(struct keeper *keeper, struct keeper_set *set, int64_t number,
+    int64_t max_exp)
+{
 	struct keeper_commit how = {
 	    .cause = "a token was signed",
 	    .actor = {-1, -1, -1},
 	};
 	struct keeper_edit edit;
 
+	keeper_edit_begin(keeper, set, &edit);
+	for (size_t i = 0; i < edit.after.count; i++)
+		if (edit.after.gens[i].number == number &&
+		    edit.after.gens[i].max_exp < max_exp)
+			edit.after.gens[i].max_exp = max_exp;
+	return keeper_commit(keeper, &edit, &how);
+}
+
+/*
+ * A retired key is kept for as long as any token of its policy may live, so
+ * what cannot be written down now takes no token's key away.
+ */
+enum jw_err
+keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
+{
+	const struct key *key = keeper_active(set);
+	int64_t now = keeper_now(keeper);
+	enum jw_err err;
+
 	if (key == NULL)
 		return JW_NO_ACTIVE_KEY;
 	if (max_exp <= key->facts.max_exp)
 		return JW_OK;
-	keeper_edit_begin(keeper, set, &edit);
-	for (size_t i = 0; i < edit.after.count; i++)
-		if (edit.after.gens[i].number == key->facts.number)
-			edit.after.gens[i].max_exp = max_exp;
-	return keeper_commit(keeper, &edit, &how);
+	if (now < keeper->note_hold_until) {
+		remember(set, key, max_exp);
+		return JW_OK;
+	}
+	err = commit_exp(keeper, set, key->facts.number, max_exp);
+	if (err != JW_NO_SPACE && err != JW_STORE_FAILED)
+		return err;
+	keeper->note_hold_until =
+	    now + keeper_hold_time(&keeper->note_failures);
+	remember(set, key, max_exp);
+	return JW_OK;
 }

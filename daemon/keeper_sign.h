@@ -26,7 +26,9 @@ enum jw_err keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 
 /*
  * The active generation signs a token that is valid until max_exp: on disk
- * when this returns.  Does nothing when a larger one is known.  Errors are
+ * when this returns.  Does nothing when a larger one is known.  Where nothing
+ * can be committed (the disk is full, the database was moved), it is kept in
+ * memory and goes with the next commit: JW_OK.  Other errors are
  * keeper_commit()'s; after JW_OUTCOME_UNKNOWN set is gone.
  */
 enum jw_err keeper_note_exp(

@@ -19,6 +19,7 @@
 #include "common/notify.h"
 #include "common/timeval.h"
 #include "common/varlink.h"
+#include "daemon/anchor.h"
 #include "daemon/clock.h"
 #include "daemon/control.h"
 #include "daemon/envelope.h"
@@ -32,6 +33,7 @@
 #include "daemon/rights.h"
 #include "daemon/sockets.h"
 #include "daemon/store.h"
+#include "daemon/store_place.h"
 #include "daemon/verbs.h"
 #include "daemon/verbs_sign.h"
 
@@ -43,6 +45,8 @@ enum {
 struct program {
 	const char *config_file;
 	bool check_only;
+	bool new_database;  /* whatever database there was */
+	bool is_unanchored; /* the anchor could not be written */
 	struct jw_config *config;
 	struct event_base *base;
 	struct sockets *sockets;
@@ -73,6 +77,7 @@ parse_arguments(int argc, char **argv, struct program *program)
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 'k'},
+	    {"new-database", no_argument, NULL, 'n'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
@@ -87,13 +92,17 @@ parse_arguments(int argc, char **argv, struct program *program)
 			program->config_file = optarg;
 		else if (c == 'k')
 			program->check_only = true;
+		else if (c == 'n')
+			program->new_database = true;
 		else
 			goto usage;
 	}
 	if (optind == argc)
 		return JW_OK;
 usage:
-	fputs("usage: jwksd [--config FILE] [--check] [--version]\n", stderr);
+	fputs("usage: jwksd [--config FILE] [--check] [--new-database] "
+	      "[--version]\n",
+	    stderr);
 	return JW_USAGE;
 }
 
@@ -170,6 +179,81 @@ check_sockets(struct program *program, struct jw_why *why)
 
 /* ---- the store and the keeper ---- */
 
+/*
+ * Which database there is to be; with --new-database whichever there is.
+ * Before anything is made: a key-encryption key would belong to nothing.
+ */
+static enum jw_err
+read_anchor(const struct program *program, struct anchor *ret_anchor,
+    struct jw_why *why)
+{
+	const struct jw_config *config = program->config;
+	enum jw_err err;
+
+	memset(ret_anchor, 0, sizeof(*ret_anchor));
+	if (program->new_database)
+		return JW_OK;
+	err = anchor_read(config->anchor, ret_anchor, why);
+	if (err != JW_OK)
+		return err;
+	return anchor_expect(
+	    config->anchor, ret_anchor, config->store_path, why);
+}
+
+/*
+ * The next start is to know this database.  An anchor that cannot be written is
+ * no reason not to sign, but for one that would refuse the next start.
+ */
+static enum jw_err
+drop_anchor(struct program *program, const struct anchor *known,
+    const struct store *store, struct jw_why *why)
+{
+	const struct jw_config *config = program->config;
+	struct anchor anchor = {.uuid = ""};
+	enum jw_err err;
+
+	snprintf(anchor.uuid, sizeof(anchor.uuid), "%s", store_uuid(store));
+	snprintf(anchor.path, sizeof(anchor.path), "%s", config->store_path);
+	if (strcmp(anchor.uuid, known->uuid) == 0 &&
+	    strcmp(anchor.path, known->path) == 0)
+		return JW_OK;
+	err = anchor_write(config->anchor, &anchor, why);
+	if (err == JW_OK || program->new_database ||
+	    err == JW_PERMISSION_DENIED)
+		return err;
+	jw_log(JW_LOG_WARNING, "%s", why->text);
+	if (why->hint[0] != '\0')
+		jw_log(JW_LOG_WARNING, "hint: %s", why->hint);
+	*why = (struct jw_why){"", ""};
+	program->is_unanchored = true;
+	return JW_OK;
+}
+
+static enum jw_err
+open_store(
+    struct program *program, struct store **ret_store, struct jw_why *why)
+{
+	const struct jw_config *config = program->config;
+	struct anchor known;
+	enum jw_err err = read_anchor(program, &known, why);
+
+	/* Without a database nothing is sealed yet: only then may a missing
+	 * key-encryption key be made. */
+	if (err == JW_OK)
+		err = envelope_kek_load(config->key_encryption_key,
+		    store_is_new(config->store_path), &program->kek, why);
+	if (err == JW_OK)
+		err = store_open_known(config->store_path,
+		    known.uuid[0] == '\0' ? NULL : known.uuid, clock_wall(),
+		    ret_store, why);
+	if (err != JW_OK)
+		return err;
+	err = drop_anchor(program, &known, *ret_store, why);
+	if (err != JW_OK)
+		store_close(*ret_store);
+	return err;
+}
+
 static enum jw_err
 open_keeper(struct program *program, struct jw_why *why)
 {
@@ -185,13 +269,7 @@ open_keeper(struct program *program, struct jw_why *why)
 	 * longer than a start is usually given. */
 	notify_extend_timeout(OPENING_SECONDS);
 	notify_status("opening the database");
-	/* Without a database nothing is sealed yet: only then may a missing
-	 * key-encryption key be made. */
-	err = envelope_kek_load(config->key_encryption_key,
-	    !store_exists(config->store_path), &program->kek, why);
-	if (err == JW_OK)
-		err = store_open(
-		    config->store_path, clock_wall(), &options.take_store, why);
+	err = open_store(program, &options.take_store, why);
 	if (err != JW_OK)
 		return err;
 	options.kek = program->kek;
@@ -281,6 +359,7 @@ start_servers(struct program *program, struct jw_why *why)
 	    .started = keeper_now(program->keeper),
 	    .policy = program->config->policy,
 	    .reload = &program->reload,
+	    .is_unanchored = program->is_unanchored,
 	};
 	err = serve(program, SOCKET_CONTROL, &program->verbs, why);
 	if (err == JW_OK)
@@ -361,7 +440,7 @@ on_pulse(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	/* A disk that fails is no reason to end: nothing would be better. */
-	if (store != NULL && (store_in_doubt(store) ||
+	if (store != NULL && (store_in_doubt(store) || !store_in_place(store) ||
 				 store_meta_get(store, "kek_id", &id) == JW_OK))
 		notify_watchdog();
 	free(id);

@@ -22,6 +22,7 @@
 #include "common/memory.h"
 
 #include "daemon/sql_text.h"
+#include "daemon/store_place.h"
 
 #define APPLICATION_ID 0x4a574b53 /* "JWKS" */
 
@@ -156,10 +157,21 @@ static const size_t set_times[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* A file that is open, as it was when last looked at. */
+struct store_file {
+	const char *suffix; /* to the path of the database */
+	dev_t device;
+	ino_t inode; /* 0: it has not been looked at */
+	off_t size;
+};
+
+enum store_file_slot { FILE_DATABASE, FILE_LOG, FILE_LOCK, FILE_COUNT };
+
 struct store {
 	sqlite3 *db;
 	int lock_fd;
 	char *path;
+	struct store_file files[FILE_COUNT];
 	char *uuid;
 	char message[256];
 	sqlite3_stmt *st[ST_COUNT];
@@ -398,6 +410,15 @@ store_exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+bool
+store_is_new(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) != 0 ||
+	       (S_ISREG(st.st_mode) && st.st_size == 0);
 }
 
 /*
@@ -812,6 +833,81 @@ write_log_again(struct store *store, bool *ret_any)
 	return err;
 }
 
+/* ---- are the files still where they were ---- */
+
+static bool
+file_in_place(struct store *store, struct store_file *file)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s%s", store->path, file->suffix);
+	if (lstat(name, &st) != 0) {
+		snprintf(store->message, sizeof(store->message),
+		    "%.160s has been moved or deleted: nothing is committed "
+		    "until it is back",
+		    name);
+		return false;
+	}
+	if (st.st_dev != file->device || st.st_ino != file->inode) {
+		snprintf(store->message, sizeof(store->message),
+		    "%.160s has been replaced by another file: nothing is "
+		    "committed until the one that was there is back",
+		    name);
+		return false;
+	}
+	if (st.st_size < file->size) {
+		snprintf(store->message, sizeof(store->message),
+		    "%.160s has been cut short: stop jwksd and restore a "
+		    "backup",
+		    name);
+		return false;
+	}
+	file->size = st.st_size;
+	return true;
+}
+
+static void
+look_at_file(const struct store *store, struct store_file *file)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s%s", store->path, file->suffix);
+	if (lstat(name, &st) != 0)
+		return;
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	file->size = st.st_size;
+}
+
+static void
+look_at_files(struct store *store)
+{
+	static const char *const suffixes[FILE_COUNT] = {
+	    [FILE_DATABASE] = "",
+	    [FILE_LOG] = "-wal",
+	    [FILE_LOCK] = ".lock",
+	};
+
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		store->files[i].suffix = suffixes[i];
+		look_at_file(store, &store->files[i]);
+	}
+}
+
+bool
+store_in_place(struct store *store)
+{
+	for (size_t i = 0; i < FILE_COUNT; i++)
+		if (store->files[i].inode != 0 &&
+		    !file_in_place(store, &store->files[i]))
+			return false;
+	return true;
+}
+
+/* ---- the database as a whole ---- */
+
 static enum jw_err
 open_database(struct store *store, int64_t now, int create, struct jw_why *why)
 {
@@ -853,9 +949,34 @@ open_database(struct store *store, int64_t now, int create, struct jw_why *why)
 	return err;
 }
 
-enum jw_err
-store_open(
-    const char *path, int64_t now, struct store **ret_store, struct jw_why *why)
+static enum jw_err
+refuse_new(const struct store *store, const char *uuid, struct jw_why *why)
+{
+	if (uuid == NULL || !store_is_new(store->path))
+		return JW_OK;
+	jw_why_set(
+	    why, "%s: the database %s is no longer there", store->path, uuid);
+	jw_why_hint(why, "put it back, or restore a backup");
+	return JW_DATABASE_GONE;
+}
+
+static enum jw_err
+refuse_other(const struct store *store, const char *uuid, struct jw_why *why)
+{
+	if (uuid == NULL || strcmp(uuid, store->uuid) == 0)
+		return JW_OK;
+	jw_why_set(why,
+	    "%s: is another database (%s) than the one that was "
+	    "here (%s)",
+	    store->path, store->uuid, uuid);
+	jw_why_hint(why, "put the right one back; if this is the right one, "
+			 "start once with --new-database");
+	return JW_DATABASE_GONE;
+}
+
+static enum jw_err
+open_any(const char *path, const char *uuid, int64_t now,
+    struct store **ret_store, struct jw_why *why)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	enum jw_err err;
@@ -871,14 +992,33 @@ store_open(
 	if (err == JW_OK)
 		err = take_lock(store, why);
 	if (err == JW_OK)
+		err = refuse_new(store, uuid, why);
+	if (err == JW_OK)
 		err = open_database(store, now, SQLITE_OPEN_CREATE, why);
+	if (err == JW_OK)
+		err = refuse_other(store, uuid, why);
 	if (err != JW_OK) {
 		store_close(store);
 		return err;
 	}
+	look_at_files(store);
 	store_scrub(store);
 	*ret_store = store;
 	return JW_OK;
+}
+
+enum jw_err
+store_open(
+    const char *path, int64_t now, struct store **ret_store, struct jw_why *why)
+{
+	return open_any(path, NULL, now, ret_store, why);
+}
+
+enum jw_err
+store_open_known(const char *path, const char *uuid, int64_t now,
+    struct store **ret_store, struct jw_why *why)
+{
+	return open_any(path, uuid, now, ret_store, why);
 }
 
 static void
@@ -901,6 +1041,8 @@ store_doubt(struct store *store)
 		    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_database(store);
 	store->in_doubt = true;
+	/* A recovery empties it. */
+	store->files[FILE_LOG].size = 0;
 }
 
 bool
@@ -956,6 +1098,10 @@ store_recover(struct store *store, int64_t now, struct jw_why *why)
 {
 	enum jw_err err = refuse_link(store->path, why);
 
+	if (err == JW_OK && !store_in_place(store)) {
+		err = JW_STORE_FAILED;
+		jw_why_set(why, "%s", store->message);
+	}
 	if (err == JW_OK)
 		err = open_same(store, now, why);
 	if (err == JW_OK) {
@@ -963,10 +1109,12 @@ store_recover(struct store *store, int64_t now, struct jw_why *why)
 		if (err != JW_OK)
 			explain(store, err, why);
 	}
-	if (err == JW_OK)
+	if (err == JW_OK) {
 		store->in_doubt = false;
-	else
+		look_at_files(store);
+	} else {
 		store_doubt(store);
+	}
 	return err;
 }
 
@@ -975,6 +1123,11 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+	/* Names that are not ours any more are left alone, and the log stays
+	 * with the database that has been moved. */
+	if (store->db != NULL && !store_in_place(store))
+		sqlite3_db_config(
+		    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_database(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
@@ -1328,6 +1481,9 @@ end_transaction(struct store *store, enum jw_err err)
 {
 	char message[sizeof(store->message)];
 
+	/* What goes into a file that was moved is not there after a restart. */
+	if (err == JW_OK && !store_in_place(store))
+		err = JW_STORE_FAILED;
 	if (err != JW_OK) {
 		memcpy(message, store->message, sizeof(message));
 		if (!sqlite3_get_autocommit(store->db))
@@ -1351,8 +1507,11 @@ end_transaction(struct store *store, enum jw_err err)
 static enum jw_err
 begin_transaction(struct store *store)
 {
-	enum jw_err err = run(store, statement(store, ST_BEGIN));
+	enum jw_err err;
 
+	if (!store_in_place(store))
+		return JW_STORE_FAILED;
+	err = run(store, statement(store, ST_BEGIN));
 	return err == JW_OK || err == JW_NO_SPACE ? err : JW_STORE_FAILED;
 }
 
@@ -1376,10 +1535,12 @@ store_commit(
 bool
 store_scrub(struct store *store)
 {
-	if (store->unscrubbed && store->db != NULL &&
+	if (store->unscrubbed && store->db != NULL && store_in_place(store) &&
 	    sqlite3_wal_checkpoint_v2(store->db, NULL,
-		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
+		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK) {
 		store->unscrubbed = false;
+		look_at_file(store, &store->files[FILE_LOG]);
+	}
 	return !store->unscrubbed;
 }
 

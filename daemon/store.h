@@ -34,6 +34,13 @@ bool store_exists(const char *path);
  */
 enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
     struct jw_why *why);
+/*
+ * The same for a database that must be there already, with this uuid.  With
+ * why: JW_DATABASE_GONE when it is not there, or another one is.  uuid NULL:
+ * store_open().
+ */
+enum jw_err store_open_known(const char *path, const char *uuid, int64_t now,
+    struct store **ret_store, struct jw_why *why);
 void store_close(struct store *store);
 
 /*

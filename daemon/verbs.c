@@ -14,6 +14,7 @@
 #include "common/varlink.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_place.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
 #include "daemon/reload.h"
@@ -191,6 +192,14 @@ all_warnings(const struct verbs *verbs)
 		    json_string("the database cannot be written to the disk: "
 				"nothing changes until it can, and it is tried "
 				"again; see the log"));
+	if (keeper_misplaced(keeper) != NULL)
+		json_array_append_new(
+		    warnings, json_string(keeper_misplaced(keeper)));
+	if (verbs->is_unanchored)
+		json_array_append_new(warnings,
+		    json_string("[store] anchor cannot be written: a database "
+				"that is deleted would not be missed at the "
+				"next start; see the log"));
 	verbs_sign_warn(verbs->signing, warnings);
 	for (size_t i = 0; i < keeper_count(keeper) &&
 			   json_array_size(warnings) < WARNINGS_MAX;

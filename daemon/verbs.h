@@ -30,6 +30,8 @@ struct verbs {
 	struct jw_policy policy;          /* of new key sets */
 	const struct verbs_sign *signing; /* or NULL */
 	const struct reload *reload;
+	bool
+	    is_unanchored; /* no anchor tells the next start of this database */
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */

@@ -295,8 +295,11 @@ def the_credential_was_made_and_is_used():
     with open(CREDENTIAL, "rb") as f:
         assert len(f.read()) > 32 + 16
     assert not os.path.exists(STATE + "/jwksd.kek")
-    for name in os.listdir(STATE):
-        assert os.stat(f"{STATE}/{name}").st_mode & 0o077 == 0, name
+    for directory in STATE, STATE + ".anchor":
+        for name in os.listdir(directory):
+            assert os.stat(f"{directory}/{name}").st_mode & 0o077 == 0, name
+        assert os.stat(directory).st_mode & 0o077 == 0, directory
+    assert os.listdir(STATE + ".anchor") == ["anchor"]
 
 
 @check
@@ -716,6 +719,7 @@ def purge_keeps_what_is_to_be_kept():
 def purge_deletes():
     apt("purge", "jwksd")
     assert not os.path.exists(STATE)
+    assert not os.path.exists(STATE + ".anchor")
     assert not os.path.exists(CREDENTIAL)
     run("systemctl", "daemon-reload")
     after = files()

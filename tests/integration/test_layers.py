@@ -27,6 +27,7 @@ LIBRARIES = {
 # Modules of the daemon from the bottom up: each may use those before it.
 LEVELS = [
     {"model", "sql_text", "directory"},
+    {"anchor"},
     {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker",
      "octets"},
     {"orders", "plan", "retime", "envelope"},
@@ -43,6 +44,7 @@ ONLY = {
     "model": set(),
     "octets": set(),
     "directory": set(),
+    "anchor": {"directory"},
     "sign_call": {"claims"},
     "lifecycle": {"model"},
     "jwks": {"model"},

@@ -290,12 +290,14 @@ files_follow_the_state_directory(void **state)
 	put("a.conf", "[daemon]\nstate_directory = /srv/keys\n");
 	config = load();
 	assert_string_equal(config->store_path, "/srv/keys/jwksd.db");
+	assert_string_equal(config->anchor, "/srv/keys.anchor");
 	assert_string_equal(config->key_encryption_key, "/srv/keys/jwksd.kek");
 	jw_config_free(config);
 	put("a.conf", "[daemon]\nstate_directory = /\n");
 	config = load();
 	assert_string_equal(config->state_directory, "/");
 	assert_string_equal(config->store_path, "/jwksd.db");
+	assert_string_equal(config->anchor, "/jwksd.anchor");
 	jw_config_free(config);
 }
 
@@ -863,7 +865,7 @@ the_example_is_the_table(void **state)
 	put("a.conf", "");
 	config = load();
 	jw_config_each(config, compare_example, &example);
-	assert_int_equal(example.keys, 29);
+	assert_int_equal(example.keys, 30);
 	assert_null(next_key(&example, &shown));
 	jw_config_free(config);
 	free(text);
