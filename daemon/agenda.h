@@ -23,8 +23,7 @@ void agenda_done(struct agenda *agenda);
 
 /* Put an item in, or move it, to `due`.  Without memory the process ends
  * (memory.h). */
-void agenda_set(
-    struct agenda *agenda, struct agenda_item *item, int64_t due);
+void agenda_set(struct agenda *agenda, struct agenda_item *item, int64_t due);
 /* Take it out; nothing if it is not in. */
 void agenda_remove(struct agenda *agenda, struct agenda_item *item);
 /* The earliest; NULL when empty. */

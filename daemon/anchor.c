@@ -131,13 +131,15 @@ write_lines(const char *name, const struct anchor *anchor)
 {
 	int fd = open(
 	    name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char text[sizeof(HEAD) + 2 * LINE_MAX_SIZE];
 	bool ok = false;
+	int len;
 
 	if (fd < 0)
 		return false;
-	ok = dprintf(fd, HEAD "uuid %s\npath %s\n", anchor->uuid,
-		 anchor->path) > 0 &&
-	     fsync(fd) == 0;
+	len = snprintf(text, sizeof(text), HEAD "uuid %s\npath %s\n",
+	    anchor->uuid, anchor->path);
+	ok = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
 	return close(fd) == 0 && ok;
 }
 

@@ -12,8 +12,8 @@ struct jw_config;
 
 /*
  * No core dumps; the runtime and the state directory, made where they are
- * missing, and the directory of the database.  With why: JW_IO, JW_NO_SPACE, or JW_PERMISSION_DENIED for a
- * directory that others may write.
+ * missing, and the directory of the database.  With why: JW_IO, JW_NO_SPACE, or
+ * JW_PERMISSION_DENIED for a directory that others may write.
  */
 enum jw_err process_directories(
     const struct jw_config *config, struct jw_why *why);

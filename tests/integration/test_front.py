@@ -187,13 +187,21 @@ class Publish(unittest.TestCase):
                     os.path.join(daemon.state, "jwksd.db"))) as db, db:
                 db.execute("UPDATE generation SET jwk = '{}' WHERE key_set_id"
                            " = (SELECT id FROM key_set WHERE name = 'bad')")
-            daemon.start()
+            # Otherwise a new key is made, and the key set has a document.
+            gate = os.path.join(daemon.directory, "gate")
+            with open(gate, "w"):
+                daemon.env["JWKSD_TEST_KEYGEN_GATE"] = gate
+            daemon.env["LD_PRELOAD"] = os.path.join(harness.BUILD,
+                                                    "tools/keygen_shim.so")
+            daemon.start(ready=False)
+            harness.wait_until(lambda: os.path.exists(daemon.publish))
             reply = self.first(daemon)
             self.assertEqual(reply["kept"], ["bad"])
             self.assertEqual(
                 sorted(d["keySet"] for d in reply["documents"]),
                 ["default", "good"])
             self.assertTrue(reply["complete"])
+            os.unlink(gate)
 
 
 if __name__ == "__main__":
