@@ -4,8 +4,9 @@
  * byte from a client may end the process or hold up another client.
  *
  * What arrives together is answered together: one recv(2), as many calls as
- * a turn has, one send(2).  A connection that has nothing to do costs neither
- * a turn of the loop nor a buffer.
+ * a turn has (turns.h), one send(2).  The kernel reports a descriptor once,
+ * when something arrives: a connection that waits for its turn, or has nothing
+ * to do, costs neither a turn of the loop nor a buffer.
  */
 #include "daemon/control.h"
 
@@ -31,12 +32,14 @@
 #include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/octets.h"
+#include "daemon/turns.h"
 
 enum {
 	BACKLOG = 128,
 	PAUSE_MS = 100,
 	GROUPS_MAX = 1024,
 	FAREWELL_S = 10,
+	HALF_TURN_MS = 100,
 	UNREAD_S = 60, /* without a single octet taken */
 	ACCEPTS_A_TURN = 32,
 	FULL_LINE_S = 60,
@@ -78,8 +81,8 @@ struct conn {
 	struct control_server *server;
 	int fd;
 	struct event *readable, *writable;
-	struct event *half;  /* a message has begun and must end */
-	struct event *again; /* others had their turn */
+	struct event *half; /* a message has begun and must end */
+	struct turn turn;
 	struct octets in, out;
 	size_t behind;   /* output of calls whose turn has not come */
 	size_t held;     /* counted of all three */
@@ -90,18 +93,20 @@ struct conn {
 	const char *text; /* of the call that is being started */
 	size_t text_len;
 	bool allowed;
-	bool reads;
-	bool at_end;  /* the client has said all */
-	bool closing; /* after what is queued */
-	bool broken;  /* to be freed when it is safe */
-	bool filled;  /* since all output had been sent */
-	bool refused; /* something, and the log has it */
+	bool has_input; /* the kernel may have more */
+	bool has_end;   /* and behind it the end */
+	bool at_end;    /* the client has said all */
+	bool closing;   /* after what is queued */
+	bool broken;    /* to be freed when it is safe */
+	bool filled;    /* since all output had been sent */
+	bool refused;   /* something, and the log has it */
 };
 
 TAILQ_HEAD(conn_list, conn);
 
 struct control_server {
 	struct event_base *base;
+	struct turns *turns, *own_turns;
 	const struct varlink_service *service;
 	void *context;
 	struct control_limits limits;
@@ -168,15 +173,12 @@ event_done(struct event *event)
 		event_free(event);
 }
 
-/* Look at it once others had their turn; at the end of a turn that happens
- * anyway. */
+/* Look at it in its next turn; at the end of a turn that happens anyway. */
 static void
 conn_soon(struct conn *conn)
 {
-	const struct timeval now = {0, 0};
-
-	if (conn->text == NULL && !evtimer_pending(conn->again, NULL))
-		evtimer_add(conn->again, &now);
+	if (conn->text == NULL)
+		turn_ask(&conn->turn);
 }
 
 /* After a change of what it holds. */
@@ -203,6 +205,7 @@ conn_free(struct conn *conn)
 {
 	struct control_call *call;
 
+	turn_leave(&conn->turn);
 	while ((call = TAILQ_FIRST(&conn->calls)) != NULL) {
 		TAILQ_REMOVE(&conn->calls, call, link);
 		if (call->closed != NULL)
@@ -218,7 +221,6 @@ conn_free(struct conn *conn)
 	event_done(conn->readable);
 	event_done(conn->writable);
 	event_done(conn->half);
-	event_done(conn->again);
 	close(conn->fd);
 	free(conn);
 }
@@ -588,11 +590,13 @@ may_go_on(struct conn *conn)
 static enum jw_err
 take_turn(struct conn *conn)
 {
+	const struct turns *turns = conn->server->turns;
 	enum jw_err err = JW_OK;
 	size_t taken = 0;
 
-	for (int i = 0; i < CALLS_A_TURN && taken < OCTETS_A_TURN &&
-			err == JW_OK && may_go_on(conn);
+	for (int i = 0;
+	     i < CALLS_A_TURN && taken < OCTETS_A_TURN && err == JW_OK &&
+	     may_go_on(conn) && (i == 0 || !turns_over(turns));
 	     i++) {
 		err = next_message(conn);
 		taken += conn->text_len + 1;
@@ -651,26 +655,23 @@ guard_half_message(struct conn *conn, bool all_taken)
 	}
 }
 
-/*
- * Reading pauses while more than a whole message waits.  False: whoever
- * follows has nothing to say, and so much is no mistake.
- */
+/* Reading pauses while more than a whole message waits. */
 static bool
-pace_reading(struct conn *conn)
+may_read(const struct conn *conn)
 {
-	bool fits = conn->in.len <= VARLINK_MESSAGE_MAX;
 	bool idle = conn->in.len + conn->out.len + conn->behind == 0;
-	/* Whoever takes its replies is served, whatever others hold. */
-	bool may_read = fits && !conn->at_end && (idle || !conn->server->full);
 
-	if (!fits && !conn->at_end && is_following(conn))
-		return false;
-	if (conn->reads && !may_read)
-		event_del(conn->readable);
-	else if (!conn->reads && may_read)
-		event_add(conn->readable, NULL);
-	conn->reads = may_read;
-	return true;
+	/* A client that takes its replies is served, whatever others hold. */
+	return conn->in.len <= VARLINK_MESSAGE_MAX && !conn->at_end &&
+	       !conn->broken && (idle || !conn->server->full);
+}
+
+/* A client that follows has nothing to say, and so much is no mistake. */
+static bool
+says_too_much(const struct conn *conn)
+{
+	return conn->in.len > VARLINK_MESSAGE_MAX && !conn->at_end &&
+	       is_following(conn);
 }
 
 /* Who follows may go on now. */
@@ -716,40 +717,64 @@ process(struct conn *conn)
 	if (conn->at_end && conn->ncalls == 0 && err == JW_IO)
 		conn->closing = true;
 	if (conn->broken || (conn->closing && conn->out.len == 0) ||
-	    !pace_reading(conn)) {
+	    says_too_much(conn)) {
 		conn_free(conn);
 		return;
 	}
 	await_reader(conn);
 	guard_half_message(conn, err == JW_IO);
-	if (err == JW_OK && may_go_on(conn))
+	if ((err == JW_OK && may_go_on(conn)) ||
+	    (conn->has_input && may_read(conn)))
 		conn_soon(conn);
 	give_back(&conn->in, &conn->server->spare_in);
 	give_back(&conn->out, &conn->server->spare_out);
 	tell_drained(conn);
 }
 
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+/* One recv(2).  False: the connection is over. */
+static bool
+take_in(struct conn *conn)
 {
-	struct conn *conn = arg;
 	char *at = room_in(&conn->in, &conn->server->spare_in, READ_SIZE);
 	ssize_t n = -1;
 
-	(void)what;
 	if (at == NULL)
 		errno = ENOMEM;
 	else
-		n = recv(fd, at, READ_SIZE, MSG_DONTWAIT);
+		n = recv(conn->fd, at, READ_SIZE, MSG_DONTWAIT);
 	if (n > 0)
 		octets_put(&conn->in, (size_t)n);
 	if (n == 0)
 		conn->at_end = true;
-	if ((n == 0 && is_following(conn)) ||
-	    (n < 0 && errno != EAGAIN && errno != EINTR))
+	/* What arrives from now on is reported again; the end is not. */
+	if (n == 0 || (n > 0 && n < READ_SIZE && !conn->has_end) ||
+	    (n < 0 && errno == EAGAIN))
+		conn->has_input = false;
+	return (n != 0 || !is_following(conn)) &&
+	       (n >= 0 || errno == EAGAIN || errno == EINTR);
+}
+
+static void
+on_turn(void *arg)
+{
+	struct conn *conn = arg;
+
+	if (conn->has_input && may_read(conn) && !take_in(conn))
 		conn_free(conn);
 	else
 		process(conn);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)fd;
+	conn->has_input = true;
+	if ((what & EV_CLOSED) != 0)
+		conn->has_end = true;
+	turn_ask(&conn->turn);
 }
 
 /* A client that does not take the last words has had its time. */
@@ -761,24 +786,22 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if ((what & EV_TIMEOUT) != 0)
 		conn->broken = true;
-	process(conn);
-}
-
-static void
-on_again(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	process(arg);
+	turn_ask(&conn->turn);
 }
 
 static void
 on_half(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval turn = {0, HALF_TURN_MS * 1000};
 	struct conn *conn = arg;
 
 	(void)fd;
 	(void)what;
+	/* The rest may be there already: it waits for a turn. */
+	if (conn->has_input && may_read(conn)) {
+		event_add(conn->half, &turn);
+		return;
+	}
 	jw_log(JW_LOG_INFO, "uid %u: half a message: dropped",
 	    (unsigned)conn->peer.uid);
 	conn_free(conn);
@@ -861,11 +884,25 @@ tell_full(struct conn *conn)
 	    server->limits.connections, server->limits.per_uid);
 }
 
+/* The kernel reports each change of a descriptor once. */
+static bool
+watch(struct conn *conn)
+{
+	struct event_base *base = conn->server->base;
+
+	conn->readable = event_new(base, conn->fd,
+	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_readable, conn);
+	conn->writable =
+	    event_new(base, conn->fd, EV_WRITE | EV_ET, on_writable, conn);
+	conn->half = evtimer_new(base, on_half, conn);
+	return conn->readable != NULL && conn->writable != NULL &&
+	       conn->half != NULL && event_add(conn->readable, NULL) == 0;
+}
+
 static bool
 conn_start(struct conn *conn)
 {
 	struct control_server *server = conn->server;
-	struct event *events[3];
 
 	if (!identify(conn))
 		return false;
@@ -873,23 +910,9 @@ conn_start(struct conn *conn)
 		tell_full(conn);
 		return false;
 	}
-	conn->readable = event_new(
-	    server->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
-	conn->writable =
-	    event_new(server->base, conn->fd, EV_WRITE, on_writable, conn);
-	conn->half = evtimer_new(server->base, on_half, conn);
-	conn->again = evtimer_new(server->base, on_again, conn);
-	if (conn->readable == NULL || conn->writable == NULL ||
-	    conn->half == NULL || conn->again == NULL)
-		return false;
-	events[0] = conn->readable;
-	events[1] = conn->writable;
-	events[2] = conn->again;
-	for (int i = 0; i < 3 && server->limits.yields; i++)
-		if (event_priority_set(events[i], CONTROL_LAST) != 0)
-			return false;
-	conn->reads = true;
-	return event_add(conn->readable, NULL) == 0;
+	return turn_join(&conn->turn, server->turns, server, conn->peer.uid,
+		   on_turn, conn) == JW_OK &&
+	       watch(conn);
 }
 
 static void
@@ -1054,12 +1077,15 @@ control_server_new(
 	server->limits = *options->limits;
 	server->quick = options->quick;
 	server->has_group = find_group(options->group, &server->group);
+	server->turns = options->turns;
+	if (server->turns == NULL &&
+	    turns_new(server->base, &server->own_turns) == JW_OK)
+		server->turns = server->own_turns;
 	server->resume = evtimer_new(server->base, on_resume, server);
-	if (server->resume != NULL && server->limits.yields)
-		event_priority_set(server->resume, CONTROL_LAST);
 	server->listener = evconnlistener_new(server->base, on_accept, server,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, options->take_fd);
-	if (server->listener == NULL || server->resume == NULL) {
+	if (server->listener == NULL || server->resume == NULL ||
+	    server->turns == NULL) {
 		if (server->listener == NULL)
 			close(options->take_fd);
 		control_server_free(server);
@@ -1084,6 +1110,7 @@ control_server_free(struct control_server *server)
 		evconnlistener_free(server->listener);
 	if (server->resume != NULL)
 		event_free(server->resume);
+	turns_free(server->own_turns);
 	octets_free(&server->spare_in);
 	octets_free(&server->spare_out);
 	free(server);

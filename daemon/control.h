@@ -21,6 +21,7 @@ struct control_call;
 struct control_server;
 struct event_base;
 struct json_t;
+struct turns;
 struct varlink_fault;
 struct varlink_service;
 
@@ -43,12 +44,7 @@ struct control_limits {
 	size_t queued;       /* octets of output, of one connection */
 	size_t held;         /* octets of input and output, in all */
 	int half_message_ms; /* for the rest of a message */
-	bool yields;         /* to everything else that has something to do */
 };
-
-/* Priorities of the event loop that `yields` needs: events have the middle
- * one by themselves. */
-enum { CONTROL_LAST = 2, CONTROL_PRIORITIES };
 
 /* 64 connections, 16 a uid, one call at a time, 1 MiB, 64 MiB, 10 s. */
 extern const struct control_limits control_default_limits;
@@ -60,6 +56,7 @@ struct control_options {
 	int take_fd;       /* a listening socket */
 	const char *group; /* whose members may call; NULL: nobody else */
 	const struct control_limits *limits;
+	struct turns *turns; /* which all servers share; NULL: one of its own */
 	/*
 	 * Tried first with each call of a peer that may call, which has a
 	 * text and no parameters yet.  True: the call is taken, like by a

@@ -34,6 +34,7 @@
 #include "daemon/sockets.h"
 #include "daemon/store.h"
 #include "daemon/store_place.h"
+#include "daemon/turns.h"
 #include "daemon/verbs.h"
 #include "daemon/verbs_sign.h"
 
@@ -49,6 +50,7 @@ struct program {
 	bool is_unanchored; /* the anchor could not be written */
 	struct jw_config *config;
 	struct event_base *base;
+	struct turns *turns; /* of all servers */
 	struct sockets *sockets;
 	int most_files;
 	struct front *front;
@@ -152,9 +154,11 @@ prepare_process(struct program *program, struct jw_why *why)
 		jw_log(JW_LOG_WARNING, "private keys could be swapped out: "
 				       "the memory cannot be locked");
 	program->most_files = process_raise_files();
-	program->base = process_event_base();
+	program->base = event_base_new();
 	if (err == JW_OK && program->base == NULL)
 		err = JW_NO_MEMORY;
+	if (err == JW_OK)
+		err = turns_new(program->base, &program->turns);
 	return err;
 }
 
@@ -298,6 +302,7 @@ serve(struct program *program, enum socket_slot slot, void *context,
 	    .context = context,
 	    .group = sockets_group(slot, program->config),
 	    .limits = &limits,
+	    .turns = program->turns,
 	    .quick = slot == SOCKET_SIGN ? verbs_sign_quick : NULL,
 	};
 	enum jw_err err = sockets_open(
@@ -525,6 +530,7 @@ stop(struct program *program)
 		event_free(program->pulse);
 	envelope_kek_free(program->kek);
 	sockets_free(program->sockets);
+	turns_free(program->turns);
 	if (program->base != NULL)
 		event_base_free(program->base);
 	keys_done();

@@ -6,7 +6,6 @@
  */
 #include "daemon/process.h"
 
-#include <event2/event.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stddef.h>
@@ -16,10 +15,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
-#include "daemon/control.h"
 #include "daemon/directory.h"
-
-enum { SLICE_USEC = 1000 };
 
 /* ---- directories ---- */
 
@@ -65,29 +61,4 @@ process_raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
-}
-
-/*
- * A moment for those that yield, then a look at who else is there.  Not a
- * number of callbacks: each look costs as much as there are connections with
- * something to say.
- */
-struct event_base *
-process_event_base(void)
-{
-	const struct timeval slice = {0, SLICE_USEC};
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config != NULL && event_config_set_max_dispatch_interval(
-				  config, &slice, -1, CONTROL_LAST) == 0)
-		base = event_base_new_with_config(config);
-	if (base != NULL &&
-	    event_base_priority_init(base, CONTROL_PRIORITIES) != 0) {
-		event_base_free(base);
-		base = NULL;
-	}
-	if (config != NULL)
-		event_config_free(config);
-	return base;
 }

@@ -1,13 +1,12 @@
 /*
  * What the keeper needs of the system before it can do anything: directories
- * that only it may write, descriptors, an event loop.
+ * that only it may write, and descriptors.
  */
 #ifndef JWKSD_DAEMON_PROCESS_H
 #define JWKSD_DAEMON_PROCESS_H
 
 #include "common/err.h"
 
-struct event_base;
 struct jw_config;
 
 /*
@@ -20,8 +19,5 @@ enum jw_err process_directories(
 
 /* Raise the limit of descriptors as far as it goes; 0: it is not known. */
 int process_raise_files(void);
-
-/* The event loop with the priorities of control.h; NULL: no memory. */
-struct event_base *process_event_base(void);
 
 #endif

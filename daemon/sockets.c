@@ -57,7 +57,6 @@ limit_sign(int most_files, struct control_limits *limits)
 	limits->per_uid = limits->connections - limits->connections / 8;
 	limits->held = SIGN_HELD;
 	limits->calls = SIGN_CALLS;
-	limits->yields = true;
 }
 
 static const char *

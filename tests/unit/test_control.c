@@ -944,23 +944,6 @@ no_descriptors_left_is_waited_out(void **state)
 	hang_up(&client);
 }
 
-/* One callback in each turn for those that yield. */
-static void
-yield_always(struct fixture *fix)
-{
-	struct event_config *config = event_config_new();
-
-	assert_non_null(config);
-	event_base_free(fix->base);
-	event_config_set_max_dispatch_interval(config, NULL, 1, CONTROL_LAST);
-	fix->base = event_base_new_with_config(config);
-	event_config_free(config);
-	assert_non_null(fix->base);
-	assert_int_equal(
-	    event_base_priority_init(fix->base, CONTROL_PRIORITIES), 0);
-	fix->limits.yields = true;
-}
-
 enum { CROWD = 100, FEW_TURNS = 16 };
 
 /* A connection that says nothing has no part in the turns of the loop. */
@@ -971,7 +954,6 @@ new_connections_delay_no_call(void **state)
 	struct client crowd[CROWD], client;
 
 	fix->limits.connections = fix->limits.per_uid = CROWD + 1;
-	yield_always(fix);
 	serve(fix);
 	for (int i = 0; i < CROWD; i++)
 		crowd[i] = dial(fix);
