@@ -42,6 +42,9 @@ enum {
 	HALF_TURN_MS = 100,
 	UNREAD_S = 60, /* without a single octet taken */
 	ACCEPTS_A_TURN = 32,
+	/* Connections that are not served, in all and of one uid. */
+	WAITING_MAX = 64,
+	WAITING_OF_UID = 16,
 	FULL_LINE_S = 60,
 	/* Less than a client's depth: it refills while we go on. */
 	CALLS_A_TURN = 16,
@@ -58,6 +61,7 @@ const struct control_limits control_default_limits = {
     .queued = 1024 * 1024,
     .held = 64 * 1024 * 1024,
     .half_message_ms = 10000,
+    .park_ms = 1000,
 };
 
 struct conn;
@@ -76,12 +80,20 @@ struct control_call {
 
 TAILQ_HEAD(call_list, control_call);
 
+enum place {
+	PLACE_SERVED,
+	PLACE_PARKED,      /* nothing is read until its uid has a place */
+	PLACE_TURNED_AWAY, /* its first call is answered with Overloaded */
+};
+
 struct conn {
 	TAILQ_ENTRY(conn) link;
 	struct control_server *server;
 	int fd;
 	struct event *readable, *writable;
-	struct event *half; /* a message has begun and must end */
+	struct event *half; /* a message has begun and must end; or the time
+			     * that it may be parked */
+	enum place place;
 	struct turn turn;
 	struct octets in, out;
 	size_t behind;   /* output of calls whose turn has not come */
@@ -113,12 +125,14 @@ struct control_server {
 	bool (*quick)(struct control_call *call, void *context);
 	struct evconnlistener *listener;
 	struct event *resume;
-	struct conn_list conns;
-	int nconns;
-	int accepted;    /* in this turn */
-	size_t held;     /* octets, of all connections */
-	bool full;       /* some wait until there are fewer */
-	int64_t told_at; /* that there was no place */
+	struct conn_list conns, waiting;
+	int nconns;         /* those of `conns` */
+	int accepted;       /* in this turn */
+	bool out_of_places; /* clients wait in the kernel's queue */
+	bool out_of_files;  /* the same, and the log has it */
+	size_t held;        /* octets, of all connections */
+	bool full;          /* some wait until there are fewer */
+	int64_t told_at;    /* that there was no place */
 	/* Of the last connection that had been busy, for the next one. */
 	struct octets spare_in, spare_out;
 	bool has_group;
@@ -200,6 +214,29 @@ count_held(struct conn *conn)
 	}
 }
 
+static void admit_waiting(struct control_server *server, uid_t uid);
+
+/* There is one connection less that is served. */
+static void
+leave_place(struct conn *conn)
+{
+	static const struct timeval at_once = {0, 0};
+	struct control_server *server = conn->server;
+
+	if (conn->place != PLACE_SERVED) {
+		TAILQ_REMOVE(&server->waiting, conn, link);
+		return;
+	}
+	TAILQ_REMOVE(&server->conns, conn, link);
+	server->nconns--;
+	admit_waiting(server, conn->peer.uid);
+	if (server->out_of_places &&
+	    server->nconns < server->limits.connections) {
+		server->out_of_places = false;
+		evtimer_add(server->resume, &at_once);
+	}
+}
+
 static void
 conn_free(struct conn *conn)
 {
@@ -212,8 +249,7 @@ conn_free(struct conn *conn)
 			call->closed(call, call->arg);
 		call_free(call);
 	}
-	TAILQ_REMOVE(&conn->server->conns, conn, link);
-	conn->server->nconns--;
+	leave_place(conn);
 	conn->behind = 0;
 	octets_free(&conn->in);
 	octets_free(&conn->out);
@@ -509,10 +545,15 @@ run_call(struct conn *conn, struct control_call *call)
 	enum jw_err err;
 
 	if (server->quick != NULL && conn->allowed &&
-	    server->quick(call, server->context))
+	    conn->place == PLACE_SERVED && server->quick(call, server->context))
 		return JW_OK;
 	err = varlink_call_parse(
 	    conn->text, conn->text_len, &call->request, &why);
+	if (err == JW_OK && conn->place == PLACE_TURNED_AWAY) {
+		control_hang_up(call);
+		control_fail(call, JW_OVERLOADED, NULL);
+		return JW_OK;
+	}
 	if (err == JW_OK) {
 		run_verb(conn, call);
 		return JW_OK;
@@ -789,6 +830,164 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	turn_ask(&conn->turn);
 }
 
+/* ---- places ---- */
+
+static bool
+has_place(const struct control_server *server, uid_t uid)
+{
+	const struct conn *conn;
+	int of_uid = 0;
+
+	if (server->nconns < server->limits.per_uid)
+		return true;
+	TAILQ_FOREACH(conn, &server->conns, link)
+	of_uid += conn->peer.uid == uid;
+	return of_uid < server->limits.per_uid;
+}
+
+/* Once a minute: whoever is turned away tries again. */
+static void
+tell_full(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+	int64_t now = jw_clock_monotonic_s();
+
+	if (server->told_at != 0 && now - server->told_at < FULL_LINE_S)
+		return;
+	server->told_at = now;
+	jw_log(JW_LOG_WARNING,
+	    "uid %u: no place for another connection (%d of %d, %d of one "
+	    "uid)",
+	    (unsigned)conn->peer.uid, server->nconns,
+	    server->limits.connections, server->limits.per_uid);
+}
+
+static void
+start_waiting(struct conn *conn, enum place place)
+{
+	int ms = conn->server->limits.park_ms;
+	const struct timeval wait = {ms / 1000, ms % 1000 * 1000};
+
+	conn->place = place;
+	event_add(conn->half, &wait);
+}
+
+/* How many wait so (uid: NULL: of all), and the one that has waited longest. */
+static int
+count_waiting(const struct control_server *server, enum place place,
+    const uid_t *uid, struct conn **ret_first)
+{
+	struct conn *conn;
+	int n = 0;
+
+	TAILQ_FOREACH(conn, &server->waiting, link)
+	{
+		if (conn->place != place ||
+		    (uid != NULL && conn->peer.uid != *uid))
+			continue;
+		if (n++ == 0)
+			*ret_first = conn;
+	}
+	return n;
+}
+
+/* What would have ended soon ends now, where there are too many of it. */
+static void
+bound_waiting(struct control_server *server, enum place place, const uid_t *uid,
+    void (*end)(struct conn *conn))
+{
+	struct conn *first = NULL;
+
+	if (count_waiting(server, place, uid, &first) >= WAITING_OF_UID ||
+	    count_waiting(server, place, NULL, &first) >= WAITING_MAX)
+		end(first);
+}
+
+/* Read its first call, to refuse it. */
+static void
+turn_away(struct conn *conn)
+{
+	tell_full(conn);
+	bound_waiting(
+	    conn->server, PLACE_TURNED_AWAY, &conn->peer.uid, conn_free);
+	start_waiting(conn, PLACE_TURNED_AWAY);
+	event_add(conn->readable, NULL);
+}
+
+static void
+park(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+
+	bound_waiting(server, PLACE_PARKED, &conn->peer.uid, turn_away);
+	TAILQ_INSERT_TAIL(&server->waiting, conn, link);
+	start_waiting(conn, PLACE_PARKED);
+}
+
+static void
+serve_conn(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+
+	TAILQ_INSERT_TAIL(&server->conns, conn, link);
+	server->nconns++;
+	conn->place = PLACE_SERVED;
+	event_del(conn->half);
+	event_add(conn->readable, NULL);
+}
+
+static void
+admit_waiting(struct control_server *server, uid_t uid)
+{
+	struct conn *conn;
+
+	TAILQ_FOREACH(conn, &server->waiting, link)
+	if (conn->place == PLACE_PARKED && conn->peer.uid == uid)
+		break;
+	if (conn == NULL || !has_place(server, uid) ||
+	    server->nconns >= server->limits.connections)
+		return;
+	TAILQ_REMOVE(&server->waiting, conn, link);
+	serve_conn(conn);
+}
+
+/* The client has closed it, with nothing said that is not done. */
+static bool
+is_left(const struct conn *conn)
+{
+	char octet;
+
+	return conn->has_end && conn->in.len == 0 && conn->ncalls == 0 &&
+	       recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Connections that their clients have closed make room for it. */
+static bool
+find_place(struct conn *conn)
+{
+	struct control_server *server = conn->server;
+	struct conn *other, *next;
+
+	for (other = TAILQ_FIRST(&server->conns);
+	     other != NULL && conn->place == PLACE_PARKED; other = next) {
+		next = TAILQ_NEXT(other, link);
+		if (other->peer.uid == conn->peer.uid && is_left(other))
+			conn_free(other);
+	}
+	return conn->place != PLACE_PARKED;
+}
+
+static void
+end_waiting(struct conn *conn)
+{
+	if (conn->place == PLACE_TURNED_AWAY)
+		conn_free(conn);
+	else if (!find_place(conn))
+		turn_away(conn);
+}
+
+/* ---- events ---- */
+
 static void
 on_half(evutil_socket_t fd, short what, void *arg)
 {
@@ -797,6 +996,10 @@ on_half(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (conn->place != PLACE_SERVED) {
+		end_waiting(conn);
+		return;
+	}
 	/* The rest may be there already: it waits for a turn. */
 	if (conn->has_input && may_read(conn)) {
 		event_add(conn->half, &turn);
@@ -852,38 +1055,6 @@ identify(struct conn *conn)
 	return true;
 }
 
-static bool
-has_place(const struct control_server *server, uid_t uid)
-{
-	const struct conn *conn;
-	int of_uid = 0;
-
-	if (server->nconns > server->limits.connections)
-		return false;
-	if (server->nconns <= server->limits.per_uid)
-		return true;
-	TAILQ_FOREACH(conn, &server->conns, link)
-	of_uid += conn->peer.uid == uid;
-	return of_uid <= server->limits.per_uid;
-}
-
-/* Once a minute: whoever is turned away tries again. */
-static void
-tell_full(struct conn *conn)
-{
-	struct control_server *server = conn->server;
-	int64_t now = jw_clock_monotonic_s();
-
-	if (server->told_at != 0 && now - server->told_at < FULL_LINE_S)
-		return;
-	server->told_at = now;
-	jw_log(JW_LOG_WARNING,
-	    "uid %u: no place for another connection (%d of %d, %d of one "
-	    "uid)",
-	    (unsigned)conn->peer.uid, server->nconns - 1,
-	    server->limits.connections, server->limits.per_uid);
-}
-
 /* The kernel reports each change of a descriptor once. */
 static bool
 watch(struct conn *conn)
@@ -896,23 +1067,46 @@ watch(struct conn *conn)
 	    event_new(base, conn->fd, EV_WRITE | EV_ET, on_writable, conn);
 	conn->half = evtimer_new(base, on_half, conn);
 	return conn->readable != NULL && conn->writable != NULL &&
-	       conn->half != NULL && event_add(conn->readable, NULL) == 0;
+	       conn->half != NULL;
 }
 
-static bool
-conn_start(struct conn *conn)
+/* NULL: no memory, or the client is gone; take_fd is closed then. */
+static struct conn *
+conn_new(struct control_server *server, int take_fd)
 {
-	struct control_server *server = conn->server;
+	struct conn *conn = calloc(1, sizeof(*conn));
 
-	if (!identify(conn))
-		return false;
-	if (!has_place(server, conn->peer.uid)) {
-		tell_full(conn);
-		return false;
+	if (conn == NULL) {
+		close(take_fd);
+		return NULL;
 	}
-	return turn_join(&conn->turn, server->turns, server, conn->peer.uid,
-		   on_turn, conn) == JW_OK &&
-	       watch(conn);
+	conn->server = server;
+	conn->fd = take_fd;
+	TAILQ_INIT(&conn->calls);
+	if (identify(conn) && watch(conn) &&
+	    turn_join(&conn->turn, server->turns, server, conn->peer.uid,
+		on_turn, conn) == JW_OK)
+		return conn;
+	event_done(conn->readable);
+	event_done(conn->writable);
+	event_done(conn->half);
+	close(take_fd);
+	free(conn);
+	return NULL;
+}
+
+static void
+tell_files(struct control_server *server, bool out_of_files)
+{
+	if (server->out_of_files == out_of_files)
+		return;
+	server->out_of_files = out_of_files;
+	if (out_of_files)
+		jw_log(JW_LOG_WARNING,
+		    "connections cannot be accepted: %s; clients wait",
+		    strerror(errno));
+	else
+		jw_log(JW_LOG_NOTICE, "connections are accepted again");
 }
 
 static void
@@ -921,23 +1115,21 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 {
 	const struct timeval now = {0, 0};
 	struct control_server *server = arg;
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn *conn = conn_new(server, fd);
 
 	(void)sa;
 	(void)len;
-	if (conn == NULL) {
-		close(fd);
-		return;
-	}
-	conn->server = server;
-	conn->fd = fd;
-	TAILQ_INIT(&conn->calls);
-	TAILQ_INSERT_TAIL(&server->conns, conn, link);
-	server->nconns++;
-	if (!conn_start(conn))
-		conn_free(conn);
-	/* It accepts as long as somebody comes: others wait too. */
-	if (++server->accepted == ACCEPTS_A_TURN) {
+	tell_files(server, false);
+	if (conn != NULL && has_place(server, conn->peer.uid))
+		serve_conn(conn);
+	else if (conn != NULL)
+		park(conn);
+	/* Clients beyond the limit wait in the kernel's queue. */
+	if (server->nconns >= server->limits.connections) {
+		server->out_of_places = true;
+		evconnlistener_disable(listener);
+	} else if (++server->accepted == ACCEPTS_A_TURN) {
+		/* It accepts as long as clients come: others wait too. */
 		evconnlistener_disable(listener);
 		evtimer_add(server->resume, &now);
 	}
@@ -950,6 +1142,7 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 	struct control_server *server = arg;
 	struct timeval wait = {0, PAUSE_MS * 1000};
 
+	tell_files(server, true);
 	evconnlistener_disable(listener);
 	evtimer_add(server->resume, &wait);
 }
@@ -962,7 +1155,8 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	server->accepted = 0;
-	evconnlistener_enable(server->listener);
+	if (!server->out_of_places)
+		evconnlistener_enable(server->listener);
 }
 
 /* ---- the server ---- */
@@ -1071,6 +1265,7 @@ control_server_new(
 		return JW_NO_MEMORY;
 	}
 	TAILQ_INIT(&server->conns);
+	TAILQ_INIT(&server->waiting);
 	server->base = options->base;
 	server->service = options->service;
 	server->context = options->context;
@@ -1103,6 +1298,8 @@ control_server_free(struct control_server *server)
 
 	if (server == NULL)
 		return;
+	while ((conn = TAILQ_FIRST(&server->waiting)) != NULL)
+		conn_free(conn); /* NOLINT(clang-analyzer-unix.Malloc) */
 	/* conn_free() takes it off the list, which the analyzer cannot see. */
 	while ((conn = TAILQ_FIRST(&server->conns)) != NULL)
 		conn_free(conn); /* NOLINT(clang-analyzer-unix.Malloc) */

@@ -38,15 +38,21 @@ struct control_verb {
 };
 
 struct control_limits {
-	int connections;     /* in all */
+	int connections;     /* in all; further clients wait to be accepted */
 	int per_uid;         /* of one uid */
 	int calls;           /* of one connection under way */
 	size_t queued;       /* octets of output, of one connection */
 	size_t held;         /* octets of input and output, in all */
 	int half_message_ms; /* for the rest of a message */
+	/*
+	 * How long a connection beyond its uid's share waits, unread, for one
+	 * of that uid to end.  Then its first call is answered Overloaded.
+	 */
+	int park_ms;
 };
 
-/* 64 connections, 16 a uid, one call at a time, 1 MiB, 64 MiB, 10 s. */
+/* 64 connections, 16 a uid, one call at a time, 1 MiB, 64 MiB, 10 s,
+ * 1 s. */
 extern const struct control_limits control_default_limits;
 
 struct control_options {

@@ -853,6 +853,21 @@ silence_and_slow_answers_are_no_half_message(void **state)
 
 /* ---- numbers ---- */
 
+static size_t
+count_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* The third one is served as soon as one of the two has gone. */
 static void
 expect_two_places(struct fixture *fix)
 {
@@ -866,13 +881,12 @@ expect_two_places(struct fixture *fix)
 	call(fix, &b, ECHO(2));
 	expect_number(fix, &b, 2);
 	c = dial(fix);
-	expect_end(fix, &c);
+	call(fix, &c, ECHO(4));
+	pump_for(fix, 20);
+	assert_int_equal(fix->echoes, 2);
 	call(fix, &a, ECHO(3));
 	expect_number(fix, &a, 3);
 	hang_up(&a);
-	pump_for(fix, 5);
-	c = dial(fix);
-	call(fix, &c, ECHO(4));
 	expect_number(fix, &c, 4);
 	hang_up(&b);
 	hang_up(&c);
@@ -884,6 +898,7 @@ connections_of_one_user_are_limited(void **state)
 	struct fixture *fix = *state;
 
 	fix->limits.per_uid = 2;
+	fix->limits.park_ms = 60000;
 	expect_two_places(fix);
 }
 
@@ -893,7 +908,87 @@ connections_in_all_are_limited(void **state)
 	struct fixture *fix = *state;
 
 	fix->limits.connections = 2;
+	fix->limits.park_ms = 0;
 	expect_two_places(fix);
+}
+
+static void
+connection_beyond_a_share_is_refused_with_words(void **state)
+{
+	struct fixture *fix = *state;
+	struct client a, silent, late;
+	int64_t start;
+
+	fix->limits.per_uid = 1;
+	fix->limits.park_ms = 150;
+	serve(fix);
+	a = dial(fix);
+	silent = dial(fix);
+	late = dial(fix);
+	start = milliseconds();
+	call(fix, &late, ECHO(1));
+	expect_error(fix, &late, "org.jwksd.keys.Overloaded");
+	assert_true(milliseconds() - start >= 100);
+	expect_end(fix, &late);
+	/* One that says nothing is not kept for ever. */
+	expect_end(fix, &silent);
+	assert_int_equal(fix->echoes, 0);
+	call(fix, &a, ECHO(2));
+	expect_number(fix, &a, 2);
+	hang_up(&a);
+	expect_service(fix);
+}
+
+/* A crowd that waits is bounded, and ends no connection that is served. */
+static void
+crowd_beyond_a_share_is_bounded(void **state)
+{
+	enum { BEYOND = 100 };
+	struct fixture *fix = *state;
+	struct client served, crowd[BEYOND];
+	size_t before;
+
+	fix->limits.per_uid = 1;
+	fix->limits.park_ms = 60000;
+	serve(fix);
+	served = dial(fix);
+	pump_for(fix, 5);
+	before = count_files("/proc/self/fd");
+	for (int i = 0; i < BEYOND; i++) {
+		crowd[i] = dial(fix);
+		pump(fix);
+	}
+	pump_for(fix, 20);
+	assert_true(count_files("/proc/self/fd") - before <= BEYOND + 2 * 16);
+	call(fix, &served, ECHO(1));
+	expect_number(fix, &served, 1);
+	for (int i = 0; i < BEYOND; i++)
+		hang_up(&crowd[i]);
+	hang_up(&served);
+	expect_service(fix);
+}
+
+/* Clients that connect for each call come before their last end is seen. */
+static void
+connection_for_each_call_is_never_refused(void **state)
+{
+	enum { CLIENTS = 12, ROUNDS = 20 };
+	struct fixture *fix = *state;
+	struct client clients[CLIENTS];
+
+	fix->limits.per_uid = CLIENTS;
+	serve(fix);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < CLIENTS; i++) {
+			clients[i] = dial(fix);
+			assert_true(send(clients[i].fd, ECHO(1),
+					sizeof(ECHO(1)), MSG_NOSIGNAL) > 0);
+		}
+		for (int i = 0; i < CLIENTS; i++)
+			expect_number(fix, &clients[i], 1);
+		for (int i = 0; i < CLIENTS; i++)
+			hang_up(&clients[i]);
+	}
 }
 
 static void
@@ -905,6 +1000,7 @@ default_limits_are_those_of_the_documentation(void **state)
 	assert_int_equal(control_default_limits.calls, 1);
 	assert_int_equal(control_default_limits.queued, 1024 * 1024);
 	assert_int_equal(control_default_limits.half_message_ms, 10000);
+	assert_int_equal(control_default_limits.park_ms, 1000);
 }
 
 /* How many milliseconds of the processor the loop takes in ms of time. */
@@ -1294,20 +1390,6 @@ expect_mode(const char *path, mode_t mode)
 	assert_int_equal(st.st_mode & 07777, mode);
 }
 
-static size_t
-count_files(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 static void
 socket_has_its_mode_from_the_first_moment(void **state)
 {
@@ -1446,6 +1528,9 @@ main(void)
 	    TEST(silence_and_slow_answers_are_no_half_message),
 	    TEST(connections_of_one_user_are_limited),
 	    TEST(connections_in_all_are_limited),
+	    TEST(connection_beyond_a_share_is_refused_with_words),
+	    TEST(crowd_beyond_a_share_is_bounded),
+	    TEST(connection_for_each_call_is_never_refused),
 	    TEST(default_limits_are_those_of_the_documentation),
 	    TEST(no_descriptors_left_is_waited_out),
 	    TEST(new_connections_delay_no_call),
