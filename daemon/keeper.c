@@ -31,7 +31,9 @@ enum {
 	WAKE_MAX = 30, /* seconds; deadlines are not monotonic */
 	PASS_MS = 5,   /* then the event loop has its turn */
 	HOLD_MAX = 60, /* seconds after a failure */
-	REQUESTS_KEPT = 7 * 86400,
+	PRUNE_EVERY = 86400,
+	REQUESTS_KEPT_FOR = 7 * 86400,
+	REQUESTS_KEPT = 10000, /* however old they seem to be */
 	GENERATOR_THREADS = 2,
 	GENERATOR_NICE = 5, /* more starves it with the queue's lock held */
 };
@@ -1256,12 +1258,37 @@ act(struct keeper *keeper, struct keeper_set *set)
 static void
 prune(struct keeper *keeper, int64_t now)
 {
-	if (now - keeper->pruned_at < 86400 && now >= keeper->pruned_at)
+	int64_t boot = keeper->boot();
+
+	/* A clock that jumped makes every request look old. */
+	if (!keeper->clock.trusted || keeper->clock.doubted ||
+	    (keeper->pruned && boot - keeper->pruned_at < PRUNE_EVERY))
 		return;
-	keeper->pruned_at = now;
-	if (store_request_prune(keeper->store, now - REQUESTS_KEPT) != JW_OK)
+	keeper->pruned = true;
+	keeper->pruned_at = boot;
+	if (store_request_prune(
+		keeper->store, now - REQUESTS_KEPT_FOR, REQUESTS_KEPT) != JW_OK)
 		jw_log(JW_LOG_WARNING, "old requests stay: %s",
 		    store_message(keeper->store));
+}
+
+/* A wall clock that was set back must not prolong what holds after a failure.
+ */
+static void
+limit_holds(struct keeper *keeper, int64_t now)
+{
+	bool set_back = now < keeper->woken_at;
+	int64_t most = now + HOLD_MAX;
+
+	keeper->woken_at = now;
+	if (!set_back)
+		return;
+	if (keeper->hold_until > most)
+		keeper->hold_until = most;
+	for (size_t i = 0; i < keeper->nsets; i++)
+		if (keeper->sets[i]->hold_until > most)
+			keeper->sets[i]->hold_until = most;
+	reconsider_all(keeper);
 }
 
 static void
@@ -1275,6 +1302,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (keeper->trusted != keeper->clock.trusted)
 		note_trust(keeper);
+	limit_holds(keeper, now);
 	check_suspend(keeper, now);
 	if (store_in_doubt(keeper->store) && keeper->hold_until <= now)
 		recover(keeper);

@@ -38,7 +38,9 @@ struct keeper {
 	size_t without_active; /* key sets whose signer is missing */
 	void *by_name;         /* tsearch(3) */
 	struct agenda agenda;
-	int64_t pruned_at;
+	int64_t woken_at;   /* wall clock */
+	bool pruned;        /* since the start, last at */
+	int64_t pruned_at;  /* boot-time clock */
 	int64_t hold_until; /* after commits of unknown outcome */
 	int32_t failures;
 	int64_t note_hold_until; /* after an exp that could not be kept */

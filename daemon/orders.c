@@ -233,9 +233,12 @@ lc_rotate(struct lc_set *set, const struct lc_env *env,
 
 /* ---- rollback ---- */
 
-/* Who signed last before the active one, and still may. */
+/*
+ * Who signed last before the active one, and still may.  A clock that is not
+ * trusted ends no rollback window.
+ */
 static const struct generation *
-predecessor(const struct lc_set *set, int64_t now)
+predecessor(const struct lc_set *set, const struct lc_env *env)
 {
 	const struct generation *best = NULL;
 
@@ -243,7 +246,7 @@ predecessor(const struct lc_set *set, int64_t now)
 		const struct generation *gen = &set->gens[i];
 
 		if (lc_state(gen) != GEN_RETIRED || !lc_can_sign(gen) ||
-		    now > gen->destroy_due)
+		    (env->clock_trusted && env->now > gen->destroy_due))
 			continue;
 		if (best == NULL || gen->retired_at >= best->retired_at)
 			best = gen;
@@ -256,7 +259,7 @@ lc_rollback(struct lc_set *set, const struct lc_env *env,
     const struct lc_rollback *order, struct lc_outcome *ret_outcome)
 {
 	const struct generation *active = lc_active(set);
-	const struct generation *before = predecessor(set, env->now);
+	const struct generation *before = predecessor(set, env);
 	bool known = before != NULL && lc_is_known(set, env, before);
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
@@ -324,7 +327,7 @@ static const struct generation *
 forced_successor(const struct lc_set *set, const struct lc_env *env,
     const struct generation *standby)
 {
-	const struct generation *before = predecessor(set, env->now);
+	const struct generation *before = predecessor(set, env);
 
 	if (before == NULL ||
 	    (standby != NULL && !lc_is_known(set, env, before)))
@@ -413,7 +416,7 @@ signed_end(const struct lc_set *set, const struct generation *gen)
 /* Until when a valid token of it may exist; for retired ones what their
  * deadline allows for. */
 static int64_t
-tokens_end(const struct lc_set *set)
+tokens_end(const struct lc_set *set, const struct lc_env *env)
 {
 	int64_t end = 0;
 
@@ -424,6 +427,10 @@ tokens_end(const struct lc_set *set)
 		if (lc_state(gen) == GEN_RETIRED)
 			end = max64(end, gen->remove_due);
 	}
+	/* By this clock nothing is over. */
+	if (end != 0 && !env->clock_trusted)
+		end = max64(end,
+		    env->now + jw_policy_retire_interval(&set->facts.policy));
 	return end;
 }
 
@@ -431,7 +438,7 @@ enum jw_err
 lc_remove_set(struct lc_set *set, const struct lc_env *env, bool force,
     struct lc_outcome *ret_outcome)
 {
-	int64_t end = tokens_end(set);
+	int64_t end = tokens_end(set, env);
 	struct lc_times *rejected = &ret_outcome->exposure.reject_new_tokens;
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));

@@ -116,10 +116,12 @@ static const char *const statements[ST_COUNT] = {
 	" from_state, to_state, cause, uid, gid, pid, request_id, reason)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [ST_REQUEST_INSERT] =
-	"INSERT INTO request (id, at, uid, method, asked, outcome)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	"INSERT INTO request (id, at, uid, method, asked, outcome, seq)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+	" (SELECT coalesce(max(seq), 0) + 1 FROM request))",
     [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?1",
-    [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1",
+    [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1 AND"
+			 " seq <= (SELECT max(seq) FROM request) - ?2",
     [ST_NEXT_NUMBER] = "SELECT coalesce(max(next_number), 1) FROM key_set"
 		       " WHERE name = ?1",
     [ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
@@ -1609,11 +1611,12 @@ store_request_find(
 }
 
 enum jw_err
-store_request_prune(struct store *store, int64_t before)
+store_request_prune(struct store *store, int64_t before, int64_t keep)
 {
 	sqlite3_stmt *st = statement(store, ST_REQUEST_PRUNE);
 
 	sqlite3_bind_int64(st, 1, before);
+	sqlite3_bind_int64(st, 2, keep);
 	return run(store, st);
 }
 

@@ -122,8 +122,9 @@ enum jw_err store_next_number(
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);
-/* Forget requests from before a time. */
-enum jw_err store_request_prune(struct store *store, int64_t before);
+/* Forget requests from before a time, but none of the latest `keep`. */
+enum jw_err store_request_prune(
+    struct store *store, int64_t before, int64_t keep);
 
 /* JW_NO_SUCH_KEY when unset.  The caller frees. */
 enum jw_err store_meta_get(

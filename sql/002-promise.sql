@@ -5,3 +5,9 @@ ALTER TABLE key_set ADD COLUMN follows_at INTEGER;
 
 CREATE INDEX key_set_tombstone ON key_set (name)
     WHERE removed_at IS NOT NULL;
+
+-- The order in which requests came, whatever the clock said: the latest are
+-- kept.  0: from before there was this column.
+ALTER TABLE request ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX request_seq ON request (seq);

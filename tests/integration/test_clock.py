@@ -120,6 +120,35 @@ class Jumps(clock.Case):
             self.set_clock(wall)
             self.assertTrue(self.status()["clockTrusted"])
 
+    def test_request_ids_outlive_a_jump(self):
+        """Eight days ahead a week is over; trusted or not, none is lost."""
+        asked = {"requestId": "once", "now": True}
+        first = self.call("Rotate", **asked)
+        self.set_clock(8 * DAY)
+        self.wait_trust(False)
+        self.advance(9 * MINUTE)
+        self.assertEqual(self.call("Rotate", **asked), first)
+        self.call("AcceptClock")
+        self.wait_trust(True)
+        for _ in range(2):
+            self.daemon.restart()
+            self.assertEqual(self.call("Rotate", **asked), first)
+        self.assertEqual(self.active(), 3)
+
+    def test_nothing_is_over_by_a_clock_that_jumped(self):
+        """Neither the rollback window nor the life of tokens."""
+        self.call("AddKeySet", name="app")
+        with harness.Varlink(
+                f"{self.daemon.runtime}/sign.sock") as client:
+            client.call("org.jwksd.sign.Sign", {
+                "keySet": "app", "claims": {"exp": self.now() + 60}})
+        self.set_clock(8 * DAY)
+        self.wait_trust(False)
+        error = self.refused("NotReady", "RemoveKeySet", name="app")
+        self.assertGreater(error["readyAt"], self.now() + IRET - MINUTE)
+        self.assertEqual(
+            self.call("Rollback")["activated"]["generation"], 1)
+
     def test_many_small_steps_are_a_jump(self):
         """850 steps of 110 s: the wait of 25 h must not end in them."""
         steps = 0

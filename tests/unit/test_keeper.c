@@ -671,30 +671,78 @@ order_is_kept_with_its_outcome(void **state)
 	expect_states(fix, "1:retired 2:active 3:published");
 }
 
+static bool
+remembers_request(struct fixture *fix, const char *id)
+{
+	char *asked = NULL, *outcome = NULL;
+	enum jw_err err =
+	    store_request_find(keeper_store(fix->keeper), id, &asked, &outcome);
+
+	free(asked);
+	free(outcome);
+	assert_true(err == JW_OK || err == JW_NO_SUCH_KEY);
+	return err == JW_OK;
+}
+
+/* As if there had been so many others. */
+static void
+bury_requests(struct fixture *fix, int count)
+{
+	char sql[256];
+	sqlite3 *db;
+
+	keeper_free(fix->keeper);
+	snprintf(sql, sizeof(sql),
+	    "INSERT INTO request (id, at, uid, method, asked, outcome, seq)"
+	    " SELECT 'later', at, uid, method, asked, outcome, seq + %d"
+	    " FROM request",
+	    count);
+	assert_int_equal(sqlite3_open(fix->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	open_keeper(fix);
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+}
+
 static void
 requests_are_forgotten_after_a_week(void **state)
 {
 	struct fixture *fix = *state;
-	char *asked = NULL, *outcome = NULL;
 
 	run(fix);
 	keeper_serving(fix->keeper, 0);
 	assert_int_equal(rotate(fix, "id-1"), JW_OK);
 	run(fix);
+	bury_requests(fix, 10000);
 	/* It wakes, and looks for old ones, when the standby is ready ... */
-	pass(fix, IPUB);
+	pass(fix, IPUB + 60);
 	assert_int_equal(state_of(fix, 3), GEN_READY);
-	assert_int_equal(store_request_find(keeper_store(fix->keeper), "id-1",
-			     &asked, &outcome),
-	    JW_OK);
-	free(asked);
-	free(outcome);
+	assert_true(remembers_request(fix, "id-1"));
 	/* ... and when it is promoted. */
 	pass(fix, 30 * DAY);
 	assert_int_equal(state_of(fix, 3), GEN_ACTIVE);
-	assert_int_equal(store_request_find(keeper_store(fix->keeper), "id-1",
-			     &asked, &outcome),
-	    JW_NO_SUCH_KEY);
+	assert_false(remembers_request(fix, "id-1"));
+	assert_true(remembers_request(fix, "later"));
+}
+
+static void
+a_clock_that_jumped_forgets_no_request(void **state)
+{
+	struct fixture *fix = *state;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	assert_int_equal(rotate(fix, "id-1"), JW_OK);
+	bury_requests(fix, 10000);
+	wall_time += 400 * DAY;
+	for (int i = 0; i < 3; i++) {
+		boot_time += 2 * DAY;
+		wall_time += 2 * DAY + 400;
+		run(fix);
+		assert_false(keeper_clock_trusted(fix->keeper));
+		assert_true(remembers_request(fix, "id-1"));
+	}
 }
 
 /* ---- failing disks ---- */
@@ -934,6 +982,21 @@ late_freeze_and_clock_are_taken_over(void **state)
 }
 
 static void
+a_clock_set_back_prolongs_no_hold(void **state)
+{
+	struct fixture *fix = *state;
+
+	run(fix);
+	disk_full = true;
+	pass(fix, 30 * DAY);
+	assert_int_equal(set_of(fix)->hold_until, wall_time + 1);
+	wall_time -= 400 * DAY;
+	boot_time += 30;
+	run(fix);
+	assert_in_range(set_of(fix)->hold_until, wall_time, wall_time + 60);
+}
+
+static void
 full_disk_is_tried_again_less_and_less_often(void **state)
 {
 	static const int waits[] = {1, 2, 4, 8, 16, 32, 60, 60};
@@ -1001,6 +1064,7 @@ main(void)
 	    TEST(freeze_outlives_a_restart),
 	    TEST(order_is_kept_with_its_outcome),
 	    TEST(requests_are_forgotten_after_a_week),
+	    TEST(a_clock_that_jumped_forgets_no_request),
 	    TEST(unknown_outcome_is_looked_up),
 	    TEST(schedule_survives_failing_syncs),
 	    TEST(late_commit_is_told_to_observers),
@@ -1008,6 +1072,7 @@ main(void)
 	    TEST(disk_that_fails_for_days_is_outlived),
 	    TEST(late_freeze_and_clock_are_taken_over),
 	    TEST(store_that_is_gone_ends_the_loop),
+	    TEST(a_clock_set_back_prolongs_no_hold),
 	    TEST(full_disk_is_tried_again_less_and_less_often),
 	    TEST(refused_order_changes_nothing_in_memory),
 	};

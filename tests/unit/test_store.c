@@ -1176,14 +1176,45 @@ request_id_is_taken_once(void **state)
 	    JW_NO_SUCH_KEY);
 	assert_null(asked);
 	assert_null(outcome);
-	assert_int_equal(store_request_prune(store, NOW), JW_OK);
+	assert_int_equal(store_request_prune(store, NOW, 0), JW_OK);
 	assert_int_equal(
 	    store_request_find(store, "id-1", &asked, &outcome), JW_OK);
 	free(asked);
 	free(outcome);
-	assert_int_equal(store_request_prune(store, NOW + 1), JW_OK);
+	assert_int_equal(store_request_prune(store, NOW + 1, 0), JW_OK);
 	assert_int_equal(store_request_find(store, "id-1", &asked, &outcome),
 	    JW_NO_SUCH_KEY);
+	store_close(store);
+}
+
+/* However old the clock makes them. */
+static void
+latest_requests_are_kept(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	char id[16], *asked = NULL, *outcome = NULL;
+
+	for (int i = 1; i <= 5; i++) {
+		struct store_request request = {id, "Rotate", "{}", "{}"};
+		struct store_change change = {
+		    .now = NOW - i, .actor = {-1, -1, -1}, .request = &request};
+
+		snprintf(id, sizeof(id), "id-%d", i);
+		assert_int_equal(
+		    store_meta_commit(store, "x", "y", &change), JW_OK);
+	}
+	assert_int_equal(store_request_prune(store, NOW + 1, 5), JW_OK);
+	assert_int_equal(store_request_prune(store, NOW + 1, 3), JW_OK);
+	for (int i = 1; i <= 5; i++) {
+		snprintf(id, sizeof(id), "id-%d", i);
+		assert_int_equal(
+		    store_request_find(store, id, &asked, &outcome),
+		    i <= 2 ? JW_NO_SUCH_KEY : JW_OK);
+		free(asked);
+		free(outcome);
+		asked = outcome = NULL;
+	}
 	store_close(store);
 }
 
@@ -1604,7 +1635,7 @@ nothing_is_answered_in_doubt(void **state)
 		    store_request_find(store, "id", &value, &other),
 		    JW_STORE_FAILED);
 		assert_int_equal(
-		    store_request_prune(store, NOW + 1), JW_STORE_FAILED);
+		    store_request_prune(store, NOW + 1, 0), JW_STORE_FAILED);
 		assert_int_equal(
 		    store_sealed(store, 1, 1, &blob, &len), JW_STORE_FAILED);
 		assert_int_equal(
@@ -1750,6 +1781,7 @@ main(void)
 	    TEST(another_revision_is_a_conflict),
 	    TEST(kid_is_never_used_again),
 	    TEST(request_id_is_taken_once),
+	    TEST(latest_requests_are_kept),
 	    TEST(second_signer_is_refused_by_the_database),
 	    TEST(living_name_is_taken_once),
 	    TEST(unknown_row_is_our_mistake),
