@@ -8,6 +8,7 @@
 
 static const char *const ids[JW_EVENT_COUNT] = {
     [JW_EVENT_REFUSED_TO_START] = "81934519007e446f80ed22e8ec039a23",
+    [JW_EVENT_DEGRADED] = "0d9a4a2f4ff64d6a9d2b6c2f8e1f6c53",
     [JW_EVENT_READY] = "6183055b8d004e9e9958503e316eaadd",
     [JW_EVENT_STOPPING] = "747ad21a306e4d29aeaaf3a4b084ceac",
     [JW_EVENT_RELOADED] = "36d2a79c0f6d424cb61aeeca9f10f195",

@@ -13,6 +13,7 @@ enum jw_event {
 
 	/* of the daemon */
 	JW_EVENT_REFUSED_TO_START,
+	JW_EVENT_DEGRADED,
 	JW_EVENT_READY,
 	JW_EVENT_STOPPING,
 	JW_EVENT_RELOADED,

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <jansson.h>
 #include <linux/sockios.h>
@@ -487,6 +488,12 @@ void
 control_hang_up(struct control_call *call)
 {
 	call->conn->closing = true;
+}
+
+int
+control_keep_open(const struct control_call *call)
+{
+	return fcntl(call->conn->fd, F_DUPFD, STDERR_FILENO + 1);
 }
 
 size_t

@@ -95,7 +95,7 @@ const char *control_method(const struct control_call *call);
 const struct control_peer *control_peer(const struct control_call *call);
 /* Is the peer in a group?  root and the daemon's own user are in each. */
 bool control_is_member(const struct control_call *call, gid_t group);
-/* The message as it came; only until the verb's function returns. */
+/* The message as it came; until the verb's function returns. */
 const char *control_text(const struct control_call *call, size_t *ret_len);
 /* Is this the first refusal of its connection?  One line in the log does. */
 bool control_first_refusal(struct control_call *call);
@@ -112,8 +112,7 @@ void control_reply(struct control_call *call, struct json_t *take_parameters);
 char *control_room(struct control_call *call, size_t room);
 void control_put(struct control_call *call, size_t len);
 bool control_is_oneway(const struct control_call *call);
-/* An error of the interfaces; err without a name on the wire is reported as
- * StoreFailed. */
+/* err without a name on the wire is reported as StoreFailed. */
 void control_fail(
     struct control_call *call, enum jw_err err, struct json_t *take_parameters);
 
@@ -124,11 +123,15 @@ void control_fail(
 bool control_continue(
     struct control_call *call, struct json_t *take_parameters);
 
+/* Another descriptor of the connection, which execve(2) inherits; -1: none is
+ * left.  The caller answers there after the server has been freed. */
+int control_keep_open(const struct control_call *call);
+
 /* Close the connection when its queued output has been read, or after 10 s;
  * called before control_reply(). */
 void control_hang_up(struct control_call *call);
 
-/* Octets sent that the client has not read, those in the kernel included. */
+/* Octets sent and not read by the client, those in the kernel included. */
 size_t control_unread(const struct control_call *call);
 
 /*
@@ -140,10 +143,8 @@ void control_follow(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg),
     void (*drained)(struct control_call *call, void *arg), void *arg);
 
-/*
- * The same for a call that is answered in a moment: meanwhile the client may
- * send further calls, or say that there will be none.
- */
+/* The same for a call that is answered in a moment: meanwhile the client may
+ * send further calls, or say that there will be none. */
 void control_wait(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg), void *arg);
 

@@ -5,23 +5,27 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/begin.h"
 #include "common/config.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/notify.h"
+#include "common/refusal.h"
 #include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/anchor.h"
 #include "daemon/clock.h"
 #include "daemon/control.h"
+#include "daemon/degraded.h"
 #include "daemon/envelope.h"
 #include "daemon/front.h"
 #include "daemon/keeper.h"
@@ -51,7 +55,11 @@ struct program {
 	struct jw_config *config;
 	struct event_base *base;
 	struct turns *turns; /* of all servers */
+	struct jw_config_errors mistakes;
 	struct sockets *sockets;
+	struct refusal refusal;
+	bool again;    /* executed by a degraded one of itself */
+	int reload_fd; /* of a Reload that waits for this start; or -1 */
 	int most_files;
 	struct front *front;
 	struct envelope_kek *kek;
@@ -68,13 +76,15 @@ struct program {
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
 	bool asked_to_stop;
+	bool started;
 	bool failed; /* the front serves on without us */
 };
 
 /* ---- arguments and configuration ---- */
 
 static enum jw_err
-parse_arguments(int argc, char **argv, struct program *program)
+parse_arguments(
+    int argc, char **argv, struct program *program, struct jw_why *why)
 {
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
@@ -105,6 +115,8 @@ usage:
 	fputs("usage: jwksd [--config FILE] [--check] [--new-database] "
 	      "[--version]\n",
 	    stderr);
+	jw_why_set(why, "wrong usage: jwksd [--config FILE] [--check] "
+			"[--new-database] [--version]");
 	return JW_USAGE;
 }
 
@@ -126,13 +138,9 @@ print_mistake(const struct jw_config_error *error)
 static enum jw_err
 load_config(struct program *program, struct jw_why *why)
 {
-	struct jw_config_errors errors = {NULL, 0};
-	enum jw_err err =
-	    reload_read(program->config_file, &program->config, &errors);
+	enum jw_err err = reload_read(
+	    program->config_file, &program->config, &program->mistakes);
 
-	for (size_t i = 0; i < errors.count; i++)
-		print_mistake(&errors.rows[i]);
-	jw_config_errors_done(&errors);
 	if (err != JW_OK)
 		return err;
 	jw_log_set_level(program->config->log_level);
@@ -501,13 +509,18 @@ start(struct program *program, struct jw_why *why)
 		return err;
 	keeper_start(program->keeper);
 	on_news(NULL, program);
+	program->started = true;
+	refusal_clear(&program->refusal);
+	if (program->reload_fd >= 0)
+		degraded_started(program->reload_fd);
 	return JW_OK;
 }
 
 static void
 stop(struct program *program)
 {
-	notify_stopping();
+	if (program->started)
+		notify_stopping();
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
 		publish_stop(
@@ -529,7 +542,6 @@ stop(struct program *program)
 	if (program->pulse != NULL)
 		event_free(program->pulse);
 	envelope_kek_free(program->kek);
-	sockets_free(program->sockets);
 	turns_free(program->turns);
 	if (program->base != NULL)
 		event_base_free(program->base);
@@ -546,8 +558,10 @@ exit_status(enum jw_err err)
 }
 
 static int
-report(enum jw_err err, const struct jw_why *why)
+report(struct program *program, enum jw_err err, const struct jw_why *why)
 {
+	for (size_t i = 0; i < program->mistakes.count; i++)
+		print_mistake(&program->mistakes.rows[i]);
 	if (err == JW_OK || err == JW_USAGE)
 		return jw_err_exit(err);
 	/* Every mistake has been named already. */
@@ -561,23 +575,125 @@ report(enum jw_err err, const struct jw_why *why)
 	return exit_status(err);
 }
 
+/* ---- a start that is refused behind sockets ---- */
+
+/* What a degraded one of this program says to the next; see execute_anew(). */
+static const char again_variable[] = "JWKSD_AGAIN";
+
+static enum jw_err
+take_sockets(struct program *program, struct jw_why *why)
+{
+	const char *again = getenv(again_variable);
+	char directory[256] = "";
+	enum jw_err err;
+
+	if (again != NULL) {
+		program->again = true;
+		program->reload_fd = (int)strtol(again, NULL, 10);
+		unsetenv(again_variable);
+	}
+	if (program->reload_fd >= 0)
+		fcntl(program->reload_fd, F_SETFD, FD_CLOEXEC);
+	err = sockets_take(&program->sockets, why);
+	if (err != JW_OK)
+		return err;
+	sockets_directory(program->sockets, directory, sizeof(directory));
+	if (sockets_were_handed(program->sockets))
+		refusal_init(&program->refusal, "jwksd",
+		    directory[0] != '\0' ? directory : NULL);
+	return JW_OK;
+}
+
+/* Statuses of refusals that another start may repeat at once. */
+static bool
+is_refusal(int status)
+{
+	static const int statuses[] = {EX_USAGE, EX_DATAERR, EX_NOINPUT,
+	    EX_OSFILE, EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL,
+	    EX_NOPERM, EX_CONFIG};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
+		if (statuses[i] == status)
+			return true;
+	return false;
+}
+
+static bool
+stays_up(struct program *program, enum jw_err err)
+{
+	int status = exit_status(err);
+
+	if (program->started || program->sockets == NULL ||
+	    !sockets_were_handed(program->sockets) || !is_refusal(status))
+		return false;
+	return program->again || refusal_stays(&program->refusal, status,
+				     sockets_have_clients(program->sockets));
+}
+
+/* This program from its beginning, with what it was handed; on success it
+ * does not return. */
+static enum jw_err
+execute_anew(struct program *program, char **argv, int reload_fd)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", reload_fd);
+	if (setenv(again_variable, text, 1) == 0 &&
+	    sockets_pass_on(program->sockets) == JW_OK)
+		execv("/proc/self/exe", argv);
+	return JW_IO;
+}
+
+static int
+stay_up(
+    struct program *program, char **argv, enum jw_err err, struct jw_why *why)
+{
+	const struct degraded_options options = {
+	    .sockets = program->sockets,
+	    .refusal = &program->refusal,
+	    .config_file = program->config_file,
+	    .mistakes = &program->mistakes,
+	    .err = err,
+	    .text = why->text[0] != '\0' ? why->text : jw_err_text(err),
+	    .passing = refusal_is_passing(exit_status(err)),
+	    .reload_fd = program->reload_fd,
+	};
+	struct jw_why trouble = {"", ""};
+	enum degraded_end end = DEGRADED_STOPPED;
+	int reload_fd = -1;
+
+	err = degraded_run(&options, &end, &reload_fd, &trouble);
+	if (err == JW_OK && end == DEGRADED_AGAIN) {
+		err = execute_anew(program, argv, reload_fd);
+		jw_why_set(&trouble, "/proc/self/exe: %s", strerror(errno));
+	}
+	if (err == JW_OK)
+		return EXIT_SUCCESS;
+	jw_config_errors_done(&program->mistakes);
+	return report(program, err, &trouble);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct program program = {.config_file = NULL};
+	struct program program = {.reload_fd = -1};
 	struct jw_why why = {"", ""};
 	enum jw_err err;
+	int status;
 
 	begin_process();
 	jw_log_init("jwksd");
 	memory_init();
 	event_set_mem_functions(memory_get, memory_more, free);
 	notify_journal();
-	err = parse_arguments(argc, argv, &program);
+	err = parse_arguments(argc, argv, &program, &why);
 	/* Before anything else is opened: a number that is free would be taken
 	 * for a socket that was handed over. */
-	if (err == JW_OK && !program.check_only)
-		err = sockets_take(&program.sockets, &why);
+	if (!program.check_only) {
+		enum jw_err taken = take_sockets(&program, &why);
+
+		err = err == JW_OK ? taken : err;
+	}
 	if (err == JW_OK)
 		err = load_config(&program, &why);
 	if (err == JW_OK && !program.check_only) {
@@ -598,5 +714,9 @@ main(int argc, char **argv)
 			err = JW_OUTCOME_UNKNOWN;
 	}
 	stop(&program);
-	return report(err, &why);
+	status = stays_up(&program, err) ? stay_up(&program, argv, err, &why)
+					 : report(&program, err, &why);
+	sockets_free(program.sockets);
+	jw_config_errors_done(&program.mistakes);
+	return status;
 }

@@ -6,10 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/config.h"
@@ -185,6 +191,68 @@ bool
 sockets_are_managed(const struct sockets *sockets)
 {
 	return sockets->rows[SOCKET_PUBLISH].fd >= 0;
+}
+
+bool
+sockets_is_usable(const struct sockets *sockets, enum socket_slot slot)
+{
+	return sockets->rows[slot].fd >= 0 && !sockets->rows[slot].wrong;
+}
+
+bool
+sockets_have_clients(const struct sockets *sockets)
+{
+	struct pollfd pfds[SOCKETS];
+
+	for (size_t i = 0; i < SOCKETS; i++)
+		pfds[i] = (struct pollfd){
+		    .fd = sockets->rows[i].fd, .events = POLLIN};
+	return poll(pfds, SOCKETS, 0) > 0;
+}
+
+static bool
+path_of(int fd, struct sockaddr_un *ret_sa)
+{
+	socklen_t len = sizeof(*ret_sa);
+
+	memset(ret_sa, 0, sizeof(*ret_sa));
+	return fd >= 0 &&
+	       getsockname(fd, (struct sockaddr *)ret_sa, &len) == 0 &&
+	       ret_sa->sun_family == AF_UNIX && ret_sa->sun_path[0] == '/' &&
+	       len < sizeof(*ret_sa);
+}
+
+const char *
+sockets_own_group(const struct sockets *sockets, enum socket_slot slot,
+    char buf[SOCKETS_GROUP_SIZE])
+{
+	const struct group *group = NULL;
+	struct sockaddr_un sa;
+	struct stat st;
+
+	if (path_of(sockets->rows[slot].fd, &sa) && stat(sa.sun_path, &st) == 0)
+		group = getgrgid(st.st_gid);
+	if (group == NULL)
+		return NULL;
+	snprintf(buf, SOCKETS_GROUP_SIZE, "%s", group->gr_name);
+	return buf;
+}
+
+void
+sockets_directory(const struct sockets *sockets, char *buf, size_t size)
+{
+	struct sockaddr_un sa;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < SOCKETS && buf[0] == '\0'; i++)
+		if (path_of(sockets->rows[i].fd, &sa))
+			snprintf(buf, size, "%s", dirname(sa.sun_path));
+}
+
+enum jw_err
+sockets_pass_on(const struct sockets *sockets)
+{
+	return notify_fds_pass_on(sockets->handed);
 }
 
 /*

@@ -7,12 +7,15 @@
 #define JWKSD_DAEMON_SOCKETS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/err.h"
 
 struct control_limits;
 struct jw_config;
 struct sockets;
+
+enum { SOCKETS_GROUP_SIZE = 64 };
 
 enum socket_slot {
 	SOCKET_CONTROL, /* org.jwksd.keys */
@@ -48,6 +51,18 @@ bool sockets_are_managed(const struct sockets *sockets);
  */
 enum jw_err sockets_open(struct sockets *sockets, enum socket_slot slot,
     const struct jw_config *config, int *ret_fd, struct jw_why *why);
+
+/* That one was handed over, and is what it has to be. */
+bool sockets_is_usable(const struct sockets *sockets, enum socket_slot slot);
+/* A client has connected to one of them and waits to be accepted. */
+bool sockets_have_clients(const struct sockets *sockets);
+/* The group that the file of the one handed over has; NULL: none is known. */
+const char *sockets_own_group(const struct sockets *sockets,
+    enum socket_slot slot, char buf[SOCKETS_GROUP_SIZE]);
+/* The directory of the first that was handed over and has a path, or "". */
+void sockets_directory(const struct sockets *sockets, char *buf, size_t size);
+/* For an execve(2) of this program: it finds what this start was handed. */
+enum jw_err sockets_pass_on(const struct sockets *sockets);
 
 /* Whose members may call; never NULL. */
 const char *sockets_group(

@@ -1,6 +1,6 @@
 /*
  * Reload: the configuration read again, all or nothing.  A refused one is
- * logged with every mistake, and the caller is told the first.
+ * logged and answered with every mistake.
  */
 #include <jansson.h>
 
@@ -9,8 +9,11 @@
 #include "common/notify.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/mistakes.h"
 #include "daemon/reload.h"
 #include "daemon/verbs.h"
+
+enum { MISTAKE_SIZE = 1024 };
 
 struct differences {
 	json_t *changed;
@@ -40,16 +43,14 @@ about(const struct control_call *call, enum jw_event event)
 static void
 refuse(struct control_call *call, const struct jw_config_errors *errors)
 {
-	const struct jw_config_error *first = &errors->rows[0];
 	const struct jw_log_about bad = about(call, JW_EVENT_BAD_CONFIG);
+	char text[MISTAKE_SIZE];
 
-	for (size_t i = 0; i < errors->count; i++)
-		jw_log_event(JW_LOG_ERROR, &bad, "not reloaded: %s:%d: %s",
-		    errors->rows[i].file, errors->rows[i].line,
-		    errors->rows[i].message);
-	control_fail(call, JW_BAD_CONFIG,
-	    json_pack("{s:s, s:i, s:s}", "file", first->file, "line",
-		first->line, "message", first->message));
+	for (size_t i = 0; i < errors->count; i++) {
+		mistakes_format(&errors->rows[i], text, sizeof(text));
+		jw_log_event(JW_LOG_ERROR, &bad, "not reloaded: %s", text);
+	}
+	control_fail(call, JW_BAD_CONFIG, mistakes_json(errors));
 }
 
 void

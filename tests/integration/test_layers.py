@@ -35,8 +35,8 @@ LEVELS = [
     {"keeper", "sign_call"},
     {"control"},
     {"earlier", "process", "sockets"},
-    {"publish", "front", "reload"},
-    {"verbs"},
+    {"publish", "front", "reload", "mistakes"},
+    {"verbs", "degraded"},
     {"main"},
 ]
 # What those that must stay small and pure may use besides themselves.

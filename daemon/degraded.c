@@ -1,0 +1,362 @@
+/*
+ * Servers that answer everything with why there is no keeper.
+ *
+ * Must never open the database or read a key, and never log more than once
+ * why: clients come again and again.
+ */
+#include "daemon/degraded.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "common/refusal.h"
+#include "common/varlink.h"
+#include "common/varlink_interface.h"
+#include "daemon/control.h"
+#include "daemon/mistakes.h"
+#include "daemon/process.h"
+#include "daemon/reload.h"
+#include "daemon/sockets.h"
+
+enum { RETRY_SECONDS = 5, REASON_SIZE = 512, MOMENTS = 4 };
+
+struct offer {
+	struct varlink_interface *interface;
+	struct varlink_verb *verbs; /* one for each method */
+	struct varlink_service *service;
+	struct control_server *server;
+};
+
+struct degraded {
+	const struct degraded_options *options;
+	struct event_base *base;
+	struct event *moments[MOMENTS];
+	struct offer offers[SOCKETS];
+	enum jw_err err;    /* BadConfig or StoreFailed */
+	json_t *parameters; /* of that error */
+	char reason[REASON_SIZE];
+	enum degraded_end end;
+	int reload_fd;
+};
+
+/* ---- the reason ---- */
+
+static enum jw_err
+take_reason(struct degraded *degraded)
+{
+	const struct degraded_options *options = degraded->options;
+	const struct jw_config_errors *mistakes = options->mistakes;
+	bool config = options->err == JW_BAD_CONFIG || options->err == JW_USAGE;
+
+	json_decref(degraded->parameters);
+	degraded->err = config ? JW_BAD_CONFIG : JW_STORE_FAILED;
+	if (mistakes->count > 0) {
+		mistakes_format(&mistakes->rows[0], degraded->reason,
+		    sizeof(degraded->reason));
+		degraded->parameters = mistakes_json(mistakes);
+	} else {
+		(void)snprintf(degraded->reason, sizeof(degraded->reason), "%s",
+		    options->text);
+		degraded->parameters =
+		    json_pack("{s:o}", "message", mistakes_text(options->text));
+		if (config &&
+		    json_object_update_new(degraded->parameters,
+			json_pack("{s:s, s:i}", "file", "", "line", 0)) != 0)
+			return JW_NO_MEMORY;
+	}
+	return degraded->parameters != NULL ? JW_OK : JW_NO_MEMORY;
+}
+
+static void
+say_reason(struct degraded *degraded)
+{
+	char status[REASON_SIZE + 16];
+
+	(void)snprintf(
+	    status, sizeof(status), "degraded: %s", degraded->reason);
+	notify_ready(status);
+	if (!refusal_note(degraded->options->refusal, degraded->reason))
+		return;
+	jw_log_event(JW_LOG_ERROR,
+	    &(const struct jw_log_about){.event = JW_EVENT_DEGRADED},
+	    "every call is answered with this, until a reload or a restart "
+	    "finds it mended: %s",
+	    degraded->reason);
+}
+
+/* ---- verbs ---- */
+
+static void
+refuse(struct control_call *call, void *context)
+{
+	const struct degraded *degraded = context;
+
+	control_fail(call, degraded->err, json_incref(degraded->parameters));
+}
+
+static void
+start_again(struct degraded *degraded)
+{
+	degraded->end = DEGRADED_AGAIN;
+	event_base_loopbreak(degraded->base);
+}
+
+static void
+try_again(struct control_call *call, void *context)
+{
+	struct degraded *degraded = context;
+	struct jw_config_errors *mistakes = degraded->options->mistakes;
+	struct jw_config_errors found = {NULL, 0};
+	struct jw_config *config = NULL;
+	enum jw_err err =
+	    reload_read(degraded->options->config_file, &config, &found);
+
+	jw_config_free(config);
+	if (err == JW_OK) {
+		degraded->reload_fd = control_keep_open(call);
+		start_again(degraded);
+		return;
+	}
+	if (found.count > 0) {
+		jw_config_errors_done(mistakes);
+		*mistakes = found;
+		if (take_reason(degraded) == JW_OK)
+			say_reason(degraded);
+	}
+	refuse(call, degraded);
+}
+
+static const struct control_verb refusing = {refuse}, reloading = {try_again};
+
+static const char *const interfaces[SOCKETS] = {
+    [SOCKET_CONTROL] = "org.jwksd.keys",
+    [SOCKET_PUBLISH] = "org.jwksd.publish",
+    [SOCKET_SIGN] = "org.jwksd.sign",
+};
+
+static enum jw_err
+make_verbs(struct offer *offer, size_t *ret_count)
+{
+	const struct varlink_method *method;
+	size_t count = 0;
+
+	while (varlink_interface_method_at(offer->interface, count) != NULL)
+		count++;
+	offer->verbs = calloc(count + 1, sizeof(*offer->verbs));
+	if (offer->verbs == NULL)
+		return JW_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		method = varlink_interface_method_at(offer->interface, i);
+		offer->verbs[i].method = varlink_method_name(method);
+		offer->verbs[i].tag =
+		    strcmp(offer->verbs[i].method, "Reload") == 0 ? &reloading
+								  : &refusing;
+	}
+	*ret_count = count;
+	return JW_OK;
+}
+
+static enum jw_err
+offer_interface(struct offer *offer, const char *name, struct jw_why *why)
+{
+	const char *text = varlink_text(name);
+	size_t count = 0;
+	enum jw_err err = varlink_interface_parse(text, &offer->interface, why);
+
+	if (err == JW_OK)
+		err = make_verbs(offer, &count);
+	if (err != JW_OK)
+		return err;
+	offer->service = varlink_service_new(
+	    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
+	if (offer->service == NULL)
+		return JW_NO_MEMORY;
+	return varlink_service_add(
+	    offer->service, text, offer->verbs, count, why);
+}
+
+static enum jw_err
+serve(struct degraded *degraded, enum socket_slot slot, struct jw_why *why)
+{
+	struct sockets *sockets = degraded->options->sockets;
+	struct offer *offer = &degraded->offers[slot];
+	char group[SOCKETS_GROUP_SIZE];
+	struct control_limits limits;
+	struct control_options options = {
+	    .base = degraded->base,
+	    .context = degraded,
+	    .group = sockets_own_group(sockets, slot, group),
+	    .limits = &limits,
+	};
+	enum jw_err err = offer_interface(offer, interfaces[slot], why);
+
+	if (err == JW_OK)
+		err = sockets_open(sockets, slot, NULL, &options.take_fd, why);
+	if (err != JW_OK)
+		return err;
+	options.service = offer->service;
+	sockets_limits(slot, process_raise_files(), &limits);
+	return control_server_new(&options, &offer->server);
+}
+
+/* ---- moments ---- */
+
+static void
+on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct degraded *degraded = arg;
+
+	(void)what;
+	jw_log_event(JW_LOG_NOTICE,
+	    &(const struct jw_log_about){.event = JW_EVENT_STOPPING},
+	    "%s: stopping", strsignal(sig));
+	degraded->end = DEGRADED_STOPPED;
+	event_base_loopbreak(degraded->base);
+}
+
+static void
+on_pulse(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_watchdog();
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	start_again(arg);
+}
+
+static bool
+add_moment(struct degraded *degraded, size_t i, int sig, event_callback_fn fn,
+    uint64_t usec)
+{
+	const struct timeval wait = {
+	    .tv_sec = (time_t)(usec / 1000000),
+	    .tv_usec = (suseconds_t)(usec % 1000000),
+	};
+
+	degraded->moments[i] = event_new(degraded->base, sig,
+	    (short)(EV_PERSIST | (sig >= 0 ? EV_SIGNAL : 0)), fn, degraded);
+	return degraded->moments[i] != NULL &&
+	       event_add(degraded->moments[i], usec != 0 ? &wait : NULL) == 0;
+}
+
+static enum jw_err
+add_moments(struct degraded *degraded)
+{
+	uint64_t pulse = notify_watchdog_interval();
+	sigset_t none;
+
+	if (!add_moment(degraded, 0, SIGTERM, on_stop, 0) ||
+	    !add_moment(degraded, 1, SIGINT, on_stop, 0) ||
+	    (pulse != 0 && !add_moment(degraded, 2, -1, on_pulse, pulse)) ||
+	    (degraded->options->passing &&
+		!add_moment(degraded, 3, -1, on_retry,
+		    (uint64_t)RETRY_SECONDS * 1000000)))
+		return JW_NO_MEMORY;
+	(void)signal(SIGHUP, SIG_IGN);
+	/* The attempt to start may have blocked them when it failed. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	return JW_OK;
+}
+
+/* ---- a Reload that waits ---- */
+
+static void
+answer(int fd, const char *error, const json_t *parameters)
+{
+	size_t len = 0;
+	char *text = varlink_reply_format(error, parameters, false, &len);
+
+	/* The socket is empty, and takes one reply. */
+	if (text != NULL)
+		(void)send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	free(text);
+	(void)close(fd);
+}
+
+void
+degraded_started(int fd)
+{
+	json_t *parameters = json_pack("{s:[], s:[]}", "changed", "restart");
+
+	answer(fd, NULL, parameters);
+	json_decref(parameters);
+}
+
+/* ---- all of it ---- */
+
+static void
+degraded_done(struct degraded *degraded)
+{
+	for (size_t i = 0; i < SOCKETS; i++) {
+		struct offer *offer = &degraded->offers[i];
+
+		control_server_free(offer->server);
+		varlink_service_free(offer->service);
+		varlink_interface_free(offer->interface);
+		free(offer->verbs);
+	}
+	for (size_t i = 0; i < MOMENTS; i++)
+		if (degraded->moments[i] != NULL)
+			event_free(degraded->moments[i]);
+	if (degraded->base != NULL)
+		event_base_free(degraded->base);
+	json_decref(degraded->parameters);
+}
+
+static enum jw_err
+begin(struct degraded *degraded, struct jw_why *why)
+{
+	const struct degraded_options *options = degraded->options;
+	enum jw_err err = take_reason(degraded);
+
+	degraded->base = event_base_new();
+	if (err == JW_OK && degraded->base == NULL)
+		err = JW_NO_MEMORY;
+	for (enum socket_slot slot = 0; slot < SOCKETS && err == JW_OK; slot++)
+		if (sockets_is_usable(options->sockets, slot))
+			err = serve(degraded, slot, why);
+	if (err == JW_OK)
+		err = add_moments(degraded);
+	return err;
+}
+
+enum jw_err
+degraded_run(const struct degraded_options *options, enum degraded_end *ret_end,
+    int *ret_reload_fd, struct jw_why *why)
+{
+	struct degraded degraded = {.options = options, .reload_fd = -1};
+	enum jw_err err = begin(&degraded, why);
+
+	if (err == JW_OK) {
+		say_reason(&degraded);
+		if (options->reload_fd >= 0)
+			answer(options->reload_fd, jw_err_wire(degraded.err),
+			    degraded.parameters);
+		event_base_dispatch(degraded.base);
+		*ret_end = degraded.end;
+		*ret_reload_fd = degraded.reload_fd;
+		if (degraded.end == DEGRADED_STOPPED)
+			refusal_clear(options->refusal);
+	}
+	degraded_done(&degraded);
+	return err;
+}
