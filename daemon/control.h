@@ -44,10 +44,8 @@ struct control_limits {
 	size_t queued;       /* octets of output, of one connection */
 	size_t held;         /* octets of input and output, in all */
 	int half_message_ms; /* for the rest of a message */
-	/*
-	 * How long a connection beyond its uid's share waits, unread, for one
-	 * of that uid to end.  Then its first call is answered Overloaded.
-	 */
+	/* How long a connection beyond its uid's share waits, unread, for one
+	 * of that uid to end.  Then its first call is answered Overloaded. */
 	int park_ms;
 };
 

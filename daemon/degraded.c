@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/refusal.h"
+#include "common/timeval.h"
 #include "common/varlink.h"
 #include "common/varlink_interface.h"
 #include "daemon/control.h"
@@ -244,17 +245,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
 static bool
 add_moment(struct degraded *degraded, size_t i, int sig, event_callback_fn fn,
-    uint64_t usec)
+    int64_t ms)
 {
-	const struct timeval wait = {
-	    .tv_sec = (time_t)(usec / 1000000),
-	    .tv_usec = (suseconds_t)(usec % 1000000),
-	};
+	const struct timeval wait = jw_timeval_ms(ms);
 
 	degraded->moments[i] = event_new(degraded->base, sig,
 	    (short)(EV_PERSIST | (sig >= 0 ? EV_SIGNAL : 0)), fn, degraded);
 	return degraded->moments[i] != NULL &&
-	       event_add(degraded->moments[i], usec != 0 ? &wait : NULL) == 0;
+	       event_add(degraded->moments[i], ms != 0 ? &wait : NULL) == 0;
 }
 
 static enum jw_err
@@ -265,10 +263,11 @@ add_moments(struct degraded *degraded)
 
 	if (!add_moment(degraded, 0, SIGTERM, on_stop, 0) ||
 	    !add_moment(degraded, 1, SIGINT, on_stop, 0) ||
-	    (pulse != 0 && !add_moment(degraded, 2, -1, on_pulse, pulse)) ||
+	    (pulse != 0 && !add_moment(degraded, 2, -1, on_pulse,
+			       (int64_t)(pulse / 1000))) ||
 	    (degraded->options->passing &&
-		!add_moment(degraded, 3, -1, on_retry,
-		    (uint64_t)RETRY_SECONDS * 1000000)))
+		!add_moment(
+		    degraded, 3, -1, on_retry, (int64_t)RETRY_SECONDS * 1000)))
 		return JW_NO_MEMORY;
 	(void)signal(SIGHUP, SIG_IGN);
 	/* The attempt to start may have blocked them when it failed. */

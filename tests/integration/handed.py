@@ -54,11 +54,11 @@ class Case(unittest.TestCase):
     def begin(self, program, sockets, env=None, arguments=()):
         """Start a program with [(name, socket)]."""
         fds = [sock.fileno() for _, sock in sockets]
+        manager = [sys.executable, "-c", AS_SYSTEMD, str(len(fds)),
+                   ":".join(name for name, _ in sockets), *map(str, fds)]
         with open(self.daemon.log_file, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", AS_SYSTEMD, str(len(fds)),
-                 ":".join(name for name, _ in sockets), *map(str, fds),
-                 os.path.join(harness.BUILD, program), "--config",
+                [*(manager if sockets else []), os.path.join(harness.BUILD, program), "--config",
                  self.daemon.config_file, *arguments],
                 pass_fds=fds, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env={**os.environ, "RUNTIME_DIRECTORY":
@@ -83,5 +83,5 @@ class Case(unittest.TestCase):
     def is_ready(self):
         try:
             return self.daemon.call("Status")["ready"]
-        except (OSError, EOFError):
+        except (OSError, EOFError, harness.VarlinkError):
             return False
