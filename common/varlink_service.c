@@ -309,7 +309,7 @@ check_input(const struct varlink_method *method,
     const struct varlink_call *call, char *ret_name)
 {
 	const struct varlink_fault *fault = &call->fault;
-	size_t len;
+	size_t len, more = strlen(fault->member);
 
 	if (fault->what == NULL)
 		return varlink_method_check_input(
@@ -318,10 +318,10 @@ check_input(const struct varlink_method *method,
 	if (ret_name[0] == '\0')
 		memcpy(ret_name, "parameters", sizeof("parameters"));
 	len = strlen(ret_name);
-	if (fault->member[0] != '\0' &&
-	    len + 1 + strlen(fault->member) < VARLINK_NAME_SIZE)
-		snprintf(ret_name + len, VARLINK_NAME_SIZE - len, ".%s",
-		    fault->member);
+	if (more > 0 && len + 1 + more < VARLINK_NAME_SIZE) {
+		ret_name[len] = '.';
+		memcpy(ret_name + len + 1, fault->member, more + 1);
+	}
 	return JW_INVALID_PARAMETER;
 }
 
