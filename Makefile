@@ -242,7 +242,7 @@ SHARE = $(PREFIX)/share
 install: all
 	$(call put,755,$(PREFIX)/sbin,$(B)/jwksd $(B)/jwksd-http)
 	$(call put,755,$(PREFIX)/bin,$(B)/jwksctl)
-	$(call put,644,$(UNITDIR),$(wildcard $P/systemd/*.socket))
+	$(call put,644,$(UNITDIR),$(wildcard $P/systemd/*.socket) $P/systemd/jwksd.target)
 	for unit in jwksd jwksd-http; do \
 		sed 's|=/usr/\(s\{0,1\}bin\)/|=$(PREFIX)/\1/|' \
 		    $P/systemd/$$unit.service >$(B)/$$unit.service && \

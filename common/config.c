@@ -664,6 +664,21 @@ out:
 	return err;
 }
 
+enum jw_err
+jw_config_default(struct jw_config **ret_config)
+{
+	struct loaded *loaded = loaded_new();
+	enum jw_err err = JW_NO_MEMORY;
+
+	if (loaded != NULL)
+		err = config_fill_defaults(&loaded->config);
+	if (err == JW_OK)
+		*ret_config = &loaded->config;
+	else
+		jw_config_free(loaded != NULL ? &loaded->config : NULL);
+	return err;
+}
+
 void
 jw_config_free(struct jw_config *config)
 {

@@ -79,6 +79,8 @@ void jw_config_errors_done(struct jw_config_errors *errors);
  */
 enum jw_err jw_config_load(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors);
+/* What holds without any file. */
+enum jw_err jw_config_default(struct jw_config **ret_config);
 void jw_config_free(struct jw_config *config);
 
 /*

@@ -392,7 +392,7 @@ follow_again(struct follow *follow)
 {
 	const struct timeval now = {0, 0};
 
-	if (follow->bev == NULL)
+	if (follow == NULL || follow->bev == NULL)
 		return;
 	disconnect(follow);
 	evtimer_add(follow->retry, &now);
@@ -401,5 +401,5 @@ follow_again(struct follow *follow)
 const struct documents *
 follow_documents(const struct follow *follow)
 {
-	return follow->live;
+	return follow == NULL ? NULL : follow->live;
 }

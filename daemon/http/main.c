@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/notify.h"
+#include "common/refusal.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/master.h"
 #include "daemon/http/server.h"
@@ -28,6 +29,8 @@ struct front {
 	struct serving *serving;
 	char *publish_path;
 	int front_fd;
+	struct refusal refusal;
+	bool is_degraded; /* no configuration: no documents */
 };
 
 static enum jw_err
@@ -90,6 +93,26 @@ open_sockets(struct front *front, struct jw_why *why)
 	return err;
 }
 
+/*
+ * A mistake in the configuration, behind sockets that a service manager holds:
+ * after the first such start, which exits, the front stays up without a
+ * configuration and without a keeper, and answers 500 until it is restarted.
+ */
+static enum jw_err
+stay_up(struct front *front, enum jw_err err)
+{
+	if (notify_fds_left(front->handed, 0) == NULL)
+		return err;
+	refusal_init(&front->refusal, "jwksd-http", NULL);
+	/* A keeper that started this front starts it again, with backoff. */
+	if (front->refusal.path[0] == '\0' ||
+	    !refusal_stays(&front->refusal, jw_err_exit(err), true) ||
+	    jw_config_default(&front->config) != JW_OK)
+		return err;
+	front->is_degraded = true;
+	return JW_OK;
+}
+
 static int
 report(enum jw_err err, const struct jw_why *why)
 {
@@ -136,7 +159,7 @@ work(size_t slot, void *arg)
 	    .limits = &limits_default,
 	    .domain = front->config->domain,
 	    .max_connections = (size_t)front->config->max_connections,
-	    .publish_path = front->publish_path,
+	    .publish_path = front->is_degraded ? NULL : front->publish_path,
 	    .fds = front->listeners.fds,
 	    .nfds = front->listeners.count,
 	    .serving = front->serving,
@@ -160,7 +183,11 @@ supervise(struct front *front, bool *ret_handed)
 	    .arg = front,
 	};
 
-	notify_ready("serving");
+	if (front->is_degraded)
+		notify_ready("degraded: the configuration has mistakes; every "
+			     "request is answered 500");
+	else
+		notify_ready("serving");
 	return master_run(&options, ret_handed);
 }
 
@@ -196,12 +223,20 @@ main(int argc, char **argv)
 		err = notify_fds_take(&front.handed, &why);
 	if (err == JW_OK)
 		err = load_config(file, &front);
+	if (err == JW_BAD_CONFIG)
+		err = stay_up(&front, err);
 	if (err == JW_OK)
 		err = open_sockets(&front, &why);
+	if (err == JW_OK && !front.is_degraded) {
+		refusal_init(&front.refusal, "jwksd-http", NULL);
+		refusal_clear(&front.refusal);
+	}
 	if (err == JW_OK)
 		err = share_memory(&front);
 	if (err == JW_OK)
 		err = supervise(&front, &handed);
+	if (front.is_degraded && err == JW_OK)
+		refusal_clear(&front.refusal);
 	front_done(&front, handed);
 	return report(err, &why);
 }

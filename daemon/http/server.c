@@ -230,7 +230,7 @@ server_run(const struct server_options *options, size_t slot)
 	if (server.base == NULL)
 		goto out;
 	err = open_guard(&server);
-	if (err == JW_OK)
+	if (err == JW_OK && options->publish_path != NULL)
 		err = open_follow(&server, slot, &why);
 	if (err != JW_OK)
 		goto out;

@@ -16,7 +16,7 @@ struct server_options {
 	const struct limits *limits;
 	const char *domain;
 	size_t max_connections;
-	const char *publish_path; /* the keeper's socket */
+	const char *publish_path; /* NULL: no keeper, and no documents */
 	const int *fds;           /* listening */
 	size_t nfds;
 	struct serving *serving;

@@ -638,7 +638,7 @@ def drop_in_examples_work():
 
 
 @check
-def without_its_key_it_says_so_and_stays_down():
+def without_its_key_it_says_so():
     os.rename(CREDENTIAL, CREDENTIAL + ".away")
     keys = kids()
     try:
@@ -646,6 +646,8 @@ def without_its_key_it_says_so_and_stays_down():
         assert kids() == keys, "the front does not serve on"
         text = journal("-x", "MESSAGE_ID=" + event_id("REFUSED_TO_START"))
         assert "jwksd did not start" in text, text
+        until(lambda: "key-encryption key" in run(
+            "jwksctl", "status", status=None).stderr, "why")
     finally:
         os.rename(CREDENTIAL + ".away", CREDENTIAL)
     run("systemctl", "restart", "jwksd.service")
@@ -664,6 +666,51 @@ def stopped_means_stopped():
     assert len(kids()) >= 2, "a socket starts its service"
     run("systemctl", "start", *SERVICES)
     all_active()
+
+
+@check
+def the_target_stops_everything():
+    assert show("jwksd.target", "ActiveState") == "active"
+    with Load():
+        time.sleep(0.3)
+        run("systemctl", "stop", "jwksd.target")
+        time.sleep(2)
+        for unit in SOCKETS + SERVICES:
+            assert show(unit, "ActiveState") == "inactive", unit
+    run("systemctl", "start", "jwksd.target")
+    until(lambda: show("jwksd.service", "ActiveState") == "active", "start")
+    all_active()
+    assert len(kids()) >= 2
+
+
+@check
+def a_mistake_is_no_storm_of_starts():
+    """Clients at full speed; two starts, one entry, the front serves on."""
+    bad, keys = "/etc/jwksd/jwksd.conf.d/bad.conf", kids()
+    with open(bad, "w") as f:
+        f.write("[policy]\nnonsense = 1\n")
+    try:
+        run("systemctl", "restart", "jwksd.service", status=1)
+        before = int(show("jwksd.service", "NRestarts") or 0)
+        lines = len(journal("_SYSTEMD_UNIT=jwksd.service").splitlines())
+        end, answers = time.monotonic() + 5, 0
+        while time.monotonic() < end:
+            done = run("jwksctl", "status", status=None)
+            answers += done.returncode == 78 and bad + ":2" in done.stderr
+        assert answers > 20, answers
+        assert kids() == keys, "the front does not serve on"
+        assert int(show("jwksd.service", "NRestarts") or 0) == before
+        assert show("jwksd.service", "ActiveState") == "active"
+        assert "degraded" in show("jwksd.service", "StatusText")
+        more = len(journal("_SYSTEMD_UNIT=jwksd.service").splitlines())
+        assert more - lines < 20, more - lines
+    finally:
+        os.unlink(bad)
+    run("jwksctl", "reload")
+    until(lambda: run("jwksctl", "status", status=None).returncode == 0,
+          "the mended configuration")
+    all_active()
+    assert kids() == keys
 
 
 @check

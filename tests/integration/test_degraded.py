@@ -181,6 +181,7 @@ class BadConfig(Case):
                     harness.connect_unix(self.daemon.control).close()
                 except OSError as error:
                     refused.append(error)
+                time.sleep(0.005)
         thread = threading.Thread(target=ask)
         thread.start()
         try:
@@ -227,6 +228,29 @@ class BadConfig(Case):
             self.assertIn(b"READY=1\nSTATUS=degraded: ", said)
             self.assertIn(b"nonsense", said)
             self.end(process)
+
+
+class Front(Case):
+    """jwksd-http with a mistake in its configuration."""
+
+    def status(self, address):
+        with socket.create_connection(address, 10) as client:
+            client.sendall(b"GET /.well-known/jwks.json HTTP/1.1\r\n"
+                           b"Host: a\r\nConnection: close\r\n\r\n")
+            client.settimeout(10)
+            return client.recv(4096).split()[1]
+
+    def test_first_exits_then_answers_500(self):
+        self.spoil("[policy]", "nonsense = 1")
+        listener = self.listen(("127.0.0.1", 0), socket.AF_INET)
+        sockets = [("http", listener)]
+        self.ends(self.begin("jwksd-http", sockets), 78)
+        self.assertEqual(os.listdir(self.marks), ["jwksd-http.refused"])
+        process = self.begin("jwksd-http", sockets)
+        self.assertEqual(self.status(listener.getsockname()), b"500")
+        self.assertIsNone(process.poll(), self.daemon.log())
+        self.end(process)
+        self.assertEqual(os.listdir(self.marks), [])
 
 
 class StoreFailed(Case):
