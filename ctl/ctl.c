@@ -48,6 +48,18 @@ ctl_time_option(
 }
 
 enum jw_err
+ctl_not_past(struct ctl *ctl, const char *name, int64_t when)
+{
+	if (when >= ctl->text.now)
+		return JW_OK;
+	jw_why_set(&ctl->why, "--%s: %s is over", name,
+	    ctl_line_value(&ctl->line, name));
+	jw_why_hint(&ctl->why, "name a time to come, such as +2h or "
+			       "\"tomorrow 09:00\"; `date` shows the time now");
+	return JW_USAGE;
+}
+
+enum jw_err
 ctl_flush(struct ctl *ctl)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -37,6 +37,8 @@ enum jw_err ctl_print_json(struct ctl *ctl, const struct json_t *value);
  */
 enum jw_err ctl_time_option(
     struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when);
+/* JW_USAGE with ctl->why when the time of that option lies in the past. */
+enum jw_err ctl_not_past(struct ctl *ctl, const char *name, int64_t when);
 
 /*
  * Flush standard output.  JW_IO with ctl->why when it failed; a reader that

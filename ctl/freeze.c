@@ -20,6 +20,13 @@ of_what(const struct ctl *ctl)
 	return ctl_arg(ctl) != NULL ? ctl_arg(ctl) : "every key set";
 }
 
+/* An older daemon does not say. */
+static bool
+was_so_before(const struct json_t *reply)
+{
+	return json_is_false(json_object_get(reply, "changed"));
+}
+
 static enum jw_err
 tell_frozen(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
@@ -29,6 +36,11 @@ tell_frozen(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	(void)dry;
 	if (err != JW_OK)
 		return err;
+	if (was_so_before(reply)) {
+		fprintf(out, "%s was frozen already: nothing is changed\n",
+		    of_what(ctl));
+		return JW_OK;
+	}
 	fprintf(out,
 	    "%s is frozen: nothing becomes ready, rotates, is removed or "
 	    "destroyed; serving, signing, rollback and revoke go on\n",
@@ -54,7 +66,11 @@ tell_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	enum jw_err err = reply_name(reply, "mode", &mode, &ctl->why);
 
 	(void)dry;
-	if (err == JW_OK)
+	if (err == JW_OK && was_so_before(reply) && strcmp(mode, "frozen") != 0)
+		fprintf(out,
+		    "no freeze of %s was in force: nothing is changed\n",
+		    of_what(ctl));
+	else if (err == JW_OK)
 		fprintf(out, "the freeze of %s is taken back: %s\n",
 		    of_what(ctl), after_thaw(mode));
 	return err;

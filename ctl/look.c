@@ -245,6 +245,7 @@ put_moments(const struct text *text, const struct reply_key *key)
 	    [REPLY_READY] = "ready",
 	    [REPLY_ACTIVATED] = "activated",
 	    [REPLY_ROTATE] = "rotation",
+	    [REPLY_SIGNS] = "signs",
 	    [REPLY_RETIRED] = "retired",
 	    [REPLY_REMOVE] = "removal",
 	    [REPLY_REMOVED] = "removed",
@@ -358,6 +359,8 @@ look_at_time(
 	bool given;
 	enum jw_err err = ctl_time_option(ctl, option, &given, &when);
 
+	if (err == JW_OK && given)
+		err = ctl_not_past(ctl, option, when);
 	if (err != JW_OK)
 		return err;
 	return look(ctl,

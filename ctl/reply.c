@@ -191,6 +191,7 @@ key_moments(const json_t *object, struct reply_key *key, struct jw_why *why)
 	    [REPLY_READY] = "readyAt",
 	    [REPLY_ACTIVATED] = "activatedAt",
 	    [REPLY_ROTATE] = "rotateAt",
+	    [REPLY_SIGNS] = "signsAt",
 	    [REPLY_RETIRED] = "retiredAt",
 	    [REPLY_REMOVE] = "removeAt",
 	    [REPLY_REMOVED] = "removedAt",

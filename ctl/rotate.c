@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/change.h"
 #include "ctl/ctl.h"
@@ -55,6 +56,8 @@ make_parameters(struct ctl *ctl, json_t **ret_parameters)
 	bool given;
 	enum jw_err err = ctl_time_option(ctl, "at", &given, &at);
 
+	if (err == JW_OK && given)
+		err = ctl_not_past(ctl, "at", at);
 	if (err != JW_OK)
 		return err;
 	parameters =
@@ -123,6 +126,21 @@ put_activated(
 	fputc('\n', out);
 }
 
+/* The cause says whether there was anything to take back. */
+static void
+put_cancelled(const struct outcome *outcome, bool dry, FILE *out)
+{
+	if (outcome->cause != NULL &&
+	    strcmp(outcome->cause, "no rotation was scheduled") == 0)
+		fprintf(out,
+		    "%s: %s: there is nothing to cancel; `jwksctl plan` shows "
+		    "what the schedule does\n",
+		    outcome->key_set, outcome->cause);
+	else
+		fprintf(out, "%s: the scheduled rotation %s taken back\n",
+		    outcome->key_set, dry ? "would be" : "is");
+}
+
 static void
 put_outcome(
     const struct ctl *ctl, const struct outcome *outcome, bool dry, FILE *out)
@@ -134,8 +152,7 @@ put_outcome(
 		return;
 	}
 	if (outcome->scheduled_for == REPLY_NONE) {
-		fprintf(out, "%s: the scheduled rotation %s taken back\n",
-		    outcome->key_set, dry ? "would be" : "is");
+		put_cancelled(outcome, dry, out);
 		return;
 	}
 	fprintf(out, "%s: %sscheduled for %s", outcome->key_set,

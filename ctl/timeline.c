@@ -27,7 +27,7 @@ static const struct state_row {
 } state_rows[] = {
     {"pending", REPLY_CREATED, REPLY_MOMENTS, NULL, NULL},
     {"published", REPLY_PUBLISHED, REPLY_READY, "ready", "ready: due"},
-    {"ready", REPLY_READY, REPLY_MOMENTS, NULL, NULL},
+    {"ready", REPLY_READY, REPLY_SIGNS, "signs", "signs: due"},
     {"active", REPLY_ACTIVATED, REPLY_ROTATE, "rotates", "rotates: due"},
     {"retired", REPLY_RETIRED, REPLY_REMOVE, "removed", "removed: due"},
     {"removed", REPLY_REMOVED, REPLY_MOMENTS, NULL, NULL},

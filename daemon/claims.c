@@ -5,7 +5,6 @@
  */
 #include "daemon/claims.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 
 #include "common/decimal.h"
+#include "common/duration.h"
 
 #define IAT_HEAD ",\"iat\":"
 
@@ -81,14 +81,15 @@ claims_read(const struct json_t *claims, struct claims_times *ret_times,
 static enum jw_err
 check_exp(int64_t exp, int64_t now, int32_t ttl, struct claims_fault *fault)
 {
+	char most[JW_DURATION_SIZE], asked[JW_DURATION_SIZE];
+
 	if (exp <= now)
-		return refuse(
-		    fault, "exp", "is in the past: it is %" PRId64 " now", now);
+		return refuse(fault, "exp", "is in the past");
 	if (exp - now > ttl)
 		return refuse(fault, "exp",
-		    "is too far away: at most %" PRId64
-		    ", which is token_max_ttl (%" PRId32 " s) from now",
-		    now + ttl, ttl);
+		    "is too far away: %s from now, and token_max_ttl is %s",
+		    jw_duration_format(exp - now, asked),
+		    jw_duration_format(ttl, most));
 	return JW_OK;
 }
 
@@ -97,11 +98,12 @@ claims_check(const struct claims_times *times, int64_t now, int32_t ttl,
     struct claims_fault *ret_fault)
 {
 	struct claims_times copy = *times;
+	char most[JW_DURATION_SIZE];
 
 	if (!times->exp.there)
 		return refuse(ret_fault, "exp",
-		    "is required: seconds since the epoch, at most %" PRId64,
-		    now + ttl);
+		    "is required: seconds since the epoch, at most %s from now",
+		    jw_duration_format(ttl, most));
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct claims_time *time = row_of(&copy, i);
 

@@ -221,8 +221,10 @@ lc_rotate(struct lc_set *set, const struct lc_env *env,
 		return JW_CONFLICT;
 	}
 	if (order->cancel) {
+		ret_outcome->cause = set->facts.wanted_at == 0
+					 ? "no rotation was scheduled"
+					 : "an operator took it back";
 		set->facts.wanted_at = 0;
-		ret_outcome->cause = "an operator took it back";
 		return JW_OK;
 	}
 	ret_outcome->frozen_by = lc_frozen_by(set, env);

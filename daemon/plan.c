@@ -20,6 +20,31 @@ lc_scheduled_for(const struct lc_set *set)
 	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
 }
 
+int64_t
+lc_rotates_at(const struct lc_set *set)
+{
+	const struct generation *active = lc_active(set);
+	int64_t ordered = lc_scheduled_for(set);
+
+	if (active == NULL)
+		return 0;
+	return ordered != 0 && ordered < active->rotate_due
+		   ? ordered
+		   : active->rotate_due;
+}
+
+int64_t
+lc_takes_over_at(const struct lc_set *set, const struct generation *gen)
+{
+	struct lc_env at = {.now = 0};
+
+	if (gen != lc_standby(set) || !lc_is_published(gen))
+		return 0;
+	if (lc_mode(set) != JW_MODE_AUTO && set->facts.wanted_at == 0)
+		return 0;
+	return max64(lc_rotates_at(set), lc_ready_time(set, &at));
+}
+
 const char *
 lc_overdue(const struct lc_set *set, const struct lc_env *env)
 {

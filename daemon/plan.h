@@ -15,6 +15,15 @@
 /* When an operator's scheduled rotation will happen; 0 without one. */
 int64_t lc_scheduled_for(const struct lc_set *set);
 
+/* When the active generation's successor takes over: the earlier of the
+ * schedule and an operator's order.  0 while no generation is active. */
+int64_t lc_rotates_at(const struct lc_set *set);
+
+/* When a generation that has never signed is to take over; 0: it is not the
+ * next one, or it waits for an operator's order. */
+int64_t lc_takes_over_at(
+    const struct lc_set *set, const struct generation *gen);
+
 /* A rotation is due and waits: because of the mode, a freeze, the clock, or
  * the missing standby.  NULL: none is.  Static text. */
 const char *lc_overdue(const struct lc_set *set, const struct lc_env *env);

@@ -274,16 +274,19 @@ match(int64_t set_id, const struct key *key, void *arg)
 {
 	struct matches *m = arg;
 	struct keeper_set *set = keeper_by_id(m->keeper, set_id);
+	struct lc_set view = {.count = 0};
 
 	if (m->number != 0 && m->number != key->facts.number)
 		return true;
 	json_array_append_new(m->kids, json_string(key->kid));
 	if (m->found->key == NULL) {
+		if (set != NULL)
+			keeper_view(set, &view);
 		m->found->set = set;
 		m->found->number = key->facts.number;
 		m->found->key =
 		    wire_key(set == NULL ? "(removed)" : set->row.name, key,
-			&key->facts, true);
+			&view, true);
 	}
 	return json_array_size(m->kids) < MATCHES_MAX;
 }

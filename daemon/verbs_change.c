@@ -275,15 +275,17 @@ verbs_set_policy(struct control_call *call, void *context)
 void
 verbs_freeze_one(struct control_call *call, void *context)
 {
-	bool frozen = verbs_bool(control_parameters(call), "frozen");
+	bool frozen = verbs_bool(control_parameters(call), "frozen"), changed;
 	struct change change = {.call = call};
 
 	if (!edit_begin(&change, call, context, "keySet"))
 		return;
+	changed = change.edit.before.facts.frozen != frozen;
 	change.edit.after.facts.frozen = frozen;
 	change.outcome.cause = frozen ? "an operator froze the key set"
 				      : "an operator thawed the key set";
 	edit_finish(&change, frozen ? "frozen" : "thawed",
-	    json_pack(
-		"{s:s}", "mode", jw_mode_name(lc_mode(&change.edit.after))));
+	    json_pack("{s:s, s:b}", "mode",
+		jw_mode_name(lc_mode(&change.edit.after)), "changed",
+		(int)changed));
 }

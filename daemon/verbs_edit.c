@@ -251,7 +251,7 @@ key_after(const struct change *change, int64_t number)
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (set->row.keys[i].facts.number == number)
 			return wire_key(set->row.name, &set->row.keys[i],
-			    lc_find(&change->edit.after, number), false);
+			    &change->edit.after, false);
 	return NULL;
 }
 

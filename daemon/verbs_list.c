@@ -72,12 +72,12 @@ append_living(json_t *rows, const struct keeper_set *set)
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(
 		    rows, wire_key(set->row.name, &set->row.keys[order[i]],
-			      &view.gens[order[i]], false));
+			      &view, false));
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (!lc_is_published(&view.gens[i]) || view.gens[i].damaged)
 			json_array_append_new(
 			    rows, wire_key(set->row.name, &set->row.keys[i],
-				      &view.gens[i], false));
+				      &view, false));
 }
 
 struct tombstones {
@@ -98,7 +98,7 @@ append_tombstone(int64_t set_id, const struct key *key, void *arg)
 	to->list->below = key->facts.number;
 	if (lc_state(&key->facts) >= GEN_REMOVED)
 		json_array_append_new(
-		    to->rows, wire_key(to->key_set, key, &key->facts, false));
+		    to->rows, wire_key(to->key_set, key, NULL, false));
 	return true;
 }
 

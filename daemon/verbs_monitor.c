@@ -53,15 +53,16 @@ on_news(const struct keeper_news *news, void *arg)
 {
 	struct monitor *monitor = arg;
 	const char *name = news->set->row.name;
+	struct lc_set view;
 
 	if (monitor->set_id != 0 && monitor->set_id != news->set->row.id)
 		return;
+	keeper_view(news->set, &view);
 	for (size_t i = 0; i < news->count; i++) {
 		const struct key *key = news->keys[i];
 
 		if (!send(monitor, wire_event(news->changes[i].to),
-			json_pack(
-			    "[o]", wire_key(name, key, &key->facts, false))))
+			json_pack("[o]", wire_key(name, key, &view, false))))
 			return;
 	}
 	if (news->count == 0 && news->order != NULL)
@@ -78,10 +79,12 @@ on_closed(struct control_call *call, void *arg)
 static void
 append_set(json_t *keys, const struct keeper_set *set)
 {
+	struct lc_set view;
+
+	keeper_view(set, &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
-		json_array_append_new(
-		    keys, wire_key(set->row.name, &set->row.keys[i],
-			      &set->row.keys[i].facts, false));
+		json_array_append_new(keys,
+		    wire_key(set->row.name, &set->row.keys[i], &view, false));
 }
 
 static json_t *

@@ -51,7 +51,10 @@ verbs_freeze(struct control_call *call, void *context)
 		verbs_freeze_one(call, context);
 	else if (edit_prepare(&change, call, context))
 		run(&change,
-		    json_pack("{s:s}", "mode", frozen ? "frozen" : "auto"),
+		    json_pack("{s:s, s:b}", "mode", frozen ? "frozen" : "auto",
+			"changed",
+			(int)(keeper_is_frozen(change.verbs->keeper) !=
+			      frozen)),
 		    frozen, freeze_all);
 }
 

@@ -23,16 +23,25 @@ fact_or_deadline(int64_t fact, int64_t deadline)
 	return fact != 0 ? fact : deadline;
 }
 
+/* Deadlines that follow from the key set as a whole. */
+static void
+set_coming(json_t *object, const struct lc_set *set, const struct generation *g)
+{
+	if (set == NULL)
+		return;
+	if (lc_state(g) == GEN_ACTIVE)
+		set_time(object, "rotateAt", lc_rotates_at(set));
+	else
+		set_time(object, "signsAt", lc_takes_over_at(set, g));
+}
+
 static void
 set_times(json_t *object, const struct generation *g)
 {
-	int64_t rotate = lc_state(g) == GEN_ACTIVE ? g->rotate_due : 0;
-
 	set_time(object, "publishedAt", g->published_at);
 	set_time(
 	    object, "readyAt", fact_or_deadline(g->ready_at, g->ready_due));
 	set_time(object, "activatedAt", g->activated_at);
-	set_time(object, "rotateAt", rotate);
 	set_time(object, "retiredAt", g->retired_at);
 	set_time(
 	    object, "removeAt", fact_or_deadline(g->removed_at, g->remove_due));
@@ -41,9 +50,12 @@ set_times(json_t *object, const struct generation *g)
 }
 
 json_t *
-wire_key(const char *key_set, const struct key *key,
-    const struct generation *facts, bool with_jwk)
+wire_key(const char *key_set, const struct key *key, const struct lc_set *set,
+    bool with_jwk)
 {
+	const struct generation *found =
+	    set == NULL ? NULL : lc_find(set, key->facts.number);
+	const struct generation *facts = found == NULL ? &key->facts : found;
 	json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid",
 	    key->kid, "keySet", key_set, "generation",
 	    (json_int_t)facts->number, "alg",
@@ -55,6 +67,7 @@ wire_key(const char *key_set, const struct key *key,
 	if (object == NULL)
 		return NULL;
 	set_times(object, facts);
+	set_coming(object, found == NULL ? NULL : set, facts);
 	if (key->reason != NULL)
 		json_object_set_new(object, "reason", json_string(key->reason));
 	if (with_jwk)

@@ -17,10 +17,13 @@
 struct json_t;
 struct lc_exposure;
 
-/* `facts` may be other than key->facts (a dry run); with_jwk adds the public
- * key. */
+/*
+ * set: the key set as it is, or as an order would leave it: the key's facts
+ * are those of its generation there.  NULL, and for a generation that is not
+ * in it (a tombstone): the key's own.  with_jwk adds the public key.
+ */
 struct json_t *wire_key(const char *key_set, const struct key *key,
-    const struct generation *facts, bool with_jwk);
+    const struct lc_set *set, bool with_jwk);
 
 struct json_t *wire_policy(const struct jw_policy *policy);
 /* domain: of the HTTP front; NULL: none. */

@@ -349,6 +349,14 @@ class Switches(Case):
             self.assertIs(sent["frozen"], False)
             self.assertNotIn("keySet", sent)
         self.assertIn("of web is", self.run_ctl("thaw", "web")[0])
+        self.daemon.set("Freeze", {"mode": "auto", "changed": False})
+        self.assertEqual(self.run_ctl("thaw", "web")[0],
+                         "no freeze of web was in force: nothing is changed\n")
+        self.daemon.set("Freeze", {"mode": "frozen", "changed": False})
+        self.assertEqual(self.run_ctl("freeze")[0], "every key set was frozen "
+                         "already: nothing is changed\n")
+        self.daemon.set("Freeze", {"mode": "auto"})
+        self.run_ctl("thaw", "web")
         self.assertEqual(self.daemon.parameters()["keySet"], "web")
 
     def test_clock(self):

@@ -93,6 +93,20 @@ class Rotate(Case):
         self.assertEqual(
             out, "default: the scheduled rotation would be taken back\n")
 
+    def test_nothing_to_cancel(self):
+        self.daemon.set("Rotate", {"keySet": "default",
+                                   "cause": "no rotation was scheduled"})
+        out, _ = self.run_ctl("rotate", "--cancel")
+        self.assertIn("default: no rotation was scheduled: there is nothing "
+                      "to cancel", out)
+
+    def test_a_time_that_is_over(self):
+        for command in (["rotate", "--at"], ["plan", "--until"],
+                        ["jwks", "--at"]):
+            _, err = self.run_ctl(*command, "2020-01-01T00:00:00Z", status=64)
+            self.assertIn(f"{command[1]}: 2020-01-01T00:00:00Z is over", err)
+        self.assertEqual(self.daemon.calls, [])
+
     def test_dry_run(self):
         out, _ = self.run_ctl("rotate", "-n")
         self.assertEqual(self.daemon.parameters(), {"dryRun": True})

@@ -126,6 +126,21 @@ class Schedule(Case):
         self.assertNotIn("activated", first)
         self.assertEqual(self.rotate(), first)
 
+    def test_every_screen_shows_it(self):
+        when = self.rotate()["scheduledFor"]
+        keys = {key["state"]: key for key in self.daemon.keys()}
+        self.assertEqual(keys["active"]["rotateAt"], when)
+        self.assertEqual(keys["published"]["signsAt"], when)
+        shown = self.daemon.call("ShowKey", {"key": keys["active"]["kid"]})
+        self.assertEqual(shown["key"]["rotateAt"], when)
+        rows = self.daemon.ctl("--time=unix", "list").stdout.splitlines()
+        self.assertIn(str(when), [row for row in rows if "active" in row][0])
+        self.rotate(cancel=True)
+        keys = {key["state"]: key for key in self.daemon.keys()}
+        self.assertGreater(keys["active"]["rotateAt"], when)
+        self.assertEqual(keys["published"]["signsAt"],
+                         keys["active"]["rotateAt"])
+
     def test_the_plan_shows_it(self):
         self.rotate()
         self.assertIn(

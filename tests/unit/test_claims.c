@@ -67,18 +67,16 @@ bad_claims_are_named(void **state)
 		const char *text, *claim, *message;
 	} rows[] = {
 	    {"{}", "exp",
-		"is required: seconds since the epoch, at most 1800003600"},
+		"is required: seconds since the epoch, at most 1h from now"},
 	    {"{\"a\":{\"exp\":1800000600}}", "exp",
-		"is required: seconds since the epoch, at most 1800003600"},
-	    {"{\"exp\":1800000000}", "exp",
-		"is in the past: it is 1800000000 now"},
-	    {"{\"exp\":-1}", "exp", "is in the past: it is 1800000000 now"},
+		"is required: seconds since the epoch, at most 1h from now"},
+	    {"{\"exp\":1800000000}", "exp", "is in the past"},
+	    {"{\"exp\":-1}", "exp", "is in the past"},
 	    {"{\"exp\":1800003601}", "exp",
-		"is too far away: at most 1800003600, which is token_max_ttl "
-		"(3600 s) from now"},
+		"is too far away: 1h 1s from now, and token_max_ttl is 1h"},
 	    {"{\"exp\":9223372036854775807}", "exp",
-		"is too far away: at most 1800003600, which is token_max_ttl "
-		"(3600 s) from now"},
+		"is too far away: 106751991146467d 7h 30min 7s from now, and "
+		"token_max_ttl is 1h"},
 	    {"{\"exp\":99999999999999999999}", "exp",
 		"must be an integer: seconds since the epoch"},
 	    {"{\"exp\":1800000600.0}", "exp",

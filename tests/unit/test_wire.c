@@ -57,7 +57,7 @@ pending_key_has_no_times_but_its_creation(void **state)
 	struct key key = pending();
 
 	(void)state;
-	expect_json(wire_key("default", &key, &key.facts, false),
+	expect_json(wire_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"pending\",\"createdAt\":100}");
 }
@@ -66,11 +66,12 @@ static void
 every_time_has_its_name(void **state)
 {
 	struct key key = pending();
+	struct lc_set set;
 
 	(void)state;
 	key.facts.published_at = 101;
 	key.facts.ready_due = 102;
-	expect_json(wire_key("default", &key, &key.facts, false),
+	expect_json(wire_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"published\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":102}");
@@ -78,7 +79,8 @@ every_time_has_its_name(void **state)
 	key.facts.activated_at = 104;
 	key.facts.activations = 1;
 	key.facts.rotate_due = 105;
-	expect_json(wire_key("default", &key, &key.facts, true),
+	set = (struct lc_set){.count = 1, .gens = {key.facts}};
+	expect_json(wire_key("default", &key, &set, true),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"active\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -86,7 +88,7 @@ every_time_has_its_name(void **state)
 	key.facts.retirements = 1;
 	key.facts.retired_at = 106;
 	key.facts.remove_due = 107;
-	expect_json(wire_key("default", &key, &key.facts, false),
+	expect_json(wire_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"retired\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -94,7 +96,7 @@ every_time_has_its_name(void **state)
 	key.facts.removed_at = 108;
 	key.facts.revoked_at = 109;
 	key.reason = strdup("leaked");
-	expect_json(wire_key("a/b", &key, &key.facts, false),
+	expect_json(wire_key("a/b", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"a/b\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"revoked\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -112,7 +114,8 @@ facts_of_a_dry_run_are_shown(void **state)
 
 	(void)state;
 	other.published_at = 5;
-	json = wire_key("default", &key, &other, false);
+	json = wire_key("default", &key,
+	    &(struct lc_set){.count = 1, .gens = {other}}, false);
 	assert_string_equal(
 	    json_string_value(json_object_get(json, "state")), "published");
 	json_decref(json);
@@ -260,7 +263,7 @@ values_fit_the_declared_types(void **state)
 		json_t *reply;
 	} rows[] = {
 	    {"ShowKey", json_pack("{s:o}", "key",
-			    wire_key("default", &key, &key.facts, true))},
+			    wire_key("default", &key, NULL, true))},
 	    {"ListKeySets",
 		json_pack("{s:[o]}", "keySets", wire_key_set(&set, NULL))},
 	    {"Plan", json_pack("{s:[o]}", "changes",
