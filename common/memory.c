@@ -4,7 +4,6 @@
  */
 #include "common/memory.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,10 +47,4 @@ memory_copy(const char *s)
 	size_t size = s == NULL ? 0 : strlen(s) + 1;
 
 	return s == NULL ? NULL : memcpy(memory_get(size), s, size);
-}
-
-void
-memory_init(void)
-{
-	json_set_alloc_funcs(memory_get, free);
 }
