@@ -350,10 +350,10 @@ print_plan(struct ctl *ctl, const json_t *reply)
 	return err;
 }
 
-/* keySet and a time, as plan and jwks take them. */
+/* keySet and a time, as plan and jwks take them; list as for look_at(). */
 static enum jw_err
-look_at_time(
-    struct ctl *ctl, const char *option, const char *name, print_fn *print)
+look_at_time(struct ctl *ctl, const char *option, const char *name,
+    const char *list, print_fn *print)
 {
 	int64_t when = 0;
 	bool given;
@@ -363,16 +363,17 @@ look_at_time(
 		err = ctl_not_past(ctl, option, when);
 	if (err != JW_OK)
 		return err;
-	return look(ctl,
+	return look_at(ctl,
 	    json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl), name,
 		given ? json_integer(when) : NULL),
-	    print);
+	    list, print);
 }
 
 enum jw_err
 ctl_plan(struct ctl *ctl)
 {
-	enum jw_err err = look_at_time(ctl, "until", "until", print_plan);
+	enum jw_err err =
+	    look_at_time(ctl, "until", "until", "changes", print_plan);
 
 	if (err == JW_OK)
 		key_sets_note(ctl, ctl_arg(ctl));
@@ -406,5 +407,5 @@ print_jwks(struct ctl *ctl, const json_t *reply)
 enum jw_err
 ctl_jwks(struct ctl *ctl)
 {
-	return look_at_time(ctl, "at", "at", print_jwks);
+	return look_at_time(ctl, "at", "at", NULL, print_jwks);
 }

@@ -52,10 +52,12 @@ static enum jw_err
 put_event(struct ctl *ctl, const json_t *reply)
 {
 	const json_t *keys, *key;
-	const char *event;
+	const char *event, *key_set = NULL;
 	size_t i;
 	enum jw_err err = reply_name(reply, "event", &event, &ctl->why);
 
+	if (err == JW_OK)
+		err = reply_string(reply, "keySet", &key_set, &ctl->why);
 	if (err == JW_OK)
 		err = reply_array(reply, "keys", &keys, &ctl->why);
 	if (err != JW_OK)
@@ -64,9 +66,12 @@ put_event(struct ctl *ctl, const json_t *reply)
 		if (err == JW_OK)
 			err = put_key(ctl, event, key);
 	}
-	if (json_array_size(keys) == 0 && !ctl->quiet) {
+	if (err == JW_OK && json_array_size(keys) == 0 && !ctl->quiet) {
 		put_time(ctl);
-		printf("  %s\n", event);
+		if (key_set != NULL)
+			printf("  %-9s  %s\n", event, key_set);
+		else
+			printf("  %s\n", event);
 	}
 	return err;
 }

@@ -187,6 +187,12 @@ keeper_at(const struct keeper *keeper, size_t place)
 	return place < keeper->nsets ? keeper->sets[place] : NULL;
 }
 
+size_t
+keeper_place_after(const struct keeper *keeper, int64_t id)
+{
+	return place_of(keeper, id + 1);
+}
+
 struct keeper_set *
 keeper_find(const struct keeper *keeper, const char *name)
 {
@@ -472,6 +478,9 @@ adopt_frozen(
 	    "%s", frozen_cause(frozen));
 	keeper->frozen = frozen;
 	reconsider_all(keeper);
+	keeper_tell(keeper, &(const struct keeper_news){
+				.order = frozen ? "frozen" : "thawed",
+			    });
 }
 
 enum jw_err

@@ -79,6 +79,7 @@ size_t keeper_generations(const struct keeper *keeper);
 /* In the order of ids: a place stays behind the same set while sets are only
  * added.  NULL past the last. */
 struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);
+size_t keeper_place_after(const struct keeper *keeper, int64_t id);
 struct keeper_set *keeper_find(const struct keeper *keeper, const char *name);
 struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
 /* The key set whose next change is the earliest; NULL: none is planned. */

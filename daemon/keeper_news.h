@@ -14,7 +14,8 @@ struct keeper_set;
 
 /*
  * After each commit.  changes has count of them; `order` is an order's event
- * ("scheduled", …) or NULL.
+ * ("scheduled", …) or NULL.  Of an order for every key set ("frozen",
+ * "thawed") set is NULL, and nothing else is said.
  */
 struct keeper_news {
 	struct keeper_set *set;

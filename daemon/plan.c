@@ -115,28 +115,53 @@ lc_diff(const struct lc_set *before, const struct lc_set *after,
 	return n;
 }
 
+bool
+lc_plan_due(const struct lc_set *set, const struct lc_env *env, int64_t until,
+    int64_t *ret_due)
+{
+	struct lc_step step = lc_next(set, env);
+
+	if (step.action == LC_NONE || step.due > until)
+		return false;
+	*ret_due = max64(env->now, step.due);
+	return true;
+}
+
+static size_t
+plan_step(struct lc_set *set, struct lc_env *env, struct lc_change *ret_changes,
+    size_t max)
+{
+	struct lc_set before = *set;
+	struct lc_step step = lc_next(set, env);
+	size_t n;
+
+	env->now = max64(env->now, step.due);
+	lc_apply(set, &step, env);
+	n = lc_diff(&before, set, ret_changes, max);
+	for (size_t i = 0; i < n; i++) {
+		ret_changes[i].time = env->now;
+		ret_changes[i].cause = step.cause;
+	}
+	lc_bury(set);
+	return n;
+}
+
+void
+lc_plan_step(struct lc_set *set, struct lc_env *env,
+    struct lc_change *ret_changes, size_t *ret_count)
+{
+	*ret_count = plan_step(set, env, ret_changes, MODEL_GENERATIONS_MAX);
+}
+
 size_t
 lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
     struct lc_change *ret_changes, size_t max)
 {
 	size_t n = 0;
+	int64_t due;
 
 	env.pairs_coming = 0;
-	while (n < max) {
-		struct lc_set before = *set;
-		struct lc_step step = lc_next(set, &env);
-		size_t first = n;
-
-		if (step.action == LC_NONE || step.due > until)
-			break;
-		env.now = max64(env.now, step.due);
-		lc_apply(set, &step, &env);
-		n += lc_diff(&before, set, ret_changes + n, max - n);
-		for (size_t i = first; i < n; i++) {
-			ret_changes[i].time = env.now;
-			ret_changes[i].cause = step.cause;
-		}
-		lc_bury(set);
-	}
+	while (n < max && lc_plan_due(set, &env, until, &due))
+		n += plan_step(set, &env, ret_changes + n, max - n);
 	return n;
 }

@@ -46,6 +46,20 @@ size_t lc_insert_change(struct lc_change *changes, size_t n, size_t max,
     const struct lc_change *change);
 
 /*
+ * When the next step of a plan happens, if it does until `until` (inclusive);
+ * else false.  env as for lc_plan(), with no pair coming.
+ */
+bool lc_plan_due(const struct lc_set *set, const struct lc_env *env,
+    int64_t until, int64_t *ret_due);
+
+/*
+ * Perform that step: on `set`, and on env, whose time it becomes.  Its changes
+ * (MODEL_GENERATIONS_MAX at most) go to ret_changes; there may be none.
+ */
+void lc_plan_step(struct lc_set *set, struct lc_env *env,
+    struct lc_change *ret_changes, size_t *ret_count);
+
+/*
  * Every coming transition until `until` (inclusive), at most max of them, in
  * virtual time; key pairs are at hand as soon as they are wanted.  Returns
  * how many.  `set` is used as scratch space.

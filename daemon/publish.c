@@ -99,23 +99,6 @@ reply(const struct content *take_content, bool complete)
 	    "kept", take_content->kept);
 }
 
-/* Where the first key set behind an id is. */
-static size_t
-place_after(const struct keeper *keeper, int64_t id)
-{
-	size_t low = 0, high = keeper_count(keeper);
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (keeper_at(keeper, mid)->row.id <= id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 static bool
 is_serving(const struct follower *follower)
 {
@@ -204,9 +187,10 @@ static struct content
 next_documents(struct follower *follower)
 {
 	struct keeper *keeper = follower->publish->keeper;
-	size_t place = place_after(keeper, follower->sent_id), bodies = 0;
+	size_t place = keeper_place_after(keeper, follower->sent_id);
 	struct content content = {.documents = json_array()};
 	struct keeper_set *set = NULL;
+	size_t bodies = 0;
 
 	while (
 	    bodies < REPLY_BODIES && (set = keeper_at(keeper, place)) != NULL) {

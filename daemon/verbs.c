@@ -21,7 +21,7 @@
 #include "daemon/verbs_sign.h"
 #include "daemon/wire.h"
 
-enum { PLAN_MAX = 512, MATCHES_MAX = 8, WARNINGS_MAX = 32 };
+enum { MATCHES_MAX = 8, WARNINGS_MAX = 32 };
 
 /* The last second of the year 9999: what RFC 3339 can write. */
 #define TIME_MAX INT64_C(253402300799)
@@ -100,6 +100,32 @@ verbs_key_set(struct control_call *call, const struct verbs *verbs)
 {
 	return verbs_named_key_set(call, verbs,
 	    verbs_string(control_parameters(call), "keySet", "default"));
+}
+
+const char *
+verbs_kid(const struct keeper_set *set, int64_t number)
+{
+	for (size_t i = 0; set != NULL && i < set->row.nkeys; i++)
+		if (set->row.keys[i].facts.number == number)
+			return set->row.keys[i].kid;
+	return NULL;
+}
+
+bool
+verbs_time_ahead(struct control_call *call, const struct verbs *verbs,
+    const char *name, int64_t *ret_time)
+{
+	const json_t *value = json_object_get(control_parameters(call), name);
+	json_int_t time = json_integer_value(value);
+
+	if (!json_is_integer(value))
+		return true;
+	if (time < keeper_now(verbs->keeper) || time > TIME_MAX) {
+		verbs_invalid(call, name);
+		return false;
+	}
+	*ret_time = time;
+	return true;
 }
 
 /* ---- Status ---- */
@@ -212,15 +238,6 @@ all_warnings(const struct verbs *verbs)
 	return warnings;
 }
 
-static const char *
-kid_of(const struct keeper_set *set, int64_t number)
-{
-	for (size_t i = 0; i < set->row.nkeys; i++)
-		if (set->row.keys[i].facts.number == number)
-			return set->row.keys[i].kid;
-	return NULL;
-}
-
 static json_t *
 next_change(struct keeper *keeper)
 {
@@ -235,7 +252,8 @@ next_change(struct keeper *keeper)
 	keeper_view(set, &view);
 	if (lc_plan(&view, env, LC_NEVER - 1, &change, 1) == 0)
 		return NULL;
-	return wire_change(set->row.name, &change, kid_of(set, change.number));
+	return wire_change(
+	    set->row.name, &change, verbs_kid(set, change.number));
 }
 
 static void
@@ -356,114 +374,33 @@ run_show_key(struct control_call *call, void *context)
 		control_reply(call, json_pack("{s:o}", "key", found.key));
 }
 
-/* ---- Plan ---- */
-
-static int
-by_time(const void *a, const void *b)
-{
-	const json_t *const *x = a, *const *y = b;
-	json_int_t t = json_integer_value(json_object_get(*x, "time"));
-	json_int_t u = json_integer_value(json_object_get(*y, "time"));
-
-	return (t > u) - (t < u);
-}
-
-/* One rotation period, and what follows from it. */
-static int64_t
-plan_horizon(const struct keeper_set *set, int64_t now)
-{
-	const struct jw_policy *p = &set->row.facts.policy;
-
-	return now + p->rotation_period + jw_policy_publish_interval(p) +
-	       jw_policy_retire_interval(p);
-}
-
-static void
-plan_set(
-    struct verbs *verbs, struct keeper_set *set, int64_t until, json_t *rows)
-{
-	struct lc_env env = keeper_env(verbs->keeper, set);
-	struct lc_change *changes = calloc(PLAN_MAX, sizeof(*changes));
-	struct lc_set view;
-	size_t n;
-
-	if (changes == NULL)
-		return;
-	keeper_view(set, &view);
-	if (until == 0)
-		until = plan_horizon(set, env.now);
-	n = lc_plan(&view, env, until, changes, PLAN_MAX);
-	for (size_t i = 0; i < n && json_array_size(rows) < PLAN_MAX; i++)
-		json_array_append_new(
-		    rows, wire_change(set->row.name, &changes[i],
-			      kid_of(set, changes[i].number)));
-	free(changes);
-}
-
-/* A stable sort by time over the rows of several key sets. */
-static json_t *
-sorted_changes(json_t *take_rows)
-{
-	size_t n = json_array_size(take_rows);
-	json_t **rows = calloc(n + 1, sizeof(json_t *));
-	json_t *sorted = json_array();
-
-	for (size_t i = 0; rows != NULL && i < n; i++)
-		rows[i] = json_array_get(take_rows, i);
-	if (rows != NULL)
-		qsort(rows, n, sizeof(json_t *), by_time);
-	for (size_t i = 0; rows != NULL && i < n; i++)
-		json_array_append(sorted, rows[i]);
-	free(rows);
-	json_decref(take_rows);
-	return sorted;
-}
-
-static void
-run_plan(struct control_call *call, void *context)
-{
-	struct verbs *verbs = context;
-	const json_t *parameters = control_parameters(call);
-	int64_t until = verbs_integer(parameters, "until", 0);
-	struct keeper_set *set;
-	json_t *rows;
-
-	if (json_is_integer(json_object_get(parameters, "until")) &&
-	    (until < keeper_now(verbs->keeper) || until > TIME_MAX)) {
-		verbs_invalid(call, "until");
-		return;
-	}
-	if (verbs_string(parameters, "keySet", NULL) != NULL) {
-		set = verbs_key_set(call, verbs);
-		if (set == NULL)
-			return;
-		rows = json_array();
-		plan_set(verbs, set, until, rows);
-	} else {
-		rows = json_array();
-		for (size_t i = 0; i < keeper_count(verbs->keeper) &&
-				   json_array_size(rows) < PLAN_MAX;
-		     i++)
-			plan_set(
-			    verbs, keeper_at(verbs->keeper, i), until, rows);
-		rows = sorted_changes(rows);
-	}
-	control_reply(call, json_pack("{s:o}", "changes", rows));
-}
-
 /* ---- GetJwks ---- */
 
-/* The set as it will be; keys that are yet to be made are left out. */
+static bool
+has_any_of(const struct keeper_set *set, const struct lc_set *view)
+{
+	for (size_t i = 0; i < view->count; i++)
+		if (verbs_kid(set, view->gens[i].number) != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * The set as it will be; keys that are yet to be made are left out, so that
+ * there is nothing to find out behind the end of those that exist.
+ */
 static void
 look_ahead(struct verbs *verbs, const struct keeper_set *set, int64_t at,
     struct lc_set *view)
 {
-	struct lc_change *changes = calloc(PLAN_MAX, sizeof(*changes));
+	struct lc_change changes[MODEL_GENERATIONS_MAX];
+	struct lc_env env = keeper_env(verbs->keeper, set);
+	int64_t due;
+	size_t n;
 
-	if (changes == NULL)
-		return;
-	lc_plan(view, keeper_env(verbs->keeper, set), at, changes, PLAN_MAX);
-	free(changes);
+	env.pairs_coming = 0;
+	while (has_any_of(set, view) && lc_plan_due(view, &env, at, &due))
+		lc_plan_step(view, &env, changes, &n);
 }
 
 static void
@@ -493,21 +430,15 @@ void
 verbs_get_jwks(struct control_call *call, void *context)
 {
 	struct verbs *verbs = context;
-	const json_t *parameters = control_parameters(call);
 	struct keeper_set *set = verbs_key_set(call, verbs);
-	int64_t at = verbs_integer(parameters, "at", 0);
+	int64_t at = 0;
 	struct lc_set view;
 
-	if (set == NULL)
+	if (set == NULL || !verbs_time_ahead(call, verbs, "at", &at))
 		return;
 	keeper_view(set, &view);
-	if (json_is_integer(json_object_get(parameters, "at"))) {
-		if (at < keeper_now(verbs->keeper) || at > TIME_MAX) {
-			verbs_invalid(call, "at");
-			return;
-		}
+	if (at != 0)
 		look_ahead(verbs, set, at, &view);
-	}
 	reply_jwks(call, set, &view);
 }
 
@@ -528,7 +459,7 @@ VERB(verb_set_policy, verbs_set_policy);
 VERB(verb_freeze, verbs_freeze);
 VERB(verb_accept_clock, verbs_accept_clock);
 VERB(verb_reload, verbs_reload);
-VERB(verb_plan, run_plan);
+VERB(verb_plan, verbs_plan);
 VERB(verb_get_jwks, verbs_get_jwks);
 VERB(verb_verify, verbs_verify);
 VERB(verb_monitor, verbs_monitor);
@@ -547,7 +478,7 @@ static const struct varlink_verb table[] = {
     {"Freeze", 0, &verb_freeze},
     {"AcceptClock", 0, &verb_accept_clock},
     {"Reload", 0, &verb_reload},
-    {"Plan", 0, &verb_plan},
+    {"Plan", VARLINK_MORE, &verb_plan},
     {"GetJwks", 0, &verb_get_jwks},
     {"Verify", 0, &verb_verify},
     {"Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, &verb_monitor},

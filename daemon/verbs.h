@@ -54,6 +54,14 @@ struct keeper_set *verbs_key_set(
 struct keeper_set *verbs_named_key_set(
     struct control_call *call, const struct verbs *verbs, const char *name);
 
+/* The kid of a generation in memory; NULL: none, or set is NULL. */
+const char *verbs_kid(const struct keeper_set *set, int64_t number);
+
+/* The parameter's value, untouched when absent.  False: it is in the past or
+ * beyond the year 9999, and has been answered with InvalidParameter. */
+bool verbs_time_ahead(struct control_call *call, const struct verbs *verbs,
+    const char *name, int64_t *ret_time);
+
 /* The domain of the HTTP front as it is in force; NULL: none. */
 const char *verbs_domain(const struct verbs *verbs);
 
@@ -81,6 +89,8 @@ void verbs_verify(struct control_call *call, void *context);
 /* verbs_list.c */
 void verbs_list_key_sets(struct control_call *call, void *context);
 void verbs_list_keys(struct control_call *call, void *context);
+/* verbs_plan.c */
+void verbs_plan(struct control_call *call, void *context);
 /* verbs_change.c */
 void verbs_rotate(struct control_call *call, void *context);
 void verbs_rollback(struct control_call *call, void *context);

@@ -1,72 +1,126 @@
 /*
- * Monitor: a snapshot, then one reply for each change.  A client that does
- * not read is told so once and let go; it never holds the keeper up.
+ * Monitor: a snapshot in pages, each made when the one before has been read,
+ * then one reply for each change.  A client that does not read is told so once
+ * and let go; it never holds the keeper up.
+ *
+ * A change to a key set that a page has shown is told after the snapshot; one
+ * to a key set that is yet to be shown is in its page.  So nothing is told
+ * twice, and nothing is left out.
  */
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "common/memory.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
 #include "daemon/verbs.h"
 #include "daemon/wire.h"
 
+/* A page ends with the key set that fills it; a key takes less than 1 KiB. */
+enum { PAGE_ROWS = 128 };
+/* Changes that wait for the end of the snapshot: when there are more, they go
+ * out between two pages, or together they would be more than is queued. */
+enum { HELD_MANY = 500, HELD_MAX = 1000 };
+
 struct monitor {
 	struct keeper *keeper;
 	struct control_call *call;
 	struct keeper_observer observer;
-	int64_t set_id; /* 0: all */
+	int64_t set_id;   /* 0: all */
+	int64_t shown_id; /* key sets up to this id have been in a page */
+	bool complete;    /* all pages have been sent */
+	json_t *held;     /* replies, until then */
 	json_int_t sequence;
 };
-
-static json_t *
-reply(struct monitor *monitor, const char *event, json_t *take_keys)
-{
-	return json_pack("{s:s, s:o, s:I}", "event", event, "keys", take_keys,
-	    "sequence", monitor->sequence++);
-}
 
 static void
 monitor_free(struct monitor *monitor)
 {
 	keeper_unobserve(monitor->keeper, &monitor->observer);
+	json_decref(monitor->held);
 	free(monitor);
 }
 
+/* False: the client does not read, and the monitor is gone. */
 static bool
-send(struct monitor *monitor, const char *event, json_t *take_keys)
+send(struct monitor *monitor, json_t *take_reply)
 {
 	struct control_call *call = monitor->call;
 	json_t *last;
 
-	if (control_continue(call, reply(monitor, event, take_keys)))
+	json_object_set_new(
+	    take_reply, "sequence", json_integer(monitor->sequence));
+	if (control_continue(call, take_reply)) {
+		monitor->sequence++;
 		return true;
-	last = reply(monitor, "lagged", json_array());
+	}
+	last = json_pack("{s:s, s:[], s:I}", "event", "lagged", "keys",
+	    "sequence", monitor->sequence);
 	monitor_free(monitor);
 	control_hang_up(call);
 	control_reply(call, last);
 	return false;
 }
 
+/* ---- changes ---- */
+
+static bool
+send_held(struct monitor *monitor)
+{
+	json_t *held = monitor->held;
+	bool alive = true;
+
+	monitor->held = json_array();
+	for (size_t i = 0; alive && i < json_array_size(held); i++)
+		alive = send(monitor, json_incref(json_array_get(held, i)));
+	json_decref(held);
+	return alive;
+}
+
+/* False: the monitor is gone. */
+static bool
+tell(struct monitor *monitor, json_t *take_reply)
+{
+	if (monitor->complete)
+		return send(monitor, take_reply);
+	json_array_append_new(monitor->held, take_reply);
+	return json_array_size(monitor->held) < HELD_MAX || send_held(monitor);
+}
+
+static bool
+concerns(const struct monitor *monitor, const struct keeper_set *set)
+{
+	if (set == NULL)
+		return true;
+	if (monitor->set_id != 0 && monitor->set_id != set->row.id)
+		return false;
+	return monitor->complete || set->row.id <= monitor->shown_id;
+}
+
 static void
 on_news(const struct keeper_news *news, void *arg)
 {
 	struct monitor *monitor = arg;
-	const char *name = news->set->row.name;
+	const char *name = news->set == NULL ? NULL : news->set->row.name;
 	struct lc_set view;
 
-	if (monitor->set_id != 0 && monitor->set_id != news->set->row.id)
+	if (!concerns(monitor, news->set))
 		return;
-	keeper_view(news->set, &view);
+	if (news->set != NULL)
+		keeper_view(news->set, &view);
 	for (size_t i = 0; i < news->count; i++) {
 		const struct key *key = news->keys[i];
 
-		if (!send(monitor, wire_event(news->changes[i].to),
-			json_pack("[o]", wire_key(name, key, &view, false))))
+		if (!tell(monitor,
+			json_pack("{s:s, s:s, s:[o]}", "event",
+			    wire_event(news->changes[i].to), "keySet", name,
+			    "keys", wire_key(name, key, &view, false))))
 			return;
 	}
 	if (news->count == 0 && news->order != NULL)
-		send(monitor, news->order, json_array());
+		tell(monitor, json_pack("{s:s, s:s*, s:[]}", "event",
+				  news->order, "keySet", name, "keys"));
 }
 
 static void
@@ -75,6 +129,8 @@ on_closed(struct control_call *call, void *arg)
 	(void)call;
 	monitor_free(arg);
 }
+
+/* ---- the snapshot ---- */
 
 static void
 append_set(json_t *keys, const struct keeper_set *set)
@@ -87,16 +143,56 @@ append_set(json_t *keys, const struct keeper_set *set)
 		    wire_key(set->row.name, &set->row.keys[i], &view, false));
 }
 
+/* The key sets that come next, as far as they fill a page. */
 static json_t *
-snapshot(const struct monitor *monitor)
+next_keys(struct monitor *monitor)
 {
+	struct keeper *keeper = monitor->keeper;
 	json_t *keys = json_array();
-	struct keeper_set *set;
+	struct keeper_set *set = NULL;
+	size_t place = keeper_place_after(keeper, monitor->shown_id);
 
-	for (size_t i = 0; (set = keeper_at(monitor->keeper, i)) != NULL; i++)
-		if (monitor->set_id == 0 || monitor->set_id == set->row.id)
+	if (monitor->set_id != 0) {
+		set = keeper_by_id(keeper, monitor->set_id);
+		if (set != NULL)
 			append_set(keys, set);
+		monitor->complete = true;
+		return keys;
+	}
+	while (json_array_size(keys) < PAGE_ROWS &&
+	       (set = keeper_at(keeper, place)) != NULL) {
+		append_set(keys, set);
+		monitor->shown_id = set->row.id;
+		place++;
+	}
+	monitor->complete = keeper_at(keeper, place) == NULL;
 	return keys;
+}
+
+static void
+send_page(struct monitor *monitor)
+{
+	json_t *page = json_pack(
+	    "{s:s, s:o}", "event", "snapshot", "keys", next_keys(monitor));
+
+	if (monitor->complete)
+		json_object_set_new(page, "complete", json_true());
+	if (send(monitor, page) && monitor->complete)
+		send_held(monitor);
+}
+
+static void
+on_drained(struct control_call *call, void *arg)
+{
+	struct monitor *monitor = arg;
+
+	(void)call;
+	if (monitor->complete)
+		return;
+	if (json_array_size(monitor->held) >= HELD_MANY)
+		send_held(monitor);
+	else
+		send_page(monitor);
 }
 
 void
@@ -111,17 +207,15 @@ verbs_monitor(struct control_call *call, void *context)
 		if (set == NULL)
 			return;
 	}
-	monitor = calloc(1, sizeof(*monitor));
-	if (monitor == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
-		return;
-	}
-	monitor->keeper = verbs->keeper;
-	monitor->call = call;
-	monitor->set_id = set == NULL ? 0 : set->row.id;
-	monitor->observer.fn = on_news;
-	monitor->observer.arg = monitor;
+	monitor = memory_get(sizeof(*monitor));
+	*monitor = (struct monitor){
+	    .keeper = verbs->keeper,
+	    .call = call,
+	    .set_id = set == NULL ? 0 : set->row.id,
+	    .held = json_array(),
+	    .observer = {.fn = on_news, .arg = monitor},
+	};
 	keeper_observe(monitor->keeper, &monitor->observer);
-	control_follow(call, on_closed, NULL, monitor);
-	send(monitor, "snapshot", snapshot(monitor));
+	control_follow(call, on_closed, on_drained, monitor);
+	send_page(monitor);
 }

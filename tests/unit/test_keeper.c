@@ -106,6 +106,7 @@ struct fixture {
 	struct keeper *keeper;
 	struct jw_policy policy;
 	struct keeper_observer observer;
+	char world[16]; /* the last order for every key set */
 	struct news news[NEWS_MAX];
 	size_t nnews;
 	int commits;
@@ -117,6 +118,8 @@ on_news(const struct keeper_news *news, void *arg)
 	struct fixture *fix = arg;
 
 	fix->commits++;
+	if (news->set == NULL)
+		snprintf(fix->world, sizeof(fix->world), "%s", news->order);
 	for (size_t i = 0; i < news->count; i++) {
 		struct news *n = &fix->news[fix->nnews++ % NEWS_MAX];
 
@@ -877,6 +880,25 @@ late_commit_is_told_to_observers(void **state)
 	expect_same_as_disk(fix);
 }
 
+/* Also when the commit that froze them is only found after it failed. */
+static void
+freezing_everything_is_told(void **state)
+{
+	struct fixture *fix = *state;
+	const struct keeper_commit how = {.cause = "a test"};
+
+	run(fix);
+	assert_int_equal(keeper_freeze_all(fix->keeper, true, &how), JW_OK);
+	assert_string_equal(fix->world, "frozen");
+	failing_syncs = 2;
+	assert_int_equal(
+	    keeper_freeze_all(fix->keeper, false, &how), JW_OUTCOME_UNKNOWN);
+	assert_string_equal(fix->world, "frozen");
+	pass(fix, 1);
+	assert_false(keeper_is_frozen(fix->keeper));
+	assert_string_equal(fix->world, "thawed");
+}
+
 /* A key that was published late is waited for as from then. */
 static void
 late_publication_waits_from_when_it_is_told(void **state)
@@ -1068,6 +1090,7 @@ main(void)
 	    TEST(unknown_outcome_is_looked_up),
 	    TEST(schedule_survives_failing_syncs),
 	    TEST(late_commit_is_told_to_observers),
+	    TEST(freezing_everything_is_told),
 	    TEST(late_publication_waits_from_when_it_is_told),
 	    TEST(disk_that_fails_for_days_is_outlived),
 	    TEST(late_freeze_and_clock_are_taken_over),
