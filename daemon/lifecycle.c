@@ -271,23 +271,36 @@ ready_due(const struct lc_set *set, int64_t absent_until)
 	    set->facts.copies_until);
 }
 
-/* Copies of the earlier set live as long as the longer of the policies says. */
+/*
+ * Copies of an earlier set, last handed out at `last`, live as long as the
+ * longer of the two policies says, and as long as it remembered itself.
+ */
+static void
+inherit(int64_t *until, int64_t last, int64_t was, int64_t is,
+    int64_t remembered, int64_t lag)
+{
+	if (was + lag > is)
+		*until = max64(*until, last + was + lag);
+	if (remembered != 0)
+		*until = max64(*until, remembered + lag);
+}
+
 void
 lc_follow(struct lc_set *set, const struct key_set_facts *earlier, int64_t last)
 {
 	const struct jw_policy *was = &earlier->policy;
 	const struct jw_policy *is = &set->facts.policy;
-	int64_t lag =
-	    max64((int64_t)is->propagation_delay - was->propagation_delay, 0);
-	int64_t longer = jw_policy_publish_interval(was) + lag;
+	struct key_set_facts *f = &set->facts;
+	int64_t old = was->propagation_delay, new = is->propagation_delay;
+	int64_t lag = max64(new - old, 0);
 
-	set->facts.follows_at = max64(set->facts.follows_at, last);
-	if (longer > jw_policy_publish_interval(is))
-		set->facts.copies_until =
-		    max64(set->facts.copies_until, last + longer);
-	if (earlier->copies_until != 0)
-		set->facts.copies_until =
-		    max64(set->facts.copies_until, earlier->copies_until + lag);
+	f->follows_at = max64(f->follows_at, last);
+	inherit(&f->copies_until, last, jw_policy_publish_interval(was),
+	    jw_policy_publish_interval(is), earlier->copies_until, lag);
+	inherit(&f->cached_until, last, old + was->cache_max_age,
+	    new + is->cache_max_age, earlier->cached_until, lag);
+	inherit(&f->polled_until, last, old + was->verifier_max_age,
+	    new + is->verifier_max_age, earlier->polled_until, lag);
 }
 
 bool

@@ -68,9 +68,13 @@ struct key_set_facts {
 	int64_t wanted_at;    /* an operator wants a rotation then; 0: none */
 	int64_t copies_until; /* copies from before a policy change live */
 	int64_t tokens_until; /* tokens from before a policy change live */
-	int64_t removed_at;   /* the key set is gone */
-	int64_t follows_at;   /* one of its name was servable until then */
-	bool frozen;          /* by an operator, whatever the mode says */
+	/* Copies from before another cache_max_age or verifier_max_age live,
+	 * in caches and with verifiers that poll. */
+	int64_t cached_until;
+	int64_t polled_until;
+	int64_t removed_at; /* the key set is gone */
+	int64_t follows_at; /* one of its name was servable until then */
+	bool frozen;        /* by an operator, whatever the mode says */
 };
 
 /* One generation with its identity and its published form. */

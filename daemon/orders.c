@@ -28,37 +28,50 @@ lc_frozen_by(const struct lc_set *set, const struct lc_env *env)
 	return NULL;
 }
 
+/*
+ * Until when copies live that replicas handed out last at `served`, and those
+ * from before another cache time or another age that verifiers allow.
+ */
+static struct lc_times
+copies_end(const struct lc_set *set, int64_t served)
+{
+	const struct key_set_facts *f = &set->facts;
+
+	return (struct lc_times){
+	    .honours_cache_control =
+		max64(served + f->policy.cache_max_age, f->cached_until),
+	    .polls_within_max_age =
+		max64(served + f->policy.verifier_max_age, f->polled_until),
+	};
+}
+
+/* Over when both classes are. */
+static void
+expose_until(struct lc_exposure *e, const struct lc_times *times)
+{
+	e->until = max64(e->until, times->honours_cache_control);
+	e->until = max64(e->until, times->polls_within_max_age);
+}
+
 /* Copies without the new key live on; `from` is when the last was served. */
 static void
 expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
-	const struct jw_policy *p = &set->facts.policy;
-	int64_t served = from + p->propagation_delay;
-	int64_t old = set->facts.copies_until;
-
-	e->reject_new_tokens.honours_cache_control =
-	    max64(served + p->cache_max_age, old);
-	e->reject_new_tokens.polls_within_max_age =
-	    max64(served + p->verifier_max_age, old);
+	e->reject_new_tokens =
+	    copies_end(set, from + set->facts.policy.propagation_delay);
 	/* Those without expiry meet an unknown kid, and read the set again. */
 	e->reject_new_tokens.never_expires = 0;
-	e->until = max64(e->until, e->reject_new_tokens.polls_within_max_age);
+	expose_until(e, &e->reject_new_tokens);
 }
 
 /* Copies with the old key live on. */
 static void
 expose_old(const struct lc_set *set, int64_t now, struct lc_exposure *e)
 {
-	const struct jw_policy *p = &set->facts.policy;
-	int64_t served = now + p->propagation_delay;
-	int64_t old = set->facts.copies_until;
-
-	e->accept_old_tokens.honours_cache_control =
-	    max64(served + p->cache_max_age, old);
-	e->accept_old_tokens.polls_within_max_age =
-	    max64(served + p->verifier_max_age, old);
+	e->accept_old_tokens =
+	    copies_end(set, now + set->facts.policy.propagation_delay);
 	e->accept_old_tokens.never_expires = LC_NEVER;
-	e->until = max64(e->until, e->accept_old_tokens.polls_within_max_age);
+	expose_until(e, &e->accept_old_tokens);
 }
 
 /* No verifier that re-reads the set in time would reject its tokens. */
@@ -504,6 +517,17 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 	}
 }
 
+/* Copies of one class of verifiers, made under a time that is another now. */
+static void
+remember_class(int64_t *until, int64_t now, const struct jw_policy *old,
+    int32_t was, int32_t is, int64_t lag)
+{
+	if (was != is)
+		*until = max64(*until, now + old->propagation_delay + was);
+	if (*until != 0)
+		*until += lag;
+}
+
 /* Copies and tokens of the old policy live on, and the new one's growth
  * prolongs their lives. */
 void
@@ -526,6 +550,10 @@ lc_set_policy(struct lc_set *set, const struct lc_env *env,
 		tokens = max64(tokens, held_until(&set->gens[i], &growth));
 	set->facts.tokens_until =
 	    max64(set->facts.tokens_until, tokens) + growth.leeway;
+	remember_class(&set->facts.cached_until, env->now, old,
+	    old->cache_max_age, policy->cache_max_age, growth.lag);
+	remember_class(&set->facts.polled_until, env->now, old,
+	    old->verifier_max_age, policy->verifier_max_age, growth.lag);
 	set->facts.policy = *policy;
 	for (size_t i = 0; i < set->count; i++)
 		adjust(set, &set->gens[i], &growth);

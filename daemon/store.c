@@ -60,7 +60,8 @@ enum statement {
 #define SET_COLUMNS                                                     \
 	POLICY_COLUMNS                                                  \
 	", next_number, version, version_at, wanted_at, copies_until, " \
-	"tokens_until, removed_at, follows_at, frozen"
+	"tokens_until, cached_until, polled_until, removed_at, "        \
+	"follows_at, frozen"
 #define FACT_COLUMNS                                                     \
 	"created_at, published_at, ready_at, activated_at, retired_at, " \
 	"removed_at, revoked_at, destroyed_at, absent_until, max_exp, "  \
@@ -93,11 +94,12 @@ static const char *const statements[ST_COUNT] = {
 	"INSERT INTO key_set (id, name, " SET_COLUMNS ")"
 	" VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
 	" ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
-	" ?25, ?26, ?27, ?28)",
+	" ?25, ?26, ?27, ?28, ?29, ?30)",
     [ST_SET_UPDATE] =
 	"UPDATE key_set SET revision = revision + 1, (" SET_COLUMNS ")"
 	" = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
+	" ?29, ?30)"
 	" WHERE id = ?1 AND revision = ?2",
     [ST_KEY_INSERT] =
 	"INSERT INTO generation (key_set_id, number, " FACT_COLUMNS
@@ -153,6 +155,8 @@ static const size_t set_times[] = {
     offsetof(struct key_set_facts, wanted_at),
     offsetof(struct key_set_facts, copies_until),
     offsetof(struct key_set_facts, tokens_until),
+    offsetof(struct key_set_facts, cached_until),
+    offsetof(struct key_set_facts, polled_until),
     offsetof(struct key_set_facts, removed_at),
     offsetof(struct key_set_facts, follows_at),
 };

@@ -11,3 +11,11 @@ CREATE INDEX key_set_tombstone ON key_set (name)
 ALTER TABLE request ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX request_seq ON request (seq);
+
+-- Copies from before a change of cache_max_age (in caches that honour it) and
+-- of verifier_max_age (with verifiers that poll) live until then.
+ALTER TABLE key_set ADD COLUMN cached_until INTEGER;
+ALTER TABLE key_set ADD COLUMN polled_until INTEGER;
+
+-- Which of the two an earlier change was about is not known any more.
+UPDATE key_set SET cached_until = copies_until, polled_until = copies_until;

@@ -124,6 +124,30 @@ class States(Case):
         self.check_gone(reply, None)
         self.assertEqual(self.active(), 3)
 
+    def test_another_policy_holds_up_whom_it_concerns(self):
+        """Who honours Cache-Control is told of cache times alone, and who
+        polls of the age that was allowed, each in what is kept on disk."""
+        def told(key):
+            reply = self.revoke(key, dryRun=True)
+            times = reply["exposure"]["acceptOldTokens"]
+            now = reply["revoked"]["revokedAt"]
+            return (times["honoursCacheControl"] - now,
+                    times["pollsWithinMaxAge"] - now)
+        self.call("SetPolicy", name="default",
+                  policy={"rotationPeriod": 60 * DAY})
+        self.assertEqual(told("default#2"), (60 + 300, 60 + DAY))
+        self.call("SetPolicy", name="default", policy={"cacheMaxAge": 60})
+        first = told("default#2")
+        self.assertEqual(first[1], 60 + DAY)
+        self.assertAlmostEqual(first[0], 60 + 300, delta=5)
+        self.call("SetPolicy", name="default",
+                  policy={"verifierMaxAge": 2 * 3600})
+        self.daemon.stop()
+        self.daemon.start()
+        first = told("default#2")
+        self.assertAlmostEqual(first[0], 60 + 300, delta=20)
+        self.assertAlmostEqual(first[1], 60 + DAY, delta=20)
+
     def test_a_removed_one_is_beyond_it(self):
         with harness.Daemon(policy=harness.FAST) as daemon:
             self.daemon, outer = daemon, self.daemon

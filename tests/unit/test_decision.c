@@ -1367,7 +1367,9 @@ a_revocation_says_who_accepts(void **state)
 		headers = headers > old ? headers : old;
 		age = age > old ? age : old;
 		build(&s, &set);
-		set.facts.copies_until = old;
+		set.facts.copies_until = NOW + 99 * AGE;
+		set.facts.cached_until = old;
+		set.facts.polled_until = old;
 		assert_int_equal(
 		    lc_revoke(&set, &env, ACTIVE, false, &o), JW_OK);
 		assert_int_equal(
@@ -1406,7 +1408,9 @@ an_early_rotation_says_who_rejects(void **state)
 		if (kinds[i / 2] == READY)
 			headers = age = 0;
 		build(&s, &set);
-		set.facts.copies_until = old;
+		set.facts.copies_until = NOW + 99 * AGE;
+		set.facts.cached_until = old;
+		set.facts.polled_until = old;
 		assert_int_equal(lc_rotate(&set, &env, &order, &o), JW_OK);
 		assert_int_equal(
 		    o.exposure.reject_new_tokens.honours_cache_control,

@@ -295,19 +295,120 @@ now_with_a_pending_one_publishes_it_too(void **state)
 }
 
 static void
+expect_times(const struct lc_times *times, int64_t headers, int64_t polls)
+{
+	assert_int_equal(times->honours_cache_control, headers);
+	assert_int_equal(times->polls_within_max_age, polls);
+}
+
+/* Each class of verifier is held up by its own copies alone. */
+static void
 exposure_counts_copies_from_before_a_policy_change(void **state)
 {
 	struct lc_set set = with_published();
 	struct lc_outcome out;
 
 	(void)state;
-	set.facts.copies_until = T0 + 3 * DAY;
+	set.facts.copies_until = T0 + 9 * DAY;
+	set.facts.cached_until = T0 + 2 * DAY;
+	set.facts.polled_until = T0 + 3 * DAY;
 	out = accept(&set, (struct lc_rotate){.now = true});
 	assert_int_equal(out.exposure.until, T0 + 3 * DAY);
+	expect_times(
+	    &out.exposure.reject_new_tokens, T0 + 2 * DAY, T0 + 3 * DAY);
+}
+
+/* What a revocation says an instant after another policy. */
+static void
+revoke_after(
+    const char *parameter, int32_t value, int64_t headers, int64_t polls)
+{
+	struct lc_set set = with_ready();
+	struct lc_env env = at(T0 + 10);
+	struct jw_policy p = set.facts.policy;
+	struct lc_outcome out;
+
+	jw_policy_set(&p, jw_policy_param_snake(parameter), value);
+	lc_set_policy(&set, &env, &p);
+	env.now++;
+	assert_int_equal(lc_revoke(&set, &env, 1, true, &out), JW_OK);
+	expect_times(&out.exposure.accept_old_tokens, T0 + 11 + headers,
+	    T0 + 11 + polls);
 	assert_int_equal(
-	    out.exposure.reject_new_tokens.polls_within_max_age, T0 + 3 * DAY);
-	assert_int_equal(
-	    out.exposure.reject_new_tokens.honours_cache_control, T0 + 3 * DAY);
+	    out.exposure.until, T0 + 11 + (headers > polls ? headers : polls));
+}
+
+/*
+ * The cache time counts for those who honour it, the age for those who poll,
+ * and nothing else for either.
+ */
+static void
+a_policy_is_remembered_by_whom_it_concerns(void **state)
+{
+	(void)state;
+	revoke_after("rotation_period", 90 * DAY, 60 + 300, 60 + DAY);
+	revoke_after("publish_safety", 1, 60 + 300, 60 + DAY);
+	revoke_after("token_max_ttl", 60, 60 + 300, 60 + DAY);
+	revoke_after("cache_stale_if_error", 0, 60 + 300, 60 + DAY);
+	revoke_after("cache_max_age", 100, 59 + 300, 60 + DAY);
+	revoke_after("cache_max_age", 900, 60 + 900, 60 + DAY);
+	revoke_after("verifier_max_age", 2 * 3600, 60 + 300, 59 + DAY);
+	revoke_after("verifier_max_age", 2 * DAY, 60 + 300, 60 + 2 * DAY);
+	revoke_after("propagation_delay", 0, 300, DAY);
+	revoke_after("propagation_delay", 100, 100 + 300, 100 + DAY);
+}
+
+/* A memory outlives further changes, and grows with the delay alone. */
+static void
+a_memory_of_one_class_is_kept(void **state)
+{
+	struct lc_set set = with_ready();
+	struct lc_env env = at(T0 + 10);
+	struct jw_policy p = set.facts.policy;
+
+	(void)state;
+	p.cache_max_age = 100;
+	p.verifier_max_age = 3 * 3600;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.cached_until, T0 + 10 + 60 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 10 + 60 + DAY);
+	env.now += 5;
+	p.cache_max_age = 90;
+	p.verifier_max_age = 2 * 3600;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.cached_until, T0 + 10 + 60 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 10 + 60 + DAY);
+	p.propagation_delay += 7;
+	lc_set_policy(&set, &env, &p);
+	assert_int_equal(set.facts.cached_until, T0 + 10 + 67 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 10 + 67 + DAY);
+}
+
+/* Copies of an earlier key set of the name, under its own times. */
+static void
+a_memory_is_inherited_by_name(void **state)
+{
+	struct lc_set set = with_ready();
+	struct key_set_facts was = set.facts;
+
+	(void)state;
+	lc_follow(&set, &was, T0 + 5);
+	assert_int_equal(set.facts.cached_until, 0);
+	assert_int_equal(set.facts.polled_until, 0);
+	was.policy.cache_max_age += 1;
+	lc_follow(&set, &was, T0 + 5);
+	assert_int_equal(set.facts.cached_until, T0 + 5 + 60 + 301);
+	assert_int_equal(set.facts.polled_until, 0);
+	was.policy.verifier_max_age += 1;
+	was.cached_until = T0 + DAY;
+	lc_follow(&set, &was, T0 + 5);
+	assert_int_equal(set.facts.cached_until, T0 + DAY);
+	assert_int_equal(set.facts.polled_until, T0 + 5 + 60 + DAY + 1);
+	set.facts.policy.propagation_delay += 10;
+	was.polled_until = T0 + 2 * DAY;
+	lc_follow(&set, &was, T0 + 5);
+	assert_int_equal(set.facts.cached_until, T0 + DAY + 10);
+	assert_int_equal(set.facts.polled_until, T0 + 2 * DAY + 10);
 }
 
 /* Those that end sooner than today's copies shorten nothing. */
@@ -318,7 +419,8 @@ exposure_is_never_shorter_than_todays_copies(void **state)
 	struct lc_outcome out;
 
 	(void)state;
-	set.facts.copies_until = T0 + 20;
+	set.facts.cached_until = T0 + 20;
+	set.facts.polled_until = T0 + 20;
 	out = accept(&set, (struct lc_rotate){.now = true});
 	assert_int_equal(out.exposure.until, T0 + 60 + DAY);
 	assert_int_equal(out.exposure.reject_new_tokens.honours_cache_control,
@@ -793,6 +895,9 @@ main(void)
 	    cmocka_unit_test(now_with_a_pending_one_publishes_it_too),
 	    cmocka_unit_test(
 		exposure_counts_copies_from_before_a_policy_change),
+	    cmocka_unit_test(a_policy_is_remembered_by_whom_it_concerns),
+	    cmocka_unit_test(a_memory_of_one_class_is_kept),
+	    cmocka_unit_test(a_memory_is_inherited_by_name),
 	    cmocka_unit_test(exposure_is_never_shorter_than_todays_copies),
 	    cmocka_unit_test(now_without_any_standby_waits_for_its_key_pair),
 	    cmocka_unit_test(now_never_overfills_the_set),

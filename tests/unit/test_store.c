@@ -675,6 +675,8 @@ every_column_of_a_key_set_comes_back(void **state)
 	    .wanted_at = 104,
 	    .copies_until = 105,
 	    .tokens_until = 106,
+	    .cached_until = 107,
+	    .polled_until = 108,
 	    .frozen = true,
 	};
 	struct store_change change = {
@@ -713,6 +715,10 @@ every_column_of_a_key_set_comes_back(void **state)
 		    place, "key_set", "copies_until", facts.copies_until);
 		expect_column(
 		    place, "key_set", "tokens_until", facts.tokens_until);
+		expect_column(
+		    place, "key_set", "cached_until", facts.cached_until);
+		expect_column(
+		    place, "key_set", "polled_until", facts.polled_until);
 		expect_column(place, "key_set", "frozen", facts.frozen);
 		store = open_store(place->path);
 		loaded = load(store);
@@ -736,6 +742,10 @@ every_column_of_a_key_set_comes_back(void **state)
 		    loaded.sets[0].facts.copies_until, facts.copies_until);
 		assert_int_equal(
 		    loaded.sets[0].facts.tokens_until, facts.tokens_until);
+		assert_int_equal(
+		    loaded.sets[0].facts.cached_until, facts.cached_until);
+		assert_int_equal(
+		    loaded.sets[0].facts.polled_until, facts.polled_until);
 		assert_int_equal(loaded.sets[0].facts.removed_at, 0);
 		assert_int_equal(loaded.sets[0].facts.frozen, facts.frozen);
 		set = loaded.sets[0];
@@ -756,6 +766,8 @@ every_column_of_a_key_set_comes_back(void **state)
 		facts.wanted_at = 0;
 		facts.copies_until = 205;
 		facts.tokens_until = 206;
+		facts.cached_until = 207;
+		facts.polled_until = 208;
 		facts.frozen = false;
 		if (round == 0)
 			assert_int_equal(
