@@ -97,6 +97,7 @@ enum {
 	VARLINK_MORE = 1 << 0,       /* streams when asked with `more` */
 	VARLINK_NEEDS_MORE = 1 << 1, /* ExpectedMore without it */
 	VARLINK_FAULTS = 1 << 2,     /* is run with a call that has a fault */
+	VARLINK_CHANGES = 1 << 3, /* changes something: refusals are audited */
 };
 
 /* One verb: a row of a table of the caller's.  `tag` is the caller's own. */
@@ -136,6 +137,10 @@ enum jw_err varlink_service_add(struct varlink_service *service,
 enum jw_err varlink_service_resolve(const struct varlink_service *service,
     const struct varlink_call *call, const struct varlink_verb **ret_verb,
     struct json_t **ret_parameters);
+
+/* The flags of a qualified method; 0 where the service has no such one. */
+unsigned varlink_service_flags(
+    const struct varlink_service *service, const char *method);
 
 /* The embedded descriptions; NULL for an interface that is none of ours. */
 const char *varlink_text(const char *interface);

@@ -367,3 +367,18 @@ varlink_service_resolve(const struct varlink_service *service,
 	*ret_verb = verb;
 	return JW_OK;
 }
+
+unsigned
+varlink_service_flags(const struct varlink_service *service, const char *method)
+{
+	const char *dot = strrchr(method, '.');
+	const struct offer *offer;
+	const struct varlink_verb *verb = NULL;
+
+	if (dot == NULL)
+		return 0;
+	offer = find_offer(service, method, (size_t)(dot - method));
+	if (offer != NULL)
+		verb = find_verb(offer->verbs, offer->count, dot + 1);
+	return verb == NULL ? 0 : verb->flags;
+}

@@ -9,6 +9,7 @@
  * to do, costs neither a turn of the loop nor a buffer.
  */
 #include "daemon/control.h"
+#include "daemon/control_refused.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -124,6 +125,8 @@ struct control_server {
 	void *context;
 	struct control_limits limits;
 	bool (*quick)(struct control_call *call, void *context);
+	control_refused_fn *refused;
+	void *refused_arg;
 	struct evconnlistener *listener;
 	struct event *resume;
 	struct conn_list conns, waiting;
@@ -351,6 +354,14 @@ control_first_refusal(struct control_call *call)
 }
 
 bool
+control_changes(const struct control_call *call)
+{
+	return (varlink_service_flags(
+		    call->conn->server->service, call->request.method) &
+		   VARLINK_CHANGES) != 0;
+}
+
+bool
 control_wants_more(const struct control_call *call)
 {
 	return call->request.more;
@@ -457,6 +468,7 @@ void
 control_fail(
     struct control_call *call, enum jw_err err, struct json_t *take_parameters)
 {
+	const struct control_server *server = call->conn->server;
 	const char *wire = jw_err_wire(err);
 
 	if (wire == NULL) {
@@ -465,6 +477,8 @@ control_fail(
 		    json_pack("{s:s}", "message", jw_err_text(err));
 		wire = jw_err_wire(JW_STORE_FAILED);
 	}
+	if (server->refused != NULL && call->request.method != NULL)
+		server->refused(call, wire, server->refused_arg);
 	emit(call, wire, take_parameters, false);
 	end_call(call);
 }
@@ -1296,6 +1310,14 @@ control_server_new(
 	evconnlistener_set_error_cb(server->listener, on_accept_error);
 	*ret_server = server;
 	return JW_OK;
+}
+
+void
+control_watch_refused(
+    struct control_server *server, control_refused_fn *fn, void *arg)
+{
+	server->refused = fn;
+	server->refused_arg = arg;
 }
 
 void

@@ -25,6 +25,7 @@
 #include "daemon/anchor.h"
 #include "daemon/clock.h"
 #include "daemon/control.h"
+#include "daemon/control_refused.h"
 #include "daemon/degraded.h"
 #include "daemon/envelope.h"
 #include "daemon/front.h"
@@ -33,6 +34,7 @@
 #include "daemon/keys.h"
 #include "daemon/process.h"
 #include "daemon/publish.h"
+#include "daemon/refused.h"
 #include "daemon/reload.h"
 #include "daemon/rights.h"
 #include "daemon/sockets.h"
@@ -66,6 +68,7 @@ struct program {
 	struct keeper *keeper;
 	struct keeper_observer observer;
 	struct publish *publish;
+	struct refused *refused;
 	struct rights *rights;
 	struct verbs verbs;
 	struct verbs_sign *signing;
@@ -319,7 +322,11 @@ serve(struct program *program, enum socket_slot slot, void *context,
 	if (err != JW_OK)
 		return err;
 	sockets_limits(slot, program->most_files, &limits);
-	return control_server_new(&options, &program->servers[slot]);
+	err = control_server_new(&options, &program->servers[slot]);
+	if (err == JW_OK)
+		control_watch_refused(
+		    program->servers[slot], refused_note, program->refused);
+	return err;
 }
 
 static enum jw_err
@@ -360,6 +367,9 @@ start_servers(struct program *program, struct jw_why *why)
 	if (err == JW_OK)
 		err = publish_new(program->base, program->keeper, on_complete,
 		    program, &program->publish);
+	if (err == JW_OK)
+		err = refused_new(
+		    program->base, program->keeper, &program->refused);
 	if (err != JW_OK)
 		return err;
 	program->reload = (struct reload){
@@ -532,6 +542,7 @@ stop(struct program *program)
 	sockets_unlink(program->sockets);
 	for (size_t i = 0; i < SOCKETS; i++)
 		control_server_free(program->servers[i]);
+	refused_free(program->refused);
 	verbs_sign_free(program->signing);
 	rights_free(program->rights);
 	publish_free(program->publish);

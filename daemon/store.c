@@ -23,6 +23,7 @@
 
 #include "daemon/sql_text.h"
 #include "daemon/store_place.h"
+#include "daemon/store_refusal.h"
 
 #define APPLICATION_ID 0x4a574b53 /* "JWKS" */
 
@@ -42,6 +43,7 @@ enum statement {
 	ST_KEY_UPDATE,
 	ST_KEY_REASON,
 	ST_AUDIT_INSERT,
+	ST_REFUSAL_INSERT,
 	ST_REQUEST_INSERT,
 	ST_REQUEST_FIND,
 	ST_REQUEST_PRUNE,
@@ -117,6 +119,11 @@ static const char *const statements[ST_COUNT] = {
 	"INSERT INTO audit (at, key_set, generation, kid, event,"
 	" from_state, to_state, cause, uid, gid, pid, request_id, reason)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [ST_REFUSAL_INSERT] =
+	"INSERT INTO audit (at, key_set, generation, kid, event, cause,"
+	" uid, gid, pid, request_id, reason, method, outcome, count)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+	" ?14)",
     [ST_REQUEST_INSERT] =
 	"INSERT INTO request (id, at, uid, method, asked, outcome, seq)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
@@ -1563,6 +1570,44 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 		err = insert_audit(store, change, &change->audit[i]);
 	if (err == JW_OK && change->request != NULL)
 		err = insert_request(store, change);
+	return end_transaction(store, err);
+}
+
+static enum jw_err
+insert_refusal(struct store *store, const struct store_refusal *row)
+{
+	sqlite3_stmt *st = statement(store, ST_REFUSAL_INSERT);
+
+	sqlite3_bind_int64(st, 1, row->at);
+	bind_text(st, 2, row->key_set);
+	if (row->generation != 0)
+		sqlite3_bind_int64(st, 3, row->generation);
+	bind_text(st, 4, row->kid);
+	bind_text(st, 5, row->event);
+	bind_text(st, 6, row->cause);
+	if (row->actor.uid >= 0) {
+		sqlite3_bind_int64(st, 7, row->actor.uid);
+		sqlite3_bind_int64(st, 8, row->actor.gid);
+		sqlite3_bind_int64(st, 9, row->actor.pid);
+	}
+	bind_text(st, 10, row->request_id);
+	bind_text(st, 11, row->reason);
+	bind_text(st, 12, row->method);
+	bind_text(st, 13, row->outcome);
+	sqlite3_bind_int64(st, 14, row->count);
+	return run(store, st);
+}
+
+enum jw_err
+store_audit_refusals(
+    struct store *store, const struct store_refusal *rows, size_t count)
+{
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	for (size_t i = 0; err == JW_OK && i < count; i++)
+		err = insert_refusal(store, &rows[i]);
 	return end_transaction(store, err);
 }
 

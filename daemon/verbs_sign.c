@@ -481,18 +481,20 @@ is_member(gid_t group, void *arg)
 	return control_is_member(arg, group);
 }
 
-/* False: the call has been answered. */
 static bool
 may_sign(struct control_call *call, const struct verbs_sign *signing,
     const struct keeper_set *set)
 {
-	if (rights_allow(signing->rights, set->row.name, is_member, call))
-		return true;
+	return rights_allow(signing->rights, set->row.name, is_member, call);
+}
+
+static void
+deny(struct control_call *call, const struct keeper_set *set)
+{
 	if (control_first_refusal(call))
 		jw_log(JW_LOG_WARNING, "uid %u may not sign for %s",
 		    (unsigned)control_peer(call)->uid, set->row.name);
 	control_fail(call, JW_PERMISSION_DENIED, NULL);
-	return false;
 }
 
 /* What is asked for, however it was read. */
@@ -614,20 +616,19 @@ take_payload(struct look *look)
 	return request;
 }
 
+/* Of a caller who may sign for the key set. */
 static void
 obey(struct control_call *call, struct verbs_sign *signing,
-    const struct order *order)
+    const struct keeper_set *set, const struct order *order)
 {
 	struct look look = {
 	    .call = call,
 	    .signing = signing,
-	    .set = verbs_named_key_set(call, signing->verbs, order->key_set),
+	    .set = set,
 	    .order = order,
 	};
 	struct request *request;
 
-	if (look.set == NULL || !may_sign(call, signing, look.set))
-		return;
 	if (!claims_type_is_fine(order->type)) {
 		verbs_invalid(call, "type");
 		return;
@@ -663,6 +664,8 @@ copy_span(
 bool
 verbs_sign_quick(struct control_call *call, void *context)
 {
+	struct verbs_sign *signing = context;
+	const struct keeper_set *set;
 	struct sign_call plain;
 	struct order order;
 	size_t len;
@@ -673,11 +676,15 @@ verbs_sign_quick(struct control_call *call, void *context)
 		sizeof(order.key_set)) ||
 	    !copy_span(&plain.type, "JWT", order.type, sizeof(order.type)))
 		return false;
+	/* Refused with the call at hand, whose parameters the audit names. */
+	set = keeper_find(signing->verbs->keeper, order.key_set);
+	if (set == NULL || !may_sign(call, signing, set))
+		return false;
 	order.is_payload = plain.is_payload;
 	order.claims = plain.claims;
 	order.payload = plain.payload;
 	order.times = plain.times;
-	obey(call, context, &order);
+	obey(call, signing, set, &order);
 	return true;
 }
 
@@ -711,6 +718,7 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 {
 	const json_t *parameters = control_parameters(call);
 	const char *type = verbs_string(parameters, "type", "JWT");
+	const struct keeper_set *set;
 	struct order order;
 
 	memset(&order, 0, sizeof(order));
@@ -719,12 +727,17 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 	order.payload.len = strlen(order.payload.at);
 	if (strlen(type) < sizeof(order.type))
 		memcpy(order.type, type, strlen(type));
-	if (verbs_key_set(call, signing->verbs) == NULL)
+	set = verbs_key_set(call, signing->verbs);
+	if (set == NULL)
 		return;
+	if (!may_sign(call, signing, set)) {
+		deny(call, set);
+		return;
+	}
 	snprintf(order.key_set, sizeof(order.key_set), "%s",
 	    verbs_string(parameters, "keySet", "default"));
 	if (is_payload || find_claims(call, &order))
-		obey(call, signing, &order);
+		obey(call, signing, set, &order);
 }
 
 /* What cannot be read has the name of the claim where it is in the claims. */

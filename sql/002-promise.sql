@@ -19,3 +19,9 @@ ALTER TABLE key_set ADD COLUMN polled_until INTEGER;
 
 -- Which of the two an earlier change was about is not known any more.
 UPDATE key_set SET cached_until = copies_until, polled_until = copies_until;
+
+-- Calls that were refused: which method, with which error, and how many alike
+-- within a second the row stands for.  NULL in every other row.
+ALTER TABLE audit ADD COLUMN method TEXT;
+ALTER TABLE audit ADD COLUMN outcome TEXT;
+ALTER TABLE audit ADD COLUMN count INTEGER CHECK (count > 0);

@@ -70,16 +70,25 @@ class Case(unittest.TestCase):
 
     def rows(self, *tables):
         """Everything that a change would leave a trace in."""
+        which = {"audit": " WHERE count IS NULL"}
         with self.daemon.database() as db:
-            return {table: [tuple(row) for row in
-                            db.execute(f"SELECT * FROM {table}")]
+            return {table: [tuple(row) for row in db.execute(
+                        f"SELECT * FROM {table}{which.get(table, '')}")]
                     for table in tables or ("key_set", "generation",
                                             "request", "audit")}
 
     def audit(self, since=0):
+        """Of changes, without the calls that were refused."""
         with self.daemon.database() as db:
             return [dict(row) for row in db.execute(
-                "SELECT * FROM audit WHERE seq > ? ORDER BY seq", (since,))]
+                "SELECT * FROM audit WHERE seq > ? AND count IS NULL"
+                " ORDER BY seq", (since,))]
+
+    def refusals(self):
+        """Of calls that were refused."""
+        with self.daemon.database() as db:
+            return [dict(row) for row in db.execute(
+                "SELECT * FROM audit WHERE count IS NOT NULL ORDER BY seq")]
 
     def last_audit(self):
         rows = self.audit()

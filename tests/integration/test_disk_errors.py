@@ -107,6 +107,19 @@ class Persistent(Case):
                 "SELECT count(*) FROM audit WHERE event = 'rotate'"
                 ).fetchone()[0], 1)
 
+    def test_refused_calls_are_audited_once_it_does(self):
+        self.fail(syncs=FOR_EVER)
+        self.assertEqual(self.ask("Rotate"), "OutcomeUnknown")
+        self.assertEqual(self.ask("Rotate", now=True), "StoreFailed")
+        time.sleep(1.2)
+        self.fail()
+        self.wait_known()
+        harness.wait_until(
+            lambda: {row["outcome"].rpartition(".")[2]: row["count"]
+                     for row in self.refusals()} ==
+            {"OutcomeUnknown": 1, "StoreFailed": 1}, 5,
+            "the refused calls are not audited")
+
     def key_of(self, generation):
         return next(k["kid"] for k in self.daemon.keys()
                     if k["generation"] == generation)

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon/store.h"
+#include "daemon/store_refusal.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -1391,6 +1392,56 @@ audit_says_who_and_what(void **state)
 }
 
 static void
+audit_says_what_was_refused(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	struct store_refusal rows[] = {
+	    {.at = NOW,
+		.actor = {11, 12, 13},
+		.event = "refused",
+		.cause = "c",
+		.method = "m",
+		.outcome = "e",
+		.key_set = "a",
+		.generation = 5,
+		.kid = "K",
+		.request_id = "id-7",
+		.reason = "why",
+		.count = 3},
+	    {.at = NOW + 1,
+		.actor = {-1, -1, -1},
+		.event = "refused",
+		.cause = "c2",
+		.count = 9},
+	};
+
+	assert_int_equal(store_audit_refusals(store, rows, 2), JW_OK);
+	/* All or none. */
+	rows[1].count = 0;
+	assert_int_equal(store_audit_refusals(store, rows, 2), JW_BUG);
+	store_close(store);
+	assert_int_equal(
+	    ask_outside(place->path, "SELECT count(*) FROM audit"), 2);
+	assert_int_equal(ask_outside(place->path,
+			     "SELECT count(*) FROM audit WHERE seq = 1 AND "
+			     "at = 1800000000 AND key_set = 'a' AND "
+			     "generation = 5 AND kid = 'K' AND "
+			     "event = 'refused' AND cause = 'c' AND "
+			     "uid = 11 AND gid = 12 AND pid = 13 AND "
+			     "request_id = 'id-7' AND reason = 'why' AND "
+			     "method = 'm' AND outcome = 'e' AND count = 3"),
+	    1);
+	assert_int_equal(ask_outside(place->path,
+			     "SELECT count(*) FROM audit WHERE seq = 2 AND "
+			     "key_set IS NULL AND generation IS NULL AND "
+			     "kid IS NULL AND uid IS NULL AND "
+			     "method IS NULL AND outcome IS NULL AND "
+			     "count = 9"),
+	    1);
+}
+
+static void
 meta_is_kept_and_replaced(void **state)
 {
 	struct place *place = *state;
@@ -1799,6 +1850,7 @@ main(void)
 	    TEST(unknown_row_is_our_mistake),
 	    TEST(sealed_key_is_erased_with_its_fact),
 	    TEST(audit_says_who_and_what),
+	    TEST(audit_says_what_was_refused),
 	    TEST(meta_is_kept_and_replaced),
 	    TEST(failed_sync_leaves_the_outcome_open),
 	    TEST(full_disk_loses_nothing),

@@ -1,0 +1,24 @@
+/*
+ * The keeper's way to rows of the audit alone.  Must never try while it is
+ * known that nothing can be written: each try would be a line in the log.
+ */
+#include "daemon/keeper_audit.h"
+
+#include "daemon/keeper.h"
+#include "daemon/keeper_parts.h"
+#include "daemon/store_refusal.h"
+
+enum jw_err
+keeper_audit_refusals(
+    struct keeper *keeper, const struct store_refusal *rows, size_t count)
+{
+	enum jw_err err;
+
+	if (keeper->store == NULL || keeper->misplaced ||
+	    store_in_doubt(keeper->store))
+		return JW_STORE_FAILED;
+	err = store_audit_refusals(keeper->store, rows, count);
+	if (err == JW_OK || err == JW_NO_SPACE)
+		return err;
+	return keeper_commit_failed(keeper, "refused calls", err);
+}
