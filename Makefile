@@ -12,8 +12,8 @@
 #   make interop         every default algorithm against every JWT library
 #   make bench           what tests/bench measures
 #   make fuzz            each fuzzer for FUZZ_SECONDS
-#   make prove           simulation, kills, power cuts for longer: ROUNDS,
-#                        KILLS, CUTS, SEED
+#   make prove           simulation and all faults for longer: ROUNDS,
+#                        KILLS, CUTS, ALLOCATIONS, SEED
 #   make coverage        lines and branches of the lifecycle, by its tests
 #   make mutation        does a test notice each small mistake in it, and a
 #                        sample of those elsewhere (ALL=1: every one)?
@@ -212,7 +212,7 @@ prove:
 	@packaging/dev/prepare run check
 	@$(BUILD) all $(TOOLS) $(B)/unit/test_simulation
 	@JWKSD_ROUNDS=$(ROUNDS) JWKSD_SEED=$(SEED) $(B)/unit/test_simulation
-	@KILLS=$(KILLS) CUTS=$(CUTS) SEED=$(SEED) \
+	@KILLS=$(KILLS) CUTS=$(CUTS) ALLOCATIONS=$(ALLOCATIONS) SEED=$(SEED) \
 		python3 -B tests/faults/prove.py $(B)
 
 coverage:

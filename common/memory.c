@@ -4,6 +4,7 @@
  */
 #include "common/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,10 +42,38 @@ memory_more(void *old, size_t size)
 	return memory;
 }
 
+void *
+memory_zero(size_t size)
+{
+	return memset(memory_get(size), 0, size);
+}
+
 char *
 memory_copy(const char *s)
 {
 	size_t size = s == NULL ? 0 : strlen(s) + 1;
 
 	return s == NULL ? NULL : memcpy(memory_get(size), s, size);
+}
+
+char *
+memory_vprint(const char *fmt, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		memory_lack(strlen(fmt));
+	return text;
+}
+
+char *
+memory_print(const char *fmt, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, fmt);
+	text = memory_vprint(fmt, args);
+	va_end(args);
+	return text;
 }

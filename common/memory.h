@@ -6,6 +6,7 @@
 #ifndef JWKSD_COMMON_MEMORY_H
 #define JWKSD_COMMON_MEMORY_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Jansson gets its memory here from now on; called once, before it is used. */
@@ -19,8 +20,14 @@ void memory_init(void);
  */
 void *memory_get(size_t size);
 void *memory_more(void *old, size_t size);
+/* Filled with zeros. */
+void *memory_zero(size_t size);
 /* The same for strdup(3); s may be NULL, which comes back. */
 char *memory_copy(const char *s);
+/* The same for asprintf(3). */
+char *memory_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *memory_vprint(const char *fmt, va_list args)
+    __attribute__((format(printf, 1, 0)));
 /* For memory that something else did not get. */
 void memory_lack(size_t size) __attribute__((noreturn));
 

@@ -21,6 +21,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include "common/memory.h"
 #include "common/policy.h"
 #include "daemon/envelope.h"
 #include "daemon/keys.h"
@@ -72,12 +73,10 @@ static bool
 derive_row_key(const struct envelope_kek *kek, const struct envelope_row *row,
     uint8_t *ret_key)
 {
-	char *info;
+	char *info = memory_print(
+	    "jwksd/priv/v1%s%s%s", row->database_uuid, row->key_set, row->kid);
 	bool ok;
 
-	if (asprintf(&info, "jwksd/priv/v1%s%s%s", row->database_uuid,
-		row->key_set, row->kid) < 0)
-		return false;
 	ok = derive(kek->bytes, info, ret_key, ENVELOPE_KEK_SIZE);
 	free(info);
 	return ok;
@@ -244,16 +243,18 @@ out:
 }
 
 /* Its two halves work together: sign something, verify it. */
-static bool
-pair_works(const struct keys_pair *pair)
+static enum jw_err
+try_pair(const struct keys_pair *pair)
 {
 	static const char probe[] = "jwksd/probe/v1";
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	size_t len;
+	enum jw_err err =
+	    keys_sign(pair, probe, sizeof(probe), signature, &len);
 
-	return keys_sign(pair, probe, sizeof(probe), signature, &len) ==
-		   JW_OK &&
-	       keys_verify(pair, probe, sizeof(probe), signature, len) == JW_OK;
+	if (err == JW_OK)
+		err = keys_verify(pair, probe, sizeof(probe), signature, len);
+	return err;
 }
 
 static bool
@@ -273,30 +274,33 @@ envelope_unseal(const struct envelope_kek *kek, const struct envelope_row *row,
 	struct keys_pair *pair = NULL;
 	uint8_t *text = NULL;
 	size_t text_len = 0;
-	enum jw_err err = JW_UNSEAL;
+	enum jw_err err = JW_BAD_KEY;
 
 	if (alg < 0 || !blob_is_ours(kek, blob, len))
-		return err;
+		return JW_UNSEAL;
 	text = OPENSSL_secure_malloc(len - ENVELOPE_OVERHEAD);
 	if (text == NULL)
-		goto out;
+		return JW_NO_MEMORY;
 	text_len = len - ENVELOPE_OVERHEAD;
-	if (!decrypt(kek, row, spki_hash, blob, len, text) ||
-	    keys_private_import((enum jw_alg)alg, text, text_len, &pair) !=
-		JW_OK)
+	if (!decrypt(kek, row, spki_hash, blob, len, text))
 		goto out;
-	if (!row_fits(row, pair) || !pair_works(pair) ||
+	err = keys_private_import((enum jw_alg)alg, text, text_len, &pair);
+	if (err != JW_OK)
+		goto out;
+	err = JW_BAD_KEY;
+	if (!row_fits(row, pair) ||
 	    memcmp(keys_spki_hash(pair), spki_hash, KEYS_HASH_SIZE) != 0)
 		goto out;
-	*ret_pair = pair;
-	pair = NULL;
-	err = JW_OK;
+	err = try_pair(pair);
+	if (err == JW_OK) {
+		*ret_pair = pair;
+		pair = NULL;
+	}
 out:
-	if (err != JW_OK)
-		ERR_clear_error();
+	ERR_clear_error();
 	keys_free(pair);
 	OPENSSL_secure_clear_free(text, text_len);
-	return err;
+	return err == JW_OK || err == JW_NO_MEMORY ? err : JW_UNSEAL;
 }
 
 enum jw_err

@@ -66,7 +66,8 @@ enum jw_err envelope_seal(const struct envelope_kek *kek,
 /*
  * Open a blob.  spki_hash is of the public key in the row
  * (KEYS_HASH_SIZE octets).  Derives the public half, compares, signs and
- * verifies once.  JW_UNSEAL for every failure alike.
+ * verifies once.  JW_NO_MEMORY when the secure heap is full; JW_UNSEAL for
+ * every other failure alike.
  */
 enum jw_err envelope_unseal(const struct envelope_kek *kek,
     const struct envelope_row *row, const uint8_t *spki_hash,

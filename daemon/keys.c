@@ -8,7 +8,6 @@
  */
 #include <endian.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -120,21 +119,6 @@ struct keys_pair {
 	uint8_t spki_hash[KEYS_HASH_SIZE];
 	char *jwk;
 };
-
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static char *
-format(const char *fmt, ...)
-{
-	char *text;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	return n < 0 ? NULL : text;
-}
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			       "abcdefghijklmnopqrstuvwxyz"
@@ -256,10 +240,9 @@ decode(const char *text, size_t len, uint8_t *data)
 char *
 keys_base64url(const void *data, size_t len)
 {
-	char *text = malloc(encoded_size(len) + 1);
+	char *text = memory_get(encoded_size(len) + 1);
 
-	if (text != NULL)
-		text[encode(data, len, text)] = '\0';
+	text[encode(data, len, text)] = '\0';
 	return text;
 }
 
@@ -279,10 +262,8 @@ enum jw_err
 keys_base64url_decode(
     const char *text, size_t len, uint8_t **ret_data, size_t *ret_len)
 {
-	uint8_t *data = malloc(decoded_size(len) + 1);
+	uint8_t *data = memory_get(decoded_size(len) + 1);
 
-	if (data == NULL)
-		return JW_NO_MEMORY;
 	if (!decode(text, len, data)) {
 		OPENSSL_cleanse(data, decoded_size(len) + 1);
 		free(data);
@@ -740,15 +721,15 @@ akp_from_jwk(struct import *in)
 static char *
 rsa_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return format("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
+	return memory_print("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
 	    members->second, algorithm->family->kty, members->first);
 }
 
 static char *
 ec_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
-		      "\"y\":\"%s\"}",
+	return memory_print("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
+			    "\"y\":\"%s\"}",
 	    algorithm->crv, algorithm->family->kty, members->first,
 	    members->second);
 }
@@ -756,7 +737,7 @@ ec_canonical(const struct algorithm *algorithm, const struct members *members)
 static char *
 okp_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return format("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
+	return memory_print("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
 	    algorithm->crv, algorithm->family->kty, members->first);
 }
 
@@ -764,7 +745,7 @@ okp_canonical(const struct algorithm *algorithm, const struct members *members)
 static char *
 akp_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return format("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
+	return memory_print("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
 	    algorithm->type, algorithm->family->kty, members->first);
 }
 
@@ -772,21 +753,21 @@ static char *
 rsa_tail(const struct algorithm *algorithm, const struct members *members)
 {
 	(void)algorithm;
-	return format(
+	return memory_print(
 	    "\"n\":\"%s\",\"e\":\"%s\"", members->first, members->second);
 }
 
 static char *
 ec_tail(const struct algorithm *algorithm, const struct members *members)
 {
-	return format("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
+	return memory_print("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
 	    algorithm->crv, members->first, members->second);
 }
 
 static char *
 okp_tail(const struct algorithm *algorithm, const struct members *members)
 {
-	return format(
+	return memory_print(
 	    "\"crv\":\"%s\",\"x\":\"%s\"", algorithm->crv, members->first);
 }
 
@@ -794,7 +775,7 @@ static char *
 akp_tail(const struct algorithm *algorithm, const struct members *members)
 {
 	(void)algorithm;
-	return format("\"pub\":\"%s\"", members->first);
+	return memory_print("\"pub\":\"%s\"", members->first);
 }
 
 static enum jw_err
@@ -1027,10 +1008,8 @@ pen_init(struct pen *pen, const struct algorithm *algorithm, EVP_PKEY *pkey)
 static struct pen *
 pen_new(const struct keys_pair *pair)
 {
-	struct pen *pen = calloc(1, sizeof(*pen));
+	struct pen *pen = memory_zero(sizeof(*pen));
 
-	if (pen == NULL)
-		return NULL;
 	pen->digest = EVP_MD_CTX_new();
 	if (pen->digest != NULL && pen_init(pen, pair->algorithm, pair->pkey))
 		return pen;
@@ -1083,8 +1062,8 @@ pair_set_jwk(struct keys_pair *pair, const struct members *members)
 	char *tail = algorithm->family->tail(algorithm, members);
 
 	if (tail != NULL)
-		pair->jwk = format("{\"kty\":\"%s\",\"use\":\"sig\","
-				   "\"alg\":\"%s\",\"kid\":\"%s\",%s}",
+		pair->jwk = memory_print("{\"kty\":\"%s\",\"use\":\"sig\","
+					 "\"alg\":\"%s\",\"kid\":\"%s\",%s}",
 		    algorithm->family->kty, jw_alg_name((int)pair->alg),
 		    pair->kid, tail);
 	free(tail);
@@ -1122,14 +1101,10 @@ static enum jw_err
 pair_take(
     enum jw_alg alg, EVP_PKEY *pkey, bool private, struct keys_pair **ret_pair)
 {
-	struct keys_pair *pair = calloc(1, sizeof(*pair));
+	struct keys_pair *pair = memory_zero(sizeof(*pair));
 	struct pen *pen = NULL;
 	enum jw_err err = JW_NO_MEMORY;
 
-	if (pair == NULL) {
-		EVP_PKEY_free(pkey);
-		return err;
-	}
 	pair->alg = alg;
 	pair->algorithm = &algorithms[alg];
 	pair->pkey = pkey;
@@ -1142,10 +1117,8 @@ pair_take(
 	if (!pair_describe(pair))
 		goto out;
 	if (private) {
-		pair->pens = calloc(1, sizeof(*pair->pens));
+		pair->pens = memory_zero(sizeof(*pair->pens));
 		pen = pen_new(pair);
-		if (pair->pens == NULL)
-			goto out;
 		err = JW_BAD_KEY;
 		if (pen == NULL)
 			goto out;
@@ -1211,12 +1184,18 @@ out:
 	return err;
 }
 
-/* What OpenSSL queued for this thread is told by our own result. */
+/*
+ * What OpenSSL queued for this thread is told by our own result.  A secure heap
+ * that is full makes a good key look bad.
+ */
 static enum jw_err
 done(enum jw_err err)
 {
-	if (err != JW_OK)
-		ERR_clear_error();
+	unsigned long code;
+
+	while (err != JW_OK && (code = ERR_get_error()) != 0)
+		if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+			err = JW_NO_MEMORY;
 	return err;
 }
 

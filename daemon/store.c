@@ -277,15 +277,22 @@ bind_time(sqlite3_stmt *st, int at, int64_t when)
 		sqlite3_bind_int64(st, at, when);
 }
 
-static char *
-column_text(sqlite3_stmt *st, int at)
+/* The row's own, until the next step; NULL where the column is. */
+static const char *
+peek_text(sqlite3_stmt *st, int at)
 {
 	bool is_null = sqlite3_column_type(st, at) == SQLITE_NULL;
 	const char *text = (const char *)sqlite3_column_text(st, at);
 
 	if (text == NULL && !is_null)
 		memory_lack((size_t)sqlite3_column_bytes(st, at));
-	return memory_copy(text);
+	return text;
+}
+
+static char *
+column_text(sqlite3_stmt *st, int at)
+{
+	return memory_copy(peek_text(st, at));
 }
 
 /* ---- rows to structs and back ---- */
@@ -325,7 +332,9 @@ static bool
 read_policy_value(
     sqlite3_stmt *st, int at, const struct jw_param *param, int32_t *ret_value)
 {
-	const char *text = (const char *)sqlite3_column_text(st, at);
+	bool is_word =
+	    param->kind == JW_PARAM_ALGORITHM || param->kind == JW_PARAM_MODE;
+	const char *text = is_word ? peek_text(st, at) : NULL;
 
 	if (param->kind == JW_PARAM_ALGORITHM)
 		*ret_value = text == NULL ? -1 : jw_alg_parse(text);
@@ -375,8 +384,8 @@ static bool
 read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 {
 	struct generation *gen = &ret_key->facts;
-	const char *kid = (const char *)sqlite3_column_text(st, 2);
-	const char *alg = (const char *)sqlite3_column_text(st, 3);
+	const char *kid = peek_text(st, 2);
+	const char *alg = peek_text(st, 3);
 	int at = 6;
 
 	memset(ret_key, 0, sizeof(*ret_key));
@@ -656,10 +665,9 @@ check_integrity(struct store *store)
 		rc = sqlite3_step(st);
 	if (rc != SQLITE_ROW) {
 		err = failed(store, rc);
-	} else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") !=
-		   0) {
+	} else if (strcmp(peek_text(st, 0), "ok") != 0) {
 		snprintf(store->message, sizeof(store->message), "%s",
-		    (const char *)sqlite3_column_text(st, 0));
+		    peek_text(st, 0));
 		err = JW_CORRUPT;
 	}
 	sqlite3_finalize(st);
@@ -1162,8 +1170,7 @@ read_set(sqlite3_stmt *st, struct key_set *set)
 {
 	memset(set, 0, sizeof(*set));
 	set->id = sqlite3_column_int64(st, 0);
-	snprintf(set->name, sizeof(set->name), "%s",
-	    (const char *)sqlite3_column_text(st, 1));
+	snprintf(set->name, sizeof(set->name), "%s", peek_text(st, 1));
 	set->revision = sqlite3_column_int64(st, 2);
 	return read_set_facts(st, 3, &set->facts);
 }
@@ -1312,20 +1319,19 @@ store_sealed(struct store *store, int64_t set_id, int64_t number,
 {
 	sqlite3_stmt *st = statement(store, ST_SEALED);
 	enum jw_err err = JW_NO_SUCH_KEY;
-	uint8_t *copy;
+	const void *blob;
 	int rc, len;
 
 	sqlite3_bind_int64(st, 1, set_id);
 	sqlite3_bind_int64(st, 2, number);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW && (len = sqlite3_column_bytes(st, 0)) > 0) {
-		copy = malloc((size_t)len);
-		err = copy == NULL ? JW_NO_MEMORY : JW_OK;
-		if (copy != NULL) {
-			memcpy(copy, sqlite3_column_blob(st, 0), (size_t)len);
-			*ret_blob = copy;
-			*ret_len = (size_t)len;
-		}
+		blob = sqlite3_column_blob(st, 0);
+		if (blob == NULL)
+			memory_lack((size_t)len);
+		*ret_blob = memcpy(memory_get((size_t)len), blob, (size_t)len);
+		*ret_len = (size_t)len;
+		err = JW_OK;
 	} else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
 		err = failed(store, rc);
 	}

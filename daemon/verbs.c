@@ -73,7 +73,8 @@ verbs_store_failed(
 	const char *id =
 	    verbs_string(control_parameters(call), "requestId", "");
 
-	if (err == JW_NO_SPACE)
+	/* The store has no message for either. */
+	if (err == JW_NO_SPACE || err == JW_NO_MEMORY)
 		control_fail(call, err, NULL);
 	else if (err == JW_OUTCOME_UNKNOWN)
 		control_fail(call, err, json_pack("{s:s}", "requestId", id));

@@ -137,9 +137,11 @@ on_pairs(
 		finish_addition(addition, &draft, pairs);
 	else if (err == JW_CONFLICT)
 		refuse_existing(change, keeper_find(keeper, addition->name));
-	else
-		edit_fail(change, JW_BAD_KEY,
+	else if (err == JW_BAD_KEY)
+		edit_fail(change, err,
 		    json_pack("{s:s}", "message", jw_err_text(err)));
+	else
+		edit_answer(change, err, NULL);
 	free(addition);
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
 #include "common/timeval.h"
 #include "daemon/http/clock.h"
 
@@ -208,10 +209,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 struct bufferevent *
 conn_new(struct conn_env *env)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn *conn = memory_zero(sizeof(*conn));
 
-	if (conn == NULL)
-		abort();
 	conn->env = env;
 	conn->fd = -1;
 	conn->bev =

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
 #include "daemon/http/limits.h"
 #include "daemon/http/route.h"
 
@@ -119,9 +120,7 @@ document_new(const struct document_parts *parts, struct document **ret_document,
 
 	if (err != JW_OK)
 		return err;
-	d = malloc(size_of(parts));
-	if (d == NULL)
-		return JW_NO_MEMORY;
+	d = memory_get(size_of(parts));
 	end = (char *)(d + 1);
 	memset(d, 0, sizeof(*d));
 	d->references = 1;

@@ -44,7 +44,7 @@ struct document {
 /*
  * JW_INVALID_PARAMETER with why: something that must not reach a header line
  * or a client (a control octet, no quotes, an empty or too long body, a path
- * without "/").  JW_NO_MEMORY.
+ * without "/").
  */
 enum jw_err document_new(const struct document_parts *parts,
     struct document **ret_document, struct jw_why *why);

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The long form of tests/faults: kills and cuts of the power, as a table.
+"""The long form of tests/faults: kills, cuts of the power and allocations that
+fail, as a table.
 
-prove.py BUILD     KILLS (1000), CUTS (300) and SEED from the environment
+prove.py BUILD     KILLS (1000), CUTS (300), ALLOCATIONS (of each call; all)
+                   and SEED from the environment
 """
 import os
+import random
 import sys
 import time
 
@@ -12,9 +15,11 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
 os.environ["JWKSD_BUILD"] = os.path.abspath(sys.argv[1])
 
 import faults   # noqa: E402
+import memory   # noqa: E402
 
 KILLS = int(os.environ.get("KILLS") or 1000)
 CUTS = int(os.environ.get("CUTS") or 300)
+ALLOCATIONS = int(os.environ.get("ALLOCATIONS") or 0)
 SEED = int(os.environ.get("SEED") or time.time_ns() % 1000000)
 PART = 50       # so many in the life of one daemon
 
@@ -27,8 +32,20 @@ def rows():
         yield (f"cut of the power, {kind} on a loop mount", CUTS,
                lambda count, seed, kind=kind:
                    faults.mount_cuts(kind, count, seed))
+    yield ("an allocation fails in a call", 1,
+           lambda _, seed: memory.allocations(some(seed)))
+    yield ("an allocation fails in the front", 1,
+           lambda _, seed: memory.front(some(seed)))
     yield ("I/O errors of ext4 under orders, then a cut", CUTS,
            lambda count, seed: faults.mount_cuts("ext4", count, seed, True))
+
+
+def some(seed):
+    """Each allocation once, or as many as asked for."""
+    chance = random.Random(seed)
+    return lambda count: (
+        sorted(chance.sample(range(1, count + 1), min(ALLOCATIONS, count)))
+        if ALLOCATIONS else range(1, count + 1))
 
 
 def run(count, what):

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/crypto.h>
 
 #include "common/policy.h"
 #include "daemon/envelope.h"
@@ -511,6 +512,61 @@ test_credential_first(void **state)
 	assert_not_loaded(f->path, true, "jwksd.kek has 31 octets");
 }
 
+/* Take all that is left of the secure heap, in small blocks; their number. */
+static size_t
+fill_secure_heap(void **blocks, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && (blocks[n] = OPENSSL_secure_malloc(64)) != NULL)
+		n++;
+	assert_in_range(n, 1, max - 1);
+	return n;
+}
+
+/* However much of the secure heap is left: open, or told that it is not. */
+static void
+open_in_little_room(enum jw_alg alg, const char *name)
+{
+	static void *blocks[1 << 15];
+	struct fixture f = {.row.database_uuid = "u", .row.key_set = "default"};
+	size_t n, refused = 0;
+	enum jw_err err = JW_NO_MEMORY;
+
+	assert_int_equal(envelope_kek_from_bytes(kek_octets, &f.kek), JW_OK);
+	assert_int_equal(keys_generate(alg, 2048, &f.pair), JW_OK);
+	f.row.kid = keys_kid(f.pair);
+	f.row.alg = name;
+	assert_int_equal(
+	    envelope_seal(f.kek, &f.row, f.pair, &f.blob, &f.len), JW_OK);
+	n = fill_secure_heap(blocks, sizeof(blocks) / sizeof(blocks[0]));
+	for (; err != JW_OK && n > 0; n--, refused++) {
+		struct keys_pair *pair = NULL;
+
+		err = envelope_unseal(f.kek, &f.row, keys_spki_hash(f.pair),
+		    f.blob, f.len, &pair);
+		assert_true(err == JW_OK || err == JW_NO_MEMORY);
+		keys_free(pair);
+		OPENSSL_secure_free(blocks[n - 1]);
+	}
+	assert_true(refused > 1);
+	while (n > 0)
+		OPENSSL_secure_free(blocks[--n]);
+	assert_open(&f);
+	free(f.blob);
+	keys_free(f.pair);
+	envelope_kek_free(f.kek);
+}
+
+static void
+test_little_room_says_nothing_about_a_key(void **state)
+{
+	(void)state;
+	open_in_little_room(JW_ALG_ES256, "ES256");
+	open_in_little_room(JW_ALG_RS256, "RS256");
+	open_in_little_room(JW_ALG_EDDSA, "EdDSA");
+}
+
 static void
 test_free_accepts_null(void **state)
 {
@@ -560,6 +616,7 @@ main(void)
 	    ROW(test_kek_is_made),
 	    ROW(test_kek_cannot_be_made),
 	    ROW(test_credential_first),
+	    cmocka_unit_test(test_little_room_says_nothing_about_a_key),
 	    cmocka_unit_test(test_free_accepts_null),
 	};
 
