@@ -8,6 +8,7 @@
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
 #include "daemon/keeper_place.h"
+#include "daemon/keeper_sign.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 
 #include "common/log.h"
 #include "common/timeval.h"
+#include "daemon/ballast.h"
 #include "daemon/clock.h"
 #include "daemon/difference.h"
 #include "daemon/envelope.h"
@@ -300,6 +302,9 @@ arm(struct keeper *keeper, int64_t now)
 	if (store_in_doubt(keeper->store) && keeper->hold_until - now < seconds)
 		seconds =
 		    keeper->hold_until > now ? keeper->hold_until - now : 0;
+	if (keeper->unnoted && keeper->note_hold_until > now &&
+	    keeper->note_hold_until - now < seconds)
+		seconds = keeper->note_hold_until - now;
 	/* Files that were moved may be moved back. */
 	if (keeper->misplaced)
 		seconds = 1;
@@ -922,6 +927,8 @@ keeper_commit_failed(
 	keeper_check_place(keeper);
 	if (keeper->misplaced && err == JW_STORE_FAILED)
 		return err;
+	if (err == JW_NO_SPACE)
+		keeper_note_room(keeper, false);
 	jw_log_event(JW_LOG_ERROR,
 	    &(const struct jw_log_about){
 		.event = JW_EVENT_STORE_FAILED,
@@ -934,12 +941,32 @@ keeper_commit_failed(
 	return err;
 }
 
+/* keep: what is left of the reserve for commits. */
 static void
-scrub(struct keeper *keeper)
+scrub(struct keeper *keeper, int64_t keep)
 {
-	if (!store_scrub(keeper->store))
+	enum jw_err err;
+
+	do
+		err = store_scrub(keeper->store);
+	while (err == JW_NO_SPACE && keeper_release_room(keeper, keep));
+	if (err != JW_OK)
 		jw_log(JW_LOG_WARNING, "an erased private key is still in the "
 				       "log of the database: trying again");
+}
+
+static enum jw_err
+commit(struct keeper *keeper, const struct store_change *change, bool urgent)
+{
+	enum jw_err err;
+	int64_t id;
+
+	do
+		err = store_commit(keeper->store, change, &id);
+	while (err == JW_NO_SPACE && urgent && keeper_release_room(keeper, 0));
+	if (err == JW_OK)
+		keeper_note_room(keeper, true);
+	return err;
 }
 
 static void
@@ -980,20 +1007,19 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
     const struct keeper_commit *how)
 {
 	struct draft draft = {.nchanges = 0};
-	int64_t id;
 	enum jw_err err = make_room(edit->set, how->ncreated);
 
 	if (err == JW_OK)
 		err = draft_make(&draft, edit, how);
 	if (err == JW_OK)
-		err = store_commit(keeper->store, &draft.change, &id);
+		err = commit(keeper, &draft.change, how->urgent);
 	if (err != JW_OK)
 		return keeper_commit_failed(keeper, edit->set->row.name, err);
 	adopt_created(keeper, edit->set, how);
 	adopt(keeper, edit, how, &draft);
 	/* What an operator ordered is over when it is answered. */
 	if (how->actor.uid >= 0)
-		scrub(keeper);
+		scrub(keeper, how->urgent ? BALLAST_SIZE / 2 : BALLAST_SIZE);
 	return JW_OK;
 }
 
@@ -1333,7 +1359,9 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	/* One for all that are destroyed at the same time. */
 	set = keeper_first_due(keeper);
 	if (set == NULL || set->item.due > now)
-		scrub(keeper);
+		scrub(keeper, BALLAST_SIZE);
+	keeper_make_room(keeper);
+	keeper_note_late(keeper, now);
 	prune(keeper, now);
 	arm(keeper, now);
 }
@@ -1613,6 +1641,7 @@ keeper_free(struct keeper *keeper)
 	worker_pool_free(keeper->generators);
 	forget_sets(keeper);
 	agenda_done(&keeper->agenda);
+	keeper_room_done(&keeper->room);
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);
 	free(keeper->sets);

@@ -126,6 +126,7 @@ struct keeper_commit {
 	const struct store_request *request;
 	const struct store_new_key *created;
 	size_t ncreated;
+	bool urgent; /* on a full disk it may use the reserve */
 };
 
 /*

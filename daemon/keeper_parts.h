@@ -11,6 +11,7 @@
 #include "daemon/agenda.h"
 #include "daemon/clock.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_room.h"
 #include "daemon/servable.h"
 
 struct event;
@@ -48,6 +49,8 @@ struct keeper {
 	struct servable servable;
 	bool frozen;
 	bool misplaced;    /* files of the database are elsewhere */
+	bool unnoted;      /* a key set may have an unnoted_exp */
+	struct keeper_room room;
 	size_t unrestated; /* key sets whose damage is yet to be audited */
 	char *left_out;    /* damaged keys, as last audited */
 	bool accepting;    /* whether this was committed is not known: */

@@ -52,8 +52,10 @@ keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 }
 
 static void
-remember(struct keeper_set *set, const struct key *key, int64_t max_exp)
+remember(struct keeper *keeper, struct keeper_set *set, const struct key *key,
+    int64_t max_exp)
 {
+	keeper->unnoted = true;
 	if (set->unnoted_number != key->facts.number)
 		set->unnoted_exp = 0;
 	set->unnoted_number = key->facts.number;
@@ -95,7 +97,7 @@ keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 	if (max_exp <= key->facts.max_exp)
 		return JW_OK;
 	if (now < keeper->note_hold_until) {
-		remember(set, key, max_exp);
+		remember(keeper, set, key, max_exp);
 		return JW_OK;
 	}
 	err = commit_exp(keeper, set, key->facts.number, max_exp);
@@ -103,6 +105,29 @@ keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 		return err;
 	keeper->note_hold_until =
 	    now + keeper_hold_time(&keeper->note_failures);
-	remember(set, key, max_exp);
+	remember(keeper, set, key, max_exp);
+	keeper_reconsider(keeper, set);
 	return JW_OK;
+}
+
+void
+keeper_note_late(struct keeper *keeper, int64_t now)
+{
+	enum jw_err err = JW_OK;
+
+	if (!keeper->unnoted || now < keeper->note_hold_until ||
+	    keeper->room.level == ROOM_FULL)
+		return;
+	for (size_t i = 0; err == JW_OK && i < keeper->nsets; i++) {
+		struct keeper_set *set = keeper->sets[i];
+
+		if (set->unnoted_exp != 0)
+			err = commit_exp(
+			    keeper, set, set->unnoted_number, set->unnoted_exp);
+	}
+	/* After an outcome that is not known the key sets are others. */
+	keeper->unnoted = err != JW_OK;
+	if (err != JW_OK)
+		keeper->note_hold_until =
+		    now + keeper_hold_time(&keeper->note_failures);
 }

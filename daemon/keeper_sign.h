@@ -35,4 +35,7 @@ enum jw_err keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 enum jw_err keeper_note_exp(
     struct keeper *keeper, struct keeper_set *set, int64_t max_exp);
 
+/* What could not be committed then, once that is worth another try. */
+void keeper_note_late(struct keeper *keeper, int64_t now);
+
 #endif

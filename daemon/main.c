@@ -31,6 +31,7 @@
 #include "daemon/front.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_news.h"
+#include "daemon/keeper_room.h"
 #include "daemon/keys.h"
 #include "daemon/process.h"
 #include "daemon/publish.h"
@@ -288,7 +289,8 @@ open_keeper(struct program *program, struct jw_why *why)
 	if (err != JW_OK)
 		return err;
 	options.kek = program->kek;
-	return keeper_new(&options, &program->keeper, why);
+	err = keeper_new(&options, &program->keeper, why);
+	return err == JW_OK ? keeper_keep_room(program->keeper) : err;
 }
 
 static void

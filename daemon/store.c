@@ -254,14 +254,35 @@ statement(struct store *store, enum statement which)
 	return store->st[which];
 }
 
+/* SQLite takes a quota for a fault of the disk.  Of the log alone: that is what
+ * transactions write. */
+static bool
+is_over_quota(struct store *store, int rc)
+{
+	sqlite3_file *log = NULL;
+	int error = 0;
+
+	if (rc != SQLITE_IOERR_WRITE ||
+	    sqlite3_file_control(store->db, "main",
+		SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+	    log == NULL || log->pMethods == NULL)
+		return false;
+	log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error == EDQUOT;
+}
+
 /* Run a statement that returns no row. */
 static enum jw_err
 run(struct store *store, sqlite3_stmt *st)
 {
 	int rc = sqlite3_step(st);
+	enum jw_err err;
 
 	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? JW_OK : failed(store, rc);
+	if (rc == SQLITE_DONE)
+		return JW_OK;
+	err = failed(store, rc);
+	return is_over_quota(store, rc) ? JW_NO_SPACE : err;
 }
 
 static void
@@ -1551,16 +1572,25 @@ store_commit(
 	return err;
 }
 
-bool
+enum jw_err
 store_scrub(struct store *store)
 {
-	if (store->unscrubbed && store->db != NULL && store_in_place(store) &&
-	    sqlite3_wal_checkpoint_v2(store->db, NULL,
-		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK) {
-		store->unscrubbed = false;
-		look_at_file(store, &store->files[FILE_LOG]);
+	enum jw_err err;
+	int rc;
+
+	if (!store->unscrubbed)
+		return JW_OK;
+	if (store->db == NULL || !store_in_place(store))
+		return JW_STORE_FAILED;
+	rc = sqlite3_wal_checkpoint_v2(
+	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		err = failed(store, rc);
+		return err == JW_NO_SPACE ? err : JW_STORE_FAILED;
 	}
-	return !store->unscrubbed;
+	store->unscrubbed = false;
+	look_at_file(store, &store->files[FILE_LOG]);
+	return JW_OK;
 }
 
 enum jw_err

@@ -111,9 +111,10 @@ enum jw_err store_commit(
 
 /*
  * Erased private keys leave the files of the database as well: older pages of
- * the log have them.  Does nothing when there are none; false: try again.
+ * the log have them.  Does nothing when there are none.  JW_NO_SPACE,
+ * JW_STORE_FAILED: try again.
  */
-bool store_scrub(struct store *store);
+enum jw_err store_scrub(struct store *store);
 
 /* The first number that no generation of a key set of that name has had. */
 enum jw_err store_next_number(

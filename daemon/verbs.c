@@ -15,13 +15,14 @@
 #include "daemon/control.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_place.h"
+#include "daemon/keeper_room.h"
 #include "daemon/keys.h"
 #include "daemon/publish.h"
 #include "daemon/reload.h"
 #include "daemon/verbs_sign.h"
 #include "daemon/wire.h"
 
-enum { MATCHES_MAX = 8, WARNINGS_MAX = 32 };
+enum { MATCHES_MAX = 8, WARNINGS_MAX = 32, WARNING_SIZE = 512 };
 
 /* The last second of the year 9999: what RFC 3339 can write. */
 #define TIME_MAX INT64_C(253402300799)
@@ -205,6 +206,7 @@ all_warnings(const struct verbs *verbs)
 	struct keeper *keeper = verbs->keeper;
 	int64_t now = keeper_now(keeper);
 	json_t *warnings = json_array();
+	char text[WARNING_SIZE];
 
 	if (!keeper_clock_trusted(keeper))
 		json_array_append_new(warnings,
@@ -222,6 +224,8 @@ all_warnings(const struct verbs *verbs)
 	if (keeper_misplaced(keeper) != NULL)
 		json_array_append_new(
 		    warnings, json_string(keeper_misplaced(keeper)));
+	if (keeper_room_warning(keeper, text, sizeof(text)))
+		json_array_append_new(warnings, json_string(text));
 	if (verbs->is_unanchored)
 		json_array_append_new(warnings,
 		    json_string("[store] anchor cannot be written: a database "

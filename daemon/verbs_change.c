@@ -169,6 +169,7 @@ revoke_found(struct change *change, const struct verbs_found *found)
 	bool force = verbs_bool(control_parameters(change->call), "force");
 	enum jw_err err;
 
+	change->urgent = true;
 	keeper_edit_begin(change->verbs->keeper, found->set, &change->edit);
 	err = edit_check_expected(change);
 	if (err == JW_OK)

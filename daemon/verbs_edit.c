@@ -213,6 +213,7 @@ edit_how(const struct change *change, const char *event,
 	    .reason = verbs_string(parameters, "reason", NULL),
 	    .actor = {peer->uid, peer->gid, peer->pid},
 	    .request = change->request_id == NULL ? NULL : ret_request,
+	    .urgent = change->urgent,
 	};
 }
 

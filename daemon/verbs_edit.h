@@ -26,6 +26,7 @@ struct change {
 	struct lc_outcome outcome;
 	const char *request_id; /* NULL: none */
 	char *asked;            /* method and parameters, canonical */
+	bool urgent;            /* on a full disk it may use the reserve */
 };
 
 /*

@@ -29,7 +29,7 @@ LEVELS = [
     {"model", "sql_text", "directory"},
     {"anchor"},
     {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker",
-     "octets"},
+     "octets", "room", "ballast"},
     {"orders", "plan", "retime", "envelope", "turns", "refusals"},
     {"signer", "wire", "claims", "rights", "difference", "outlook"},
     {"keeper", "sign_call"},
@@ -43,6 +43,8 @@ LEVELS = [
 ONLY = {
     "model": set(),
     "octets": set(),
+    "room": set(),
+    "ballast": set(),
     "directory": set(),
     "anchor": {"directory"},
     "sign_call": {"claims"},

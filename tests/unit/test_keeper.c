@@ -26,11 +26,16 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "daemon/ballast.h"
 #include "daemon/envelope.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_audit.h"
 #include "daemon/keeper_news.h"
+#include "daemon/keeper_room.h"
+#include "daemon/keeper_sign.h"
 #include "daemon/keys.h"
 #include "daemon/orders.h"
+#include "daemon/store_refusal.h"
 #include "tests/unit/place.h"
 
 #define T0 INT64_C(1800000000)
@@ -43,6 +48,10 @@ static int64_t wall_time, boot_time;
 static int failing_syncs;
 static int passing_syncs; /* before those */
 static bool disk_full;
+static int disk_full_errno = ENOSPC; /* or that of a quota */
+/* A file that holds room: the disk is full while it is larger than that. */
+static char held_path[128];
+static int64_t held_most;
 
 static int64_t
 wall(void)
@@ -72,8 +81,11 @@ fdatasync(int fd)
 static ssize_t
 short_pwrite(int fd, const void *buf, size_t len, off_t at)
 {
-	if (disk_full) {
-		errno = ENOSPC;
+	struct stat st;
+
+	if (disk_full || (held_path[0] != '\0' && stat(held_path, &st) == 0 &&
+			     st.st_size > held_most)) {
+		errno = disk_full_errno;
 		return -1;
 	}
 	return pwrite(fd, buf, len, at);
@@ -188,6 +200,8 @@ setup(void **state)
 	failing_syncs = 0;
 	passing_syncs = 0;
 	disk_full = false;
+	disk_full_errno = ENOSPC;
+	held_path[0] = '\0';
 	assert_true(place_make(fix->dir, sizeof(fix->dir)));
 	snprintf(fix->path, sizeof(fix->path), "%s/test.db", fix->dir);
 	fix->base = event_base_new();
@@ -1066,6 +1080,154 @@ refused_order_changes_nothing_in_memory(void **state)
 	expect_same_as_disk(fix);
 }
 
+static enum jw_err
+revoke_one(struct fixture *fix, bool urgent)
+{
+	struct keeper_commit how = {
+	    .event = "revoke",
+	    .reason = "leaked",
+	    .actor = {1, 2, 3},
+	    .urgent = urgent,
+	};
+	struct lc_outcome outcome;
+	struct keeper_edit edit;
+
+	keeper_edit_begin(fix->keeper, set_of(fix), &edit);
+	assert_int_equal(
+	    lc_revoke(&edit.after, &edit.env, 1, false, &outcome), JW_OK);
+	how.cause = outcome.cause;
+	return keeper_commit(fix->keeper, &edit, &how);
+}
+
+static int64_t
+reserve_of(const struct fixture *fix)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s.ballast", fix->path);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static bool
+warns(struct fixture *fix, const char *what)
+{
+	char text[512] = "";
+	bool does = keeper_room_warning(fix->keeper, text, sizeof(text));
+
+	assert_int_equal(does, text[0] != '\0');
+	return does && strstr(text, what) != NULL;
+}
+
+static void
+urgent_order_uses_the_reserve(void **state)
+{
+	struct fixture *fix = *state;
+
+	assert_int_equal(keeper_keep_room(fix->keeper), JW_OK);
+	run(fix);
+	assert_int_equal(reserve_of(fix), BALLAST_SIZE);
+	assert_false(warns(fix, ""));
+	/* Room for what it takes is there once two steps are given up. */
+	snprintf(held_path, sizeof(held_path), "%s.ballast", fix->path);
+	held_most = BALLAST_SIZE - 2 * BALLAST_STEP;
+	for (int i = 0; i < 2; i++) {
+		disk_full_errno = i == 0 ? ENOSPC : EDQUOT;
+		assert_int_equal(rotate(fix, "id-1"), JW_NO_SPACE);
+		assert_int_equal(revoke_one(fix, false), JW_NO_SPACE);
+	}
+	assert_int_equal(reserve_of(fix), BALLAST_SIZE);
+	assert_true(warns(fix, "is full"));
+	assert_true(keeper_is_full(fix->keeper));
+	fix->nnews = 0;
+	assert_int_equal(revoke_one(fix, true), JW_OK);
+	assert_int_equal(reserve_of(fix), BALLAST_SIZE - 2 * BALLAST_STEP);
+	expect_states(fix, "2:active");
+	expect_same_as_disk(fix);
+	/* It is made whole again, as soon as there is room. */
+	held_path[0] = '\0';
+	assert_false(warns(fix, ""));
+	pass(fix, 1);
+	assert_int_equal(reserve_of(fix), BALLAST_SIZE);
+}
+
+static void
+urgent_order_may_find_no_reserve(void **state)
+{
+	struct fixture *fix = *state;
+
+	assert_int_equal(keeper_keep_room(fix->keeper), JW_OK);
+	run(fix);
+	disk_full = true;
+	assert_int_equal(revoke_one(fix, true), JW_NO_SPACE);
+	expect_states(fix, "1:active 2:ready");
+	assert_int_equal(reserve_of(fix), 0);
+	assert_true(warns(fix, "used up"));
+	disk_full = false;
+	assert_int_equal(revoke_one(fix, true), JW_OK);
+	pass(fix, 60);
+	assert_false(warns(fix, ""));
+}
+
+static void
+refused_calls_leave_the_last_room(void **state)
+{
+	struct fixture *fix = *state;
+	struct store_refusal row = {
+	    .at = T0,
+	    .event = "refused",
+	    .cause = "c",
+	    .count = 1,
+	};
+
+	assert_int_equal(keeper_keep_room(fix->keeper), JW_OK);
+	run(fix);
+	assert_int_equal(keeper_audit_refusals(fix->keeper, &row, 1), JW_OK);
+	disk_full = true;
+	assert_int_equal(
+	    keeper_audit_refusals(fix->keeper, &row, 1), JW_NO_SPACE);
+	assert_int_equal(rotate(fix, "id-1"), JW_NO_SPACE);
+	disk_full = false;
+	/* Known to be full: it is not even tried. */
+	assert_int_equal(
+	    keeper_audit_refusals(fix->keeper, &row, 1), JW_NO_SPACE);
+	assert_int_equal(rotate(fix, "id-1"), JW_OK);
+	assert_int_equal(keeper_audit_refusals(fix->keeper, &row, 1), JW_OK);
+}
+
+static int64_t
+noted_exp(const struct fixture *fix)
+{
+	const struct key *key = keeper_active(set_of(fix));
+
+	assert_non_null(key);
+	return key->facts.max_exp;
+}
+
+static void
+exp_without_room_is_noted_later(void **state)
+{
+	struct fixture *fix = *state;
+	int64_t exp = T0 + 3000;
+
+	run(fix);
+	assert_int_equal(
+	    keeper_note_exp(fix->keeper, set_of(fix), T0 + 60), JW_OK);
+	disk_full = true;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(
+		    keeper_note_exp(fix->keeper, set_of(fix), exp - i), JW_OK);
+	keeper_note_late(fix->keeper, wall_time + 60);
+	assert_int_equal(noted_exp(fix), T0 + 60);
+	disk_full = false;
+	/* Not at once, but though nothing more is signed. */
+	keeper_note_late(fix->keeper, wall_time + 61);
+	assert_int_equal(noted_exp(fix), T0 + 60);
+	keeper_note_late(fix->keeper, wall_time + 120);
+	assert_int_equal(noted_exp(fix), exp);
+	expect_same_as_disk(fix);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -1098,6 +1260,10 @@ main(void)
 	    TEST(a_clock_set_back_prolongs_no_hold),
 	    TEST(full_disk_is_tried_again_less_and_less_often),
 	    TEST(refused_order_changes_nothing_in_memory),
+	    TEST(urgent_order_uses_the_reserve),
+	    TEST(urgent_order_may_find_no_reserve),
+	    TEST(refused_calls_leave_the_last_room),
+	    TEST(exp_without_room_is_noted_later),
 	};
 	int locked = 0, failed;
 

@@ -1660,7 +1660,7 @@ start_scrubs_what_a_kill_left(void **state)
 	assert_true(file_has(place, "", "sealed"));
 	second.destroyed_at = NOW;
 	assert_int_equal(update(store, 1, 2, &second, 1), JW_OK);
-	assert_true(store_scrub(store));
+	assert_int_equal(store_scrub(store), JW_OK);
 	assert_false(file_has(place, "-wal", "sealed"));
 	store_close(store);
 }
