@@ -181,7 +181,7 @@ class Running(Base):
     def assert_back(self, request, start=0):
         reply = self.daemon.call("Freeze", {"frozen": True,
                                             "requestId": request})
-        self.assertEqual(reply, {"mode": "frozen"})
+        self.assertEqual(reply, {"mode": "frozen", "changed": True})
         self.daemon.call("Freeze", {"frozen": False})
         self.assertFalse(self.warned())
         harness.wait_until(
