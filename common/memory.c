@@ -15,10 +15,15 @@
 void
 memory_lack(size_t size)
 {
-	jw_log(JW_LOG_ERROR,
-	    "out of memory (%zu octets were asked for): this process ends, so "
-	    "that no answer is less than the truth",
-	    size);
+	static const char ending[] =
+	    "this process ends, so that no answer is less than the truth";
+
+	if (size == 0)
+		jw_log(JW_LOG_ERROR, "out of memory: %s", ending);
+	else
+		jw_log(JW_LOG_ERROR,
+		    "out of memory (%zu octets were asked for): %s", size,
+		    ending);
 	_exit(jw_err_exit(JW_NO_MEMORY));
 }
 

@@ -28,7 +28,8 @@ char *memory_copy(const char *s);
 char *memory_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *memory_vprint(const char *fmt, va_list args)
     __attribute__((format(printf, 1, 0)));
-/* For memory that something else did not get. */
+/* For memory that something else did not get; size 0: it does not say how
+ * much. */
 void memory_lack(size_t size) __attribute__((noreturn));
 
 #endif

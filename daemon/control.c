@@ -15,7 +15,6 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <jansson.h>
 #include <linux/sockios.h>
 #include <pwd.h>
@@ -30,6 +29,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/group.h"
 #include "common/log.h"
 #include "common/timeval.h"
 #include "common/varlink.h"
@@ -1182,17 +1182,6 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the server ---- */
 
-static bool
-find_group(const char *name, gid_t *ret_gid)
-{
-	const struct group *group = name == NULL ? NULL : getgrnam(name);
-
-	if (group == NULL)
-		return false;
-	*ret_gid = group->gr_gid;
-	return true;
-}
-
 static int
 bind_new(const char *path, mode_t mask)
 {
@@ -1256,7 +1245,7 @@ control_bind(
 		return JW_LOCKED;
 	}
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	grouped = find_group(group, &gid);
+	grouped = jw_group_find(group, &gid);
 	fd = bind_new(temporary, grouped ? 0117 : 0177);
 	/* Nobody can connect before listen(2): the group comes in time. */
 	if (fd >= 0 && (!grouped || lchown(temporary, (uid_t)-1, gid) == 0) &&
@@ -1292,7 +1281,7 @@ control_server_new(
 	server->context = options->context;
 	server->limits = *options->limits;
 	server->quick = options->quick;
-	server->has_group = find_group(options->group, &server->group);
+	server->has_group = jw_group_find(options->group, &server->group);
 	server->turns = options->turns;
 	if (server->turns == NULL &&
 	    turns_new(server->base, &server->own_turns) == JW_OK)

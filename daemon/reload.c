@@ -6,13 +6,13 @@
  */
 #include "daemon/reload.h"
 
-#include <grp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/config.h"
+#include "common/group.h"
 #include "common/log.h"
 #include "daemon/keys.h"
 
@@ -43,8 +43,9 @@ static enum jw_err
 check_group(const char *name, const char *key, struct jw_config_errors *errors)
 {
 	char *message = NULL;
+	gid_t group;
 
-	if (name == NULL || getgrnam(name) != NULL)
+	if (name == NULL || jw_group_find(name, &group))
 		return JW_OK;
 	if (asprintf(&message,
 		"[access] %s = %s: there is no such group; create it with "

@@ -5,9 +5,10 @@
  */
 #include "daemon/rights.h"
 
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/group.h"
 
 #define BLANKS " \t,"
 
@@ -26,14 +27,13 @@ static enum jw_err
 add_rule(struct rights *rights, char *word, struct jw_why *why)
 {
 	char *colon = strchr(word, ':');
-	const struct group *group;
+	gid_t group;
 	struct rule *grown;
 
 	if (colon == NULL)
 		return JW_BAD_CONFIG;
 	*colon = '\0';
-	group = getgrnam(word);
-	if (group == NULL) {
+	if (!jw_group_find(word, &group)) {
 		jw_why_set(why,
 		    "[access] sign_rules: there is no group %s; create it "
 		    "with groupadd --system %s",
@@ -45,7 +45,7 @@ add_rule(struct rights *rights, char *word, struct jw_why *why)
 	if (grown == NULL)
 		return JW_NO_MEMORY;
 	rights->rules = grown;
-	grown[rights->count].group = group->gr_gid;
+	grown[rights->count].group = group;
 	grown[rights->count].key_set = strdup(colon + 1);
 	return grown[rights->count++].key_set == NULL ? JW_NO_MEMORY : JW_OK;
 }

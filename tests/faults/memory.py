@@ -2,6 +2,7 @@
 the process is gone in the way that is promised; and the next call is right."""
 import base64
 import contextlib
+import grp
 import http.client
 import json
 import mmap
@@ -19,6 +20,9 @@ GONE = 71                       # EX_OSERR, of a process that has no memory
 SHIM = os.path.join(harness.BUILD, "tools/alloc_shim.so")
 POLICY = {**harness.FAST, "rotation_period": "30d", "token_max_ttl": "10min",
           "rollback_window": "10min"}
+# Looked up by Reload, in a file: root's is known without one.
+GROUP = grp.getgrgid(os.getgid() or 1).gr_name
+ACCESS = {"admin_group": GROUP, "sign_group": GROUP}
 IFACE, SIGN = "org.jwksd.keys", "org.jwksd.sign"
 # What a call may answer that could not be carried out.
 ERRORS = {"NoMemory", "StoreFailed", "OutcomeUnknown", "Overloaded"}
@@ -458,7 +462,8 @@ def front(choose):
 @contextlib.contextmanager
 def world():
     with contextlib.closing(Shim()) as shim, \
-            harness.Daemon(policy=POLICY, env=shim.env) as daemon:
+            harness.Daemon(policy=POLICY, config={"access": ACCESS},
+                           env=shim.env) as daemon:
         made = World(daemon, shim)
         for name in "a", "b":
             daemon.call("AddKeySet", {"name": name})
