@@ -16,6 +16,7 @@
 #include "daemon/ballast.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_parts.h"
+#include "daemon/keeper_sign.h"
 
 enum { TRY_AGAIN_S = 30 };
 
@@ -29,9 +30,13 @@ keeper_keep_room(struct keeper *keeper)
 		return JW_NO_MEMORY;
 	err = ballast_new(path, &keeper->room.ballast);
 	free(path);
-	if (err == JW_OK)
-		event_active(keeper->timer, 0, 0);
-	return err;
+	if (err != JW_OK)
+		return err;
+	keeper_look_at_room(keeper);
+	if (keeper->room.level == ROOM_FULL)
+		keeper_doubt_exps(keeper, keeper_now(keeper));
+	event_active(keeper->timer, 0, 0);
+	return JW_OK;
 }
 
 void

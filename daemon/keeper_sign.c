@@ -111,6 +111,23 @@ keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 }
 
 void
+keeper_doubt_exps(struct keeper *keeper, int64_t now)
+{
+	bool unnoted = keeper->unnoted;
+
+	for (size_t i = 0; i < keeper->nsets; i++) {
+		struct keeper_set *set = keeper->sets[i];
+		const struct key *key = keeper_active(set);
+
+		if (key != NULL)
+			remember(keeper, set, key,
+			    now + set->row.facts.policy.token_max_ttl);
+	}
+	/* A commit for each of very many key sets is not worth it. */
+	keeper->unnoted = unnoted;
+}
+
+void
 keeper_note_late(struct keeper *keeper, int64_t now)
 {
 	enum jw_err err = JW_OK;

@@ -38,4 +38,8 @@ enum jw_err keeper_note_exp(
 /* What could not be committed then, once that is worth another try. */
 void keeper_note_late(struct keeper *keeper, int64_t now);
 
+/* The last process may have signed what it could not note: the next commit of
+ * each key set notes the longest token that its policy allows. */
+void keeper_doubt_exps(struct keeper *keeper, int64_t now);
+
 #endif

@@ -33,12 +33,21 @@ class Case(case.Case):
         self.daemon.wrapper = ["nsenter", "-m", "-t", str(self.holder.pid),
                                *harness.WRAPPER]
         self.outside = self.daemon.state
-        self.daemon.start()
-        # For those who look at its files, not for the configuration.
-        self.daemon.state = f"/proc/{self.holder.pid}/root{self.outside}"
+        self.start()
         self.filling = f"{self.daemon.state}/filling"
         harness.wait_until(lambda: self.reserve() == BALLAST, 10,
                            "there is no reserve")
+
+    def start(self):
+        self.daemon.state = self.outside
+        self.daemon.start()
+        # For those who look at its files, not for the configuration.
+        self.daemon.state = f"/proc/{self.holder.pid}/root{self.outside}"
+
+    def restart(self):
+        """After a crash."""
+        self.daemon.kill9()
+        self.start()
 
     def hold_disk(self):
         """A process whose mounts have the disk, for every start."""

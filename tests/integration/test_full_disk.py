@@ -31,15 +31,28 @@ class Signing(full.Case):
     def test_nor_does_a_start(self):
         self.sign(60)
         self.fill()
-        self.daemon.kill9()
-        self.daemon.state = self.outside
-        self.daemon.start()
-        self.daemon.state = f"/proc/{self.holder.pid}/root{self.outside}"
+        self.restart()
         self.assertEqual(self.sign(3500)["kid"], self.key(1)["kid"])
         self.assertEqual(self.kids()[0], self.key(1)["kid"])
         self.assertTrue(self.warns("is full"))
         self.call("Revoke", key="default#1", reason="leaked")
         self.assertEqual(self.sign(3500)["kid"], self.key(2)["kid"])
+
+
+    def test_what_a_killed_process_signed_holds_its_key_set(self):
+        self.call("AddKeySet", name="acme")
+        harness.wait_until(lambda: len(self.daemon.keys(
+            keySet="acme")) == 2, 10, "no standby")
+        self.fill()
+        exp = int(time.time()) + 3000
+        self.sign(3000, "acme")
+        self.restart()
+        self.make_room()
+        self.warnings()
+        with self.assertRaises(harness.VarlinkError) as caught:
+            self.call("RemoveKeySet", name="acme")
+        self.assertEqual(caught.exception.short, "NotReady")
+        self.assertGreaterEqual(caught.exception.parameters["readyAt"], exp)
 
 
 class Revoking(full.Case):
@@ -68,10 +81,7 @@ class Revoking(full.Case):
         self.assertNotIn(sealed, self.database_octets())
         # The same request again, before and after a crash.
         self.assertEqual(self.revoke("default", 1), kid)
-        self.daemon.kill9()
-        self.daemon.state = self.outside
-        self.daemon.start()
-        self.daemon.state = f"/proc/{self.holder.pid}/root{self.outside}"
+        self.restart()
         self.assertEqual(self.revoke("default", 1), kid)
         self.assertEqual(self.states(all=True)[1], "revoked")
         self.assertNotIn(kid, self.kids())
