@@ -137,6 +137,9 @@ struct control_server {
 	size_t held;        /* octets, of all connections */
 	bool full;          /* some wait until there are fewer */
 	int64_t told_at;    /* that there was no place */
+	bool draining;
+	void (*drained)(void *arg); /* NULL: it has been called */
+	void *drained_arg;
 	/* Of the last connection that had been busy, for the next one. */
 	struct octets spare_in, spare_out;
 	bool has_group;
@@ -220,6 +223,18 @@ count_held(struct conn *conn)
 
 static void admit_waiting(struct control_server *server, uid_t uid);
 
+static void
+tell_empty(struct control_server *server)
+{
+	void (*drained)(void *arg) = server->drained;
+
+	if (drained == NULL || !TAILQ_EMPTY(&server->conns) ||
+	    !TAILQ_EMPTY(&server->waiting))
+		return;
+	server->drained = NULL;
+	drained(server->drained_arg);
+}
+
 /* There is one connection less that is served. */
 static void
 leave_place(struct conn *conn)
@@ -258,6 +273,7 @@ conn_free(struct conn *conn)
 	octets_free(&conn->in);
 	octets_free(&conn->out);
 	count_held(conn);
+	tell_empty(conn->server);
 	event_done(conn->readable);
 	event_done(conn->writable);
 	event_done(conn->half);
@@ -1176,7 +1192,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	server->accepted = 0;
-	if (!server->out_of_places)
+	if (!server->out_of_places && !server->draining)
 		evconnlistener_enable(server->listener);
 }
 
@@ -1301,6 +1317,34 @@ control_server_new(
 	return JW_OK;
 }
 
+/* What it has sent is still read, then the end. */
+static void
+end_input(struct conn *conn)
+{
+	(void)shutdown(conn->fd, SHUT_RD);
+	conn->has_input = true;
+	conn->has_end = true;
+	if (conn->place != PLACE_PARKED)
+		conn_soon(conn);
+}
+
+void
+control_server_drain(
+    struct control_server *server, void (*done)(void *arg), void *arg)
+{
+	struct conn *conn;
+
+	server->draining = true;
+	server->drained = done;
+	server->drained_arg = arg;
+	evconnlistener_disable(server->listener);
+	TAILQ_FOREACH(conn, &server->waiting, link)
+	end_input(conn);
+	TAILQ_FOREACH(conn, &server->conns, link)
+	end_input(conn);
+	tell_empty(server);
+}
+
 void
 control_watch_refused(
     struct control_server *server, control_refused_fn *fn, void *arg)
@@ -1316,6 +1360,7 @@ control_server_free(struct control_server *server)
 
 	if (server == NULL)
 		return;
+	server->drained = NULL;
 	while ((conn = TAILQ_FIRST(&server->waiting)) != NULL)
 		conn_free(conn); /* NOLINT(clang-analyzer-unix.Malloc) */
 	/* conn_free() takes it off the list, which the analyzer cannot see. */

@@ -84,6 +84,16 @@ enum jw_err control_server_new(
     const struct control_options *options, struct control_server **ret_server);
 void control_server_free(struct control_server *server);
 
+/*
+ * Answer what clients have sent until now, and take nothing further: a call
+ * that is sent later fails at the client (EPIPE), and new clients wait in the
+ * kernel's queue for the next daemon.  `done`, once and maybe before this
+ * returns, when no connection is left; it must not free the server.  Clients
+ * that do not read their replies hold it up: the caller sets the time.
+ */
+void control_server_drain(
+    struct control_server *server, void (*done)(void *arg), void *arg);
+
 /* ---- for verbs ---- */
 
 const struct json_t *control_parameters(const struct control_call *call);

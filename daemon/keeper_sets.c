@@ -15,73 +15,105 @@
 #include "daemon/orders.h"
 #include "daemon/worker.h"
 
-/* Key pairs on their way. */
-struct batch {
+/* Key pairs on their way; the thread has the next one and nothing else. */
+struct keeper_making {
+	struct worker_pool *generators;
 	enum jw_alg alg;
 	int rsa_bits;
 	enum jw_err err;
+	atomic_bool cancelled;
 	keeper_pairs_fn *fn;
 	void *arg;
-	size_t count;
+	size_t made, count;
 	struct keys_pair *pairs[];
 };
 
 static void
-batch_run(void *arg)
+make_next(void *arg)
 {
-	struct batch *batch = arg;
+	struct keeper_making *making = arg;
 
-	for (size_t i = 0; batch->err == JW_OK && i < batch->count; i++)
-		batch->err = keys_generate(
-		    batch->alg, batch->rsa_bits, &batch->pairs[i]);
+	making->err = keys_generate(making->alg, making->rsa_bits,
+	    &making->cancelled, &making->pairs[making->made]);
 }
 
 static void
-batch_free(struct batch *batch)
+making_free(struct keeper_making *making)
 {
-	for (size_t i = 0; i < batch->count; i++)
-		keys_free(batch->pairs[i]);
-	free(batch);
+	for (size_t i = 0; i < making->count; i++)
+		keys_free(making->pairs[i]);
+	free(making);
 }
 
 static void
-batch_drop(void *arg)
+making_end(struct keeper_making *making, enum jw_err err)
 {
-	struct batch *batch = arg;
-
-	batch->fn(JW_IO, batch->pairs, batch->count, batch->arg);
-	batch_free(batch);
+	if (!atomic_load(&making->cancelled))
+		making->fn(err, making->pairs, making->count, making->arg);
+	making_free(making);
 }
 
 static void
-batch_done(void *arg)
+making_drop(void *arg)
 {
-	struct batch *batch = arg;
+	making_end(arg, JW_IO);
+}
 
-	batch->fn(batch->err, batch->pairs, batch->count, batch->arg);
-	batch_free(batch);
+static void making_done(void *arg);
+
+static enum jw_err
+submit(struct keeper_making *making)
+{
+	return worker_submit(
+	    making->generators, make_next, making_done, making_drop, making);
+}
+
+/* One at a time: what is more urgent comes between. */
+static void
+making_done(void *arg)
+{
+	struct keeper_making *making = arg;
+	enum jw_err err = making->err;
+
+	if (err == JW_OK && ++making->made < making->count &&
+	    !atomic_load(&making->cancelled)) {
+		err = submit(making);
+		if (err == JW_OK)
+			return;
+	}
+	making_end(making, err);
 }
 
 enum jw_err
 keeper_generate(struct keeper *keeper, const struct jw_policy *policy,
-    size_t count, keeper_pairs_fn *fn, void *arg)
+    size_t count, keeper_pairs_fn *fn, void *arg,
+    struct keeper_making **ret_making)
 {
-	struct batch *batch =
-	    calloc(1, sizeof(*batch) + count * sizeof(struct keys_pair *));
+	struct keeper_making *making =
+	    calloc(1, sizeof(*making) + count * sizeof(struct keys_pair *));
 	enum jw_err err;
 
-	if (batch == NULL)
+	if (making == NULL)
 		return JW_NO_MEMORY;
-	batch->alg = (enum jw_alg)policy->algorithm;
-	batch->rsa_bits = policy->rsa_bits;
-	batch->fn = fn;
-	batch->arg = arg;
-	batch->count = count;
-	err = worker_submit(
-	    keeper->generators, batch_run, batch_done, batch_drop, batch);
-	if (err != JW_OK)
-		batch_free(batch);
+	making->generators = keeper->generators;
+	making->alg = (enum jw_alg)policy->algorithm;
+	making->rsa_bits = policy->rsa_bits;
+	making->fn = fn;
+	making->arg = arg;
+	making->count = count;
+	err = submit(making);
+	if (err == JW_OK)
+		*ret_making = making;
+	else
+		making_free(making);
 	return err;
+}
+
+void
+keeper_cancel(struct keeper *keeper, struct keeper_making *making)
+{
+	atomic_store(&making->cancelled, true);
+	(void)worker_cancel(keeper->generators, making);
 }
 
 /* What earlier key sets of the name leave behind. */
@@ -287,10 +319,13 @@ keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
 		    f, take_draft, how, take_draft->keys[0].facts.created_at);
 		err = founding_commit(f, keeper, take_draft, how);
 	}
-	if (err == JW_OK)
+	if (err == JW_OK) {
 		err = keeper_hold_set(take_draft, keeper);
-	else if (f != NULL)
-		keeper_commit_failed(keeper, take_draft->name, err);
+	} else {
+		if (f != NULL)
+			keeper_commit_failed(keeper, take_draft->name, err);
+		store_set_done(take_draft);
+	}
 	if (err == JW_OK)
 		announce(keeper, f, how, take_draft->id);
 	for (size_t i = 0; f != NULL && i < MODEL_GENERATIONS_MAX; i++)

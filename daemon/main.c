@@ -48,6 +48,7 @@
 enum {
 	SECURE_HEAP = 4 * 1024 * 1024, /* 8 KiB for each key that is open */
 	OPENING_SECONDS = 600,
+	DRAIN_SECONDS = 5, /* for clients to read their last replies */
 };
 
 struct program {
@@ -80,6 +81,8 @@ struct program {
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
 	bool asked_to_stop;
+	struct event *drain_end;
+	int draining; /* servers whose last calls are being answered */
 	bool started;
 	bool failed; /* the front serves on without us */
 };
@@ -395,16 +398,63 @@ start_servers(struct program *program, struct jw_why *why)
 /* ---- signals and readiness ---- */
 
 static void
+leave_loop(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *program = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(program->base);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct program *program = arg;
+
+	if (--program->draining == 0)
+		event_base_loopbreak(program->base);
+}
+
+/*
+ * Calls that clients have sent are answered, as clients cannot know what became
+ * of them otherwise.  Not those of the front: it follows until it is told.
+ */
+static void
+drain(struct program *program)
+{
+	static const enum socket_slot slots[] = {SOCKET_SIGN, SOCKET_CONTROL};
+	const struct timeval limit = {DRAIN_SECONDS, 0};
+
+	notify_stopping();
+	program->drain_end = evtimer_new(program->base, leave_loop, program);
+	if (program->drain_end == NULL ||
+	    event_add(program->drain_end, &limit) != 0) {
+		event_base_loopbreak(program->base);
+		return;
+	}
+	program->draining = sizeof(slots) / sizeof(*slots);
+	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++)
+		control_server_drain(
+		    program->servers[slots[i]], on_drained, program);
+}
+
+/* A second one does not wait. */
+static void
 on_stop(evutil_socket_t sig, short what, void *arg)
 {
 	struct program *program = arg;
 
 	(void)what;
+	if (program->asked_to_stop) {
+		event_base_loopbreak(program->base);
+		return;
+	}
 	jw_log_event(JW_LOG_NOTICE,
 	    &(const struct jw_log_about){.event = JW_EVENT_STOPPING},
 	    "%s: stopping", strsignal(sig));
 	program->asked_to_stop = true;
-	event_base_loopbreak(program->base);
+	drain(program);
 }
 
 static void
@@ -531,7 +581,7 @@ start(struct program *program, struct jw_why *why)
 static void
 stop(struct program *program)
 {
-	if (program->started)
+	if (program->started && !program->asked_to_stop)
 		notify_stopping();
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
@@ -554,6 +604,8 @@ stop(struct program *program)
 	free_signals(program);
 	if (program->pulse != NULL)
 		event_free(program->pulse);
+	if (program->drain_end != NULL)
+		event_free(program->drain_end);
 	envelope_kek_free(program->kek);
 	turns_free(program->turns);
 	if (program->base != NULL)

@@ -313,6 +313,29 @@ class Order(Case):
             self.assertIn("token", client.reply()[0])
         self.assertIsNone(client.receive())
 
+    def test_stopping_answers_what_was_sent(self):
+        calls, clients = 20, [self.connect(60) for _ in range(6)]
+        for client in clients:
+            client.call("Sign", {"claims": {"exp": self.now + 300}})
+        for client in clients:
+            for _ in range(calls):
+                client.send("Sign", {"claims": {"exp": self.now + 300}})
+        self.daemon.process.terminate()
+        for client in clients:
+            for _ in range(calls):
+                self.assertIn("token", client.reply()[0])
+            self.assertIsNone(client.receive())
+        self.daemon.stop()
+
+    def test_who_does_not_read_does_not_stop_the_stop(self):
+        client = self.connect()
+        client.socket.setblocking(False)
+        call = {"claims": {"exp": self.now + 300, "x": "y" * 10000}}
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                client.send("Sign", call)
+        self.daemon.stop(15)
+
     def test_slow_and_dead_clients_hold_up_nobody(self):
         call = {"claims": {"exp": self.now + 300, "x": "y" * 1000}}
         for _ in range(8):

@@ -52,6 +52,21 @@ start(void)
 	log_fd = fcntl(log_fd, F_DUPFD_CLOEXEC, 200);
 }
 
+/* A sanitizer makes directories before its own mutexes work. */
+static void
+begin(void)
+{
+	if (log_fd >= 0)
+		pthread_mutex_lock(&lock);
+}
+
+static void
+end(void)
+{
+	if (log_fd >= 0)
+		pthread_mutex_unlock(&lock);
+}
+
 static bool
 is_ours(const char *path)
 {
@@ -114,7 +129,7 @@ do_open(int at, const char *path, int flags, mode_t mode)
 	bool creates = (flags & O_CREAT) != 0, existed = false;
 	int fd;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	if (creates)
 		existed = faccessat(at, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	fd = (int)syscall(SYS_openat, at, path, flags, mode);
@@ -124,7 +139,7 @@ do_open(int at, const char *path, int flags, mode_t mode)
 		if ((flags & O_TRUNC) != 0)
 			note(TRUNCATE, full, inode_of(fd), 0, NULL, 0);
 	}
-	pthread_mutex_unlock(&lock);
+	end();
 	return fd;
 }
 
@@ -179,11 +194,11 @@ mkostemp(char *path, int flags)
 	int fd;
 
 	*(void **)&real = dlsym(RTLD_NEXT, "mkostemp");
-	pthread_mutex_lock(&lock);
+	begin();
 	fd = real(path, flags);
 	if (fd >= 0 && is_ours(path))
 		note(CREATE, path, inode_of(fd), 0, NULL, 0);
-	pthread_mutex_unlock(&lock);
+	end();
 	return fd;
 }
 
@@ -197,7 +212,7 @@ do_write(int fd, const void *data, size_t len, int64_t offset)
 		return offset < 0
 			   ? syscall(SYS_write, fd, data, len)
 			   : syscall(SYS_pwrite64, fd, data, len, offset);
-	pthread_mutex_lock(&lock);
+	begin();
 	if (offset < 0) {
 		done = syscall(SYS_write, fd, data, len);
 		offset = lseek(fd, 0, SEEK_CUR) - (done > 0 ? done : 0);
@@ -206,7 +221,7 @@ do_write(int fd, const void *data, size_t len, int64_t offset)
 	}
 	if (done > 0)
 		note(WRITE, path, inode_of(fd), offset, data, (size_t)done);
-	pthread_mutex_unlock(&lock);
+	end();
 	return done;
 }
 
@@ -234,11 +249,11 @@ do_truncate(int fd, int64_t len)
 	char path[PATH_MAX];
 	int rc;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	rc = (int)syscall(SYS_ftruncate, fd, len);
 	if (rc == 0 && path_of(fd, path))
 		note(TRUNCATE, path, inode_of(fd), len, NULL, 0);
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
 
@@ -263,9 +278,9 @@ do_sync(int fd, long number)
 
 	if (!path_of(fd, path))
 		return (int)syscall(number, fd);
-	pthread_mutex_lock(&lock);
+	begin();
 	note(SYNC, path, inode_of(fd), 0, NULL, 0);
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
 
@@ -288,11 +303,11 @@ do_unlink(int at, const char *path, int flags)
 {
 	int rc;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	rc = (int)syscall(SYS_unlinkat, at, path, flags);
 	if (rc == 0 && is_ours(path))
 		note(UNLINK, path, 0, 0, NULL, 0);
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
 
@@ -313,11 +328,11 @@ rename(const char *from, const char *to)
 {
 	int rc;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	rc = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 	if (rc == 0 && is_ours(to))
 		note(RENAME, from, 0, 0, to, strlen(to));
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
 
@@ -326,11 +341,11 @@ link(const char *from, const char *to)
 {
 	int rc;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	rc = (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 	if (rc == 0 && is_ours(to))
 		note(LINK, from, 0, 0, to, strlen(to));
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
 
@@ -339,10 +354,10 @@ mkdir(const char *path, mode_t mode)
 {
 	int rc;
 
-	pthread_mutex_lock(&lock);
+	begin();
 	rc = (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 	if (rc == 0 && is_ours(path))
 		note(MKDIR, path, 0, 0, NULL, 0);
-	pthread_mutex_unlock(&lock);
+	end();
 	return rc;
 }
