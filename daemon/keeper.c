@@ -1039,7 +1039,8 @@ generate_run(void *arg)
 {
 	struct generate *job = arg;
 
-	job->err = keys_generate(job->alg, job->rsa_bits, &job->pair);
+	job->err = keys_generate(
+	    job->alg, job->rsa_bits, &job->keeper->stopping, &job->pair);
 }
 
 enum jw_err
@@ -1171,8 +1172,9 @@ generate_start(struct keeper *keeper, struct keeper_set *set)
 	job->set_id = set->row.id;
 	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
 	job->rsa_bits = set->row.facts.policy.rsa_bits;
-	err = worker_submit(keeper->generators, generate_run, generate_done,
-	    generate_free, job);
+	/* Before what new key sets need: this one is in use. */
+	err = worker_submit_urgent(keeper->generators, generate_run,
+	    generate_done, generate_free, job);
 	if (err == JW_OK)
 		set->pairs_coming++;
 	else
@@ -1634,8 +1636,8 @@ keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
-	/* A key pair may take seconds to finish; whoever starts next need not
-	 * wait for it. */
+	/* A key pair may take seconds to finish. */
+	atomic_store(&keeper->stopping, true);
 	store_close(keeper->store);
 	keeper->store = NULL;
 	worker_pool_free(keeper->generators);

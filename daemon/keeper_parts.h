@@ -4,6 +4,7 @@
 #ifndef JWKSD_DAEMON_KEEPER_PARTS_H
 #define JWKSD_DAEMON_KEEPER_PARTS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct keeper {
 	const struct envelope_kek *kek;
 	struct jw_policy policy;
 	struct worker_pool *generators;
+	atomic_bool stopping; /* key pairs that are being made are not wanted */
 	struct event *timer;
 	int64_t (*wall)(void);
 	int64_t (*boot)(void);

@@ -63,7 +63,8 @@ struct import;
 /* What keys of one kty have in common. */
 struct family {
 	const char *kty;
-	EVP_PKEY *(*generate)(const struct algorithm *algorithm, int rsa_bits);
+	EVP_PKEY *(*generate)(const struct algorithm *algorithm, int rsa_bits,
+	    const atomic_bool *cancelled);
 	bool (*describe)(const struct algorithm *algorithm,
 	    const EVP_PKEY *pkey, struct members *ret_members);
 	/* What a thumbprint is made over, RFC 7638 section 3.2. */
@@ -325,12 +326,35 @@ out:
 	return text;
 }
 
-static EVP_PKEY *
-rsa_generate(const struct algorithm *algorithm, int rsa_bits)
+/* OpenSSL asks between the candidates for a prime. */
+static int
+may_go_on(EVP_PKEY_CTX *context)
 {
+	const atomic_bool *cancelled = EVP_PKEY_CTX_get_app_data(context);
+
+	return cancelled == NULL || !atomic_load(cancelled);
+}
+
+static EVP_PKEY *
+rsa_generate(const struct algorithm *algorithm, int rsa_bits,
+    const atomic_bool *cancelled)
+{
+	EVP_PKEY_CTX *context;
+	EVP_PKEY *pkey = NULL;
+
 	if (rsa_bits < RSA_BITS_MIN || rsa_bits > RSA_BITS_MAX)
 		return NULL;
-	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type, (size_t)rsa_bits);
+	context = EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
+	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(context, rsa_bits) == 1) {
+		EVP_PKEY_CTX_set_app_data(
+		    context, (void *)(uintptr_t)cancelled);
+		EVP_PKEY_CTX_set_cb(context, may_go_on);
+		if (EVP_PKEY_generate(context, &pkey) != 1)
+			pkey = NULL;
+	}
+	EVP_PKEY_CTX_free(context);
+	return pkey;
 }
 
 static bool
@@ -374,9 +398,11 @@ rsa_check(
 }
 
 static EVP_PKEY *
-ec_generate(const struct algorithm *algorithm, int rsa_bits)
+ec_generate(const struct algorithm *algorithm, int rsa_bits,
+    const atomic_bool *cancelled)
 {
 	(void)rsa_bits;
+	(void)cancelled;
 	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type, algorithm->group);
 }
 
@@ -410,9 +436,11 @@ ec_check(
 }
 
 static EVP_PKEY *
-okp_generate(const struct algorithm *algorithm, int rsa_bits)
+okp_generate(const struct algorithm *algorithm, int rsa_bits,
+    const atomic_bool *cancelled)
 {
 	(void)rsa_bits;
+	(void)cancelled;
 	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type);
 }
 
@@ -441,13 +469,15 @@ okp_check(
 }
 
 static EVP_PKEY *
-akp_generate(const struct algorithm *algorithm, int rsa_bits)
+akp_generate(const struct algorithm *algorithm, int rsa_bits,
+    const atomic_bool *cancelled)
 {
 	EVP_PKEY_CTX *context =
 	    EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
 	EVP_PKEY *pkey = NULL;
 
 	(void)rsa_bits;
+	(void)cancelled;
 	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
 	    EVP_PKEY_generate(context, &pkey) != 1)
 		pkey = NULL;
@@ -1289,14 +1319,15 @@ reseed(void)
 }
 
 enum jw_err
-keys_generate(enum jw_alg alg, int rsa_bits, struct keys_pair **ret_pair)
+keys_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
+    struct keys_pair **ret_pair)
 {
 	const struct algorithm *algorithm = algorithm_find(alg, NULL);
 	EVP_PKEY *pkey;
 
 	if (algorithm == NULL || !reseed())
 		return done(JW_BAD_KEY);
-	pkey = algorithm->family->generate(algorithm, rsa_bits);
+	pkey = algorithm->family->generate(algorithm, rsa_bits, cancelled);
 	if (pkey == NULL)
 		return done(JW_BAD_KEY);
 	return done(pair_take(alg, pkey, true, ret_pair));

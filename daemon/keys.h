@@ -10,6 +10,7 @@
 #ifndef JWKSD_DAEMON_KEYS_H
 #define JWKSD_DAEMON_KEYS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,11 +42,12 @@ enum jw_err keys_supported(enum jw_alg alg, struct jw_why *why);
 
 /*
  * Make a new key pair for alg (rsa_bits counts for RSA only).  Reseeds the
- * generator first.  May take 10 s for RSA-4096: never on the event loop.
- * JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY.  Free with keys_free().
+ * generator first.  May take 10 s for RSA-4096: never on the event loop; ends
+ * early, with JW_BAD_KEY, when another thread sets *cancelled (NULL: none
+ * does). JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY.  Free with keys_free().
  */
-enum jw_err keys_generate(
-    enum jw_alg alg, int rsa_bits, struct keys_pair **ret_pair);
+enum jw_err keys_generate(enum jw_alg alg, int rsa_bits,
+    const atomic_bool *cancelled, struct keys_pair **ret_pair);
 void keys_free(struct keys_pair *pair);
 
 enum jw_alg keys_alg(const struct keys_pair *pair);

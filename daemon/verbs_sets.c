@@ -20,7 +20,8 @@
 /* ---- AddKeySet ---- */
 
 struct addition {
-	struct change change; /* .call is NULL when the client has gone */
+	struct change change;
+	struct keeper_making *making;
 	struct jw_policy policy;
 	char name[MODEL_NAME_SIZE];
 };
@@ -86,8 +87,9 @@ on_closed(struct control_call *call, void *arg)
 	struct addition *addition = arg;
 
 	(void)call;
+	keeper_cancel(addition->change.verbs->keeper, addition->making);
 	free(addition->change.asked);
-	addition->change.call = NULL;
+	free(addition);
 }
 
 static void
@@ -124,10 +126,6 @@ on_pairs(
 	struct keeper *keeper = change->verbs->keeper;
 	struct key_set draft;
 
-	if (change->call == NULL) {
-		free(addition);
-		return;
-	}
 	if (err == JW_OK)
 		err = keeper_draft_set(keeper, addition->name,
 		    &addition->policy, pairs, count,
@@ -190,8 +188,8 @@ verbs_add_key_set(struct control_call *call, void *context)
 	}
 	control_follow(call, on_closed, NULL, addition);
 	if (keeper_generate(change->verbs->keeper, &addition->policy,
-		1 + (size_t)addition->policy.standby_count, on_pairs,
-		addition) == JW_OK)
+		1 + (size_t)addition->policy.standby_count, on_pairs, addition,
+		&addition->making) == JW_OK)
 		return;
 	edit_fail(change, JW_NO_MEMORY, NULL);
 	free(addition);

@@ -22,8 +22,11 @@
 
 enum { GATHER_NS = 1000000 };
 
+enum urgency { URGENT, ORDINARY, URGENCIES };
+
 struct job {
 	STAILQ_ENTRY(job) link;
+	enum urgency urgency;
 	worker_run_fn *run;
 	worker_done_fn *done;
 	worker_done_fn *drop;
@@ -35,7 +38,7 @@ STAILQ_HEAD(job_list, job);
 struct worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct job_list todo;
+	struct job_list todo[URGENCIES];
 	struct job_list ended;
 	bool stop;
 	bool told;           /* the loop has been woken for `ended` */
@@ -59,6 +62,16 @@ tell(struct worker_pool *pool)
 	(void)eventfd_write(pool->event_fd, 1);
 }
 
+/* With the lock. */
+static struct job *
+first_job(const struct worker_pool *pool)
+{
+	const struct job_list *urgent = &pool->todo[URGENT];
+
+	return STAILQ_FIRST(
+	    STAILQ_EMPTY(urgent) ? &pool->todo[ORDINARY] : urgent);
+}
+
 /* Nobody sleeps on an end that has not been told. */
 static struct job *
 next_job(struct worker_pool *pool)
@@ -66,13 +79,13 @@ next_job(struct worker_pool *pool)
 	struct job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop && STAILQ_EMPTY(&pool->todo)) {
+	while (!pool->stop && first_job(pool) == NULL) {
 		tell(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
 	}
-	job = pool->stop ? NULL : STAILQ_FIRST(&pool->todo);
+	job = pool->stop ? NULL : first_job(pool);
 	if (job != NULL)
-		STAILQ_REMOVE_HEAD(&pool->todo, link);
+		STAILQ_REMOVE_HEAD(&pool->todo[job->urgency], link);
 	pthread_mutex_unlock(&pool->lock);
 	return job;
 }
@@ -192,7 +205,8 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 
 	if (pool == NULL)
 		return JW_NO_MEMORY;
-	STAILQ_INIT(&pool->todo);
+	STAILQ_INIT(&pool->todo[URGENT]);
+	STAILQ_INIT(&pool->todo[ORDINARY]);
 	STAILQ_INIT(&pool->ended);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
@@ -215,24 +229,70 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	return err;
 }
 
-enum jw_err
-worker_submit(struct worker_pool *pool, worker_run_fn *run,
+static enum jw_err
+submit(struct worker_pool *pool, enum urgency urgency, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 
 	if (job == NULL)
 		return JW_NO_MEMORY;
+	job->urgency = urgency;
 	job->run = run;
 	job->done = done;
 	job->drop = drop;
 	job->arg = arg;
 	pool->pending++;
 	pthread_mutex_lock(&pool->lock);
-	STAILQ_INSERT_TAIL(&pool->todo, job, link);
+	STAILQ_INSERT_TAIL(&pool->todo[urgency], job, link);
 	pthread_cond_signal(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
 	return JW_OK;
+}
+
+enum jw_err
+worker_submit(struct worker_pool *pool, worker_run_fn *run,
+    worker_done_fn *done, worker_done_fn *drop, void *arg)
+{
+	return submit(pool, ORDINARY, run, done, drop, arg);
+}
+
+enum jw_err
+worker_submit_urgent(struct worker_pool *pool, worker_run_fn *run,
+    worker_done_fn *done, worker_done_fn *drop, void *arg)
+{
+	return submit(pool, URGENT, run, done, drop, arg);
+}
+
+/* NULL: none waits. */
+static struct job *
+take_waiting(struct worker_pool *pool, const void *arg)
+{
+	struct job *job = NULL;
+
+	pthread_mutex_lock(&pool->lock);
+	for (size_t i = 0; i < URGENCIES && job == NULL; i++) {
+		STAILQ_FOREACH(job, &pool->todo[i], link)
+		if (job->arg == arg)
+			break;
+		if (job != NULL)
+			STAILQ_REMOVE(&pool->todo[i], job, job, link);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+bool
+worker_cancel(struct worker_pool *pool, const void *arg)
+{
+	struct job *job = take_waiting(pool, arg);
+
+	if (job == NULL)
+		return false;
+	pool->pending--;
+	job->drop(job->arg);
+	free(job);
+	return true;
 }
 
 static void
@@ -258,7 +318,8 @@ worker_pool_free(struct worker_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (int i = 0; i < pool->nthreads; i++)
 		pthread_join(pool->threads[i], NULL);
-	drop_all(&pool->todo);
+	drop_all(&pool->todo[URGENT]);
+	drop_all(&pool->todo[ORDINARY]);
 	drop_all(&pool->ended);
 	if (pool->event != NULL)
 		event_free(pool->event);

@@ -5,6 +5,7 @@
 #ifndef JWKSD_DAEMON_WORKER_H
 #define JWKSD_DAEMON_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
@@ -33,6 +34,16 @@ enum jw_err worker_pool_new(struct event_base *base, int threads,
  */
 enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg);
+
+/* The same for what goes before all that is not urgent. */
+enum jw_err worker_submit_urgent(struct worker_pool *pool, worker_run_fn *run,
+    worker_done_fn *done, worker_done_fn *drop, void *arg);
+
+/*
+ * Drop the job with this arg if it still waits; false: no such job waits (a
+ * thread may be at it, and `done` will be called).
+ */
+bool worker_cancel(struct worker_pool *pool, const void *arg);
 
 /*
  * Ends the threads: waits for jobs that run, drops those that wait or have

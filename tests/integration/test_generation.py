@@ -42,11 +42,12 @@ def has_active(keys):
     return any(k["state"] == "active" for k in keys)
 
 
-class Generation(unittest.TestCase):
+class Gated(unittest.TestCase):
     """No key pair is made before open_gate(), however fast the machine."""
+    policy = POLICY
 
     def setUp(self):
-        self.daemon = harness.Daemon(policy=POLICY, start=False)
+        self.daemon = harness.Daemon(policy=self.policy, start=False)
         self.enterContext(self.daemon)
         self.gate = os.path.join(self.daemon.directory, "gate")
         self.daemon.env = {
@@ -89,6 +90,8 @@ class Generation(unittest.TestCase):
         except OSError:
             return None
 
+
+class Generation(Gated):
     def test_the_first_ones(self):
         with Urls(self.daemon) as urls:
             self.start()
@@ -149,6 +152,58 @@ class Generation(unittest.TestCase):
         self.daemon.start(timeout=120)
         keys = self.daemon.get().json()["keys"]
         self.assertEqual([len(k["n"]) for k in keys], [683, 683])
+
+
+class NewKeySets(Gated):
+    """They wait for standbys of existing ones, and for nobody who left."""
+    policy = {**POLICY, "rsa_bits": "2048"}
+
+    def setUp(self):
+        super().setUp()
+        self.open_gate()
+        self.daemon.start(timeout=120)
+        self.close_gate()
+
+    def ask(self, name):
+        client = self.daemon.connect(120)
+        self.addCleanup(client.close)
+        client.send("AddKeySet", {"name": name})
+        return client
+
+    def begun(self):
+        """Key pairs, since the start."""
+        return os.path.getsize(self.gate + ".begun")
+
+    def test_who_left_is_not_waited_for(self):
+        begun = self.begun()
+        for n in range(100):
+            self.ask(f"left{n}").close()
+        self.daemon.call("Status")
+        client = self.ask("stayed")
+        self.open_gate()
+        self.assertEqual(client.reply()[0]["keySet"]["name"], "stayed")
+        names = {s["name"] for s in self.daemon.call("ListKeySets")["keySets"]}
+        self.assertEqual(names, {"default", "stayed"})
+        self.assertLess(self.begun() - begun, 10)
+
+    def test_standbys_go_first(self):
+        """Two threads may have begun with others, and go on with them."""
+        clients = [self.ask(f"new{n}") for n in range(12)]
+        time.sleep(0.3)  # They are read by then, in whatever order.
+        self.daemon.call("Rotate")
+        begun = self.begun()
+        self.open_gate()
+        self.watch(lambda keys: len(keys) == 3)
+        self.assertLess(self.begun() - begun, 10)
+        for client in clients:
+            client.close()
+
+    def test_a_stop_does_not_wait(self):
+        self.ask("new")
+        self.daemon.call("Rotate")
+        self.daemon.process.terminate()
+        self.open_gate()
+        self.daemon.stop(10)
 
 
 if __name__ == "__main__":

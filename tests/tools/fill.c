@@ -94,8 +94,8 @@ make_key(const struct filler *f, const char *name, int64_t number,
 	};
 	uint8_t *sealed = NULL;
 
-	check(keys_generate(
-		  (enum jw_alg)f->policy.algorithm, f->policy.rsa_bits, &pair),
+	check(keys_generate((enum jw_alg)f->policy.algorithm,
+		  f->policy.rsa_bits, NULL, &pair),
 	    "a key pair");
 	memset(ret_key, 0, sizeof(*ret_key));
 	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", keys_kid(pair));

@@ -2,10 +2,14 @@
  * LD_PRELOAD for tests: the making of a key pair waits at a gate.  While the
  * file that JWKSD_TEST_KEYGEN_GATE names exists, EVP_PKEY_Q_keygen() and
  * EVP_PKEY_generate() do not return, so that a test of what happens meanwhile
- * depends on no machine's speed.
+ * depends on no machine's speed.  Each that goes through appends an octet to
+ * the file of that name with `.begun` behind it.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +21,19 @@ void *EVP_PKEY_Q_keygen(
 int EVP_PKEY_generate(void *context, void **key);
 
 static void
+note(const char *gate)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.begun", gate);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, "x", 1) != 1)
+		abort();
+	close(fd);
+}
+
+static void
 wait_at_gate(void)
 {
 	static const struct timespec nap = {0, 5000000};
@@ -24,6 +41,8 @@ wait_at_gate(void)
 
 	while (gate != NULL && access(gate, F_OK) == 0)
 		nanosleep(&nap, NULL);
+	if (gate != NULL)
+		note(gate);
 }
 
 void *

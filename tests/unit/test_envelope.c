@@ -42,7 +42,7 @@ setup(void **state)
 
 	if (f == NULL ||
 	    envelope_kek_from_bytes(kek_octets, &f->kek) != JW_OK ||
-	    keys_generate(JW_ALG_ES256, 0, &f->pair) != JW_OK)
+	    keys_generate(JW_ALG_ES256, 0, NULL, &f->pair) != JW_OK)
 		return -1;
 	f->row.database_uuid = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
 	f->row.key_set = "default";
@@ -153,7 +153,7 @@ test_every_algorithm(void **state)
 		    keys_supported((enum jw_alg)alg, NULL) != JW_OK)
 			continue;
 		assert_int_equal(
-		    keys_generate((enum jw_alg)alg, 2048, &pair), JW_OK);
+		    keys_generate((enum jw_alg)alg, 2048, NULL, &pair), JW_OK);
 		row.kid = keys_kid(pair);
 		row.alg = jw_alg_name(alg);
 		assert_int_equal(
@@ -243,7 +243,7 @@ test_alg_is_bound(void **state)
 	uint8_t *blob;
 	size_t len;
 
-	assert_int_equal(keys_generate(JW_ALG_EDDSA, 0, &pair), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_EDDSA, 0, NULL, &pair), JW_OK);
 	row.kid = keys_kid(pair);
 	row.alg = "EdDSA";
 	assert_int_equal(envelope_seal(f->kek, &row, pair, &blob, &len), JW_OK);
@@ -262,7 +262,7 @@ test_other_public_key(void **state)
 	struct fixture *f = *state;
 	struct keys_pair *other, *pair = NULL;
 
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &other), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &other), JW_OK);
 	assert_int_equal(envelope_unseal(f->kek, &f->row, keys_spki_hash(other),
 			     f->blob, f->len, &pair),
 	    JW_UNSEAL);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -540,7 +541,7 @@ test_every_algorithm(void **state)
 			continue;
 		pair = NULL;
 		assert_int_equal(
-		    keys_generate((enum jw_alg)alg, 2048, &pair), JW_OK);
+		    keys_generate((enum jw_alg)alg, 2048, NULL, &pair), JW_OK);
 		assert_int_equal(keys_alg(pair), alg);
 		check_round_trip(pair, signature_sizes[alg]);
 		keys_free(pair);
@@ -555,12 +556,29 @@ test_rsa_3072_4096(void **state)
 	(void)state;
 	for (int bits = 3072; bits <= 4096; bits += 1024) {
 		assert_int_equal(
-		    keys_generate(JW_ALG_PS512, bits, &pair), JW_OK);
+		    keys_generate(JW_ALG_PS512, bits, NULL, &pair), JW_OK);
 		check_round_trip(pair, (size_t)bits / 8);
 		assert_non_null(
 		    strstr(keys_public_jwk(pair), ",\"e\":\"AQAB\"}"));
 		keys_free(pair);
 	}
+}
+
+/* Before any prime is found, that is: at once. */
+static void
+generation_is_cancelled(void **state)
+{
+	atomic_bool cancelled = true;
+	struct keys_pair *pair = NULL;
+
+	(void)state;
+	assert_int_equal(
+	    keys_generate(JW_ALG_PS384, 4096, &cancelled, &pair), JW_BAD_KEY);
+	assert_null(pair);
+	cancelled = false;
+	assert_int_equal(
+	    keys_generate(JW_ALG_PS384, 2048, &cancelled, &pair), JW_OK);
+	keys_free(pair);
 }
 
 static void
@@ -569,9 +587,12 @@ test_generate_refuses(void **state)
 	struct keys_pair *pair = NULL;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_RS256, 1024, &pair), JW_BAD_KEY);
-	assert_int_equal(keys_generate(JW_ALG_RS256, 8192, &pair), JW_BAD_KEY);
-	assert_int_equal(keys_generate(JW_ALG_COUNT, 2048, &pair), JW_BAD_KEY);
+	assert_int_equal(
+	    keys_generate(JW_ALG_RS256, 1024, NULL, &pair), JW_BAD_KEY);
+	assert_int_equal(
+	    keys_generate(JW_ALG_RS256, 8192, NULL, &pair), JW_BAD_KEY);
+	assert_int_equal(
+	    keys_generate(JW_ALG_COUNT, 2048, NULL, &pair), JW_BAD_KEY);
 	assert_int_equal(keys_supported(JW_ALG_COUNT, NULL), JW_BAD_POLICY);
 	assert_null(pair);
 }
@@ -582,8 +603,8 @@ test_generated_keys_differ(void **state)
 	struct keys_pair *one, *two;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &one), JW_OK);
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &two), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &one), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &two), JW_OK);
 	assert_string_not_equal(keys_kid(one), keys_kid(two));
 	keys_free(one);
 	keys_free(two);
@@ -597,7 +618,7 @@ test_import_wants_its_own_kind(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &pair), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
 	assert_int_equal(keys_private_export(pair, &der, &len), JW_OK);
 	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
 		if (alg == JW_ALG_ES256)
@@ -967,7 +988,7 @@ test_many_ecdsa_signatures(void **state)
 	int zeroes = 0;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, &pair), JW_OK);
+	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
 	for (int i = 0; i < 4000; i++) {
 		assert_int_equal(
 		    keys_sign(pair, &i, sizeof(i), signature, &len), JW_OK);
@@ -1066,7 +1087,8 @@ test_mldsa_without_openssl(void **state)
 		assert_memory_equal(why.text, wanted, strlen(wanted));
 		assert_refused(algs[i], "{}", wanted);
 		assert_pem_refused(algs[i], pem_ec_traditional, wanted);
-		assert_int_equal(keys_generate(algs[i], 0, &pair), JW_BAD_KEY);
+		assert_int_equal(
+		    keys_generate(algs[i], 0, NULL, &pair), JW_BAD_KEY);
 		assert_int_equal(
 		    keys_private_import(algs[i], seed, sizeof(seed), &pair),
 		    JW_BAD_KEY);
@@ -1222,7 +1244,7 @@ check_threads(enum jw_alg alg)
 	pthread_t threads[THREADS];
 	void *good;
 
-	assert_int_equal(keys_generate(alg, 2048, &pair), JW_OK);
+	assert_int_equal(keys_generate(alg, 2048, NULL, &pair), JW_OK);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(
 		    pthread_create(&threads[i], NULL, sign_many, pair), 0);
@@ -1302,6 +1324,7 @@ main(void)
 	    cmocka_unit_test(test_every_algorithm),
 	    cmocka_unit_test(test_rsa_3072_4096),
 	    cmocka_unit_test(test_generate_refuses),
+	    cmocka_unit_test(generation_is_cancelled),
 	    cmocka_unit_test(test_generated_keys_differ),
 	    cmocka_unit_test(test_import_wants_its_own_kind),
 	    cmocka_unit_test(test_public_pair_signs_nothing),

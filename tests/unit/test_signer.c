@@ -60,7 +60,7 @@ keep(struct fixture *fix, int i, enum jw_alg alg, int64_t set_id)
 	uint8_t *der = NULL;
 	size_t len;
 
-	assert_int_equal(keys_generate(alg, 2048, &pair), JW_OK);
+	assert_int_equal(keys_generate(alg, 2048, NULL, &pair), JW_OK);
 	memcpy(fix->kids[i], keys_kid(pair), KEYS_KID_SIZE);
 	keys_free(fix->pair);
 	fix->pair = NULL;

@@ -313,6 +313,72 @@ no_job_ends_after_the_loop(void **state)
 	assert_int_equal(ended, 1);
 }
 
+/* A thread is at a job, and others wait behind it. */
+static void
+queue_behind(struct fixture *fix, struct job *first)
+{
+	assert_int_equal(
+	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
+	worker_submit(fix->pool, run, done_quietly, drop, first);
+	while (atomic_load(&fix->running) < 1)
+		nap();
+}
+
+static void
+done_in_turn(void *arg)
+{
+	struct job *job = arg;
+
+	done_quietly(job);
+	job->number = job->fix->ended;
+}
+
+static void
+urgent_jobs_go_before_others(void **state)
+{
+	struct fixture *fix = *state;
+	struct job jobs[5];
+
+	for (int i = 0; i < 5; i++)
+		jobs[i] = (struct job){.fix = fix};
+	queue_behind(fix, &jobs[0]);
+	worker_submit(fix->pool, run, done_in_turn, drop, &jobs[1]);
+	worker_submit(fix->pool, run, done_in_turn, drop, &jobs[2]);
+	worker_submit_urgent(fix->pool, run, done_in_turn, drop, &jobs[3]);
+	worker_submit_urgent(fix->pool, run, done_in_turn, drop, &jobs[4]);
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 5);
+	assert_int_equal(jobs[3].number, 2);
+	assert_int_equal(jobs[4].number, 3);
+	assert_int_equal(jobs[1].number, 4);
+	assert_int_equal(jobs[2].number, 5);
+}
+
+static void
+waiting_jobs_can_be_cancelled(void **state)
+{
+	struct fixture *fix = *state;
+	struct job jobs[4];
+
+	for (int i = 0; i < 4; i++)
+		jobs[i] = (struct job){.fix = fix};
+	queue_behind(fix, &jobs[0]);
+	worker_submit(fix->pool, run, done_quietly, drop, &jobs[1]);
+	worker_submit_urgent(fix->pool, run, done_quietly, drop, &jobs[2]);
+	worker_submit(fix->pool, run, done_quietly, drop, &jobs[3]);
+	assert_false(worker_cancel(fix->pool, &jobs[0]));
+	assert_true(worker_cancel(fix->pool, &jobs[1]));
+	assert_true(worker_cancel(fix->pool, &jobs[2]));
+	assert_false(worker_cancel(fix->pool, &jobs[2]));
+	assert_int_equal(worker_pending(fix->pool), 2);
+	assert_int_equal(fix->dropped, 2);
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 2);
+	assert_int_equal(jobs[1].runs + jobs[2].runs, 0);
+	assert_int_equal(jobs[0].runs + jobs[3].runs, 2);
+	assert_int_equal(fix->dropped, 2);
+}
+
 static void
 idle_pool_ends(void **state)
 {
@@ -369,6 +435,8 @@ main(void)
 	    TEST(or_as_many_as_asked),
 	    TEST(no_job_ends_after_the_loop),
 	    TEST(idle_pool_ends),
+	    TEST(urgent_jobs_go_before_others),
+	    TEST(waiting_jobs_can_be_cancelled),
 	    TEST(end_of_a_job_may_start_another),
 	};
 
