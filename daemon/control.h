@@ -62,10 +62,9 @@ struct control_options {
 	const struct control_limits *limits;
 	struct turns *turns; /* which all servers share; NULL: one of its own */
 	/*
-	 * Tried first with each call of a peer that may call, which has a
-	 * text and no parameters yet.  True: the call is taken, like by a
-	 * verb; false: nothing has been done, and it goes the long way.  NULL:
-	 * there is none.
+	 * Tried first with each call of a peer that may call, which has a text
+	 * and no parameters yet.  True: the call is taken, like by a verb;
+	 * false: nothing has been done.  NULL: there is none.
 	 */
 	bool (*quick)(struct control_call *call, void *context);
 };
@@ -85,11 +84,9 @@ enum jw_err control_server_new(
 void control_server_free(struct control_server *server);
 
 /*
- * Answer what clients have sent until now, and take nothing further: a call
- * that is sent later fails at the client (EPIPE), and new clients wait in the
- * kernel's queue for the next daemon.  `done`, once and maybe before this
- * returns, when no connection is left; it must not free the server.  Clients
- * that do not read their replies hold it up: the caller sets the time.
+ * Answer what clients have sent until now and nothing later; new clients wait
+ * in the kernel's queue.  `done`, maybe before this returns, when no connection
+ * is left; it must not free the server.
  */
 void control_server_drain(
     struct control_server *server, void (*done)(void *arg), void *arg);
@@ -124,35 +121,28 @@ bool control_is_oneway(const struct control_call *call);
 void control_fail(
     struct control_call *call, enum jw_err err, struct json_t *take_parameters);
 
-/*
- * One of several replies of a call with `more`.  False: too much output is
- * queued; nothing was sent, and control_reply() is to end the call.
- */
+/* One of several replies of a call with `more`.  False: too much output is
+ * queued; nothing was sent, and control_reply() is to end the call. */
 bool control_continue(
     struct control_call *call, struct json_t *take_parameters);
 
-/* Another descriptor of the connection, which execve(2) inherits; -1: none is
- * left.  The caller answers there after the server has been freed. */
+/* Another descriptor of the connection, which execve(2) inherits; -1: none. */
 int control_keep_open(const struct control_call *call);
 
-/* Close the connection when its queued output has been read, or after 10 s;
- * called before control_reply(). */
+/* Before control_reply(): close when the output is read, or after 10 s. */
 void control_hang_up(struct control_call *call);
 
 /* Octets sent and not read by the client, those in the kernel included. */
 size_t control_unread(const struct control_call *call);
 
-/*
- * Follow a call that lives on: `closed` when its connection is gone (then
- * the call is gone too), `drained` when all its output has been read (may be
- * NULL).
- */
+/* Follow a call that lives on: `closed` when its connection is gone (and the
+ * call too), `drained` (or NULL) when all its output has been read. */
 void control_follow(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg),
     void (*drained)(struct control_call *call, void *arg), void *arg);
 
-/* The same for a call that is answered in a moment: meanwhile the client may
- * send further calls, or say that there will be none. */
+/* For a call that is answered in a moment: the client may say more meanwhile.
+ */
 void control_wait(struct control_call *call,
     void (*closed)(struct control_call *call, void *arg), void *arg);
 

@@ -534,7 +534,7 @@ open_in_little_room(enum jw_alg alg, const char *name)
 	enum jw_err err = JW_NO_MEMORY;
 
 	assert_int_equal(envelope_kek_from_bytes(kek_octets, &f.kek), JW_OK);
-	assert_int_equal(keys_generate(alg, 2048, &f.pair), JW_OK);
+	assert_int_equal(keys_generate(alg, 2048, NULL, &f.pair), JW_OK);
 	f.row.kid = keys_kid(f.pair);
 	f.row.alg = name;
 	assert_int_equal(
