@@ -5,6 +5,7 @@
  */
 #include "daemon/keeper.h"
 #include "daemon/keeper_catch_up.h"
+#include "daemon/keeper_fronts.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_parts.h"
 #include "daemon/keeper_place.h"
@@ -25,6 +26,7 @@
 #include "daemon/envelope.h"
 #include "daemon/jwks.h"
 #include "daemon/keys.h"
+#include "daemon/reading.h"
 #include "daemon/retime.h"
 #include "daemon/servable.h"
 #include "daemon/worker.h"
@@ -136,6 +138,7 @@ forget_set(struct keeper *keeper, struct keeper_set *set)
 	memmove(&keeper->sets[place], &keeper->sets[place + 1],
 	    (keeper->nsets - place) * sizeof(struct keeper_set *));
 	keeper->without_active -= lacks_signer(set);
+	keeper->unread -= set->unread;
 	keeper->ngenerations -= set->row.nkeys;
 	agenda_remove(&keeper->agenda, &set->item);
 	tdelete(set, &keeper->by_name, compare_names);
@@ -173,6 +176,7 @@ forget_sets(struct keeper *keeper)
 		set_free(keeper->sets[i]);
 	}
 	keeper->nsets = 0;
+	keeper->unread = 0;
 	keeper->ngenerations = 0;
 	keeper->without_active = 0;
 }
@@ -317,14 +321,20 @@ static bool
 has_news(const struct keeper *keeper, const struct keeper_set *set)
 {
 	return set->resumed_at != 0 || set->late_since != 0 ||
-	       set->to_restate || (set->to_retime && keeper->clock.trusted);
+	       set->read_at != 0 || set->to_restate ||
+	       (set->to_retime && keeper->clock.trusted);
 }
 
 static void
-note_for_all(struct keeper_set *set, const struct lc_set *view)
+note_for_all(
+    struct keeper *keeper, struct keeper_set *set, const struct lc_set *view)
 {
 	const struct generation *active = lc_active(view);
 	struct jw_why why;
+
+	keeper->unread -= set->unread;
+	set->unread = set->read_at == 0 && lc_is_unread(view);
+	keeper->unread += set->unread;
 
 	set->rotate_due = active == NULL ? 0 : active->rotate_due;
 	set->is_unwise = jw_policy_warning(&view->facts.policy, &why);
@@ -338,7 +348,7 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 	int64_t due;
 
 	keeper_view(set, &view);
-	note_for_all(set, &view);
+	note_for_all(keeper, set, &view);
 	due = has_news(keeper, set) ? env.now : lc_next(&view, &env).due;
 	if (due != LC_NEVER && due < set->hold_until)
 		due = set->hold_until;
@@ -434,6 +444,43 @@ keeper_not_serving(struct keeper *keeper, bool listening)
 	if (keeper->unresumed == 0)
 		remember_servable(keeper);
 	reconsider_all(keeper);
+}
+
+bool
+keeper_is_unread(const struct keeper *keeper)
+{
+	return keeper->unread > 0 || keeper->withdrawing;
+}
+
+/* Copies of key sets that are gone were handed out until now. */
+static void
+note_withdrawal(struct keeper *keeper, int64_t at)
+{
+	if (!keeper->withdrawing || store_in_doubt(keeper->store))
+		return;
+	keeper->withdrawing = store_withdrawn(keeper->store, at) != JW_OK;
+	if (keeper->withdrawing)
+		jw_log(JW_LOG_ERROR,
+		    "when removed key sets were served last is not kept: %s",
+		    store_message(keeper->store));
+}
+
+void
+keeper_read(struct keeper *keeper)
+{
+	int64_t at = keeper_now(keeper) + 1;
+
+	if (keeper->store == NULL)
+		return;
+	note_withdrawal(keeper, at);
+	for (size_t i = 0; i < keeper->nsets && keeper->unread > 0; i++) {
+		struct keeper_set *set = keeper->sets[i];
+
+		if (!set->unread || set->unsent)
+			continue;
+		set->read_at = at;
+		keeper_reconsider(keeper, set);
+	}
 }
 
 bool
@@ -565,12 +612,13 @@ static void
 check_suspend(struct keeper *keeper, int64_t now)
 {
 	int64_t suspended = clock_suspended();
-	bool slept = suspended - keeper->suspended > SERVABLE_GRACE;
+	/* Each is the difference of two clocks in whole seconds. */
+	bool slept = suspended - keeper->suspended + 2 > SERVABLE_GRACE;
 
 	keeper->suspended = suspended;
 	if (!slept || !keeper->servable.serving)
 		return;
-	note_outage(keeper, now);
+	note_outage(keeper, now + 1);
 	reconsider_all(keeper);
 }
 
@@ -606,6 +654,7 @@ keeper_drop_set(struct keeper *keeper, struct keeper_set *set)
 	if (set->to_retime)
 		retimed(keeper, set);
 	keeper_restated(keeper, set);
+	keeper->withdrawing = true;
 	forget_set(keeper, set);
 }
 
@@ -615,6 +664,9 @@ keeper_replace_row(
 {
 	keeper->without_active -= !has_active(set);
 	keeper->ngenerations -= set->row.nkeys;
+	/* What is published now has yet to be read. */
+	if (set->row.facts.version != take_row->facts.version)
+		set->read_at = 0;
 	set->row = *take_row;
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
@@ -705,6 +757,8 @@ keeper_edit_begin(
 	ret_edit->env = keeper_env(keeper, set);
 	keeper_view(set, &ret_edit->before);
 	ret_edit->after = ret_edit->before;
+	if (set->read_at != 0)
+		lc_read(&ret_edit->after, set->read_at);
 	for (size_t i = 0; i < ret_edit->after.count; i++) {
 		struct generation *gen = &ret_edit->after.gens[i];
 
@@ -988,6 +1042,7 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	keeper->failures = 0;
 	set->failures = 0;
 	set->hold_until = 0;
+	set->read_at = 0;
 	set->unnoted_exp = 0;
 	set->unnoted_number = 0;
 	keeper->note_failures = 0;
@@ -1206,26 +1261,29 @@ resume(struct keeper *keeper, struct keeper_set *set)
 {
 	bool late = set->late_since != 0;
 	bool retime = !late && set->to_retime && keeper->clock.trusted;
+	bool outage = !late && !retime && set->resumed_at != 0;
 	struct keeper_commit how = {
 	    .cause = late     ? late_cause
 		     : retime ? "the clock is trusted again"
-			      : "the set could not be read for a while",
+		     : outage ? "the set could not be read for a while"
+			      : "every front has read the set",
 	    .event = late     ? "recovered"
 		     : retime ? "clock"
-			      : "outage",
+		     : outage ? "outage"
+			      : NULL,
 	    .actor = {-1, -1, -1},
 	};
 	struct keeper_edit edit;
 	enum jw_err err = JW_OK;
-	bool changed;
+	bool changed = set->read_at != 0;
 
 	keeper_edit_begin(keeper, set, &edit);
 	if (late)
-		changed = lc_make_late(&edit.after, set->late_since);
+		changed |= lc_make_late(&edit.after, set->late_since);
 	else if (retime)
-		changed = lc_retime(&edit.after, edit.env.now);
-	else
-		changed = lc_resume(&edit.after, set->resumed_at);
+		changed |= lc_retime(&edit.after, edit.env.now);
+	else if (outage)
+		changed |= lc_resume(&edit.after, set->resumed_at);
 	if (changed)
 		err = keeper_commit(keeper, &edit, &how);
 	if (err == JW_OUTCOME_UNKNOWN)
@@ -1238,7 +1296,7 @@ resume(struct keeper *keeper, struct keeper_set *set)
 		set->late_since = 0;
 	else if (retime)
 		retimed(keeper, set);
-	else
+	else if (outage)
 		resumed(keeper, set);
 	keeper_reconsider(keeper, set);
 }
@@ -1601,6 +1659,8 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->policy = *options->policy;
 	keeper->wall = options->wall != NULL ? options->wall : clock_wall;
 	keeper->boot = options->boot != NULL ? options->boot : clock_boot;
+	/* Maybe of those that were removed before the end of the last one. */
+	keeper->withdrawing = true;
 	keeper->store_path = strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, on_wake, keeper);
 	err = keeper->store_path == NULL || keeper->timer == NULL

@@ -36,6 +36,9 @@ struct keeper_set {
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
 	int64_t resumed_at; /* an outage ended, and is to be recorded */
+	int64_t read_at;    /* every front has read it, and the same */
+	bool unread;        /* a wait begins when they have */
+	bool unsent;        /* what is published could not be sent */
 	int64_t late_since; /* a commit was told late, and the same */
 	bool to_retime;     /* the clock is believed again (retime.h) */
 	bool to_restate;    /* other keys are damaged than the version says */
@@ -85,13 +88,6 @@ struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
 /* The key set whose next change is the earliest; NULL: none is planned. */
 struct keeper_set *keeper_first_due(const struct keeper *keeper);
 struct store *keeper_store(const struct keeper *keeper);
-
-/*
- * A front serves everything it has been sent.  reported: since when it says
- * it has been serving; 0: it is new.  After an outage waits begin anew. */
-void keeper_serving(struct keeper *keeper, int64_t reported);
-/* No front is left.  listening: the listener stays open all the same. */
-void keeper_not_serving(struct keeper *keeper, bool listening);
 
 /* Freeze or thaw every key set; kept in the store. */
 enum jw_err keeper_freeze_all(

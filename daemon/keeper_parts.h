@@ -57,6 +57,8 @@ struct keeper {
 	char *left_out;    /* damaged keys, as last audited */
 	bool accepting;    /* whether this was committed is not known: */
 	struct clock_guard accepted;
+	size_t unread;    /* key sets that a front may not have read */
+	bool withdrawing; /* nor that another one is gone */
 	size_t unresumed; /* key sets that have yet to record an outage */
 	size_t unretimed; /* key sets whose waits have yet to start anew */
 	bool trusted;     /* what the agenda was planned with */

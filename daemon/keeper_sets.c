@@ -13,6 +13,7 @@
 #include "daemon/keeper_sets.h"
 #include "daemon/keys.h"
 #include "daemon/orders.h"
+#include "daemon/reading.h"
 #include "daemon/worker.h"
 
 /* Key pairs on their way; the thread has the next one and nothing else. */
@@ -121,6 +122,7 @@ struct legacy {
 	const struct keeper *keeper;
 	int64_t now;
 	struct lc_set *life;
+	bool served; /* as far as is known, still */
 };
 
 /*
@@ -132,12 +134,13 @@ static int64_t
 last_served(const struct legacy *legacy, const struct key_set_facts *facts)
 {
 	const struct keeper *keeper = legacy->keeper;
-	int64_t last = facts->removed_at + 1;
+	int64_t last = facts->withdrawn_at;
 
 	if (last < keeper->retimed_at)
 		last = keeper->retimed_at;
 	if (!keeper->clock.trusted || keeper->clock.doubted ||
-	    !keeper->servable.serving || last > legacy->now + 1)
+	    !keeper->servable.serving || facts->withdrawn_at == 0 ||
+	    last > legacy->now + 1)
 		last = legacy->now + 1;
 	if (keeper->servable.since > last)
 		last = keeper->servable.since;
@@ -149,6 +152,8 @@ follow(const struct key_set_facts *facts, void *arg)
 {
 	struct legacy *legacy = arg;
 
+	if (facts->withdrawn_at == 0)
+		legacy->served = true;
 	lc_follow(legacy->life, facts, last_served(legacy, facts));
 }
 
@@ -164,7 +169,7 @@ begin_life(struct keeper *keeper, struct key_set *draft, bool now,
 	    .serving = keeper->servable.serving,
 	};
 	struct lc_set life = {.facts = draft->facts};
-	struct legacy legacy = {keeper, env.now, &life};
+	struct legacy legacy = {keeper, env.now, &life, false};
 	enum jw_err err =
 	    store_each_removed(keeper->store, draft->name, follow, &legacy);
 
@@ -176,6 +181,8 @@ begin_life(struct keeper *keeper, struct key_set *draft, bool now,
 		err = lc_begin(&life, &env, now, ret_outcome);
 	if (err != JW_OK)
 		return err;
+	if (legacy.served)
+		lc_make_unread(&life);
 	draft->facts = life.facts;
 	for (size_t i = 0; i < draft->nkeys; i++)
 		draft->keys[i].facts = life.gens[i];

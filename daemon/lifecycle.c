@@ -100,6 +100,13 @@ lc_is_early(const struct generation *gen)
 	       lc_has_private(gen) && gen->ready_due > gen->ready_at;
 }
 
+bool
+lc_is_unread_key(const struct generation *gen)
+{
+	return gen->absent_until == 0 &&
+	       (lc_state(gen) == GEN_PUBLISHED || lc_is_early(gen));
+}
+
 static uint32_t
 base64url_value(char c)
 {
@@ -263,8 +270,18 @@ is_held(const struct lc_set *set, const struct lc_env *env)
 	       lc_mode(set) == JW_MODE_FROZEN;
 }
 
+/*
+ * Times are whole seconds: what happens in this one is over for sure in the
+ * next, and no wait begins before.
+ */
 static int64_t
-ready_due(const struct lc_set *set, int64_t absent_until)
+over(const struct lc_env *env)
+{
+	return env->now + 1;
+}
+
+int64_t
+lc_ready_due(const struct lc_set *set, int64_t absent_until)
 {
 	return max64(
 	    absent_until + jw_policy_publish_interval(&set->facts.policy),
@@ -389,8 +406,8 @@ static int64_t
 ready_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
-	if (lc_state(gen) != GEN_PUBLISHED || is_held(set, env) ||
-	    !env->serving)
+	if (lc_state(gen) != GEN_PUBLISHED || lc_is_unread_key(gen) ||
+	    is_held(set, env) || !env->serving)
 		return LC_NEVER;
 	return gen->ready_due;
 }
@@ -400,7 +417,8 @@ static int64_t
 known_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
-	if (!lc_is_early(gen) || is_held(set, env) || !env->serving)
+	if (!lc_is_early(gen) || lc_is_unread_key(gen) || is_held(set, env) ||
+	    !env->serving)
 		return LC_NEVER;
 	return gen->ready_due;
 }
@@ -566,15 +584,16 @@ static void
 publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
 	gen->published_at = env->now;
-	gen->absent_until = env->now;
+	gen->absent_until = 0;
 	if (gen->verify_only) {
 		gen->retirements = 1;
 		gen->retired_at = env->now;
 		gen->remove_due = max64(gen->remove_due,
-		    env->now + jw_policy_retire_interval(&set->facts.policy));
+		    over(env) + jw_policy_retire_interval(&set->facts.policy));
 		return;
 	}
-	gen->ready_due = ready_due(set, env->now);
+	/* At the earliest: lc_read(). */
+	gen->ready_due = lc_ready_due(set, over(env));
 }
 
 static void
@@ -582,10 +601,10 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
 	gen->retirements++;
 	gen->retired_at = env->now;
-	gen->destroy_due = env->now + set->facts.policy.rollback_window;
+	gen->destroy_due = over(env) + set->facts.policy.rollback_window;
 	gen->remove_due =
 	    max64(max64(signed_until(set, gen), set->facts.tokens_until),
-		env->now + jw_policy_retire_interval(&set->facts.policy));
+		over(env) + jw_policy_retire_interval(&set->facts.policy));
 }
 
 static void
@@ -594,7 +613,8 @@ activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	/* What holds its wait must not make it look as if it were over. */
 	if (gen->ready_at == 0)
 		gen->ready_at = gen->ready_due > env->now ||
-					(env->serving && !is_held(set, env))
+					(env->serving && !is_held(set, env) &&
+					    gen->absent_until != 0)
 				    ? env->now
 				    : gen->ready_due - 1;
 	gen->activations++;
@@ -617,24 +637,6 @@ promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	set->facts.wanted_at = 0;
 }
 
-bool
-lc_resume(struct lc_set *set, int64_t since)
-{
-	bool waits = false;
-
-	for (size_t i = 0; i < set->count; i++) {
-		struct generation *gen = &set->gens[i];
-
-		if (lc_state(gen) != GEN_PUBLISHED && !lc_is_early(gen))
-			continue;
-		gen->absent_until = max64(gen->absent_until, since);
-		gen->ready_due =
-		    max64(gen->ready_due, ready_due(set, gen->absent_until));
-		waits = true;
-	}
-	return waits;
-}
-
 /*
  * The first version holds the signer and its standby: no copy without the
  * standby ever existed, so it is ready at once.  Unless an earlier key set had
@@ -655,9 +657,10 @@ start(struct lc_set *set, const struct lc_env *env)
 			continue;
 		if (set->facts.follows_at != 0) {
 			gen->absent_until = set->facts.follows_at;
-			gen->ready_due = ready_due(set, gen->absent_until);
+			gen->ready_due = lc_ready_due(set, gen->absent_until);
 			continue;
 		}
+		gen->absent_until = over(env);
 		gen->ready_due = env->now;
 		gen->ready_at = env->now;
 		if (first)
@@ -809,7 +812,7 @@ lc_ready_time(const struct lc_set *set, const struct lc_env *env)
 	const struct generation *gen = lc_standby(set);
 
 	if (gen == NULL || lc_state(gen) == GEN_PENDING)
-		return ready_due(set, lc_room_time(set, env));
+		return lc_ready_due(set, lc_room_time(set, env) + 1);
 	return lc_state(gen) == GEN_READY ? gen->ready_at : gen->ready_due;
 }
 

@@ -134,12 +134,10 @@ void lc_bury(struct lc_set *set);
 bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen);
 
-/*
- * Serving resumed at `since` after an outage: copies of the set from before
- * it may be as old as verifiers allow, so waits in progress start again.
- * False: no generation waits.
- */
-bool lc_resume(struct lc_set *set, int64_t since);
+/* Its wait has yet to begin (reading.h). */
+bool lc_is_unread_key(const struct generation *gen);
+/* The end of a wait that runs from absent_until. */
+int64_t lc_ready_due(const struct lc_set *set, int64_t absent_until);
 
 /* When one more key may be published: now, or when a retired one leaves. */
 int64_t lc_room_time(const struct lc_set *set, const struct lc_env *env);

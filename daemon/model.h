@@ -42,8 +42,10 @@ struct generation {
 	int64_t removed_at;
 	int64_t revoked_at;
 	int64_t destroyed_at; /* the private key is gone */
-	int64_t absent_until; /* a version without it was servable until then */
-	int64_t max_exp;      /* the largest exp that it signed */
+	/* A version without it was servable until then; 0: it may be still, as
+	 * not every front is known to have read one with it. */
+	int64_t absent_until;
+	int64_t max_exp; /* the largest exp that it signed */
 
 	int64_t publish_due;
 	int64_t ready_due;
@@ -72,9 +74,10 @@ struct key_set_facts {
 	 * in caches and with verifiers that poll. */
 	int64_t cached_until;
 	int64_t polled_until;
-	int64_t removed_at; /* the key set is gone */
-	int64_t follows_at; /* one of its name was servable until then */
-	bool frozen;        /* by an operator, whatever the mode says */
+	int64_t removed_at;   /* the key set is gone */
+	int64_t withdrawn_at; /* and every front has read that; 0: not yet */
+	int64_t follows_at;   /* one of its name was servable until then */
+	bool frozen;          /* by an operator, whatever the mode says */
 };
 
 /* One generation with its identity and its published form. */

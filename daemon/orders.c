@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "daemon/reading.h"
+
 enum { FLUSH_AFTER = 36 * 60 }; /* Envoy, Istio and jwx have polled by then */
 
 static int64_t
@@ -66,10 +68,10 @@ expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 
 /* Copies with the old key live on. */
 static void
-expose_old(const struct lc_set *set, int64_t now, struct lc_exposure *e)
+expose_old(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
 	e->accept_old_tokens =
-	    copies_end(set, now + set->facts.policy.propagation_delay);
+	    copies_end(set, from + set->facts.policy.propagation_delay);
 	e->accept_old_tokens.never_expires = LC_NEVER;
 	expose_until(e, &e->accept_old_tokens);
 }
@@ -92,8 +94,9 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 	int64_t number = standby->number;
 
 	if (!may_sign_unnoticed(set, env, standby)) {
-		int64_t absent =
-		    lc_is_published(standby) ? standby->absent_until : env->now;
+		int64_t absent = standby->absent_until != 0
+				     ? standby->absent_until
+				     : env->now + 1;
 
 		out->exposed = true;
 		expose_new(set, absent, &out->exposure);
@@ -261,7 +264,7 @@ predecessor(const struct lc_set *set, const struct lc_env *env)
 		const struct generation *gen = &set->gens[i];
 
 		if (lc_state(gen) != GEN_RETIRED || !lc_can_sign(gen) ||
-		    (env->clock_trusted && env->now > gen->destroy_due))
+		    (env->clock_trusted && env->now >= gen->destroy_due))
 			continue;
 		if (best == NULL || gen->retired_at >= best->retired_at)
 			best = gen;
@@ -405,7 +408,7 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 	ret_outcome->cause = "an operator revoked it";
 	ret_outcome->exposed = true;
 	if (published) {
-		expose_old(set, env->now, &ret_outcome->exposure);
+		expose_old(set, env->now + 1, &ret_outcome->exposure);
 		ret_outcome->flush_at = env->now + FLUSH_AFTER;
 	}
 	/* One version for both changes. */
@@ -444,8 +447,9 @@ tokens_end(const struct lc_set *set, const struct lc_env *env)
 	}
 	/* By this clock nothing is over. */
 	if (end != 0 && !env->clock_trusted)
-		end = max64(end,
-		    env->now + jw_policy_retire_interval(&set->facts.policy));
+		end = max64(
+		    end, env->now + 1 +
+			     jw_policy_retire_interval(&set->facts.policy));
 	return end;
 }
 
@@ -503,7 +507,7 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 
 	if (state == GEN_PUBLISHED || lc_is_early(gen))
 		gen->ready_due = max64(gen->ready_due + growth->lag,
-		    gen->absent_until + jw_policy_publish_interval(p));
+		    lc_absent_until(gen) + jw_policy_publish_interval(p));
 	if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
@@ -511,9 +515,10 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 		    max64(gen->remove_due, held_until(gen, growth)) +
 		    growth->leeway;
 		gen->remove_due = max64(gen->remove_due,
-		    gen->retired_at + jw_policy_retire_interval(p));
+		    gen->retired_at + 1 + jw_policy_retire_interval(p));
 		if (lc_has_private(gen))
-			gen->destroy_due = gen->retired_at + p->rollback_window;
+			gen->destroy_due =
+			    gen->retired_at + 1 + p->rollback_window;
 	}
 }
 
@@ -540,19 +545,20 @@ lc_set_policy(struct lc_set *set, const struct lc_env *env,
 	    .leeway = max64(policy->clock_skew - old->clock_skew, 0),
 	    .retained = (int64_t)old->clock_skew + old->retire_safety,
 	};
-	int64_t tokens = env->now + jw_policy_retire_interval(old);
+	/* What happens in this second is over in the next. */
+	int64_t now = env->now + 1;
+	int64_t tokens = now + jw_policy_retire_interval(old);
 
-	set->facts.copies_until =
-	    max64(set->facts.copies_until,
-		env->now + jw_policy_publish_interval(old)) +
-	    growth.lag;
+	set->facts.copies_until = max64(set->facts.copies_until,
+				      now + jw_policy_publish_interval(old)) +
+				  growth.lag;
 	for (size_t i = 0; i < set->count; i++)
 		tokens = max64(tokens, held_until(&set->gens[i], &growth));
 	set->facts.tokens_until =
 	    max64(set->facts.tokens_until, tokens) + growth.leeway;
-	remember_class(&set->facts.cached_until, env->now, old,
-	    old->cache_max_age, policy->cache_max_age, growth.lag);
-	remember_class(&set->facts.polled_until, env->now, old,
+	remember_class(&set->facts.cached_until, now, old, old->cache_max_age,
+	    policy->cache_max_age, growth.lag);
+	remember_class(&set->facts.polled_until, now, old,
 	    old->verifier_max_age, policy->verifier_max_age, growth.lag);
 	set->facts.policy = *policy;
 	for (size_t i = 0; i < set->count; i++)

@@ -4,6 +4,8 @@
  */
 #include "daemon/plan.h"
 
+#include "daemon/reading.h"
+
 static int64_t
 max64(int64_t a, int64_t b)
 {
@@ -119,8 +121,12 @@ bool
 lc_plan_due(const struct lc_set *set, const struct lc_env *env, int64_t until,
     int64_t *ret_due)
 {
-	struct lc_step step = lc_next(set, env);
+	struct lc_set read = *set;
+	struct lc_step step;
 
+	/* Fronts will have read what is published in a moment. */
+	lc_read(&read, env->now + 1);
+	step = lc_next(&read, env);
 	if (step.action == LC_NONE || step.due > until)
 		return false;
 	*ret_due = max64(env->now, step.due);
@@ -132,9 +138,11 @@ plan_step(struct lc_set *set, struct lc_env *env, struct lc_change *ret_changes,
     size_t max)
 {
 	struct lc_set before = *set;
-	struct lc_step step = lc_next(set, env);
+	struct lc_step step;
 	size_t n;
 
+	lc_read(set, env->now + 1);
+	step = lc_next(set, env);
 	env->now = max64(env->now, step.due);
 	lc_apply(set, &step, env);
 	n = lc_diff(&before, set, ret_changes, max);

@@ -13,30 +13,47 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/timeval.h"
 #include "common/varlink.h"
 #include "daemon/control.h"
 #include "daemon/jwks.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_fronts.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keys.h"
 #include "daemon/servable.h"
+#include "daemon/strays.h"
 
 /* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
 enum { REPLY_BODIES = 96 * 1024 };
 /* A front that has not read what was sent so long ago hangs. */
 enum { TICK_S = 10 };
+enum {
+	/* Between looks at what fronts have read. */
+	LOOK_MIN_MS = 5,
+	LOOK_MAX_MS = 200,
+	/* It has left the kernel at the first look, and is in force with the
+	 * front at the second. */
+	LOOKS = 2,
+	/* Fronts of a keeper before this one are back by then. */
+	RETURN_MS = 1500,
+};
 
 struct follower {
 	TAILQ_ENTRY(follower) link;
 	struct publish *publish;
 	struct control_call *call;
-	int64_t sent_id;  /* key sets up to this id have been sent */
-	bool caught_up;   /* there is nothing left of the first pass */
-	bool complete;    /* and it has been told so */
-	bool has_any;     /* an empty whole would be a lie: it is yet to come */
-	bool is_front;    /* what it is sent is served */
-	int64_t number;   /* of its front */
+	int64_t sent_id; /* key sets up to this id have been sent */
+	bool caught_up;  /* there is nothing left of the first pass */
+	bool complete;   /* and it has been told so */
+	bool has_read;   /* and has read all that: it serves it */
+	int quiet;       /* looks in a row that found everything read */
+	bool has_any;    /* an empty whole would be a lie: it is yet to come */
+	bool is_front;   /* what it is sent is served */
+	int64_t number;  /* of its front */
+	int64_t pid;
 	int64_t reported; /* to the keeper (servable.h) */
 };
 
@@ -51,6 +68,10 @@ struct publish {
 	publish_complete_fn *complete;
 	void *arg;
 	struct event *tick;
+	struct event *look; /* while something may be unread */
+	int64_t look_ms;
+	int64_t settled_ms; /* fronts that are not back are not there */
+	struct strays strays;
 	bool stalled; /* a front hung, and none has begun to serve since */
 };
 
@@ -102,7 +123,17 @@ reply(const struct content *take_content, bool complete)
 static bool
 is_serving(const struct follower *follower)
 {
-	return follower->complete && follower->is_front;
+	return follower->has_read && follower->is_front;
+}
+
+/* Look soon, and then less and less often, whether it has been read. */
+static void
+look_later(struct publish *publish, int64_t wait_ms)
+{
+	struct timeval wait = jw_timeval_ms(wait_ms);
+
+	publish->look_ms = wait_ms;
+	evtimer_add(publish->look, &wait);
 }
 
 static void
@@ -111,6 +142,10 @@ drop_follower(struct follower *follower)
 	struct publish *publish = follower->publish;
 
 	TAILQ_REMOVE(&publish->followers, follower, link);
+	/* Its process may serve on what it has. */
+	if (follower->is_front)
+		strays_add(
+		    &publish->strays, follower->pid, jw_clock_monotonic_ms());
 	if (is_serving(follower)) {
 		publish->complete_count--;
 		if (publish->complete_count == 0)
@@ -146,13 +181,14 @@ count_complete(const struct publish *publish, int64_t number)
 }
 
 static void
-become_complete(struct follower *follower)
+begin_serving(struct follower *follower)
 {
 	struct publish *publish = follower->publish;
 
-	follower->complete = true;
+	follower->has_read = true;
 	if (!follower->is_front)
 		return;
+	strays_remove(&publish->strays, follower->pid);
 	publish->complete_count++;
 	/* What hung does not know it: its clients were not answered. */
 	if (publish->stalled && publish->complete_count == 1)
@@ -166,11 +202,12 @@ become_complete(struct follower *follower)
 
 /* A front must not take the lack of a document for the end of a key set. */
 static void
-add_set(struct content *content, const struct keeper_set *set, size_t *bodies)
+add_set(struct content *content, struct keeper_set *set, size_t *bodies)
 {
 	size_t size = 0;
 	json_t *object = document(set, &size);
 
+	set->unsent = object == NULL;
 	if (object != NULL) {
 		json_array_append_new(content->documents, object);
 		*bodies += size;
@@ -204,6 +241,14 @@ next_documents(struct follower *follower)
 	return content;
 }
 
+static void
+note_sent(struct follower *follower, bool all)
+{
+	follower->complete |= all;
+	follower->quiet = 0;
+	look_later(follower->publish, LOOK_MIN_MS);
+}
+
 /* Send, and say so when that was all that exists. */
 static void
 send_content(struct follower *follower, struct content take_content)
@@ -214,8 +259,8 @@ send_content(struct follower *follower, struct content take_content)
 
 	if (!control_continue(follower->call, reply(&take_content, all)))
 		end_follower(follower);
-	else if (all && !follower->complete)
-		become_complete(follower);
+	else
+		note_sent(follower, all);
 }
 
 static void
@@ -248,6 +293,9 @@ read_parameters(struct follower *follower, const json_t *parameters)
 	const json_t *front = json_object_get(parameters, "front");
 
 	follower->is_front = json_integer_value(front) >= 0;
+	/* Whoever does not say that it is one need not come back. */
+	if (!json_is_integer(front))
+		follower->pid = 0;
 	follower->number = json_integer_value(front);
 	follower->reported =
 	    json_integer_value(json_object_get(parameters, "servingSince"));
@@ -276,6 +324,7 @@ run_documents(struct control_call *call, void *context)
 	}
 	follower->publish = publish;
 	follower->call = call;
+	follower->pid = control_peer(call)->pid;
 	read_parameters(follower, parameters);
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	control_follow(call, on_closed, on_drained, follower);
@@ -315,6 +364,7 @@ on_news(const struct keeper_news *news, void *arg)
 		return;
 	if (news->set->row.facts.removed_at == 0) {
 		object = document(news->set, &size);
+		news->set->unsent = object == NULL;
 		if (object == NULL)
 			return; /* the last good one stays */
 	}
@@ -324,6 +374,70 @@ on_news(const struct keeper_news *news, void *arg)
 		send_change(follower, news->set, object);
 	}
 	json_decref(object);
+}
+
+/* ---- what has been read ---- */
+
+/* Every front has all that was sent; none is away, and one is there. */
+static bool
+is_all_read(struct publish *publish)
+{
+	int64_t now = jw_clock_monotonic_ms();
+	const struct follower *follower;
+
+	TAILQ_FOREACH(follower, &publish->followers, link)
+	if (follower->is_front &&
+	    (!follower->has_read || follower->quiet < LOOKS))
+		return false;
+	return publish->complete_count > 0 && now >= publish->settled_ms &&
+	       !strays_any(&publish->strays, now);
+}
+
+static void
+look_at(struct follower *follower)
+{
+	if (control_unread(follower->call) > 0)
+		follower->quiet = 0;
+	else if (follower->quiet < LOOKS)
+		follower->quiet++;
+	if (follower->complete && !follower->has_read &&
+	    follower->quiet == LOOKS)
+		begin_serving(follower);
+}
+
+/* Something to wait for: that it is read, or that a front begins. */
+static bool
+is_worth_a_look(const struct publish *publish)
+{
+	const struct follower *follower;
+
+	if (publish->complete_count > 0 && keeper_is_unread(publish->keeper))
+		return true;
+	TAILQ_FOREACH(follower, &publish->followers, link)
+	if (follower->complete && !follower->has_read)
+		return true;
+	return false;
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct publish *publish = arg;
+	struct follower *follower, *next;
+	int64_t wait = publish->look_ms * 2;
+
+	(void)fd;
+	(void)what;
+	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
+	     follower = next) {
+		next = TAILQ_NEXT(follower, link);
+		look_at(follower);
+	}
+	if (keeper_is_unread(publish->keeper) && is_all_read(publish))
+		keeper_read(publish->keeper);
+	else if (is_worth_a_look(publish) &&
+		 !evtimer_pending(publish->look, NULL))
+		look_later(publish, wait < LOOK_MAX_MS ? wait : LOOK_MAX_MS);
 }
 
 /* A front that hangs serves nobody, and would count for ever. */
@@ -339,7 +453,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		if (!is_serving(follower))
+		if (!follower->complete || !follower->is_front)
 			continue;
 		if (control_unread(follower->call) > 0)
 			end_follower(follower);
@@ -362,6 +476,15 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 	    why);
 }
 
+static void
+events_free(struct publish *publish)
+{
+	if (publish->tick != NULL)
+		event_free(publish->tick);
+	if (publish->look != NULL)
+		event_free(publish->look);
+}
+
 enum jw_err
 publish_new(struct event_base *base, struct keeper *keeper,
     publish_complete_fn *complete, void *arg, struct publish **ret_publish)
@@ -372,10 +495,14 @@ publish_new(struct event_base *base, struct keeper *keeper,
 	if (publish == NULL)
 		return JW_NO_MEMORY;
 	TAILQ_INIT(&publish->followers);
+	/* There are none before the first key. */
+	if (keeper_generations(keeper) > 0)
+		publish->settled_ms = jw_clock_monotonic_ms() + RETURN_MS;
 	publish->tick = event_new(base, -1, EV_PERSIST, on_tick, publish);
-	if (publish->tick == NULL || event_add(publish->tick, &wait) != 0) {
-		if (publish->tick != NULL)
-			event_free(publish->tick);
+	publish->look = evtimer_new(base, on_look, publish);
+	if (publish->tick == NULL || publish->look == NULL ||
+	    event_add(publish->tick, &wait) != 0) {
+		events_free(publish);
 		free(publish);
 		return JW_NO_MEMORY;
 	}
@@ -396,7 +523,8 @@ publish_free(struct publish *publish)
 	if (publish == NULL)
 		return;
 	keeper_unobserve(publish->keeper, &publish->observer);
-	event_free(publish->tick);
+	events_free(publish);
+	strays_done(&publish->strays);
 	free(publish);
 }
 

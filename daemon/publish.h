@@ -18,8 +18,8 @@ struct publish;
 struct varlink_service;
 
 /*
- * A process of the front with this number has been sent everything, as count
- * of them have been that are connected now.
+ * A process of the front with this number has read everything, as count
+ * of them have that are connected now.
  */
 typedef void publish_complete_fn(int64_t number, size_t count, void *arg);
 
@@ -34,7 +34,7 @@ enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
 /* The fronts end from now on, and their listener stays open or does not. */
 void publish_stop(struct publish *publish, bool listening);
 
-/* Processes of fronts that have been sent everything. */
+/* Processes of fronts that have read everything. */
 size_t publish_fronts(const struct publish *publish);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "daemon/retime.h"
 
+#include "daemon/reading.h"
+
 static int64_t
 max64(int64_t a, int64_t b)
 {
@@ -35,11 +37,12 @@ retime_pending(struct lc_set *set, struct generation *gen, int64_t now)
 static void
 retime_published(struct lc_set *set, struct generation *gen, int64_t now)
 {
-	int64_t wait = length(gen->absent_until, gen->ready_due,
+	int64_t wait = length(lc_absent_until(gen), gen->ready_due,
 	    jw_policy_publish_interval(&set->facts.policy));
 
-	gen->absent_until = now;
-	gen->ready_due = now + wait;
+	if (gen->absent_until != 0)
+		gen->absent_until = now + 1;
+	gen->ready_due = now + 1 + wait;
 }
 
 /* The wait of a key that signed before it was ready. */
@@ -62,13 +65,13 @@ retime_active(struct lc_set *set, struct generation *gen, int64_t now)
 static void
 retime_retired(struct lc_set *set, struct generation *gen, int64_t now)
 {
-	int64_t wait = length(gen->retired_at, gen->remove_due,
+	int64_t wait = length(gen->retired_at + 1, gen->remove_due,
 	    jw_policy_retire_interval(&set->facts.policy));
 
 	retime_early(set, gen, now);
-	gen->remove_due = now + wait;
+	gen->remove_due = now + 1 + wait;
 	if (lc_has_private(gen))
-		gen->destroy_due = now + set->facts.policy.rollback_window;
+		gen->destroy_due = now + 1 + set->facts.policy.rollback_window;
 }
 
 static void (*const retime_state[GEN_STATE_COUNT])(

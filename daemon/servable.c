@@ -15,16 +15,12 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 		return true;
 	if (reported == SERVABLE_REFUSED)
 		return false;
-	/*
-	 * A new front begins a moment after we have sent it everything, maybe
-	 * in the next second.  Then that second is one that waits run from;
-	 * otherwise it was another front, and between the two there was none.
-	 */
-	if (reported != 0 &&
-	    reported <= before->until + (before->since >= before->until))
+	if (reported != 0 && reported <= before->until)
 		return true;
+	/* Rounded up: the end may have been early in its second, and what
+	 * followed it late. */
 	return before->clean && before->listening && now >= before->until &&
-	       (reported != 0 ? reported : now) - before->until <=
+	       (reported != 0 ? reported : now) - before->until + 1 <=
 		   SERVABLE_GRACE;
 }
 
@@ -32,10 +28,9 @@ int64_t
 servable_begin(struct servable *servable, int64_t now, int64_t reported)
 {
 	bool outage = !was_servable(servable, now, reported);
-	int64_t resumed = now + 1; /* a moment after, as above */
+	int64_t began = reported > 0 && reported < now ? reported : now;
+	int64_t resumed = began + 1; /* for sure */
 
-	if (reported > 0)
-		resumed = reported < now ? reported : now;
 	if (outage)
 		servable->since = resumed;
 	else if (servable->since == 0)

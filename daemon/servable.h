@@ -29,10 +29,10 @@ struct servable {
 };
 
 /*
- * A front serves everything from now on.  reported: since when it says it
- * has been serving without a gap; 0: it is new; SERVABLE_REFUSED: it is new,
- * and clients could not wait for it.  Returns when an outage has ended for
- * sure: with a new front in the next second; 0: there was none.
+ * A front has read everything, and serves it from now on.  reported: since when
+ * it says it has been serving without a gap; 0: it is new; SERVABLE_REFUSED: it
+ * is new, and clients could not wait for it.  Returns when an outage has ended
+ * for sure (rounded up); 0: there was none.
  */
 int64_t servable_begin(
     struct servable *servable, int64_t now, int64_t reported);

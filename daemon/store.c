@@ -33,6 +33,7 @@ enum statement {
 	ST_ROLLBACK,
 	ST_SETS,
 	ST_REMOVED_SETS,
+	ST_WITHDRAWN,
 	ST_KEYS_LIVING,
 	ST_KEYS_OF_SET,
 	ST_KEYS_BY_KID,
@@ -63,7 +64,7 @@ enum statement {
 	POLICY_COLUMNS                                                  \
 	", next_number, version, version_at, wanted_at, copies_until, " \
 	"tokens_until, cached_until, polled_until, removed_at, "        \
-	"follows_at, frozen"
+	"withdrawn_at, follows_at, frozen"
 #define FACT_COLUMNS                                                     \
 	"created_at, published_at, ready_at, activated_at, retired_at, " \
 	"removed_at, revoked_at, destroyed_at, absent_until, max_exp, "  \
@@ -81,6 +82,8 @@ static const char *const statements[ST_COUNT] = {
     [ST_REMOVED_SETS] = "SELECT id, name, revision, " SET_COLUMNS
 			" FROM key_set WHERE name = ?1"
 			" AND removed_at IS NOT NULL ORDER BY id",
+    [ST_WITHDRAWN] = "UPDATE key_set SET withdrawn_at = ?1"
+		     " WHERE removed_at IS NOT NULL AND withdrawn_at IS NULL",
     [ST_KEYS_LIVING] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
 		       " ORDER BY key_set_id, number",
@@ -96,12 +99,12 @@ static const char *const statements[ST_COUNT] = {
 	"INSERT INTO key_set (id, name, " SET_COLUMNS ")"
 	" VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
 	" ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
-	" ?25, ?26, ?27, ?28, ?29, ?30)",
+	" ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
     [ST_SET_UPDATE] =
 	"UPDATE key_set SET revision = revision + 1, (" SET_COLUMNS ")"
 	" = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
 	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
-	" ?29, ?30)"
+	" ?29, ?30, ?31)"
 	" WHERE id = ?1 AND revision = ?2",
     [ST_KEY_INSERT] =
 	"INSERT INTO generation (key_set_id, number, " FACT_COLUMNS
@@ -165,6 +168,7 @@ static const size_t set_times[] = {
     offsetof(struct key_set_facts, cached_until),
     offsetof(struct key_set_facts, polled_until),
     offsetof(struct key_set_facts, removed_at),
+    offsetof(struct key_set_facts, withdrawn_at),
     offsetof(struct key_set_facts, follows_at),
 };
 
@@ -1288,6 +1292,15 @@ store_each_removed(
 		err = failed(store, rc);
 	sqlite3_reset(st);
 	return err;
+}
+
+enum jw_err
+store_withdrawn(struct store *store, int64_t at)
+{
+	sqlite3_stmt *st = statement(store, ST_WITHDRAWN);
+
+	sqlite3_bind_int64(st, 1, at);
+	return run(store, st);
 }
 
 static enum jw_err

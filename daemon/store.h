@@ -75,6 +75,9 @@ const char *store_message(const struct store *store);
 typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
 enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
 
+/* Every front has read, before `at`, that all removed key sets are gone. */
+enum jw_err store_withdrawn(struct store *store, int64_t at);
+
 /* Every removed key set that had a name, in the order of ids. */
 typedef void store_facts_fn(const struct key_set_facts *facts, void *arg);
 enum jw_err store_each_removed(

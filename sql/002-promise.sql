@@ -25,3 +25,7 @@ UPDATE key_set SET cached_until = copies_until, polled_until = copies_until;
 ALTER TABLE audit ADD COLUMN method TEXT;
 ALTER TABLE audit ADD COLUMN outcome TEXT;
 ALTER TABLE audit ADD COLUMN count INTEGER CHECK (count > 0);
+
+-- When every front had read that a removed key set is gone; NULL: not yet.
+ALTER TABLE key_set ADD COLUMN withdrawn_at INTEGER;
+UPDATE key_set SET withdrawn_at = removed_at + 1 WHERE removed_at IS NOT NULL;

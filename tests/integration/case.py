@@ -54,11 +54,21 @@ class Case(unittest.TestCase):
         return number
 
     def wait_state(self, generation, state, timeout=10):
-        """Its key, once it is in that state."""
-        return harness.wait_until(lambda: next(
-            (k for k in self.daemon.keys(all=True)
-             if k["generation"] == generation and k["state"] == state),
-            None), timeout, f"generation {generation} is not {state}")
+        """Its key, once it is in that state, and its wait has begun."""
+        def found():
+            return next((k for k in self.daemon.keys(all=True)
+                         if k["generation"] == generation
+                         and k["state"] == state), None)
+        key = harness.wait_until(found, timeout,
+                                 f"generation {generation} is not {state}")
+        if state != "published":
+            return key
+        self.daemon.wait_read()
+        return found() or key
+
+    def assert_waits(self, key, wait):
+        """From when every front had read it: at the end of that second."""
+        self.assertIn(key["readyAt"] - key["publishedAt"] - wait, (1, 2))
 
     def kids(self):
         """At the URL, in their order."""

@@ -255,6 +255,18 @@ class Daemon:
         except (OSError, EOFError, http.client.HTTPException):
             return False
 
+    def wait_read(self):
+        """Every front has read what is published, and that is on disk: waits
+        have begun."""
+        def is_read():
+            with self.database() as db:
+                return db.execute(
+                    "SELECT count(*) FROM generation WHERE absent_until IS"
+                    " NULL AND published_at IS NOT NULL AND ready_at IS NULL"
+                    " AND retirements = 0 AND removed_at IS NULL"
+                    " AND revoked_at IS NULL").fetchone()[0] == 0
+        wait_until(is_read, 10, "a front has not read the set")
+
     def stop(self, timeout=20):
         """SIGTERM; the daemon must end with 0 and leave no front."""
         fronts = set(self.front_pids()) | self.fronts_seen

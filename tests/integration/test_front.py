@@ -150,6 +150,10 @@ class Publish(unittest.TestCase):
                                      "org.jwksd.publish") as client:
                     self.assertTrue(next(client.stream(
                         "Documents", parameters))["complete"])
+                    # It counts once it has read all that.
+                    harness.wait_until(
+                        lambda count=count: self.fronts(daemon) == count)
+                    time.sleep(0.1)
                     self.assertEqual(self.fronts(daemon), count)
                 harness.wait_until(lambda: self.fronts(daemon) == 1)
 

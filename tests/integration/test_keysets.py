@@ -647,11 +647,13 @@ class AddedAgain(Sets):
         self.assertNotIn("exposure", reply)
         keys = self.of("a")
         self.assertEqual({k["state"] for k in keys}, {"published"})
-        self.assertEqual({k["readyAt"] for k in keys}, {reply["signsAt"]})
+        # The old set may have been read a moment longer.
+        for key in keys:
+            self.assertIn(key["readyAt"] - reply["signsAt"], (0, 1))
         with self.daemon.database() as db:
             removed = db.execute("SELECT removed_at FROM key_set WHERE"
                                  " removed_at IS NOT NULL").fetchone()[0]
-        self.assertEqual(reply["signsAt"], removed + 1 + case.IPUB)
+        self.assertIn(reply["signsAt"] - removed - case.IPUB, (1, 2))
         self.wait_there("a", "a")
         status = self.call("Status")
         self.assertTrue(status["ready"])

@@ -258,8 +258,8 @@ class Algorithm(Case):
         self.assertEqual(self.set(algorithm="EdDSA")["alg"], "EdDSA")
         self.assertEqual(self.active(), 1)
         third = self.now_published(3)
-        self.assertEqual((third["alg"], third["readyAt"]),
-                         ("EdDSA", third["publishedAt"] + 4))
+        self.assertEqual(third["alg"], "EdDSA")
+        self.assert_waits(third, 4)
         # The ready ES256 standby is not what was asked for.
         answer = self.call("Rotate")
         self.assertEqual(answer["scheduledFor"], third["readyAt"])
@@ -271,7 +271,7 @@ class Algorithm(Case):
         retired = self.key(1)
         self.assertEqual((retired["state"], retired["alg"]),
                          ("retired", "ES256"))
-        self.assertEqual(retired["removeAt"], retired["retiredAt"] + 1)
+        self.assertEqual(retired["removeAt"], retired["retiredAt"] + 2)
         self.wait_state(1, "removed")
         harness.wait_until(lambda: set(self.algs().values()) == {"EdDSA"})
         self.assertNotIn(old["kid"], self.kids())

@@ -21,10 +21,10 @@ class Case(case.Case):
         self.assert_now(now)
         exposure = reply["exposure"]
         self.assertEqual(exposure["acceptOldTokens"], {
-            "honoursCacheControl": now + 60 + 300,
-            "pollsWithinMaxAge": now + 60 + DAY,
+            "honoursCacheControl": now + 61 + 300,
+            "pollsWithinMaxAge": now + 61 + DAY,
             "neverExpires": 0})
-        self.assertEqual(exposure["until"], now + 60 + DAY)
+        self.assertEqual(exposure["until"], now + 61 + DAY)
         self.assertEqual(reply["flushAt"], now + FLUSH)
 
     def check_gone(self, reply, sealed):
@@ -59,7 +59,7 @@ class States(Case):
         self.check_gone(reply, sealed)
         self.assertEqual(self.active(), 1)
         third = self.wait_state(3, "published")
-        self.assertEqual(third["readyAt"], third["publishedAt"] + IPUB)
+        self.assert_waits(third, IPUB)
         self.assertEqual(self.key_set()["version"], version + 2)
 
     def test_retired(self):
@@ -116,7 +116,7 @@ class States(Case):
         # And no other has signed before that one.
         reply = self.revoke("default#1", force=True)
         self.assertEqual(reply["activated"]["generation"], 3)
-        served = third["publishedAt"] + 60
+        served = third["readyAt"] - IPUB + 60
         self.assertEqual(reply["exposure"]["rejectNewTokens"], {
             "honoursCacheControl": served + 300,
             "pollsWithinMaxAge": served + DAY})
@@ -135,10 +135,10 @@ class States(Case):
                     times["pollsWithinMaxAge"] - now)
         self.call("SetPolicy", name="default",
                   policy={"rotationPeriod": 60 * DAY})
-        self.assertEqual(told("default#2"), (60 + 300, 60 + DAY))
+        self.assertEqual(told("default#2"), (61 + 300, 61 + DAY))
         self.call("SetPolicy", name="default", policy={"cacheMaxAge": 60})
         first = told("default#2")
-        self.assertEqual(first[1], 60 + DAY)
+        self.assertEqual(first[1], 61 + DAY)
         self.assertAlmostEqual(first[0], 60 + 300, delta=5)
         self.call("SetPolicy", name="default",
                   policy={"verifierMaxAge": 2 * 3600})

@@ -19,7 +19,7 @@ class Window(case.Case):
         self.assertEqual(reply["activated"]["state"], "active")
         self.assertEqual(reply["retired"]["generation"], 2)
         self.assertEqual(reply["retired"]["removeAt"],
-                         reply["retired"]["retiredAt"] + case.IRET)
+                         reply["retired"]["retiredAt"] + 1 + case.IRET)
         self.assertEqual([(r["event"], r["generation"])
                           for r in self.audit(seq)],
                          [("rollback", None), ("active", 1), ("retired", 2)])
@@ -124,7 +124,7 @@ class NotReady(case.Case):
         seq = self.last_audit()
         reply = self.call("Rollback", now=True, reason="hurry")
         self.assertEqual(reply["activated"]["generation"], 3)
-        served = self.third["publishedAt"] + case.MINUTE
+        served = self.third["readyAt"] - case.IPUB + case.MINUTE
         self.assertEqual(reply["exposure"]["rejectNewTokens"], {
             "honoursCacheControl": served + 300,
             "pollsWithinMaxAge": served + case.DAY})

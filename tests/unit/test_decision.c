@@ -16,6 +16,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/orders.h"
 #include "daemon/plan.h"
+#include "daemon/reading.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW INT64_C(1800000000)
@@ -374,25 +375,26 @@ expect_promoted(const struct situation *s, const struct lc_set *set)
 	assert_int_equal(lc_state(g), GEN_RETIRED);
 	assert_int_equal(g->retired_at, NOW);
 	assert_int_equal(g->retirements, 1);
-	assert_int_equal(g->destroy_due, NOW + ROLLBACK);
-	assert_int_equal(g->remove_due, NOW + IRET);
+	assert_int_equal(g->destroy_due, NOW + 1 + ROLLBACK);
+	assert_int_equal(g->remove_due, NOW + 1 + IRET);
 }
 
 static void
 expect_published(const struct situation *s, const struct generation *g)
 {
 	assert_int_equal(g->published_at, NOW);
-	assert_int_equal(g->absent_until, NOW);
+	/* Its wait begins when every front has read it. */
+	assert_int_equal(g->absent_until, 0);
 	if (s->subject == PENDING_VERIFY_ONLY && g->number == SUBJECT) {
 		assert_int_equal(lc_state(g), GEN_RETIRED);
 		assert_int_equal(g->retired_at, NOW);
 		assert_int_equal(g->retirements, 1);
 		assert_int_equal(g->activations, 0);
-		assert_int_equal(g->remove_due, NOW + IRET);
+		assert_int_equal(g->remove_due, NOW + 1 + IRET);
 		return;
 	}
 	assert_int_equal(lc_state(g), GEN_PUBLISHED);
-	assert_int_equal(g->ready_due, NOW + IPUB);
+	assert_int_equal(g->ready_due, NOW + 1 + IPUB);
 }
 
 static void
@@ -544,8 +546,8 @@ expect_ready_time(const struct situation *s)
 	if (s->subject == PUBLISHED)
 		return NOW + s->deadline - 1;
 	if (s->full && (s->subject == RETIRED || s->subject == DESTROYED))
-		return leaves + IPUB;
-	return NOW + IPUB;
+		return leaves + 1 + IPUB;
+	return NOW + 1 + IPUB;
 }
 
 static enum jw_err
@@ -693,7 +695,7 @@ only_the_expected_signer_is_rotated(void **state)
 	}
 }
 
-/* Inside of the window, to its last second; frozen or not. */
+/* Until the window has ended for sure; frozen or not. */
 static void
 every_rollback_has_its_outcome(void **state)
 {
@@ -718,7 +720,7 @@ every_rollback_has_its_outcome(void **state)
 			env.now = now;
 			/* A clock that is not trusted ends no window. */
 			can = s.subject == RETIRED &&
-			      (now <= NOW || !env.clock_trusted);
+			      (now < NOW || !env.clock_trusted);
 			memset(&o, 0xa5, sizeof(o));
 			err = lc_rollback(
 			    &set, &env, &(struct lc_rollback){0}, &o);
@@ -921,7 +923,7 @@ a_start_takes_the_first_that_can_sign(void **state)
 	assert_int_equal(lc_state(lc_find(&set, SUBJECT)), GEN_REVOKED);
 	assert_int_equal(lc_active(&set)->number, COMPANION);
 	assert_int_equal(lc_state(lc_find(&set, 10)), GEN_RETIRED);
-	assert_int_equal(lc_find(&set, 10)->remove_due, NOW + IRET);
+	assert_int_equal(lc_find(&set, 10)->remove_due, NOW + 1 + IRET);
 	assert_int_equal(lc_state(lc_find(&set, 11)), GEN_READY);
 	assert_int_equal(lc_find(&set, 11)->ready_due, NOW);
 	assert_int_equal(set.facts.version, 1);
@@ -1216,7 +1218,7 @@ change_policy(const struct change *c, bool keeps_private)
 	*gen = row_of_subject(&retired);
 	gen->number = 20;
 	gen->destroy_due = 5;
-	gen->remove_due = gen->retired_at + IRET;
+	gen->remove_due = gen->retired_at + 1 + IRET;
 	gen->max_exp = c->max_exp == 0 ? 0 : NOW + c->max_exp;
 	/* It would be remembered, were it looked at. */
 	set_trap(&s, &set);
@@ -1235,11 +1237,11 @@ change_policy(const struct change *c, bool keeps_private)
 	lc_set_policy(&set, &env, &p);
 	assert_memory_equal(&set.facts.policy, &p, sizeof(p));
 	assert_int_equal(set.gens[1].ready_due, PAST + c->ready);
-	assert_int_equal(set.facts.copies_until, NOW + c->copies);
+	assert_int_equal(set.facts.copies_until, NOW + 1 + c->copies);
 	assert_int_equal(set.facts.tokens_until, NOW + c->tokens);
-	assert_int_equal(gen->remove_due, NOW - 100 + c->removal);
+	assert_int_equal(gen->remove_due, NOW - 99 + c->removal);
 	assert_int_equal(
-	    gen->destroy_due, keeps_private ? NOW - 100 + ROLLBACK - 100 : 5);
+	    gen->destroy_due, keeps_private ? NOW - 99 + ROLLBACK - 100 : 5);
 	assert_int_equal(set.gens[0].rotate_due, PAST + PERIOD + 86400);
 	assert_true(lc_same(&gen[1], &trap));
 }
@@ -1249,69 +1251,69 @@ static void
 no_policy_forgets_the_one_before(void **state)
 {
 	static const struct change changes[] = {
-	    {.ready = IPUB, .copies = IPUB, .removal = IRET, .tokens = IRET},
+	    {.ready = IPUB, .copies = IPUB, .removal = IRET, .tokens = 1 + IRET},
 	    {.age = -80000,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    {.age = 1000,
 		.ready = IPUB + 1000,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    {.margin = -3600,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    /* Old copies are handed out for longer. */
 	    {.lag = 40,
 		.age = -80000,
 		.ready = IPUB + 40,
 		.copies = IPUB + 40,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    {.lag = -40,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    {.ttl = -3000,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    {.ttl = 500,
 		.drain = 7,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET + 507,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    /* Old tokens are accepted for longer. */
 	    {.ttl = -3000,
 		.skew = 70,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET + 70,
-		.tokens = IRET + 70},
+		.tokens = 1 + IRET + 70},
 	    {.skew = -70,
 		.ready = IPUB,
 		.copies = IPUB,
 		.removal = IRET,
-		.tokens = IRET},
+		.tokens = 1 + IRET},
 	    /* What was signed lives on under the leeway of then. */
 	    {.max_exp = 20000,
 		.skew = -70,
 		.ready = IPUB,
 		.copies = IPUB,
-		.removal = 20000 + AFTER_EXP + 100,
+		.removal = 20000 + AFTER_EXP + 99,
 		.tokens = 20000 + AFTER_EXP},
 	    {.max_exp = 20000,
 		.skew = 70,
 		.ready = IPUB,
 		.copies = IPUB,
-		.removal = 20000 + AFTER_EXP + 70 + 100,
+		.removal = 20000 + AFTER_EXP + 70 + 99,
 		.tokens = 20000 + AFTER_EXP + 70},
 	};
 
@@ -1362,7 +1364,8 @@ a_revocation_says_who_accepts(void **state)
 
 	(void)state;
 	for (int64_t old = 0; old <= NOW + 10 * AGE; old += NOW + 10 * AGE) {
-		int64_t headers = NOW + LAG + HEADERS, age = NOW + LAG + AGE;
+		int64_t served = NOW + 1 + LAG;
+		int64_t headers = served + HEADERS, age = served + AGE;
 
 		headers = headers > old ? headers : old;
 		age = age > old ? age : old;
@@ -1398,7 +1401,7 @@ an_early_rotation_says_who_rejects(void **state)
 		    .subject = (int)kinds[i / 2], .active = 3};
 		struct lc_env env = env_of(&s);
 		int64_t old = i % 2 == 0 ? 0 : NOW + 10 * AGE;
-		int64_t from = kinds[i / 2] == PENDING ? NOW : PAST;
+		int64_t from = kinds[i / 2] == PENDING ? NOW + 1 : PAST;
 		int64_t headers = from + LAG + HEADERS, age = from + LAG + AGE;
 		struct lc_outcome o;
 		struct lc_set set;

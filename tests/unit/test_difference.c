@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/difference.h"
+#include "daemon/reading.h"
 
 #define T0 INT64_C(1800000000)
 
@@ -56,6 +57,7 @@ step(struct lc_set *set, struct lc_env *env)
 	if (next.due > env->now)
 		env->now = next.due;
 	lc_apply(set, &next, env);
+	lc_read(set, env->now + 1);
 	return true;
 }
 

@@ -30,6 +30,7 @@
 #include "daemon/envelope.h"
 #include "daemon/keeper.h"
 #include "daemon/keeper_audit.h"
+#include "daemon/keeper_fronts.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_room.h"
 #include "daemon/keeper_sign.h"
@@ -118,7 +119,8 @@ struct fixture {
 	struct keeper *keeper;
 	struct jw_policy policy;
 	struct keeper_observer observer;
-	char world[16]; /* the last order for every key set */
+	bool slow_fronts; /* read nothing */
+	char world[16];   /* the last order for every key set */
 	struct news news[NEWS_MAX];
 	size_t nnews;
 	int commits;
@@ -262,16 +264,26 @@ is_idle(const struct fixture *fix)
 		   (first == NULL || first->item.due > wall_time));
 }
 
+/* Fronts read at once, but for those of a test. */
+static void
+read_all(const struct fixture *fix)
+{
+	if (!fix->slow_fronts && keeper_is_unread(fix->keeper))
+		keeper_read(fix->keeper);
+}
+
 /* Everything that is due by now. */
 static void
 run(struct fixture *fix)
 {
 	keeper_start(fix->keeper);
 	event_base_loop(fix->base, EVLOOP_NONBLOCK);
+	read_all(fix);
 	for (int i = 0; !is_idle(fix); i++) {
 		if (i > 20000)
 			fail_msg("it is never done");
 		event_base_loop(fix->base, EVLOOP_NONBLOCK);
+		read_all(fix);
 		usleep(500);
 	}
 }
@@ -534,7 +546,7 @@ whole_life_by_the_clock(void **state)
 	pass(fix, 1);
 	expect_states(fix, "1:retired 2:active 3:published");
 	expect_same_as_disk(fix);
-	pass(fix, HOUR);
+	pass(fix, 1 + HOUR);
 	assert_int_equal(
 	    store_sealed(keeper_store(fix->keeper), 1, 1, &blob, &len),
 	    JW_NO_SUCH_KEY);
@@ -545,7 +557,7 @@ whole_life_by_the_clock(void **state)
 	expect_states(fix, "2:active 3:published");
 	run(fix);
 	keeper_serving(fix->keeper, due);
-	pass(fix, due + IPUB - wall_time - 1);
+	pass(fix, due + 1 + IPUB - wall_time - 1);
 	expect_states(fix, "2:active 3:published");
 	pass(fix, 1);
 	expect_states(fix, "2:active 3:ready");
@@ -570,6 +582,87 @@ nothing_becomes_ready_that_nobody_serves(void **state)
 	expect_states(fix, "2:active 3:published");
 	pass(fix, 1);
 	expect_states(fix, "2:active 3:ready");
+}
+
+/* However long it takes: the wait begins when the last front has read it. */
+static void
+waits_begin_when_every_front_has_read(void **state)
+{
+	struct fixture *fix = *state;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	fix->slow_fronts = true;
+	pass(fix, 30 * DAY);
+	expect_states(fix, "1:retired 2:active 3:published");
+	assert_int_equal(set_of(fix)->row.keys[2].facts.absent_until, 0);
+	assert_true(keeper_is_unread(fix->keeper));
+	pass(fix, 5 * DAY);
+	expect_states(fix, "2:active 3:published");
+	/* Nor does a restart make it read. */
+	restart(fix);
+	run(fix);
+	keeper_serving(fix->keeper, T0);
+	assert_true(keeper_is_unread(fix->keeper));
+	pass(fix, 5 * DAY);
+	expect_states(fix, "2:active 3:published");
+	fix->slow_fronts = false;
+	run(fix);
+	assert_false(keeper_is_unread(fix->keeper));
+	assert_int_equal(
+	    set_of(fix)->row.keys[1].facts.absent_until, wall_time + 1);
+	expect_same_as_disk(fix);
+	/* It is known from then on, whatever comes. */
+	fix->slow_fronts = true;
+	restart(fix);
+	run(fix);
+	keeper_serving(fix->keeper, T0);
+	pass(fix, IPUB);
+	expect_states(fix, "2:active 3:published");
+	pass(fix, 1);
+	expect_states(fix, "2:active 3:ready");
+}
+
+/* What could not be sent has not been read. */
+static void
+what_is_unsent_is_unread(void **state)
+{
+	struct fixture *fix = *state;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	set_of(fix)->unsent = true;
+	fix->slow_fronts = true;
+	pass(fix, 30 * DAY);
+	keeper_read(fix->keeper);
+	assert_true(keeper_is_unread(fix->keeper));
+	set_of(fix)->unsent = false;
+	keeper_read(fix->keeper);
+	assert_false(keeper_is_unread(fix->keeper));
+}
+
+/* A disk that fails meanwhile does not make it later, nor sooner. */
+static void
+when_it_was_read_is_not_lost(void **state)
+{
+	struct fixture *fix = *state;
+	int64_t read_at;
+
+	run(fix);
+	keeper_serving(fix->keeper, 0);
+	fix->slow_fronts = true;
+	pass(fix, 30 * DAY);
+	expect_states(fix, "1:retired 2:active 3:published");
+	disk_full = true;
+	keeper_read(fix->keeper);
+	read_at = wall_time + 1;
+	for (int i = 0; i < 5; i++)
+		pass(fix, 100);
+	assert_int_equal(set_of(fix)->row.keys[2].facts.absent_until, 0);
+	disk_full = false;
+	pass(fix, 61);
+	assert_int_equal(set_of(fix)->row.keys[2].facts.absent_until, read_at);
+	expect_same_as_disk(fix);
 }
 
 static void
@@ -1243,6 +1336,9 @@ main(void)
 	    TEST(key_sets_are_found),
 	    TEST(whole_life_by_the_clock),
 	    TEST(nothing_becomes_ready_that_nobody_serves),
+	    TEST(waits_begin_when_every_front_has_read),
+	    TEST(what_is_unsent_is_unread),
+	    TEST(when_it_was_read_is_not_lost),
 	    TEST(clock_jump_rotates_nothing_until_it_is_stable),
 	    TEST(clock_jump_amid_a_restart_is_noticed),
 	    TEST(freeze_outlives_a_restart),

@@ -19,11 +19,13 @@
 #include "daemon/lifecycle.h"
 #include "daemon/orders.h"
 #include "daemon/plan.h"
+#include "daemon/reading.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)
 
-enum { HOUR = 3600, DAY = 86400, IPUB = 60 + DAY + HOUR, IRET = 7560 };
+/* From the second in which it is published, or retired, to the deadline. */
+enum { HOUR = 3600, DAY = 86400, IPUB = 1 + 60 + DAY + HOUR, IRET = 1 + 7560 };
 
 /* ---- helpers ---- */
 
@@ -45,6 +47,14 @@ fresh(void)
 	return set;
 }
 
+/* Every front reads at once what there is. */
+static void
+apply(struct lc_set *set, const struct lc_step *step, const struct lc_env *env)
+{
+	lc_apply(set, step, env);
+	lc_read(set, env->now + 1);
+}
+
 /* Everything that is due, as the keeper does it; returns how many steps. */
 static int
 settle(struct lc_set *set, struct lc_env env)
@@ -56,7 +66,7 @@ settle(struct lc_set *set, struct lc_env env)
 
 		if (step.action == LC_NONE || step.due > env.now)
 			return n;
-		lc_apply(set, &step, &env);
+		apply(set, &step, &env);
 		lc_bury(set);
 		if (++n > 100)
 			fail_msg("no end: action %d", (int)step.action);
@@ -411,7 +421,7 @@ pending_is_published_at_its_time(void **state)
 	settle(&set, at(T0 + 103));
 	expect_state(&set, 3, GEN_PUBLISHED);
 	assert_int_equal(gen(&set, 3)->published_at, T0 + 103);
-	assert_int_equal(gen(&set, 3)->absent_until, T0 + 103);
+	assert_int_equal(gen(&set, 3)->absent_until, T0 + 104);
 	assert_int_equal(gen(&set, 3)->ready_due, T0 + 103 + IPUB);
 	assert_int_equal(set.facts.version, 2);
 }
@@ -519,6 +529,102 @@ ready_waits_for_each_part_of_ipub(void **state)
 	}
 }
 
+/* However late that is: until then it counts as absent. */
+static void
+ready_waits_until_every_front_has_read(void **state)
+{
+	struct lc_set set = started();
+	struct lc_env env = at(T0 + 5);
+	struct lc_step publish = {LC_PUBLISH, 3, T0 + 5, ""};
+
+	(void)state;
+	lc_promote(&set, 2, &env);
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	assert_false(lc_is_unread(&set));
+	lc_apply(&set, &publish, &env);
+	assert_true(lc_is_unread(&set));
+	assert_int_equal(lc_absent_until(gen(&set, 3)), T0 + 6);
+	expect_never(&set, at(T0 + 9 * DAY), LC_READY);
+	/* Outages and clocks do not make it read. */
+	assert_true(lc_resume(&set, T0 + DAY));
+	assert_true(lc_is_unread(&set));
+	assert_true(lc_read(&set, T0 + 3 * DAY));
+	assert_false(lc_is_unread(&set));
+	assert_int_equal(gen(&set, 3)->absent_until, T0 + 3 * DAY);
+	assert_int_equal(gen(&set, 3)->ready_due, T0 + 3 * DAY + IPUB - 1);
+	/* It is read once. */
+	assert_false(lc_read(&set, T0 + 4 * DAY));
+	assert_int_equal(gen(&set, 3)->absent_until, T0 + 3 * DAY);
+}
+
+/* One that signs before that stays early, whatever the clock says. */
+static void
+an_early_key_is_known_when_it_was_read(void **state)
+{
+	struct lc_set set = started();
+	struct lc_env env = at(T0 + 5);
+
+	(void)state;
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	lc_promote(&set, 3, &env);
+	assert_true(lc_is_early(gen(&set, 3)));
+	assert_true(lc_is_unread(&set));
+	env.now = T0 + 9 * DAY;
+	assert_false(lc_is_known(&set, &env, gen(&set, 3)));
+	expect_never(&set, env, LC_KNOWN);
+	assert_true(lc_read(&set, T0 + 6));
+	assert_true(lc_is_known(&set, &env, gen(&set, 3)));
+}
+
+/* Published long ago, and read by none: its time is not over. */
+static void
+an_unread_key_is_early_at_any_time(void **state)
+{
+	struct lc_set set = started();
+	struct lc_env env = at(T0 + 5);
+	struct lc_step publish = {LC_PUBLISH, 3, T0 + 5, ""};
+
+	(void)state;
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	lc_apply(&set, &publish, &env);
+	env.now = T0 + 9 * DAY;
+	lc_promote(&set, 3, &env);
+	assert_true(lc_is_early(gen(&set, 3)));
+	assert_false(lc_is_known(&set, &env, gen(&set, 3)));
+}
+
+/* What an earlier set of the name left is served until the new one is read. */
+static void
+an_earlier_set_is_served_until_then(void **state)
+{
+	struct lc_set set = fresh();
+	struct key_set_facts was = set.facts;
+	struct lc_env env = at(T0);
+	struct lc_step start = {LC_START, 0, T0, ""};
+	struct lc_step publish = {LC_PUBLISH, 3, T0, ""};
+
+	(void)state;
+	was.policy.verifier_max_age += 1000;
+	lc_follow(&set, &was, T0 + 1);
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	lc_apply(&set, &start, &env);
+	assert_false(lc_is_unread(&set));
+	assert_int_equal(lc_signs_at(&set), T0 + IPUB + 1000);
+	lc_make_unread(&set);
+	assert_true(lc_is_unread(&set));
+	expect_never(&set, at(T0 + 9 * DAY), LC_READY);
+	assert_true(lc_read(&set, T0 + 1 + DAY));
+	assert_int_equal(set.facts.follows_at, T0 + 1 + DAY);
+	assert_int_equal(lc_signs_at(&set), T0 + DAY + IPUB + 1000);
+	/* That was the earlier one's end; later versions move nothing. */
+	assert_true(lc_add(&set, &env, JW_ALG_ES256, 0));
+	lc_apply(&set, &publish, &env);
+	assert_true(lc_read(&set, T0 + 2 * DAY));
+	assert_int_equal(set.facts.follows_at, T0 + 1 + DAY);
+	assert_int_equal(lc_signs_at(&set), T0 + DAY + IPUB + 1000);
+}
+
 static void
 ready_waits_for_copies_from_before_a_policy_change(void **state)
 {
@@ -577,7 +683,7 @@ rotation_happens_at_the_end_of_the_period(void **state)
 	expect_state(&set, 2, GEN_ACTIVE);
 	expect_state(&set, 3, GEN_PUBLISHED);
 	assert_int_equal(gen(&set, 1)->retired_at, due);
-	assert_int_equal(gen(&set, 1)->destroy_due, due + HOUR);
+	assert_int_equal(gen(&set, 1)->destroy_due, due + 1 + HOUR);
 	assert_int_equal(gen(&set, 1)->remove_due, due + IRET);
 	assert_int_equal(gen(&set, 2)->activated_at, due);
 	assert_int_equal(gen(&set, 2)->rotate_due, due + 30 * DAY);
@@ -680,7 +786,7 @@ promotion_of_what_is_not_published_publishes_it(void **state)
 	expect_state(&set, 1, GEN_RETIRED);
 	expect_state(&set, 2, GEN_READY);
 	assert_int_equal(gen(&set, 3)->published_at, T0 + 5);
-	assert_int_equal(gen(&set, 3)->absent_until, T0 + 5);
+	assert_int_equal(gen(&set, 3)->absent_until, 0);
 	assert_int_equal(gen(&set, 3)->ready_at, T0 + 5);
 	assert_int_equal(set.facts.version, 2);
 }
@@ -725,11 +831,11 @@ private_half_goes_when_the_rollback_window_ends(void **state)
 	struct lc_env env = at(T0);
 
 	(void)state;
-	expect_due(&set, LC_DESTROY, 1, T0 + HOUR);
+	expect_due(&set, LC_DESTROY, 1, T0 + 1 + HOUR);
 	env.clock_trusted = false;
 	expect_never(&set, env, LC_DESTROY);
-	settle(&set, at(T0 + HOUR));
-	assert_int_equal(gen(&set, 1)->destroyed_at, T0 + HOUR);
+	settle(&set, at(T0 + 1 + HOUR));
+	assert_int_equal(gen(&set, 1)->destroyed_at, T0 + 1 + HOUR);
 	expect_state(&set, 1, GEN_RETIRED);
 	assert_int_equal(set.facts.version, rotated().facts.version);
 }
@@ -741,7 +847,7 @@ retired_is_removed_when_no_token_can_carry_it(void **state)
 	int64_t version;
 
 	(void)state;
-	settle(&set, at(T0 + HOUR));
+	settle(&set, at(T0 + 1 + HOUR));
 	version = set.facts.version;
 	expect_due(&set, LC_REMOVE, 1, T0 + IRET);
 	settle(&set, at(T0 + IRET - 1));
@@ -765,7 +871,7 @@ removal_waits_for_each_part_of_iret(void **state)
 		jw_policy_set(&set.facts.policy, p,
 		    jw_policy_get(&set.facts.policy, p) + 17);
 		lc_promote(&set, 2, &(struct lc_env){.now = T0});
-		settle(&set, at(T0 + HOUR));
+		settle(&set, at(T0 + 1 + HOUR));
 		expect_due(&set, LC_REMOVE, 1, T0 + IRET + 17);
 	}
 }
@@ -776,7 +882,7 @@ removal_waits_for_the_largest_exp(void **state)
 	struct lc_set set = rotated();
 
 	(void)state;
-	settle(&set, at(T0 + HOUR));
+	settle(&set, at(T0 + 1 + HOUR));
 	gen(&set, 1)->max_exp = T0 + 2 * HOUR;
 	expect_due(&set, LC_REMOVE, 1, T0 + 2 * HOUR + 300 + HOUR);
 	gen(&set, 1)->max_exp = T0 + 60;
@@ -789,7 +895,7 @@ removal_is_never_shortened_by_a_change_of_policy(void **state)
 	struct lc_set set = rotated();
 
 	(void)state;
-	settle(&set, at(T0 + HOUR));
+	settle(&set, at(T0 + 1 + HOUR));
 	set.facts.policy.token_max_ttl = 60;
 	set.facts.policy.retire_safety = 0;
 	expect_due(&set, LC_REMOVE, 1, T0 + IRET);
@@ -797,7 +903,7 @@ removal_is_never_shortened_by_a_change_of_policy(void **state)
 	set = started();
 	set.facts.tokens_until = T0 + IRET + 99;
 	lc_promote(&set, 2, &(struct lc_env){.now = T0});
-	settle(&set, at(T0 + HOUR));
+	settle(&set, at(T0 + 1 + HOUR));
 	expect_due(&set, LC_REMOVE, 1, T0 + IRET + 99);
 }
 
@@ -831,9 +937,9 @@ removal_takes_the_private_half_along(void **state)
 	assert_int_equal(gen(&set, 1)->destroyed_at, T0 + IRET);
 	expect_state(&set, 1, GEN_REMOVED);
 	set = rotated();
-	gen(&set, 1)->destroyed_at = T0 + HOUR;
+	gen(&set, 1)->destroyed_at = T0 + 1 + HOUR;
 	lc_apply(&set, &step, &(struct lc_env){.now = T0 + IRET});
-	assert_int_equal(gen(&set, 1)->destroyed_at, T0 + HOUR);
+	assert_int_equal(gen(&set, 1)->destroyed_at, T0 + 1 + HOUR);
 }
 
 /* ---- publication and version ---- */
@@ -1485,7 +1591,7 @@ live_step(struct life *life, const struct lc_step *step)
 			life->set.gens[life->set.count - 1].publish_due +=
 			    upto(life->random, 0, 20);
 	} else {
-		lc_apply(&life->set, step, &life->env);
+		apply(&life->set, step, &life->env);
 	}
 	check_step(&before, &life->set);
 	if (step->action == LC_PROMOTE) {
@@ -1646,7 +1752,7 @@ plan_is_what_then_happens(void **state)
 					       : wait;
 				continue;
 			}
-			lc_apply(&set, &step, &env);
+			apply(&set, &step, &env);
 			k = lc_diff(&before, &set, now, COUNT(now));
 			for (size_t j = 0; j < k && at_change < n; j++) {
 				assert_int_equal(plan[at_change].time, env.now);
@@ -1685,6 +1791,10 @@ main(void)
 	    cmocka_unit_test(verify_only_never_signs),
 	    cmocka_unit_test(published_is_ready_when_old_copies_have_expired),
 	    cmocka_unit_test(ready_waits_for_each_part_of_ipub),
+	    cmocka_unit_test(ready_waits_until_every_front_has_read),
+	    cmocka_unit_test(an_early_key_is_known_when_it_was_read),
+	    cmocka_unit_test(an_unread_key_is_early_at_any_time),
+	    cmocka_unit_test(an_earlier_set_is_served_until_then),
 	    cmocka_unit_test(
 		ready_waits_for_copies_from_before_a_policy_change),
 	    cmocka_unit_test(

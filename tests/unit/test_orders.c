@@ -14,10 +14,12 @@
 
 #include "daemon/orders.h"
 #include "daemon/plan.h"
+#include "daemon/reading.h"
 
 #define T0 INT64_C(1800000000)
 
-enum { HOUR = 3600, DAY = 86400, IPUB = 60 + DAY + HOUR };
+/* IPUB: from the second in which it is published to the deadline. */
+enum { HOUR = 3600, DAY = 86400, IPUB = 1 + 60 + DAY + HOUR };
 
 static struct lc_env
 at(int64_t now)
@@ -34,6 +36,7 @@ settle(struct lc_set *set, int64_t now)
 
 	for (int i = 0; i < 50 && step.due <= now; i++) {
 		lc_apply(set, &step, &env);
+		lc_read(set, now + 1);
 		lc_bury(set);
 		step = lc_next(set, &env);
 	}
@@ -267,13 +270,13 @@ now_says_who_may_reject_until_when(void **state)
 	expect_promoted(&set, &out, 3, 2);
 	assert_true(out.exposed);
 	assert_string_equal(out.cause, "an operator would not wait");
-	/* The last copies without it were served until T0 + D. */
+	/* The last copies without it were served until T0 + 1 + D. */
 	assert_int_equal(
-	    e->reject_new_tokens.honours_cache_control, T0 + 60 + 300);
+	    e->reject_new_tokens.honours_cache_control, T0 + 61 + 300);
 	assert_int_equal(
-	    e->reject_new_tokens.polls_within_max_age, T0 + 60 + DAY);
+	    e->reject_new_tokens.polls_within_max_age, T0 + 61 + DAY);
 	assert_int_equal(e->reject_new_tokens.never_expires, 0);
-	assert_int_equal(e->until, T0 + 60 + DAY);
+	assert_int_equal(e->until, T0 + 61 + DAY);
 	assert_int_equal(e->accept_old_tokens.honours_cache_control, 0);
 	assert_int_equal(e->accept_old_tokens.polls_within_max_age, 0);
 	assert_int_equal(e->accept_old_tokens.never_expires, 0);
@@ -290,8 +293,8 @@ now_with_a_pending_one_publishes_it_too(void **state)
 	assert_true(out.exposed);
 	assert_int_equal(lc_find(&set, 3)->published_at, T0 + 10);
 	assert_int_equal(out.exposure.reject_new_tokens.honours_cache_control,
-	    T0 + 10 + 60 + 300);
-	assert_int_equal(out.exposure.until, T0 + 10 + 60 + DAY);
+	    T0 + 11 + 60 + 300);
+	assert_int_equal(out.exposure.until, T0 + 11 + 60 + DAY);
 }
 
 static void
@@ -332,10 +335,10 @@ revoke_after(
 	lc_set_policy(&set, &env, &p);
 	env.now++;
 	assert_int_equal(lc_revoke(&set, &env, 1, true, &out), JW_OK);
-	expect_times(&out.exposure.accept_old_tokens, T0 + 11 + headers,
-	    T0 + 11 + polls);
+	expect_times(&out.exposure.accept_old_tokens, T0 + 12 + headers,
+	    T0 + 12 + polls);
 	assert_int_equal(
-	    out.exposure.until, T0 + 11 + (headers > polls ? headers : polls));
+	    out.exposure.until, T0 + 12 + (headers > polls ? headers : polls));
 }
 
 /*
@@ -370,18 +373,18 @@ a_memory_of_one_class_is_kept(void **state)
 	p.cache_max_age = 100;
 	p.verifier_max_age = 3 * 3600;
 	lc_set_policy(&set, &env, &p);
-	assert_int_equal(set.facts.cached_until, T0 + 10 + 60 + 300);
-	assert_int_equal(set.facts.polled_until, T0 + 10 + 60 + DAY);
+	assert_int_equal(set.facts.cached_until, T0 + 11 + 60 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 11 + 60 + DAY);
 	env.now += 5;
 	p.cache_max_age = 90;
 	p.verifier_max_age = 2 * 3600;
 	lc_set_policy(&set, &env, &p);
-	assert_int_equal(set.facts.cached_until, T0 + 10 + 60 + 300);
-	assert_int_equal(set.facts.polled_until, T0 + 10 + 60 + DAY);
+	assert_int_equal(set.facts.cached_until, T0 + 11 + 60 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 11 + 60 + DAY);
 	p.propagation_delay += 7;
 	lc_set_policy(&set, &env, &p);
-	assert_int_equal(set.facts.cached_until, T0 + 10 + 67 + 300);
-	assert_int_equal(set.facts.polled_until, T0 + 10 + 67 + DAY);
+	assert_int_equal(set.facts.cached_until, T0 + 11 + 67 + 300);
+	assert_int_equal(set.facts.polled_until, T0 + 11 + 67 + DAY);
 }
 
 /* Copies of an earlier key set of the name, under its own times. */
@@ -422,9 +425,9 @@ exposure_is_never_shorter_than_todays_copies(void **state)
 	set.facts.cached_until = T0 + 20;
 	set.facts.polled_until = T0 + 20;
 	out = accept(&set, (struct lc_rotate){.now = true});
-	assert_int_equal(out.exposure.until, T0 + 60 + DAY);
+	assert_int_equal(out.exposure.until, T0 + 61 + DAY);
 	assert_int_equal(out.exposure.reject_new_tokens.honours_cache_control,
-	    T0 + 60 + 300);
+	    T0 + 61 + 300);
 }
 
 static void
@@ -459,7 +462,7 @@ now_never_overfills_the_set(void **state)
 	}
 	assert_int_equal(err, JW_NOT_READY);
 	/* There is room again when the first of the retired is gone. */
-	assert_int_equal(out.ready_at, T0 + 10 + 7560);
+	assert_int_equal(out.ready_at, T0 + 11 + 7560);
 	settle(&set, out.ready_at - 1);
 	env.now = out.ready_at - 1;
 	assert_int_equal(lc_rotate(&set, &env, &order, &out), JW_NOT_READY);
@@ -801,7 +804,7 @@ an_older_policys_tokens_hold_a_set(void **state)
 	lower.clock_skew = lower.retire_safety = lower.token_max_ttl = 1;
 	lc_set_policy(&set, &env, &lower);
 	of(&set, 1)->max_exp = T0 + 900;
-	assert_removable_from(&set, T0 + 10 + iret);
+	assert_removable_from(&set, T0 + 11 + iret);
 }
 
 /* ---- keys that signed before they were ready ---- */
@@ -837,19 +840,19 @@ an_early_key_waits_like_a_published_one(void **state)
 	assert_int_equal(out.ready_at, due);
 	assert_memory_equal(&set, &was, sizeof(set));
 	assert_true(lc_resume(&set, T0 + 40));
-	assert_int_equal(lc_find(&set, 3)->ready_due, due + 40);
+	assert_int_equal(lc_find(&set, 3)->ready_due, due + 39);
 	longer.verifier_max_age += 100;
 	lc_set_policy(&set, &env, &longer);
-	assert_int_equal(lc_find(&set, 3)->ready_due, due + 140);
-	env = at(due + 140);
+	assert_int_equal(lc_find(&set, 3)->ready_due, due + 139);
+	env = at(due + 139);
 	env.serving = false;
 	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
-	env = at(due + 140);
+	env = at(due + 139);
 	env.clock_trusted = false;
 	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
-	env = at(due + 139);
+	env = at(due + 138);
 	assert_false(lc_is_known(&set, &env, lc_find(&set, 3)));
-	env = at(due + 140);
+	env = at(due + 139);
 	assert_true(lc_is_known(&set, &env, lc_find(&set, 3)));
 }
 

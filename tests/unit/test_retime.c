@@ -34,8 +34,8 @@ published(int64_t at, int64_t wait)
 	return (struct generation){
 	    .created_at = at,
 	    .published_at = at,
-	    .absent_until = at,
-	    .ready_due = at + wait,
+	    .absent_until = at + 1,
+	    .ready_due = at + 1 + wait,
 	};
 }
 
@@ -58,8 +58,8 @@ retired(int64_t at, int64_t hold)
 
 	gen.retirements = 1;
 	gen.retired_at = at;
-	gen.remove_due = at + hold;
-	gen.destroy_due = at + 3600;
+	gen.remove_due = at + 1 + hold;
+	gen.destroy_due = at + 1 + 3600;
 	return gen;
 }
 
@@ -75,8 +75,8 @@ published_waits_in_full(void **state)
 		set = one(published(when[i], 1));
 		wait = jw_policy_publish_interval(&set.facts.policy);
 		assert_true(lc_retime(&set, NOW));
-		assert_int_equal(set.gens[0].absent_until, NOW);
-		assert_int_equal(set.gens[0].ready_due, NOW + wait);
+		assert_int_equal(set.gens[0].absent_until, NOW + 1);
+		assert_int_equal(set.gens[0].ready_due, NOW + 1 + wait);
 		assert_int_equal(set.gens[0].published_at, when[i]);
 	}
 }
@@ -89,10 +89,10 @@ a_longer_wait_stays_longer(void **state)
 
 	(void)state;
 	assert_true(lc_retime(&set, NOW));
-	assert_int_equal(set.gens[0].ready_due, NOW + 7 * DAY);
+	assert_int_equal(set.gens[0].ready_due, NOW + 1 + 7 * DAY);
 	set = one(retired(NOW - JUMP, 7 * DAY));
 	assert_true(lc_retime(&set, NOW));
-	assert_int_equal(set.gens[0].remove_due, NOW + 7 * DAY);
+	assert_int_equal(set.gens[0].remove_due, NOW + 1 + 7 * DAY);
 }
 
 static void
@@ -107,9 +107,9 @@ retired_stays_in_full(void **state)
 		set = one(retired(when[i], 1));
 		hold = jw_policy_retire_interval(&set.facts.policy);
 		assert_true(lc_retime(&set, NOW));
-		assert_int_equal(set.gens[0].remove_due, NOW + hold);
+		assert_int_equal(set.gens[0].remove_due, NOW + 1 + hold);
 		assert_int_equal(set.gens[0].destroy_due,
-		    NOW + set.facts.policy.rollback_window);
+		    NOW + 1 + set.facts.policy.rollback_window);
 		assert_int_equal(set.gens[0].retired_at, when[i]);
 	}
 }

@@ -4,8 +4,9 @@
  * the same world with one rule taken away at a time, to show that the test
  * would notice.  JWKSD_SEED repeats a run, JWKSD_ROUNDS sets its length.
  *
- * Within one second: first tokens end, then the daemon commits, then copies
- * are fetched, then tokens are signed and checked.
+ * True time has parts of seconds; the daemon sees whole ones alone.  Within one
+ * part: first tokens end, then the daemon commits, then copies are fetched,
+ * then tokens are signed and checked.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/orders.h"
 #include "daemon/plan.h"
+#include "daemon/reading.h"
 #include "daemon/retime.h"
 #include "daemon/servable.h"
 
@@ -31,6 +33,7 @@
 #define FOREVER INT64_MAX
 
 enum {
+	TICKS = 4,       /* of one second: true time is counted in them */
 	EVENTS = 500,    /* of one world */
 	LIVES = 1024,    /* keys of one world */
 	TOKENS = 6000,   /* of one world */
@@ -66,6 +69,9 @@ struct weakness {
 	bool no_known;     /* any key that signed before may sign again */
 	bool no_tombs;     /* a name that is added again is a new one */
 	bool no_late;      /* a commit counts from when it was made */
+	bool no_ceil;      /* seconds are rounded down */
+	bool no_read;      /* what is committed counts as read */
+	bool one_level;    /* no shared cache counts */
 };
 
 /* A key, as verifiers know it. */
@@ -73,7 +79,7 @@ struct life {
 	int64_t published;
 	int64_t gone;
 	int64_t retired;
-	int64_t drain; /* signatures in flight end at retired + drain */
+	int64_t drain; /* signatures in flight end at retired + drain (ticks) */
 	int64_t ttl;   /* of what was in flight then */
 	bool exposed;  /* an operator was told that its tokens are rejected */
 };
@@ -146,7 +152,10 @@ struct world {
 	bool frozen;
 	enum trouble trouble;
 	int64_t trouble_until;
-	int64_t reported; /* what a front will say: serving since */
+	int64_t reported;    /* what a front will say: serving since */
+	int64_t front_since; /* what the present one says, by the wall clock */
+	int64_t read_until;  /* then every front has read what was sent */
+	bool withdrawing;    /* a removal may not have been read */
 	/* A commit of unknown outcome: there, and nobody knows it yet. */
 	int64_t doubt_until; /* 0: there is none */
 	struct lc_set unknown;
@@ -211,6 +220,19 @@ some(struct world *w, int32_t high)
 	return (int32_t)between(w, 0, high >> between(w, 0, 8));
 }
 
+static int64_t
+span(int64_t seconds)
+{
+	return seconds * TICKS;
+}
+
+/* At any moment of a second. */
+static int64_t
+fraction(struct world *w)
+{
+	return between(w, 0, TICKS - 1);
+}
+
 static uint64_t
 setting(const char *name, uint64_t fallback)
 {
@@ -241,7 +263,8 @@ random_times(struct world *w, struct jw_policy *p)
 	    max32(p->cache_stale_while_revalidate, p->cache_stale_if_error) +
 	    some(w, scale);
 	p->propagation_delay = some(w, scale);
-	p->publish_safety = chance(w, 70) ? 0 : some(w, scale);
+	p->publish_safety =
+	    chance(w, 70) || w->weak.no_ceil ? 0 : some(w, scale);
 	p->token_max_ttl = 1 + some(w, scale);
 	p->clock_skew = some(w, scale);
 	p->signer_drain = some(w, scale / 2);
@@ -271,6 +294,8 @@ random_policy(struct world *w)
 		p.standby_count = chance(w, 70) ? 1 : 1 + some(w, 3);
 		p.max_published_keys = (int32_t)between(w, 3, 10);
 	} while (jw_policy_check(&p, NULL, &why) != JW_OK);
+	if (w->weak.one_level)
+		p.verifier_max_age -= p.cache_max_age;
 	return p;
 }
 
@@ -387,7 +412,7 @@ static int64_t
 oldest_content(const struct world *w, int64_t when)
 {
 	const struct epoch *e = epoch_at(w, when);
-	int64_t floor = when - e->policy.propagation_delay;
+	int64_t floor = when - span(e->policy.propagation_delay);
 
 	floor = floor > e->floor ? floor : e->floor;
 	return floor > w->started ? floor : w->started;
@@ -421,14 +446,16 @@ record_lives(struct world *w, const struct lc_set *before)
 		struct life *life = life_of(w, gen->number);
 
 		if (lc_is_published(gen) && life->published == 0) {
-			life->published = w->now;
+			life->published = w->read_until;
 			life->gone = FOREVER;
 		}
 		if (lc_state(gen) >= GEN_REMOVED && life->gone == FOREVER)
-			life->gone = w->now;
+			life->gone = w->set.facts.removed_at != 0
+					 ? w->read_until
+					 : w->now;
 		if (was != NULL && gen->retirements > was->retirements) {
 			life->retired = w->now;
-			life->drain = before->facts.policy.signer_drain;
+			life->drain = span(before->facts.policy.signer_drain);
 			life->ttl = before->facts.policy.token_max_ttl;
 		}
 	}
@@ -444,7 +471,7 @@ record_changes(struct world *w, const struct lc_set *before)
 		return;
 	n = lc_diff(before, &w->set, to, CHANGES - w->nhappened);
 	for (size_t i = 0; i < n; i++)
-		to[i].time = w->now;
+		to[i].time = w->now / TICKS;
 	w->nhappened += n;
 }
 
@@ -499,7 +526,7 @@ forget(struct world *w)
 static int64_t
 wall(const struct world *w)
 {
-	return w->now + w->offset;
+	return w->now / TICKS + w->offset;
 }
 
 static bool
@@ -520,6 +547,31 @@ env_of(struct world *w)
 	};
 }
 
+/* How long it takes until the last front has read it. */
+static int64_t
+reading_time(struct world *w, const struct lc_set *before)
+{
+	if (before->facts.version == 0 || w->quiet_until != 0 || chance(w, 60))
+		return 0;
+	if (chance(w, 80))
+		return between(w, 0, span(3));
+	return span(
+	    some(w, (int32_t)jw_policy_publish_interval(&w->set.facts.policy)));
+}
+
+static void
+send(struct world *w, const struct lc_set *before)
+{
+	int64_t read;
+
+	if (w->set.facts.version == before->facts.version &&
+	    w->set.facts.removed_at == before->facts.removed_at)
+		return;
+	read = w->now + reading_time(w, before);
+	if (read > w->read_until)
+		w->read_until = read;
+}
+
 /* After every change of the set. */
 static void
 commit(struct world *w, const struct lc_set *before)
@@ -527,11 +579,54 @@ commit(struct world *w, const struct lc_set *before)
 	if (before->facts.version == 0 && w->set.facts.version > 0 &&
 	    w->started == 0)
 		w->started = w->now;
+	send(w, before);
 	expect_sane(w, before);
 	record_lives(w, before);
 	record_changes(w, before);
 	weaken(w, before);
 	lc_bury(&w->set);
+}
+
+static bool
+has_been_read(const struct world *w)
+{
+	return w->weak.no_read || (w->now >= w->read_until &&
+				      (w->servable.serving || w->weak.blind));
+}
+
+/* As they would be if what happened in a second counted from its start. */
+static void
+round_down(struct lc_set *set, const struct lc_set *before)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct generation *gen = &set->gens[i];
+
+		if (gen->absent_until == before->gens[i].absent_until)
+			continue;
+		gen->absent_until--;
+		gen->ready_due = gen->absent_until +
+				 jw_policy_publish_interval(&set->facts.policy);
+		if (gen->ready_due < set->facts.copies_until)
+			gen->ready_due = set->facts.copies_until;
+	}
+}
+
+/* The keeper learns that every front has read everything. */
+static void
+take_reading(struct world *w)
+{
+	struct lc_set before = w->set;
+
+	if (!keeper_is_up(w) || w->doubt_until != 0 || !has_been_read(w))
+		return;
+	if (w->withdrawing)
+		w->removed.withdrawn_at = wall(w) + 1;
+	w->withdrawing = false;
+	if (!lc_read(&w->set, wall(w) + 1))
+		return;
+	if (w->weak.no_ceil)
+		round_down(&w->set, &before);
+	commit(w, &before);
 }
 
 static void
@@ -540,7 +635,8 @@ order_pair(struct world *w)
 	assert_true(w->npairs < PAIRS);
 	w->pairs[w->npairs].alg = w->set.facts.policy.algorithm;
 	w->pairs[w->npairs].done =
-	    w->now + (w->quiet_until != 0 || chance(w, 50) ? 0 : some(w, 60));
+	    w->now +
+	    (w->quiet_until != 0 || chance(w, 50) ? 0 : some(w, span(60)));
 	w->npairs++;
 }
 
@@ -601,7 +697,8 @@ is_lost_from_sight(struct world *w, const struct lc_set *before)
 		return false;
 	w->unknown = w->set;
 	w->set = *before;
-	w->doubt_until = w->now + 1 + some(w, 2 * (int32_t)interval);
+	w->doubt_until =
+	    w->now + 1 + fraction(w) + span(some(w, 2 * (int32_t)interval));
 	return true;
 }
 
@@ -644,6 +741,7 @@ settle(struct world *w, struct tally *tally)
 		if (is_lost_from_sight(w, &before))
 			break;
 		commit(w, &before);
+		take_reading(w);
 	}
 	/* However late it is: never a storm. */
 	assert_true(promotions <= 1);
@@ -660,7 +758,7 @@ resume(struct world *w, int64_t since, int64_t length)
 	if (!w->weak.extend)
 		lc_resume(&w->set, since);
 	for (size_t i = 0; i < w->set.count && w->weak.extend; i++)
-		w->set.gens[i].ready_due += length;
+		w->set.gens[i].ready_due += length / TICKS;
 	commit(w, &before);
 }
 
@@ -669,14 +767,14 @@ check_clock(struct world *w)
 {
 	bool was = w->clock.trusted;
 
-	clock_check(&w->clock, wall(w), w->now - T0);
+	clock_check(&w->clock, wall(w), w->now / TICKS - T0);
 	if (w->weak.no_guard)
 		w->clock.trusted = true;
 	/* Waits that began under a wrong clock may end too early. */
 	if (w->clock.trusted && (!was || w->weak.no_guard) &&
 	    !w->weak.no_new_clock) {
 		w->retimed_at = wall(w) + 1;
-		resume(w, w->weak.no_guard ? 0 : wall(w), 0);
+		resume(w, w->weak.no_guard ? 0 : wall(w) + 1, 0);
 	}
 }
 
@@ -685,7 +783,8 @@ serve(struct world *w, int64_t reported, int64_t length)
 {
 	int64_t resumed = servable_begin(&w->servable, wall(w), reported);
 
-	if (resumed != 0 && !(w->weak.no_grace && length < 600))
+	w->front_since = reported > 0 ? reported : wall(w);
+	if (resumed != 0 && !(w->weak.no_grace && length < span(600)))
 		resume(w, resumed, length);
 	servable_format(&w->servable, w->servable_text);
 }
@@ -696,7 +795,7 @@ static void
 sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 {
 	int64_t ttl = chance(w, 75) ? max_ttl : between(w, 1, max_ttl);
-	int64_t exp = at + w->offset + ttl;
+	int64_t exp = at / TICKS + w->offset + ttl;
 
 	if (w->ntokens == TOKENS || w->quiet_until != 0)
 		return;
@@ -710,7 +809,8 @@ sign(struct world *w, int64_t number, int64_t at, int64_t max_ttl)
 			gen->max_exp = mark;
 	}
 	if (!life_of(w, number)->exposed)
-		w->tokens[w->ntokens++] = (struct token){number, at, exp, 0};
+		w->tokens[w->ntokens++] =
+		    (struct token){number, at, span(exp), 0};
 }
 
 static void
@@ -817,7 +917,8 @@ order_removal(struct world *w)
 		return;
 	assert_int_equal(lc_remove_set(&w->set, &env, true, &outcome), JW_OK);
 	w->removed = w->set.facts;
-	w->gaps[w->ngaps++] = (struct gap){w->now, FOREVER};
+	w->withdrawing = true;
+	w->gaps[w->ngaps++] = (struct gap){FOREVER, FOREVER};
 	for (size_t i = 0; i < w->ntokens; i++)
 		if (w->tokens[i].cut == 0)
 			w->tokens[i].cut = w->now;
@@ -827,10 +928,11 @@ order_removal(struct world *w)
 static int64_t
 last_served(const struct world *w)
 {
-	int64_t last = w->removed.removed_at + 1, now = wall(w);
+	int64_t last = w->removed.withdrawn_at, now = wall(w);
 
 	last = last < w->retimed_at ? w->retimed_at : last;
-	if (!w->clock.trusted || !w->servable.serving || last > now + 1)
+	if (!w->clock.trusted || !w->servable.serving ||
+	    w->removed.withdrawn_at == 0 || last > now + 1)
 		last = now + 1;
 	if (w->servable.since > last)
 		last = w->servable.since;
@@ -855,10 +957,24 @@ order_addition(struct world *w)
 	assert_int_equal(lc_begin(&set, &env, false, &outcome), JW_OK);
 	assert_int_equal(set.facts.version, 1);
 	assert_int_equal(outcome.ready_at, lc_signs_at(&set));
-	w->gaps[w->ngaps - 1].to = w->now;
+	if (w->removed.withdrawn_at == 0 && !w->weak.no_tombs)
+		lc_make_unread(&set);
 	w->npairs = 0; /* made for the other one */
 	w->set = set;
 	begin_epoch(w, &set.facts.policy);
+}
+
+/* Until it has read of the end, the last front serves what there was. */
+static void
+note_gap(struct world *w, const struct lc_set *before)
+{
+	bool was_gone = before->facts.removed_at != 0;
+	bool is_gone = w->set.facts.removed_at != 0;
+
+	if (is_gone && !was_gone)
+		w->gaps[w->ngaps - 1].from = w->read_until;
+	else if (was_gone && !is_gone)
+		w->gaps[w->ngaps - 1].to = w->read_until;
 }
 
 static void
@@ -880,8 +996,10 @@ order(struct world *w)
 	if (w->set.facts.removed_at != 0)
 		order_addition(w);
 	else
-		orders[between(w, 0, COUNT(orders) - 1)](w);
+		orders[w->weak.no_ceil ? 0 : between(w, 0, COUNT(orders) - 1)](
+		    w);
 	commit(w, &before);
+	note_gap(w, &before);
 }
 
 /* ---- trouble ---- */
@@ -896,14 +1014,14 @@ static void
 begin_trouble(struct world *w)
 {
 	int64_t interval = jw_policy_publish_interval(&w->set.facts.policy);
-	int64_t length = 1 + some(w, 2 * (int32_t)interval);
+	int64_t length = 1 + fraction(w) + span(some(w, 2 * (int32_t)interval));
 	bool listening = chance(w, 50);
 
 	w->trouble = (enum trouble)between(w, FINE + 1, TROUBLE_COUNT - 1);
 	if (w->trouble == FRONT_RESTART || (listening && chance(w, 70)))
-		length = between(w, 1, SERVABLE_GRACE + 3);
+		length = between(w, 1, span(SERVABLE_GRACE + 3));
 	if (w->trouble == STOP && chance(w, 5))
-		length = 4 * (int64_t)w->set.facts.policy.rotation_period;
+		length = span(4 * (int64_t)w->set.facts.policy.rotation_period);
 	w->trouble_until = w->now + length;
 	w->reported = 0;
 	if (w->trouble == FRONT_CRASH || w->trouble == FRONT_RESTART ||
@@ -913,19 +1031,20 @@ begin_trouble(struct world *w)
 		servable_end(&w->servable, wall(w), listening);
 		servable_format(&w->servable, w->servable_text);
 		begin_outage(w, w->now, w->trouble_until,
-		    listening && length <= SERVABLE_GRACE);
+		    listening && length <= span(SERVABLE_GRACE));
 	} else if (w->trouble == BOTH_CRASH) {
 		begin_outage(w, w->now, w->trouble_until, false);
 		/* The front is there first, or is told when it began. */
-		w->reported = chance(w, 50) ? wall(w) + length : 0;
+		w->reported =
+		    chance(w, 50) ? w->trouble_until / TICKS + w->offset : 0;
 	} else if (w->trouble == KEEPER_AND_FRONT) {
 		int64_t down = between(w, 0, length - 1);
 		int64_t up = between(w, down + 1, length);
 
 		begin_outage(w, w->now + down, w->now + up, false);
-		w->reported = wall(w) + up;
+		w->reported = (w->now + up) / TICKS + w->offset;
 	} else {
-		w->reported = w->servable.since;
+		w->reported = w->front_since;
 	}
 }
 
@@ -958,10 +1077,10 @@ begin_jump(struct world *w)
 {
 	if (chance(w, 50)) {
 		w->offset = between(w, CLOCK_JUMP + 1, 400 * 86400);
-		w->offset_until = w->now + between(w, 1, 500);
+		w->offset_until = w->now + between(w, 1, span(500));
 	} else {
 		w->offset = -between(w, CLOCK_JUMP + 1, 400 * 86400);
-		w->offset_until = w->now + between(w, 1, 3000);
+		w->offset_until = w->now + between(w, 1, span(3000));
 	}
 }
 
@@ -974,8 +1093,9 @@ begin_quiet(struct world *w)
 	struct lc_set copy = w->set;
 	int64_t length = between(w, 0, 12000);
 
-	w->quiet_until = w->now + length;
-	w->nplanned = lc_plan(&copy, env, w->quiet_until, w->planned, CHANGES);
+	w->quiet_until = span(wall(w) + length);
+	w->nplanned =
+	    lc_plan(&copy, env, wall(w) + length, w->planned, CHANGES);
 	w->nhappened = 0;
 	if (w->nplanned == CHANGES)
 		w->quiet_until = 0; /* longer than the list */
@@ -1016,11 +1136,12 @@ next_wake(struct world *w)
 
 	if (due == LC_NEVER)
 		return FOREVER;
-	due = due - w->offset;
+	due = span(due - w->offset);
 	if (due < w->now)
 		due = w->now;
-	return w->quiet_until == 0 && chance(w, 30) ? due + between(w, 0, LATE)
-						    : due;
+	return w->quiet_until == 0 && chance(w, 30) && !w->weak.no_ceil
+		   ? due + between(w, 0, span(LATE))
+		   : due;
 }
 
 static int64_t
@@ -1039,7 +1160,9 @@ next_moment(struct world *w)
 	for (int i = 0; i < w->npairs && w->doubt_until == 0; i++)
 		next = min64(next, w->pairs[i].done);
 	if (!w->clock.trusted || w->offset != 0)
-		next = min64(next, w->now + between(w, 1, LATE));
+		next = min64(next, w->now + between(w, 1, span(LATE)));
+	if (w->read_until > w->now)
+		next = min64(next, w->read_until);
 	for (size_t i = 0; i < w->set.count; i++) {
 		const struct life *life = life_of(w, w->set.gens[i].number);
 		int64_t last = life->retired + life->drain;
@@ -1054,11 +1177,11 @@ static void
 interfere(struct world *w)
 {
 	bool calm = w->trouble == FINE && w->offset == 0 && w->clock.trusted &&
-		    w->doubt_until == 0;
+		    w->doubt_until == 0 && w->read_until <= w->now;
 
-	w->next_order = w->now + 1 +
-			some(w, 2 * (int32_t)jw_policy_publish_interval(
-					&w->set.facts.policy));
+	w->next_order = w->now + 1 + fraction(w) +
+			span(some(w, 2 * (int32_t)jw_policy_publish_interval(
+					     &w->set.facts.policy)));
 	if (calm && w->noutages < OUTAGES && chance(w, 15))
 		begin_trouble(w);
 	else if (calm && w->records && chance(w, w->weak.no_new_clock ? 40 : 8))
@@ -1090,6 +1213,7 @@ pass_time(struct world *w, struct tally *tally)
 		if (w->doubt_until != 0 && w->now >= w->doubt_until)
 			end_doubt(w);
 		take_pairs(w);
+		take_reading(w);
 		settle(w, tally);
 	}
 	if (w->quiet_until != 0 && w->now >= w->quiet_until)
@@ -1100,6 +1224,7 @@ pass_time(struct world *w, struct tally *tally)
 	/* An order may have changed what is due, or who signs. */
 	if (w->quiet_until == 0 && keeper_is_up(w)) {
 		check_clock(w);
+		take_reading(w);
 		settle(w, tally);
 		sign_all(w);
 	}
@@ -1117,14 +1242,14 @@ begin_world(struct world *w, uint64_t seed, const struct weakness *weak)
 		     !weak->no_tokens && !weak->no_exp;
 	if (weak->no_new_clock || weak->no_guard)
 		w->records = true;
-	w->now = T0;
+	w->now = span(T0) + fraction(w);
 	w->set.facts.next_number = 1;
 	w->set.facts.policy = random_policy(w);
 	w->set.facts.policy.mode = JW_MODE_AUTO;
 	begin_epoch(w, &w->set.facts.policy);
 	check_clock(w);
 	serve(w, 0, 0);
-	w->next_order = w->now + 60;
+	w->next_order = w->now + span(60);
 }
 
 /* ---- verifiers ---- */
@@ -1159,7 +1284,7 @@ miss(const struct world *w, struct verifier *v)
 
 	if (last == NULL)
 		return;
-	until = last->at + epoch_at(w, last->at)->policy.verifier_max_age;
+	until = last->at + span(epoch_at(w, last->at)->policy.verifier_max_age);
 	if (until < last->usable)
 		last->usable = until;
 }
@@ -1172,26 +1297,36 @@ lagging_content(struct world *w, int64_t at)
 	return chance(w, 60) ? floor : between(w, floor, at);
 }
 
-/* One copy of the set; false: the fetch fails.  A backlog makes it late. */
-static bool
-fetch(struct world *w, struct verifier *v, int64_t *at)
+enum found { COPY, NOTHING, FAILURE };
+
+/* What the URL says.  A backlog makes it late. */
+static enum found
+ask(struct world *w, int64_t *at, struct fetch *ret_copy)
 {
 	const struct outage *outage = outage_at(w, *at);
 	int64_t content;
 
 	/* Before the first version: 500, and no-store. */
 	if (*at < w->started || (outage != NULL && !outage->waits))
-		return false;
+		return FAILURE;
 	if (outage != NULL)
 		*at = outage->up;
 	content = lagging_content(w, *at);
-	if (gap_at(w, content) != NULL) {
-		miss(w, v);
-		return false;
-	}
-	v->fetches[v->count++] =
+	*ret_copy =
 	    (struct fetch){.at = *at, .content = content, .usable = FOREVER};
-	return true;
+	return gap_at(w, content) != NULL ? NOTHING : COPY;
+}
+
+/* One copy of the set; false: the fetch fails. */
+static bool
+fetch(struct world *w, struct verifier *v, int64_t *at)
+{
+	enum found found = ask(w, at, &v->fetches[v->count]);
+
+	if (found == NOTHING)
+		miss(w, v);
+	v->count += found == COPY;
+	return found == COPY;
 }
 
 /* Reads again a period later, whatever came of it. */
@@ -1200,14 +1335,20 @@ poll(struct world *w, struct verifier *v, int64_t at, bool longest)
 {
 	int64_t start = at;
 
-	while (v->count < FETCHES && at < w->now && at - start < 40000) {
-		int32_t max = 0;
+	while (v->count < FETCHES && at < w->now && at - start < span(40000)) {
+		int64_t max = 0;
 
 		(void)fetch(w, v, &at);
-		max = epoch_at(w, at)->policy.verifier_max_age;
+		max = span(epoch_at(w, at)->policy.verifier_max_age);
 		at += longest ? max : between(w, (max + 7) / 8, max);
 	}
 	v->until = at;
+}
+
+static int32_t
+larger_stale(const struct jw_policy *p)
+{
+	return max32(p->cache_stale_while_revalidate, p->cache_stale_if_error);
 }
 
 /* Obeys the headers; in an outage until stale-if-error is over. */
@@ -1227,19 +1368,54 @@ follow(struct world *w, struct verifier *v, int64_t at)
 				 : at < w->started ? w->started
 				 : gap != NULL && gap->to != FOREVER ? gap->to
 								     : at + 1) +
-			     between(w, 0, 5);
+			     between(w, 0, span(5));
 			continue;
 		}
 		f = &v->fetches[v->count - 1];
 		p = &epoch_at(w, f->content)->policy;
-		f->usable = at + p->cache_max_age +
-			    max32(p->cache_stale_while_revalidate,
-				p->cache_stale_if_error);
-		at += p->cache_max_age +
-		      between(w, 0, p->cache_stale_while_revalidate);
+		f->usable = at + span(p->cache_max_age + larger_stale(p));
+		at += span(p->cache_max_age) +
+		      between(w, 0, span(p->cache_stale_while_revalidate));
 		if (outage_at(w, at) == NULL)
-			f->usable = f->at + p->cache_max_age +
-				    p->cache_stale_while_revalidate;
+			f->usable =
+			    f->at + span(p->cache_max_age +
+					 p->cache_stale_while_revalidate);
+	}
+	v->until = at;
+}
+
+/* Of the shared cache; the verifier's own takes it for a fresh one. */
+static int64_t
+end_of_copy(struct world *w, const struct fetch *copy)
+{
+	const struct jw_policy *p = &epoch_at(w, copy->content)->policy;
+
+	return copy->at +
+	       span(p->cache_max_age + (chance(w, 70) ? larger_stale(p) : 0));
+}
+
+/* Obeys the headers, behind a shared cache that does so and tells no Age. */
+static void
+follow_behind(struct world *w, struct verifier *v, int64_t at)
+{
+	struct fetch shared, *f;
+	int64_t end = 0;
+
+	while (v->count < FETCHES && at < w->now) {
+		enum found found = at < end ? COPY : ask(w, &at, &shared);
+
+		if (found == NOTHING)
+			miss(w, v);
+		if (found != COPY) {
+			at += between(w, 1, span(5));
+			continue;
+		}
+		if (at >= end)
+			end = end_of_copy(w, &shared);
+		f = &v->fetches[v->count++];
+		*f = (struct fetch){.at = at, .content = shared.content};
+		at += span(epoch_at(w, f->content)->policy.cache_max_age);
+		f->usable = at;
 	}
 	v->until = at;
 }
@@ -1248,16 +1424,18 @@ static void
 add_verifier(struct world *w, int64_t at)
 {
 	struct verifier *v = &w->verifiers[w->nverifiers];
-	int kind = (int)between(w, 0, 3);
+	int kind = (int)between(w, 0, 4);
 
 	if (w->nverifiers == VERIFIERS)
 		return;
 	v->count = 0;
-	at = at < T0 ? T0 : at;
+	at = at < span(T0) ? span(T0) : at;
 	if (kind == 0)
 		follow(w, v, at);
+	else if (kind == 1)
+		follow_behind(w, v, at);
 	else
-		poll(w, v, at, kind > 1);
+		poll(w, v, at, kind > 2);
 	w->nverifiers += v->count > 0;
 }
 
@@ -1271,7 +1449,7 @@ populate(struct world *w)
 
 		if (published == 0)
 			continue;
-		delay = epoch_at(w, published)->policy.propagation_delay;
+		delay = span(epoch_at(w, published)->policy.propagation_delay);
 		add_verifier(w, published - 1);
 		add_verifier(w, published - 1 + delay);
 		if (w->lives[i].gone != FOREVER)
@@ -1281,16 +1459,17 @@ populate(struct world *w)
 		int64_t up = w->outages[i].up;
 		const struct jw_policy *p = &epoch_at(w, up)->policy;
 
-		add_verifier(w, up - 1 - p->verifier_max_age);
-		add_verifier(w, up - 1 - 2 * (int64_t)p->verifier_max_age);
+		add_verifier(w, up - 1 - span(p->verifier_max_age));
+		add_verifier(w, up - 1 - 2 * span(p->verifier_max_age));
 	}
 	for (size_t i = 1; i < w->nepochs; i++) {
 		add_verifier(w, w->epochs[i].from - 1);
-		add_verifier(w, w->epochs[i].from - 1 +
-				    w->epochs[i - 1].policy.propagation_delay);
+		add_verifier(
+		    w, w->epochs[i].from - 1 +
+			   span(w->epochs[i - 1].policy.propagation_delay));
 	}
 	for (int i = 0; i < 40; i++)
-		add_verifier(w, between(w, T0, w->now));
+		add_verifier(w, between(w, span(T0), w->now));
 }
 
 /* The copy in use; what is fetched at the end of a token comes too late. */
@@ -1331,10 +1510,10 @@ explain(const struct world *w, const struct token *token, int64_t when,
 	};
 
 	for (size_t i = 0; i < COUNT(story); i++)
-		print_message("%s at +%lld\n", story[i].what,
+		print_message("%s at tick +%lld\n", story[i].what,
 		    story[i].at == 0 || story[i].at == FOREVER
 			? -1
-			: (long long)(story[i].at - T0));
+			: (long long)(story[i].at - span(T0)));
 }
 
 static void
@@ -1360,11 +1539,11 @@ static int64_t
 end_of(const struct world *w, const struct token *token)
 {
 	const struct epoch *e = epoch_at(w, token->signed_at);
-	int64_t exp = token->end, end = exp + e->policy.clock_skew;
+	int64_t exp = token->end, end = exp + span(e->policy.clock_skew);
 
 	for (e++; e < w->epochs + w->nepochs; e++)
-		if (e->from < end && exp + e->policy.clock_skew > end)
-			end = exp + e->policy.clock_skew;
+		if (e->from < end && exp + span(e->policy.clock_skew) > end)
+			end = exp + span(e->policy.clock_skew);
 	return end;
 }
 
@@ -1478,6 +1657,9 @@ static const struct weakness weaknesses[] = {
     {.name = "a name that is added again is new", .no_tombs = true},
     {.name = "a rollback to any key", .no_known = true},
     {.name = "a late commit is not late", .no_late = true},
+    {.name = "seconds rounded down", .no_ceil = true},
+    {.name = "what is committed counts as read", .no_read = true},
+    {.name = "shared caches do not count", .one_level = true},
     {.name = "every clock is believed", .no_guard = true},
     {.name = "nothing restarts with a right clock", .no_new_clock = true},
 };

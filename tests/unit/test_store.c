@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/sql_text.h"
 #include "daemon/store.h"
 #include "daemon/store_refusal.h"
 #include "tests/unit/place.h"
@@ -678,6 +679,8 @@ every_column_of_a_key_set_comes_back(void **state)
 	    .tokens_until = 106,
 	    .cached_until = 107,
 	    .polled_until = 108,
+	    .withdrawn_at = 109,
+	    .follows_at = 110,
 	    .frozen = true,
 	};
 	struct store_change change = {
@@ -720,6 +723,9 @@ every_column_of_a_key_set_comes_back(void **state)
 		    place, "key_set", "cached_until", facts.cached_until);
 		expect_column(
 		    place, "key_set", "polled_until", facts.polled_until);
+		expect_column(
+		    place, "key_set", "withdrawn_at", facts.withdrawn_at);
+		expect_column(place, "key_set", "follows_at", facts.follows_at);
 		expect_column(place, "key_set", "frozen", facts.frozen);
 		store = open_store(place->path);
 		loaded = load(store);
@@ -747,6 +753,10 @@ every_column_of_a_key_set_comes_back(void **state)
 		    loaded.sets[0].facts.cached_until, facts.cached_until);
 		assert_int_equal(
 		    loaded.sets[0].facts.polled_until, facts.polled_until);
+		assert_int_equal(
+		    loaded.sets[0].facts.withdrawn_at, facts.withdrawn_at);
+		assert_int_equal(
+		    loaded.sets[0].facts.follows_at, facts.follows_at);
 		assert_int_equal(loaded.sets[0].facts.removed_at, 0);
 		assert_int_equal(loaded.sets[0].facts.frozen, facts.frozen);
 		set = loaded.sets[0];
@@ -769,12 +779,68 @@ every_column_of_a_key_set_comes_back(void **state)
 		facts.tokens_until = 206;
 		facts.cached_until = 207;
 		facts.polled_until = 208;
+		facts.withdrawn_at = 209;
+		facts.follows_at = 210;
 		facts.frozen = false;
 		if (round == 0)
 			assert_int_equal(
 			    store_commit(store, &change, &id), JW_OK);
 	}
 	store_close(store);
+}
+
+/* Once for each that is gone; those that live are not touched. */
+static void
+withdrawals_are_kept(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place->path);
+	int64_t gone = commit_set(store, "gone", 1, 1);
+	struct key_set set = {.id = gone, .revision = 1};
+	struct key_set_facts facts = plain_facts();
+	struct store_change change = {
+	    .set = &set, .facts = &facts, .now = NOW, .actor = {-1, -1, -1}};
+	int64_t id = 0;
+
+	snprintf(set.name, sizeof(set.name), "gone");
+	commit_set(store, "here", 5, 1);
+	facts.removed_at = NOW;
+	assert_int_equal(store_commit(store, &change, &id), JW_OK);
+	assert_int_equal(store_withdrawn(store, NOW + 7), JW_OK);
+	assert_int_equal(store_withdrawn(store, NOW + 8), JW_OK);
+	store_close(store);
+	assert_int_equal(
+	    ask_outside(place->path, "SELECT sum(withdrawn_at) FROM key_set"),
+	    NOW + 7);
+}
+
+/*
+ * A database of schema 1: what was known of copies is known still, and the
+ * removed have been read.
+ */
+static void
+older_schema_is_brought_up_to_date(void **state)
+{
+	struct place *place = *state;
+
+	outside(place->path, sql_texts[0].text);
+	outside(place->path,
+	    "PRAGMA application_id = 0x4a574b53; PRAGMA user_version = 1;"
+	    "INSERT INTO meta VALUES ('uuid', 'of-schema-1');"
+	    "WITH sets (name, removed) AS"
+	    " (VALUES ('default', NULL), ('gone', 77))"
+	    "INSERT INTO key_set SELECT NULL, name, 1, 'ES256', 2048, 'auto',"
+	    " 9, 1, 0, 0, 2, 0, 0, 1, 0, 0, 0, 1, 1, 8, 1, 1, NULL, NULL,"
+	    " 1234, NULL, removed, 0 FROM sets");
+	store_close(open_store(place->path));
+	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 2);
+	assert_int_equal(
+	    ask_outside(place->path,
+		"SELECT min(cached_until + polled_until) FROM key_set"),
+	    2 * 1234);
+	assert_int_equal(
+	    ask_outside(place->path, "SELECT sum(withdrawn_at) FROM key_set"),
+	    78);
 }
 
 static const struct {
@@ -1834,6 +1900,8 @@ main(void)
 	    TEST(second_daemon_is_refused),
 	    TEST(empty_file_is_a_new_database),
 	    TEST(every_column_of_a_key_set_comes_back),
+	    TEST(withdrawals_are_kept),
+	    TEST(older_schema_is_brought_up_to_date),
 	    TEST(every_column_of_a_generation_comes_back),
 	    TEST(verify_only_comes_back),
 	    TEST(key_sets_get_their_own_keys_in_order),
