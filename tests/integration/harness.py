@@ -332,6 +332,8 @@ class Daemon:
                  and (keeper in ancestors(pid)
                       or self.directory in command_line(pid)
                       or inodes & socket_inodes(pid))]
+        # One that has ended is none: its number may be another process by now.
+        self.fronts_seen = {p for p in self.fronts_seen if alive(p)}
         self.fronts_seen.update(found)
         return found
 
