@@ -92,7 +92,8 @@ class SlowFront(case.Case):
 class Margins(unittest.TestCase):
     """A strict verifier that keeps each copy for as long as it may."""
     policy = {**harness.FAST, "verifier_max_age": f"{COPY_LIVES}s",
-              "rotation_period": "4s", "max_published_keys": 10}
+              "rotation_period": "4s", "max_published_keys": 10,
+              "token_max_ttl": "2s"}
 
     def poll(self):
         while not self.over.is_set():
@@ -108,7 +109,7 @@ class Margins(unittest.TestCase):
         with harness.Varlink(os.path.join(self.daemon.runtime, "sign.sock"),
                              "org.jwksd.sign") as client:
             while not self.over.is_set():
-                exp = int(time.time()) + 1
+                exp = int(time.time()) + 2
                 reply = client.call("Sign", {"claims": {"exp": exp}})
                 self.tokens.append((time.time(), reply["kid"], exp))
                 time.sleep(0.01)
