@@ -46,7 +46,8 @@ class Client(threading.Thread):
             try:
                 reply = self.fleet.daemon.call(method, parameters)
             except VarlinkError as error:
-                if error.short == "OutcomeUnknown":
+                if error.short in self.fleet.again:
+                    time.sleep(0.01)
                     continue
                 self.refused(method, parameters, error)
                 return None
@@ -112,8 +113,9 @@ class Builder(Client):
 class Fleet:
     """The clients, a signer and a reader of the URL, of one daemon."""
 
-    def __init__(self, daemon, seed):
+    def __init__(self, daemon, seed, again=("OutcomeUnknown",)):
         self.daemon = daemon
+        self.again = again      # errors after which the same is asked again
         self.stopped = threading.Event()
         self.clients, self.strange = [], []
         self.tokens, self.copies = [], []
