@@ -1228,7 +1228,7 @@ generate_start(struct keeper *keeper, struct keeper_set *set)
 	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
 	job->rsa_bits = set->row.facts.policy.rsa_bits;
 	/* Before what new key sets need: this one is in use. */
-	err = worker_submit_urgent(keeper->generators, generate_run,
+	err = worker_submit(keeper->generators, WORKER_URGENT, generate_run,
 	    generate_done, generate_free, job);
 	if (err == JW_OK)
 		set->pairs_coming++;

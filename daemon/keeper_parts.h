@@ -50,8 +50,8 @@ struct keeper {
 	int32_t note_failures;
 	struct servable servable;
 	bool frozen;
-	bool misplaced;    /* files of the database are elsewhere */
-	bool unnoted;      /* a key set may have an unnoted_exp */
+	bool misplaced; /* files of the database are elsewhere */
+	bool unnoted;   /* a key set may have an unnoted_exp */
 	struct keeper_room room;
 	size_t unrestated; /* key sets whose damage is yet to be audited */
 	char *left_out;    /* damaged keys, as last audited */

@@ -66,7 +66,7 @@ static enum jw_err
 submit(struct keeper_making *making)
 {
 	return worker_submit(
-	    making->generators, make_next, making_done, making_drop, making);
+	    making->generators, 0, make_next, making_done, making_drop, making);
 }
 
 /* One at a time: what is more urgent comes between. */

@@ -143,8 +143,8 @@ refusals_rows(const struct refusals *refusals,
 
 	for (size_t i = 0; i < count; i++)
 		ret_rows[i] = row_of(&refusals->list[i]);
-	if (refusals->others > 0)
-		ret_rows[count++] = (struct store_refusal){
+	if (refusals->others > 0) {
+		ret_rows[count] = (struct store_refusal){
 		    .at = refusals->others_at,
 		    .actor = {-1, -1, -1},
 		    .event = "refused",
@@ -152,6 +152,8 @@ refusals_rows(const struct refusals *refusals,
 			     "time than get a row each",
 		    .count = refusals->others,
 		};
+		count++;
+	}
 	return count;
 }
 

@@ -190,20 +190,31 @@ job_drop(void *arg)
 	free(job);
 }
 
+/* As many places of a user's as are left: another user finds some. */
+static bool
+has_place(const struct signer *signer, uid_t uid)
+{
+	size_t taken = worker_pending(signer->threads);
+
+	return taken < signer->jobs_max &&
+	       worker_waiting(signer->threads, uid) < signer->jobs_max - taken;
+}
+
 static enum jw_err
-sign_on_thread(struct signer *signer, const struct job *draft)
+sign_on_thread(struct signer *signer, uid_t uid, const struct job *draft)
 {
 	struct job *job;
 	enum jw_err err;
 
-	if (worker_pending(signer->threads) >= signer->jobs_max)
+	if (!has_place(signer, uid))
 		return JW_OVERLOADED;
 	job = malloc(sizeof(*job));
 	if (job == NULL)
 		return JW_NO_MEMORY;
 	memcpy(job, draft, offsetof(struct job, signature));
 	job->key->users++;
-	err = worker_submit(signer->threads, job_run, job_done, job_drop, job);
+	err = worker_submit(
+	    signer->threads, uid, job_run, job_done, job_drop, job);
 	if (err != JW_OK) {
 		job->key->users--;
 		free(job);
@@ -212,8 +223,8 @@ sign_on_thread(struct signer *signer, const struct job *draft)
 }
 
 enum jw_err
-signer_sign(struct signer *signer, struct signer_key *key, const void *data,
-    size_t len, const atomic_bool *gone, signer_done_fn *done,
+signer_sign(struct signer *signer, struct signer_key *key, uid_t uid,
+    const void *data, size_t len, const atomic_bool *gone, signer_done_fn *done,
     void (*drop)(void *arg), void *arg)
 {
 	uint8_t signature[KEYS_SIGNATURE_MAX];
@@ -230,7 +241,7 @@ signer_sign(struct signer *signer, struct signer_key *key, const void *data,
 	enum jw_err err;
 
 	if (!is_quick(key->pair))
-		return sign_on_thread(signer, &job);
+		return sign_on_thread(signer, uid, &job);
 	err = keys_sign(key->pair, data, len, signature, &signature_len);
 	done(err, signature, signature_len, arg);
 	return JW_OK;

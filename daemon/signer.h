@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 
@@ -21,7 +22,8 @@ struct keys_pair;
 struct signer;
 struct signer_key; /* lives while the signer has it or a signature uses it */
 
-/* keys_max keys, jobs_max signatures that wait for one of the threads. */
+/* keys_max keys, jobs_max signatures that wait for one of the threads, of which
+ * each user may have as many as it leaves to others. */
 enum jw_err signer_new(struct event_base *base, int threads, size_t keys_max,
     size_t jobs_max, struct signer **ret_signer);
 /* What still waits is dropped. */
@@ -52,10 +54,11 @@ typedef void signer_done_fn(
  * exactly one of `done` (maybe before this returns) and `drop` (the signer
  * ends) is called.  Nothing is signed once *gone is true (NULL: it never is):
  * whoever asked is gone, and others wait; `done` has JW_CONFLICT then.
+ * Users take turns at the threads; uid is only compared.
  * JW_OVERLOADED: too many wait; JW_NO_MEMORY.
  */
 enum jw_err signer_sign(struct signer *signer, struct signer_key *key,
-    const void *data, size_t len, const atomic_bool *gone, signer_done_fn *done,
-    void (*drop)(void *arg), void *arg);
+    uid_t uid, const void *data, size_t len, const atomic_bool *gone,
+    signer_done_fn *done, void (*drop)(void *arg), void *arg);
 
 #endif

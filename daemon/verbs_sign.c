@@ -32,7 +32,7 @@
 
 enum {
 	KEYS_MAX = 512,    /* main.c sizes the secure heap by it */
-	JOBS_MAX = 2048,   /* signatures that wait for a thread */
+	JOBS_MAX = 4096,   /* signatures that wait for a thread */
 	HEADER_ROOM = 256, /* the longest has 192, and a dot */
 	REPLY_ROOM = 128,  /* what is said beside tokens, kids and numbers */
 	BROKEN_MAX = 32,
@@ -466,9 +466,10 @@ start(struct request *request)
 	if (err == JW_OK && !set_header(request, key))
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
-		err = signer_sign(signer, pair, input_of(request),
-		    input_len(request), &request->gone, on_signed, free,
-		    request);
+		err =
+		    signer_sign(signer, pair, control_peer(request->call)->uid,
+			input_of(request), input_len(request), &request->gone,
+			on_signed, free, request);
 	if (err != JW_OK)
 		fail(request, err);
 }

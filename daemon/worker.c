@@ -22,11 +22,8 @@
 
 enum { GATHER_NS = 1000000 };
 
-enum urgency { URGENT, ORDINARY, URGENCIES };
-
 struct job {
 	STAILQ_ENTRY(job) link;
-	enum urgency urgency;
 	worker_run_fn *run;
 	worker_done_fn *done;
 	worker_done_fn *drop;
@@ -35,10 +32,20 @@ struct job {
 
 STAILQ_HEAD(job_list, job);
 
+/* While jobs of it wait. */
+struct share {
+	TAILQ_ENTRY(share) link;
+	uint64_t number;
+	size_t count;
+	struct job_list jobs;
+};
+
+TAILQ_HEAD(share_list, share);
+
 struct worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct job_list todo[URGENCIES];
+	struct share_list todo; /* the first has the next turn */
 	struct job_list ended;
 	bool stop;
 	bool told;           /* the loop has been woken for `ended` */
@@ -62,30 +69,49 @@ tell(struct worker_pool *pool)
 	(void)eventfd_write(pool->event_fd, 1);
 }
 
-/* With the lock. */
-static struct job *
-first_job(const struct worker_pool *pool)
+/* With the lock.  NULL: none of it waits. */
+static struct share *
+find_share(const struct worker_pool *pool, uint64_t number)
 {
-	const struct job_list *urgent = &pool->todo[URGENT];
+	struct share *share;
 
-	return STAILQ_FIRST(
-	    STAILQ_EMPTY(urgent) ? &pool->todo[ORDINARY] : urgent);
+	TAILQ_FOREACH(share, &pool->todo, link)
+	if (share->number == number)
+		break;
+	return share;
+}
+
+/* With the lock.  No longer in the queue; a share without jobs is forgotten. */
+static void
+take_job(struct worker_pool *pool, struct share *share, struct job *job)
+{
+	STAILQ_REMOVE(&share->jobs, job, job, link);
+	TAILQ_REMOVE(&pool->todo, share, link);
+	if (--share->count == 0)
+		free(share);
+	else if (share->number == WORKER_URGENT)
+		TAILQ_INSERT_HEAD(&pool->todo, share, link);
+	else
+		TAILQ_INSERT_TAIL(&pool->todo, share, link);
 }
 
 /* Nobody sleeps on an end that has not been told. */
 static struct job *
 next_job(struct worker_pool *pool)
 {
-	struct job *job;
+	struct job *job = NULL;
+	struct share *share;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop && first_job(pool) == NULL) {
+	while (!pool->stop && TAILQ_EMPTY(&pool->todo)) {
 		tell(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
 	}
-	job = pool->stop ? NULL : first_job(pool);
-	if (job != NULL)
-		STAILQ_REMOVE_HEAD(&pool->todo[job->urgency], link);
+	share = pool->stop ? NULL : TAILQ_FIRST(&pool->todo);
+	if (share != NULL) {
+		job = STAILQ_FIRST(&share->jobs);
+		take_job(pool, share, job);
+	}
 	pthread_mutex_unlock(&pool->lock);
 	return job;
 }
@@ -205,8 +231,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 
 	if (pool == NULL)
 		return JW_NO_MEMORY;
-	STAILQ_INIT(&pool->todo[URGENT]);
-	STAILQ_INIT(&pool->todo[ORDINARY]);
+	TAILQ_INIT(&pool->todo);
 	STAILQ_INIT(&pool->ended);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
@@ -229,39 +254,72 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 	return err;
 }
 
-static enum jw_err
-submit(struct worker_pool *pool, enum urgency urgency, worker_run_fn *run,
+/* With the lock.  NULL: no memory. */
+static struct share *
+need_share(struct worker_pool *pool, uint64_t number)
+{
+	struct share *share = find_share(pool, number);
+
+	if (share != NULL)
+		return share;
+	share = calloc(1, sizeof(*share));
+	if (share == NULL)
+		return NULL;
+	share->number = number;
+	STAILQ_INIT(&share->jobs);
+	if (number == WORKER_URGENT)
+		TAILQ_INSERT_HEAD(&pool->todo, share, link);
+	else
+		TAILQ_INSERT_TAIL(&pool->todo, share, link);
+	return share;
+}
+
+static bool
+put_job(struct worker_pool *pool, uint64_t number, struct job *job)
+{
+	struct share *share;
+
+	pthread_mutex_lock(&pool->lock);
+	share = need_share(pool, number);
+	if (share != NULL) {
+		STAILQ_INSERT_TAIL(&share->jobs, job, link);
+		share->count++;
+		pthread_cond_signal(&pool->wake);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return share != NULL;
+}
+
+enum jw_err
+worker_submit(struct worker_pool *pool, uint64_t share, worker_run_fn *run,
     worker_done_fn *done, worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 
 	if (job == NULL)
 		return JW_NO_MEMORY;
-	job->urgency = urgency;
 	job->run = run;
 	job->done = done;
 	job->drop = drop;
 	job->arg = arg;
+	if (!put_job(pool, share, job)) {
+		free(job);
+		return JW_NO_MEMORY;
+	}
 	pool->pending++;
-	pthread_mutex_lock(&pool->lock);
-	STAILQ_INSERT_TAIL(&pool->todo[urgency], job, link);
-	pthread_cond_signal(&pool->wake);
-	pthread_mutex_unlock(&pool->lock);
 	return JW_OK;
 }
 
-enum jw_err
-worker_submit(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, worker_done_fn *drop, void *arg)
+/* With the lock.  NULL: none of the share has this arg. */
+static struct job *
+find_job(const struct share *share, const void *arg)
 {
-	return submit(pool, ORDINARY, run, done, drop, arg);
-}
+	struct job *job;
 
-enum jw_err
-worker_submit_urgent(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, worker_done_fn *drop, void *arg)
-{
-	return submit(pool, URGENT, run, done, drop, arg);
+	STAILQ_FOREACH(job, &share->jobs, link)
+	if (job->arg == arg)
+		return job;
+	return NULL;
 }
 
 /* NULL: none waits. */
@@ -269,15 +327,17 @@ static struct job *
 take_waiting(struct worker_pool *pool, const void *arg)
 {
 	struct job *job = NULL;
+	struct share *share;
 
 	pthread_mutex_lock(&pool->lock);
-	for (size_t i = 0; i < URGENCIES && job == NULL; i++) {
-		STAILQ_FOREACH(job, &pool->todo[i], link)
-		if (job->arg == arg)
-			break;
+	TAILQ_FOREACH(share, &pool->todo, link)
+	{
+		job = find_job(share, arg);
 		if (job != NULL)
-			STAILQ_REMOVE(&pool->todo[i], job, job, link);
+			break;
 	}
+	if (job != NULL)
+		take_job(pool, share, job);
 	pthread_mutex_unlock(&pool->lock);
 	return job;
 }
@@ -295,6 +355,19 @@ worker_cancel(struct worker_pool *pool, const void *arg)
 	return true;
 }
 
+size_t
+worker_waiting(struct worker_pool *pool, uint64_t share)
+{
+	const struct share *found;
+	size_t count;
+
+	pthread_mutex_lock(&pool->lock);
+	found = find_share(pool, share);
+	count = found == NULL ? 0 : found->count;
+	pthread_mutex_unlock(&pool->lock);
+	return count;
+}
+
 static void
 drop_all(struct job_list *list)
 {
@@ -304,6 +377,18 @@ drop_all(struct job_list *list)
 		STAILQ_REMOVE_HEAD(list, link);
 		job->drop(job->arg);
 		free(job);
+	}
+}
+
+static void
+drop_shares(struct worker_pool *pool)
+{
+	struct share *share;
+
+	while ((share = TAILQ_FIRST(&pool->todo)) != NULL) {
+		TAILQ_REMOVE(&pool->todo, share, link);
+		drop_all(&share->jobs);
+		free(share);
 	}
 }
 
@@ -318,8 +403,7 @@ worker_pool_free(struct worker_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (int i = 0; i < pool->nthreads; i++)
 		pthread_join(pool->threads[i], NULL);
-	drop_all(&pool->todo[URGENT]);
-	drop_all(&pool->todo[ORDINARY]);
+	drop_shares(pool);
 	drop_all(&pool->ended);
 	if (pool->event != NULL)
 		event_free(pool->event);

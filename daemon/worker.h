@@ -1,12 +1,15 @@
 /*
  * Threads for what takes long: generating key pairs (and signing).  Jobs run
- * on a thread of the pool; their ends run on the event loop.
+ * on a thread of the pool; their ends run on the event loop.  Jobs that wait
+ * belong to shares, whose turns come one after the other: a share with many
+ * jobs delays the jobs of another by one of its own.
  */
 #ifndef JWKSD_DAEMON_WORKER_H
 #define JWKSD_DAEMON_WORKER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -28,16 +31,15 @@ typedef void worker_done_fn(void *arg);
 enum jw_err worker_pool_new(struct event_base *base, int threads,
     int nice_level, int ends_at_once, struct worker_pool **ret_pool);
 
+/* A share is a number, of a user say; this one goes before all others. */
+#define WORKER_URGENT UINT64_MAX
+
 /*
  * Queue a job.  Exactly one of `done` and `drop` is called for it: drop when
  * the pool is freed first.  JW_NO_MEMORY: neither.
  */
-enum jw_err worker_submit(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, worker_done_fn *drop, void *arg);
-
-/* The same for what goes before all that is not urgent. */
-enum jw_err worker_submit_urgent(struct worker_pool *pool, worker_run_fn *run,
-    worker_done_fn *done, worker_done_fn *drop, void *arg);
+enum jw_err worker_submit(struct worker_pool *pool, uint64_t share,
+    worker_run_fn *run, worker_done_fn *done, worker_done_fn *drop, void *arg);
 
 /*
  * Drop the job with this arg if it still waits; false: no such job waits (a
@@ -51,7 +53,10 @@ bool worker_cancel(struct worker_pool *pool, const void *arg);
  */
 void worker_pool_free(struct worker_pool *pool);
 
-/* Jobs that run or wait. */
+/* Jobs of a share that wait. */
+size_t worker_waiting(struct worker_pool *pool, uint64_t share);
+
+/* Jobs that run or wait, or whose end has not been told. */
 size_t worker_pending(const struct worker_pool *pool);
 
 #endif

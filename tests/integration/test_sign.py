@@ -1,6 +1,7 @@
 """Signing over sign.sock, with the real programs."""
 import base64
 import contextlib
+import grp
 import json
 import os
 import re
@@ -15,6 +16,32 @@ from harness import VarlinkError
 POLICY = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
           "rollback_window": "10min"}
 TTL = 600
+# A user who asks for 600 signatures at once, and on request says how many of
+# them have been answered.
+GREEDY = """
+import os, sys, time
+sys.path.insert(0, %r)
+import harness
+os.setgroups([%d])
+os.setgid(65534)
+os.setuid(65534)
+clients = [harness.Varlink(%r, "org.jwksd.sign", 60) for _ in range(10)]
+for client in clients:
+    for _ in range(60):
+        client.send("Sign", {"claims": {"exp": %d}})
+time.sleep(0.1)
+print("queued", flush=True)
+sys.stdin.readline()
+answered = 0
+for client in clients:
+    client.socket.setblocking(False)
+    try:
+        while data := client.socket.recv(1 << 20):
+            answered += data.count(b"token")
+    except BlockingIOError:
+        pass
+print(answered, flush=True)
+"""
 MIB = 1024 * 1024
 SLOW_ALGORITHM = {"algorithm": "RS256", "rsa_bits": "3072"}
 
@@ -469,7 +496,6 @@ class Rights(Case):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
     def test_groups(self):
-        import grp
         daemon, mail = (grp.getgrnam(n).gr_gid for n in ("daemon", "mail"))
         for directory in (self.daemon.directory, self.daemon.runtime):
             os.chmod(directory, 0o755)
@@ -481,6 +507,31 @@ class Rights(Case):
         self.assertIn("PermissionDenied", self.as_user([daemon], "default"))
         self.assertIn("PermissionError", self.as_user([mail], "default"))
         self.assertTrue(self.sign()["token"], "root may")
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
+class Shares(Case):
+    policy = {**POLICY, **SLOW_ALGORITHM}
+    config = {"access": {"sign_group": "daemon"}}
+
+    def test_another_user_does_not_wait_for_the_queue(self):
+        """600 signatures of one user wait; another's is the next but one."""
+        for directory in (self.daemon.directory, self.daemon.runtime):
+            os.chmod(directory, 0o755)
+        first = self.connect(60)
+        first.call("Sign", {"claims": {"exp": self.now + 300}})
+        other = subprocess.Popen(
+            ["/usr/bin/python3", "-B", "-c", GREEDY % (
+                os.path.dirname(harness.__file__),
+                grp.getgrnam("daemon").gr_gid, self.path,
+                self.now + 300)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(other.communicate)
+        self.assertEqual(other.stdout.readline(), "queued\n")
+        self.assertIn("token", self.sign())
+        other.stdin.write("\n")
+        other.stdin.flush()
+        self.assertLess(int(other.stdout.readline()), 300)
 
 
 class Ctl(Case):

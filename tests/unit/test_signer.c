@@ -35,7 +35,7 @@ setup(void **state)
 	fix->base = event_base_new();
 	assert_non_null(fix->base);
 	assert_int_equal(
-	    signer_new(fix->base, 1, ROOM, QUEUE, &fix->signer), JW_OK);
+	    signer_new(fix->base, 1, ROOM, 2 * QUEUE, &fix->signer), JW_OK);
 	*state = fix;
 	return 0;
 }
@@ -96,7 +96,7 @@ static enum jw_err
 sign(struct fixture *fix, struct signer_key *key)
 {
 	return signer_sign(
-	    fix->signer, key, "text", 4, NULL, on_done, on_drop, fix);
+	    fix->signer, key, 7, "text", 4, NULL, on_done, on_drop, fix);
 }
 
 static void
@@ -173,6 +173,24 @@ slow_ones_wait_and_the_queue_ends(void **state)
 	assert_int_equal(fix->wrong + fix->conflicts + fix->dropped, 0);
 	assert_int_equal(sign(fix, key), JW_OK);
 	pump(fix, QUEUE + 1);
+}
+
+/* The first may be in a thread already, and wait no longer. */
+static void
+one_user_leaves_places_to_others(void **state)
+{
+	struct fixture *fix = *state;
+	struct signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
+	int taken = 0;
+
+	while (sign(fix, key) == JW_OK)
+		taken++;
+	assert_in_range(taken, QUEUE, QUEUE + 1);
+	assert_int_equal(signer_sign(fix->signer, key, 8, "text", 4, NULL,
+			     on_done, on_drop, fix),
+	    JW_OK);
+	pump(fix, taken + 1);
+	assert_int_equal(fix->wrong + fix->conflicts + fix->dropped, 0);
 }
 
 /* The thread may be through with all of them before the sweep: again then. */
@@ -259,14 +277,14 @@ nothing_is_signed_for_who_is_gone(void **state)
 
 	atomic_init(&gone, true);
 	for (int i = 0; i < QUEUE; i++)
-		assert_int_equal(signer_sign(fix->signer, key, "text", 4, &gone,
-				     note_job, on_drop, fix),
+		assert_int_equal(signer_sign(fix->signer, key, 7, "text", 4,
+				     &gone, note_job, on_drop, fix),
 		    JW_OK);
 	pump(fix, QUEUE);
 	assert_int_equal(fix->conflicts, QUEUE);
 	assert_int_equal(fix->wrong, 0);
 	atomic_store(&gone, false);
-	assert_int_equal(signer_sign(fix->signer, key, "text", 4, &gone,
+	assert_int_equal(signer_sign(fix->signer, key, 7, "text", 4, &gone,
 			     note_job, on_drop, fix),
 	    JW_OK);
 	pump(fix, QUEUE + 1);
@@ -281,6 +299,7 @@ main(void)
 	    T(longest_unused_key_goes_first),
 	    T(quick_ones_are_signed_at_once),
 	    T(slow_ones_wait_and_the_queue_ends),
+	    T(one_user_leaves_places_to_others),
 	    T(forgotten_key_signs_no_more),
 	    T(nothing_is_signed_for_who_is_gone),
 	    T(key_that_had_to_make_room_finishes_its_signatures),

@@ -142,7 +142,8 @@ every_job_runs_once_and_ends_once(void **state)
 		jobs[i].fix = fix;
 		jobs[i].number = i;
 		assert_int_equal(
-		    worker_submit(fix->pool, run, done, drop, &jobs[i]), JW_OK);
+		    worker_submit(fix->pool, 0, run, done, drop, &jobs[i]),
+		    JW_OK);
 	}
 	wait_for(fix, JOBS);
 	assert_int_equal(worker_pending(fix->pool), 0);
@@ -164,7 +165,7 @@ loop_is_free_while_jobs_run(void **state)
 	assert_int_equal(
 	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 3; i++)
-		worker_submit(fix->pool, run, done, drop, &jobs[i]);
+		worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
 	assert_int_equal(worker_pending(fix->pool), 3);
 	while (atomic_load(&fix->running) < 2)
 		event_base_loop(fix->base, EVLOOP_NONBLOCK);
@@ -190,7 +191,7 @@ threads_are_as_nice_as_asked(void **state)
 	atomic_store(&fix->gate, true);
 	assert_int_equal(
 	    worker_pool_new(fix->base, 1, 19, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, run, done, drop, &job);
+	worker_submit(fix->pool, 0, run, done, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.nice_level, 19);
 	assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
@@ -206,7 +207,7 @@ forgotten_jobs_are_dropped_once(void **state)
 	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct job){.fix = fix};
-		worker_submit(fix->pool, run, done, drop, &jobs[i]);
+		worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
 	}
 	while (atomic_load(&fix->running) < 1)
 		nap();
@@ -252,9 +253,9 @@ ends_in_a_turn(struct fixture *fix, int at_once)
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(
-		    fix->pool, run_a_moment, done_quietly, drop, &jobs[i]);
+		    fix->pool, 0, run_a_moment, done_quietly, drop, &jobs[i]);
 	}
-	worker_submit(fix->pool, run, done, drop, &last);
+	worker_submit(fix->pool, 0, run, done, drop, &last);
 	/* One thread: where the last one runs the others have ended. */
 	while (atomic_load(&fix->running) < 1)
 		nap();
@@ -301,9 +302,9 @@ no_job_ends_after_the_loop(void **state)
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
 		worker_submit(
-		    fix->pool, run_a_moment, done_and_over, drop, &jobs[i]);
+		    fix->pool, 0, run_a_moment, done_and_over, drop, &jobs[i]);
 	}
-	worker_submit(fix->pool, run, done, drop, &last);
+	worker_submit(fix->pool, 0, run, done, drop, &last);
 	while (atomic_load(&fix->running) < 1)
 		nap();
 	event_base_dispatch(fix->base);
@@ -319,7 +320,7 @@ queue_behind(struct fixture *fix, struct job *first)
 {
 	assert_int_equal(
 	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, run, done_quietly, drop, first);
+	worker_submit(fix->pool, 0, run, done_quietly, drop, first);
 	while (atomic_load(&fix->running) < 1)
 		nap();
 }
@@ -342,16 +343,45 @@ urgent_jobs_go_before_others(void **state)
 	for (int i = 0; i < 5; i++)
 		jobs[i] = (struct job){.fix = fix};
 	queue_behind(fix, &jobs[0]);
-	worker_submit(fix->pool, run, done_in_turn, drop, &jobs[1]);
-	worker_submit(fix->pool, run, done_in_turn, drop, &jobs[2]);
-	worker_submit_urgent(fix->pool, run, done_in_turn, drop, &jobs[3]);
-	worker_submit_urgent(fix->pool, run, done_in_turn, drop, &jobs[4]);
+	worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[1]);
+	worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[2]);
+	worker_submit(
+	    fix->pool, WORKER_URGENT, run, done_in_turn, drop, &jobs[3]);
+	worker_submit(
+	    fix->pool, WORKER_URGENT, run, done_in_turn, drop, &jobs[4]);
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 5);
 	assert_int_equal(jobs[3].number, 2);
 	assert_int_equal(jobs[4].number, 3);
 	assert_int_equal(jobs[1].number, 4);
 	assert_int_equal(jobs[2].number, 5);
+}
+
+static void
+shares_take_turns(void **state)
+{
+	struct fixture *fix = *state;
+	struct job jobs[7];
+
+	for (int i = 0; i < 7; i++)
+		jobs[i] = (struct job){.fix = fix};
+	queue_behind(fix, &jobs[0]);
+	for (int i = 1; i <= 4; i++)
+		worker_submit(fix->pool, 1, run, done_in_turn, drop, &jobs[i]);
+	worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[5]);
+	worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[6]);
+	assert_int_equal(worker_waiting(fix->pool, 1), 4);
+	assert_int_equal(worker_waiting(fix->pool, 2), 2);
+	assert_int_equal(worker_waiting(fix->pool, 3), 0);
+	atomic_store(&fix->gate, true);
+	wait_for(fix, 7);
+	assert_int_equal(jobs[1].number, 2);
+	assert_int_equal(jobs[5].number, 3);
+	assert_int_equal(jobs[2].number, 4);
+	assert_int_equal(jobs[6].number, 5);
+	assert_int_equal(jobs[3].number, 6);
+	assert_int_equal(jobs[4].number, 7);
+	assert_int_equal(worker_waiting(fix->pool, 1), 0);
 }
 
 static void
@@ -363,9 +393,10 @@ waiting_jobs_can_be_cancelled(void **state)
 	for (int i = 0; i < 4; i++)
 		jobs[i] = (struct job){.fix = fix};
 	queue_behind(fix, &jobs[0]);
-	worker_submit(fix->pool, run, done_quietly, drop, &jobs[1]);
-	worker_submit_urgent(fix->pool, run, done_quietly, drop, &jobs[2]);
-	worker_submit(fix->pool, run, done_quietly, drop, &jobs[3]);
+	worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[1]);
+	worker_submit(
+	    fix->pool, WORKER_URGENT, run, done_quietly, drop, &jobs[2]);
+	worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[3]);
 	assert_false(worker_cancel(fix->pool, &jobs[0]));
 	assert_true(worker_cancel(fix->pool, &jobs[1]));
 	assert_true(worker_cancel(fix->pool, &jobs[2]));
@@ -399,8 +430,8 @@ done_again(void *arg)
 	struct job *job = arg;
 
 	if (++job->ends < 50)
-		assert_int_equal(
-		    worker_submit(job->fix->pool, run, done_again, drop, job),
+		assert_int_equal(worker_submit(job->fix->pool, 0, run,
+				     done_again, drop, job),
 		    JW_OK);
 	else
 		job->fix->ended = 1;
@@ -415,7 +446,7 @@ end_of_a_job_may_start_another(void **state)
 	atomic_store(&fix->gate, true);
 	assert_int_equal(
 	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, run, done_again, drop, &job);
+	worker_submit(fix->pool, 0, run, done_again, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.runs, 50);
 	assert_int_equal(job.ends, 50);
@@ -436,6 +467,7 @@ main(void)
 	    TEST(no_job_ends_after_the_loop),
 	    TEST(idle_pool_ends),
 	    TEST(urgent_jobs_go_before_others),
+	    TEST(shares_take_turns),
 	    TEST(waiting_jobs_can_be_cancelled),
 	    TEST(end_of_a_job_may_start_another),
 	};
