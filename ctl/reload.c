@@ -6,6 +6,7 @@
 
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
+#include "ctl/exposure.h"
 #include "ctl/reply.h"
 
 static void
@@ -23,6 +24,17 @@ put_keys(const char *what, const json_t *keys)
 	putchar('\n');
 }
 
+/* The next start may give key sets URLs at which others answer now. */
+static enum jw_err
+put_exposure(struct ctl *ctl, const json_t *reply)
+{
+	if (json_object_get(reply, "exposure") != NULL)
+		puts(
+		    "With the other domain, key sets get URLs that answer "
+		    "with another one today;\nif the daemon is restarted now:");
+	return exposure_tell(ctl, reply, stdout);
+}
+
 static enum jw_err
 put_reply(struct ctl *ctl, const json_t *reply)
 {
@@ -37,7 +49,9 @@ put_reply(struct ctl *ctl, const json_t *reply)
 		puts("nothing differs from what is in force");
 	put_keys("in force now:", changed);
 	put_keys("at the next start:", restart);
-	err = ctl_flush(ctl);
+	err = put_exposure(ctl, reply);
+	if (err == JW_OK)
+		err = ctl_flush(ctl);
 	if (err == JW_OK && json_array_size(restart) > 0)
 		fputs("hint: systemctl restart jwksd jwksd-http: nobody is "
 		      "refused\n",

@@ -50,8 +50,10 @@ struct keeper {
 	int32_t note_failures;
 	struct servable servable;
 	bool frozen;
-	bool misplaced; /* files of the database are elsewhere */
-	bool unnoted;   /* a key set may have an unnoted_exp */
+	int64_t domain_since; /* of the HTTP front; 0: always */
+	int64_t domain_until; /* copies from before live */
+	bool misplaced;       /* files of the database are elsewhere */
+	bool unnoted;         /* a key set may have an unnoted_exp */
 	struct keeper_room room;
 	size_t unrestated; /* key sets whose damage is yet to be audited */
 	char *left_out;    /* damaged keys, as last audited */

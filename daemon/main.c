@@ -30,6 +30,7 @@
 #include "daemon/envelope.h"
 #include "daemon/front.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_domain.h"
 #include "daemon/keeper_news.h"
 #include "daemon/keeper_room.h"
 #include "daemon/keys.h"
@@ -293,6 +294,8 @@ open_keeper(struct program *program, struct jw_why *why)
 		return err;
 	options.kek = program->kek;
 	err = keeper_new(&options, &program->keeper, why);
+	if (err == JW_OK)
+		keeper_note_domain(program->keeper, program->config->domain);
 	return err == JW_OK ? keeper_keep_room(program->keeper) : err;
 }
 

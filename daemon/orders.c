@@ -66,6 +66,13 @@ expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 	expose_until(e, &e->reject_new_tokens);
 }
 
+void
+lc_expose_copies(
+    const struct lc_set *set, int64_t from, struct lc_exposure *ret_exposure)
+{
+	expose_new(set, from, ret_exposure);
+}
+
 /* Copies with the old key live on. */
 static void
 expose_old(const struct lc_set *set, int64_t from, struct lc_exposure *e)

@@ -47,6 +47,11 @@ struct lc_outcome {
 	int64_t flush_at;      /* a second rotation then flushes old copies */
 };
 
+/* Copies of this set, last handed out at `from`, are at a URL of another one
+ * now: who may reject tokens of that one, and until when. */
+void lc_expose_copies(
+    const struct lc_set *set, int64_t from, struct lc_exposure *ret_exposure);
+
 /*
  * Why an operator's rotation is refused, static text; NULL: it is not.
  */

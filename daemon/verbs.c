@@ -14,9 +14,11 @@
 #include "common/varlink.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_domain.h"
 #include "daemon/keeper_place.h"
 #include "daemon/keeper_room.h"
 #include "daemon/keys.h"
+#include "daemon/orders.h"
 #include "daemon/publish.h"
 #include "daemon/reload.h"
 #include "daemon/verbs_sign.h"
@@ -192,6 +194,21 @@ warn_of_set(
 		warn(warnings, set->row.name, why.text);
 }
 
+static void
+warn_of_url(json_t *warnings, const struct keeper *keeper, const char *name,
+    int64_t now)
+{
+	struct lc_exposure exposure;
+	char when[JW_TIME_SIZE];
+
+	if (keeper_expose_url(keeper, name, now, &exposure))
+		json_array_append_new(warnings,
+		    json_sprintf("%s: its URL at the domain is new, and "
+				 "verifiers that read it before may reject its "
+				 "tokens until %s",
+			name, jw_time_format(exposure.until, when)));
+}
+
 /* Cheap: this is asked of every key set. */
 static bool
 may_need_warning(const struct keeper_set *set, int64_t now)
@@ -239,6 +256,8 @@ all_warnings(const struct verbs *verbs)
 
 		if (may_need_warning(set, now))
 			warn_of_set(warnings, keeper, set);
+		if (keeper_domain_is_new(keeper, now))
+			warn_of_url(warnings, keeper, set->row.name, now);
 	}
 	return warnings;
 }
@@ -267,6 +286,7 @@ run_status(struct control_call *call, void *context)
 	struct verbs *verbs = context;
 	struct keeper *keeper = verbs->keeper;
 	json_t *reply, *change = next_change(keeper);
+	struct lc_exposure exposure;
 
 	reply = json_pack("{s:s, s:I, s:b, s:s, s:b, s:I, s:I, s:I, s:o}",
 	    "version", JWKSD_VERSION, "started", (json_int_t)verbs->started,
@@ -279,6 +299,9 @@ run_status(struct control_call *call, void *context)
 	    all_warnings(verbs));
 	if (change != NULL)
 		json_object_set_new(reply, "nextChange", change);
+	if (keeper_expose_urls(keeper, keeper_now(keeper), &exposure))
+		json_object_set_new(
+		    reply, "exposure", wire_exposure(&exposure));
 	control_reply(call, reply);
 }
 

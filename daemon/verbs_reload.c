@@ -3,19 +3,25 @@
  * logged and answered with every mistake.
  */
 #include <jansson.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "common/config.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_domain.h"
 #include "daemon/mistakes.h"
+#include "daemon/orders.h"
 #include "daemon/reload.h"
 #include "daemon/verbs.h"
+#include "daemon/wire.h"
 
 enum { MISTAKE_SIZE = 1024 };
 
 struct differences {
+	bool domain; /* it will be another one */
 	json_t *changed;
 	json_t *restart;
 };
@@ -25,6 +31,8 @@ note_key(const char *key, bool live, void *arg)
 {
 	struct differences *differences = arg;
 
+	if (strcmp(key, "http.domain") == 0)
+		differences->domain = true;
 	json_array_append_new(
 	    live ? differences->changed : differences->restart,
 	    json_string(key));
@@ -53,13 +61,28 @@ refuse(struct control_call *call, const struct jw_config_errors *errors)
 	control_fail(call, JW_BAD_CONFIG, mistakes_json(errors));
 }
 
+/* What the next start makes of the URLs is told before it. */
+static json_t *
+reply(struct verbs *verbs, const struct differences *differences)
+{
+	json_t *reply = json_pack("{s:O, s:O}", "changed", differences->changed,
+	    "restart", differences->restart);
+	struct lc_exposure exposure;
+
+	if (differences->domain && keeper_expose_domain(verbs->keeper,
+				       keeper_now(verbs->keeper), &exposure))
+		json_object_set_new(
+		    reply, "exposure", wire_exposure(&exposure));
+	return reply;
+}
+
 void
 verbs_reload(struct control_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	const struct jw_log_about fine = about(call, JW_EVENT_RELOADED);
 	struct jw_config_errors errors = {NULL, 0};
-	struct differences differences = {json_array(), json_array()};
+	struct differences differences = {false, json_array(), json_array()};
 	enum jw_err err;
 
 	notify_reloading();
@@ -72,9 +95,7 @@ verbs_reload(struct control_call *call, void *context)
 		    "reloaded: %zu values changed, %zu wait for a restart",
 		    json_array_size(differences.changed),
 		    json_array_size(differences.restart));
-		control_reply(call,
-		    json_pack("{s:O, s:O}", "changed", differences.changed,
-			"restart", differences.restart));
+		control_reply(call, reply(verbs, &differences));
 	} else if (errors.count > 0) {
 		refuse(call, &errors);
 	} else {

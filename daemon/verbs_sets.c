@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "daemon/control.h"
 #include "daemon/keeper.h"
+#include "daemon/keeper_domain.h"
 #include "daemon/keeper_sets.h"
 #include "daemon/keys.h"
 #include "daemon/orders.h"
@@ -92,21 +93,43 @@ on_closed(struct control_call *call, void *arg)
 	free(addition);
 }
 
+/* Its URL may have answered with another key set before. */
+static void
+expose_url(struct addition *addition)
+{
+	struct change *change = &addition->change;
+	struct keeper *keeper = change->verbs->keeper;
+	struct lc_outcome *outcome = &change->outcome;
+	struct lc_exposure exposure;
+
+	if (outcome->ready_at != 0 || !keeper_expose_url(keeper, addition->name,
+					  keeper_now(keeper), &exposure))
+		return;
+	if (!outcome->exposed || exposure.until > outcome->exposure.until)
+		outcome->exposure = exposure;
+	outcome->exposed = true;
+}
+
 static void
 finish_addition(struct addition *addition, struct key_set *take_draft,
     struct keys_pair *const *pairs)
 {
 	struct change *change = &addition->change;
-	json_t *reply = reply_of(change->verbs, take_draft, &change->outcome);
-	char *outcome = json_dumps(reply, JSON_COMPACT);
+	bool hurried = change->outcome.exposed;
+	char *outcome;
 	struct store_request request;
 	struct keeper_commit how;
-	enum jw_err err = outcome == NULL ? JW_NO_MEMORY : JW_OK;
+	enum jw_err err;
+	json_t *reply;
+
+	expose_url(addition);
+	reply = reply_of(change->verbs, take_draft, &change->outcome);
+	outcome = json_dumps(reply, JSON_COMPACT);
+	err = outcome == NULL ? JW_NO_MEMORY : JW_OK;
 
 	change->outcome.cause =
-	    change->outcome.exposed
-		? "an operator added the key set and would not wait"
-		: "an operator added the key set";
+	    hurried ? "an operator added the key set and would not wait"
+		    : "an operator added the key set";
 	how = edit_how(change, "keyset", &request, outcome);
 	if (err != JW_OK || edit_is_dry(change))
 		store_set_done(take_draft);

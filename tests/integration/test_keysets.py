@@ -746,5 +746,71 @@ class AddedAgainInTime(Sets):
         wait_until(lambda: self.of("a")[0]["state"] == "active", 20)
 
 
+class NewDomain(case.Case):
+    """Another domain gives key sets a URL at which another one answered."""
+    def new_domain(self, domain):
+        self.daemon.write_config(http={"domain": domain})
+        return self.call("Reload")
+
+    def times(self, exposure, since):
+        self.assertEqual(exposure["acceptOldTokens"], {})
+        times = exposure["rejectNewTokens"]
+        self.assertEqual(exposure["until"], times["pollsWithinMaxAge"])
+        self.assertAlmostEqual(times["honoursCacheControl"],
+                               since + 61 + 300, delta=5)
+        self.assertAlmostEqual(times["pollsWithinMaxAge"],
+                               since + 61 + case.DAY, delta=5)
+
+    def test_it_goes_on_signing_and_says_so(self):
+        self.assertNotIn("exposure",
+                         self.call("AddKeySet", name="acme"))
+        self.assertNotIn("exposure", self.call("Status"))
+        reply = self.new_domain(DOMAIN)
+        self.assertEqual(reply["restart"], ["http.domain"])
+        self.times(reply["exposure"], time.time())
+        self.assertIn("Verifiers may reject tokens of the key that signs",
+                      self.daemon.ctl("reload").stdout)
+        self.assertNotIn("exposure", self.call("Status"))
+        before = self.daemon.keys(keySet="acme")
+        self.daemon.restart()
+        since = time.time()
+        self.assertEqual(
+            [(k["kid"], k["state"]) for k in before],
+            [(k["kid"], k["state"])
+             for k in self.daemon.keys(keySet="acme")])
+        status = self.call("Status")
+        self.times(status["exposure"], since)
+        self.assertEqual(1, sum(
+            w.startswith("acme: its URL at the domain is new")
+            for w in status["warnings"]))
+        self.assertNotIn("exposure", self.call("Reload"))
+        # One that is added signs at once all the same.
+        added = self.call("AddKeySet", name="beta")
+        self.assertIn("activeGeneration", added["keySet"])
+        self.assertNotIn("signsAt", added)
+        self.assertEqual(added["exposure"], status["exposure"])
+        # No set of "default" ever answered at this one's URL.
+        self.assertNotIn("exposure",
+                         self.call("AddKeySet", name="beta/step-up"))
+        self.daemon.restart()
+        self.assertEqual(self.call("Status")["exposure"],
+                         status["exposure"])
+
+    def test_it_ends_with_the_copies(self):
+        self.call("SetPolicy", name="default", policy={
+            "cacheMaxAge": 1, "cacheStaleWhileRevalidate": 0,
+            "cacheStaleIfError": 0, "verifierMaxAge": 2,
+            "propagationDelay": 0})
+        self.call("AddKeySet", name="acme")
+        self.new_domain(DOMAIN)
+        # Copies from before the change of the policy live for a day.
+        self.daemon.restart()
+        self.assertIn("exposure", self.call("Status"))
+        with self.daemon.database() as db:
+            kept = db.execute("SELECT value FROM meta WHERE name = 'domain'"
+                              ).fetchone()[0]
+        self.assertEqual(kept.split()[1], DOMAIN)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1251,7 +1251,10 @@ static void
 no_policy_forgets_the_one_before(void **state)
 {
 	static const struct change changes[] = {
-	    {.ready = IPUB, .copies = IPUB, .removal = IRET, .tokens = 1 + IRET},
+	    {.ready = IPUB,
+		.copies = IPUB,
+		.removal = IRET,
+		.tokens = 1 + IRET},
 	    {.age = -80000,
 		.ready = IPUB,
 		.copies = IPUB,
