@@ -330,8 +330,8 @@ take_waiting(struct worker_pool *pool, const void *arg)
 	struct share *share;
 
 	pthread_mutex_lock(&pool->lock);
-	TAILQ_FOREACH(share, &pool->todo, link)
-	{
+	share = TAILQ_FIRST(&pool->todo);
+	for (; share != NULL; share = TAILQ_NEXT(share, link)) {
 		job = find_job(share, arg);
 		if (job != NULL)
 			break;

@@ -531,7 +531,8 @@ class Shares(Case):
         self.assertIn("token", self.sign())
         other.stdin.write("\n")
         other.stdin.flush()
-        self.assertLess(int(other.stdout.readline()), 300)
+        answered = int(other.stdout.readline())
+        self.assertLess(answered, 300)
 
 
 class Ctl(Case):
