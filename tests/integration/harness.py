@@ -250,7 +250,9 @@ class Daemon:
             raise AssertionError(
                 f"jwksd ended with {self.process.returncode}:\n{text}")
         try:
-            return (self.call("Status")["ready"]
+            status = self.call("Status")
+            # A front counts a moment after it has begun to answer.
+            return (status["ready"] and status["fronts"] > 0
                     and self.get(host=self.default_host()).status == 200)
         except (OSError, EOFError, http.client.HTTPException):
             return False
