@@ -281,6 +281,17 @@ notify_watchdog(void)
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
+void
+notify_watchdog_within(unsigned seconds)
+{
+	uint64_t usec = (uint64_t)seconds * 1000000;
+
+	if (seconds == 0 && sd_watchdog_enabled(0, &usec) <= 0) {
+		return;
+	}
+	(void)sd_notifyf(0, "WATCHDOG_USEC=%llu", (unsigned long long)usec);
+}
+
 /* ---- the journal ---- */
 
 struct fields {

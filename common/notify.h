@@ -58,6 +58,9 @@ void notify_extend_timeout(unsigned seconds);
 /* Microseconds between two watchdog pings that are wanted; 0: none. */
 uint64_t notify_watchdog_interval(void);
 void notify_watchdog(void);
+/* The next ping may take so long; 0: as long as the service manager had said
+ * at the start of the process. */
+void notify_watchdog_within(unsigned seconds);
 
 /*
  * Where standard error is the journal, let events (log.h) reach it with their

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -777,6 +778,21 @@ stop_reading(struct conn *conn)
 	return JW_IO;
 }
 
+/*
+ * Nobody is there to read the answer that is being made: both ways are closed,
+ * where a client that has only said all keeps one.
+ */
+static bool
+is_abandoned(const struct conn *conn)
+{
+	const struct control_call *head = TAILQ_FIRST(&conn->calls);
+	struct pollfd look = {.fd = conn->fd};
+
+	return conn->at_end && conn->in.len == 0 && head != NULL &&
+	       head->busy && poll(&look, 1, 0) == 1 &&
+	       (look.revents & POLLHUP) != 0;
+}
+
 /* Everything that can be done with what has arrived. */
 static void
 process(struct conn *conn)
@@ -794,6 +810,8 @@ process(struct conn *conn)
 	count_held(conn);
 	if (conn->at_end && conn->ncalls == 0 && err == JW_IO)
 		conn->closing = true;
+	if (is_abandoned(conn))
+		conn->broken = true;
 	if (conn->broken || (conn->closing && conn->out.len == 0) ||
 	    says_too_much(conn)) {
 		conn_free(conn);
@@ -994,7 +1012,8 @@ is_left(const struct conn *conn)
 {
 	char octet;
 
-	return conn->has_end && conn->in.len == 0 && conn->ncalls == 0 &&
+	return conn->has_end && conn->in.len == 0 && conn->out.len == 0 &&
+	       conn->ncalls == 0 &&
 	       recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 

@@ -58,7 +58,8 @@ take_reason(struct degraded *degraded)
 {
 	const struct degraded_options *options = degraded->options;
 	const struct jw_config_errors *mistakes = options->mistakes;
-	bool config = options->err == JW_BAD_CONFIG || options->err == JW_USAGE;
+	bool config = mistakes->count > 0 || options->err == JW_BAD_CONFIG ||
+		      options->err == JW_USAGE;
 
 	json_decref(degraded->parameters);
 	degraded->err = config ? JW_BAD_CONFIG : JW_STORE_FAILED;

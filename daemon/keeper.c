@@ -662,7 +662,7 @@ void
 keeper_replace_row(
     struct keeper *keeper, struct keeper_set *set, struct key_set *take_row)
 {
-	keeper->without_active -= !has_active(set);
+	keeper->without_active -= lacks_signer(set);
 	keeper->ngenerations -= set->row.nkeys;
 	/* What is published now has yet to be read. */
 	if (set->row.facts.version != take_row->facts.version)
@@ -671,7 +671,7 @@ keeper_replace_row(
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		set->row.keys[i].facts.spread = lc_spread(set->row.keys[i].kid);
 	keeper_note_damage(set);
-	keeper->without_active += !has_active(set);
+	keeper->without_active += lacks_signer(set);
 	keeper->ngenerations += set->row.nkeys;
 	set->failures = 0;
 	set->hold_until = 0;
@@ -1380,6 +1380,8 @@ limit_holds(struct keeper *keeper, int64_t now)
 		return;
 	if (keeper->hold_until > most)
 		keeper->hold_until = most;
+	if (keeper->note_hold_until > most)
+		keeper->note_hold_until = most;
 	for (size_t i = 0; i < keeper->nsets; i++)
 		if (keeper->sets[i]->hold_until > most)
 			keeper->sets[i]->hold_until = most;

@@ -17,8 +17,8 @@ keeper_audit_refusals(
 	if (keeper->store == NULL || keeper->misplaced ||
 	    store_in_doubt(keeper->store))
 		return JW_STORE_FAILED;
-	/* The last room is for what changes something. */
-	if (keeper_is_full(keeper))
+	/* Room that is short is for what changes something. */
+	if (keeper->room.level != ROOM_FINE)
 		return JW_NO_SPACE;
 	err = store_audit_refusals(keeper->store, rows, count);
 	if (err == JW_OK || err == JW_NO_SPACE)

@@ -533,6 +533,8 @@ start_pulse(struct program *program)
 
 	if (usec == 0)
 		return JW_OK;
+	if (program->again)
+		notify_watchdog_within(0);
 	program->pulse =
 	    event_new(program->base, -1, EV_PERSIST, on_pulse, program);
 	if (program->pulse == NULL || event_add(program->pulse, &interval) != 0)
@@ -705,6 +707,8 @@ execute_anew(struct program *program, char **argv, int reload_fd)
 {
 	char text[16];
 
+	/* A large database is checked without a ping. */
+	notify_watchdog_within(OPENING_SECONDS);
 	snprintf(text, sizeof(text), "%d", reload_fd);
 	if (setenv(again_variable, text, 1) == 0 &&
 	    sockets_pass_on(program->sockets) == JW_OK)

@@ -30,7 +30,9 @@ lc_rotates_at(const struct lc_set *set)
 
 	if (active == NULL)
 		return 0;
-	return ordered != 0 && ordered < active->rotate_due
+	/* Without a schedule an order is all that there is. */
+	return ordered != 0 && (lc_mode(set) != JW_MODE_AUTO ||
+				   ordered < active->rotate_due)
 		   ? ordered
 		   : active->rotate_due;
 }

@@ -78,16 +78,43 @@ find_alike(struct refusals *refusals, int64_t uid, const char *method,
 	return NULL;
 }
 
+static size_t
+count_of(const struct refusals *refusals, int64_t uid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < refusals->count; i++)
+		count += refusals->list[i].actor.uid == uid;
+	return count;
+}
+
+/* Further ones in a row that is there already.  False: there is none. */
+static bool
+count_alike(struct refusals *refusals, int64_t uid, const char *method,
+    const char *error)
+{
+	struct refusals_entry *entry = find_alike(refusals, uid, method, error);
+
+	if (entry == NULL)
+		return false;
+	entry->count++;
+	return true;
+}
+
 struct refusals_entry *
 refusals_add(struct refusals *refusals, int64_t now,
     const struct store_actor *actor, const char *method, const char *error)
 {
-	struct refusals_entry *entry =
-	    find_alike(refusals, actor->uid, method, error);
+	bool own = true;
+	struct refusals_entry *entry;
 
-	if (entry != NULL) {
-		entry->count++;
+	if (count_alike(refusals, actor->uid, method, error))
 		return NULL;
+	if (count_of(refusals, actor->uid) >= REFUSALS_OF_UID) {
+		own = false;
+		method = error = "";
+		if (count_alike(refusals, actor->uid, method, error))
+			return NULL;
 	}
 	if (refusals->count == REFUSALS_MAX) {
 		if (refusals->others++ == 0)
@@ -102,7 +129,7 @@ refusals_add(struct refusals *refusals, int64_t now,
 	    .count = 1,
 	};
 	snprintf(entry->method, sizeof(entry->method), "%s", method);
-	return entry;
+	return own ? entry : NULL;
 }
 
 /* ---- writing ---- */
@@ -113,19 +140,24 @@ text_or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
+static const char others_cause[] =
+    "more different calls were refused at the same time than get a row each";
+
 static struct store_refusal
 row_of(const struct refusals_entry *entry)
 {
 	bool denied = refusals_is_denied(entry->error);
+	bool mixed = entry->error[0] == '\0';
 
 	return (struct store_refusal){
 	    .at = entry->at,
 	    .actor = entry->actor,
 	    .event = denied ? "denied" : "refused",
-	    .cause = denied ? "the caller may not do that"
-			    : "the call was answered with an error",
-	    .method = entry->method,
-	    .outcome = entry->error,
+	    .cause = mixed    ? others_cause
+		     : denied ? "the caller may not do that"
+			      : "the call was answered with an error",
+	    .method = text_or_null(entry->method),
+	    .outcome = text_or_null(entry->error),
 	    .key_set = text_or_null(entry->key_set),
 	    .generation = entry->generation,
 	    .kid = text_or_null(entry->kid),
@@ -148,8 +180,7 @@ refusals_rows(const struct refusals *refusals,
 		    .at = refusals->others_at,
 		    .actor = {-1, -1, -1},
 		    .event = "refused",
-		    .cause = "more different calls were refused at the same "
-			     "time than get a row each",
+		    .cause = others_cause,
 		    .count = refusals->others,
 		};
 		count++;

@@ -1,8 +1,9 @@
 /*
  * Refused calls that are yet to be written into the audit: pure, and bounded
  * whatever clients do.  Those alike (uid, method, error) that are in the list
- * at the same time are one row, with their number; when the list is full, all
- * further ones are one row together.
+ * at the same time are one row, with their number; all that one uid has beyond
+ * its share are one row of it, and when the list is full all further ones are
+ * one row together.
  */
 #ifndef JWKSD_DAEMON_REFUSALS_H
 #define JWKSD_DAEMON_REFUSALS_H
@@ -17,6 +18,7 @@
 
 enum {
 	REFUSALS_MAX = 64,
+	REFUSALS_OF_UID = 16,
 	REFUSAL_METHOD_SIZE = 64,
 	REFUSAL_REQUEST_ID_SIZE = 129,
 	REFUSAL_REASON_SIZE = 513,
@@ -26,7 +28,7 @@ enum {
 struct refusals_entry {
 	int64_t at;
 	struct store_actor actor;
-	const char *error; /* qualified; static text */
+	const char *error; /* qualified; static text; "": different ones */
 	int64_t count;
 	int64_t generation;
 	char method[REFUSAL_METHOD_SIZE]; /* qualified */

@@ -150,7 +150,7 @@ compare_value(const char *section, const char *key, const char *value,
 	if (strcmp(comparison->before.texts[comparison->at++], value) == 0)
 		return true;
 	snprintf(name, sizeof(name), "%s.%s", section, key);
-	comparison->fn(name, is_live(section, key), comparison->arg);
+	comparison->fn(name, value, is_live(section, key), comparison->arg);
 	return true;
 }
 

@@ -27,8 +27,10 @@ struct reload {
 	struct jw_config *config; /* in force; live keys of it are changed */
 };
 
-/* A key whose value differs, "policy.rotation_period"; live: in force now. */
-typedef void reload_key_fn(const char *key, bool live, void *arg);
+/* A key whose value differs, "policy.rotation_period", and the new value; live:
+ * in force now. */
+typedef void reload_key_fn(
+    const char *key, const char *value, bool live, void *arg);
 
 /*
  * Read the configuration again, put what is live in force, and tell each

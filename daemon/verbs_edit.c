@@ -33,9 +33,8 @@ canonical(struct control_call *call)
 	return text;
 }
 
-/* True when the call has been answered from an earlier outcome. */
-static bool
-answered_before(struct change *change)
+bool
+edit_answered_before(struct change *change)
 {
 	char *asked = NULL, *outcome = NULL;
 	enum jw_err err;
@@ -84,7 +83,7 @@ edit_prepare(struct change *change, struct control_call *call, void *context)
 		control_fail(call, JW_NO_MEMORY, NULL);
 		return false;
 	}
-	if (!answered_before(change))
+	if (!edit_answered_before(change))
 		return true;
 	free(change->asked);
 	return false;

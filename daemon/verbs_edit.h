@@ -36,6 +36,11 @@ struct change {
  */
 bool edit_prepare(
     struct change *change, struct control_call *call, void *context);
+/*
+ * For a change that takes time, once more before it is made: true when another
+ * call of the same request has been answered meanwhile, and this one from that.
+ */
+bool edit_answered_before(struct change *change);
 /* Prepare, and begin an edit of the key set that `parameter` names. */
 bool edit_begin(struct change *change, struct control_call *call, void *context,
     const char *parameter);

@@ -21,18 +21,19 @@
 enum { MISTAKE_SIZE = 1024 };
 
 struct differences {
-	bool domain; /* it will be another one */
+	bool domain; /* there will be another one */
 	json_t *changed;
 	json_t *restart;
 };
 
 static void
-note_key(const char *key, bool live, void *arg)
+note_key(const char *key, const char *value, bool live, void *arg)
 {
 	struct differences *differences = arg;
 
+	/* Without one, URLs go, and none that answered comes. */
 	if (strcmp(key, "http.domain") == 0)
-		differences->domain = true;
+		differences->domain = value[0] != '\0';
 	json_array_append_new(
 	    live ? differences->changed : differences->restart,
 	    json_string(key));

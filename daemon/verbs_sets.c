@@ -149,6 +149,11 @@ on_pairs(
 	struct keeper *keeper = change->verbs->keeper;
 	struct key_set draft;
 
+	if (err == JW_OK && edit_answered_before(change)) {
+		free(change->asked);
+		free(addition);
+		return;
+	}
 	if (err == JW_OK)
 		err = keeper_draft_set(keeper, addition->name,
 		    &addition->policy, pairs, count,
@@ -209,7 +214,7 @@ verbs_add_key_set(struct control_call *call, void *context)
 		free(addition);
 		return;
 	}
-	control_follow(call, on_closed, NULL, addition);
+	control_wait(call, on_closed, addition);
 	if (keeper_generate(change->verbs->keeper, &addition->policy,
 		1 + (size_t)addition->policy.standby_count, on_pairs, addition,
 		&addition->making) == JW_OK)

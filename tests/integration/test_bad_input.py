@@ -307,6 +307,22 @@ class Control(Case):
 class Places(Case):
     """64 connections, and 16 of one uid."""
 
+    def test_replies_that_wait_for_their_reader_keep_the_place(self):
+        calls, reader = 40, self.daemon.connect()
+        self.addCleanup(reader.close)
+        for _ in range(calls):
+            reader.send("org.varlink.service.GetInterfaceDescription",
+                        {"interface": "org.jwksd.keys"})
+        reader.socket.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)  # As much is answered as the kernel takes.
+        _, clients = self.fill(17)
+        for client in clients:
+            client.send("Status")
+        time.sleep(1.5)  # The last of them has waited for a second.
+        for _ in range(calls):
+            reader.reply()
+        self.assertIsNone(reader.receive())
+
     def fill(self, count):
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)

@@ -296,6 +296,24 @@ class StoreFailed(Case):
                     os.unlink(os.path.join(self.daemon.state, name))
                 open(self.daemon.log_file, "w").close()
 
+    def test_a_mistake_that_comes_to_it(self):
+        self.foreign()
+        process = self.refused_then_degraded(65)
+        with open(self.daemon.config_file) as f:
+            good = f.read()
+        with open(self.daemon.config_file, "a") as f:
+            f.write("\n[policy]\nnonsense = 1\n")
+        for method in "org.jwksd.keys.Reload", "org.jwksd.keys.Status":
+            error = self.error(method)
+            self.assertEqual(error.short, "BadConfig")
+            self.assertIn("nonsense", error.parameters["message"])
+        with open(self.daemon.config_file, "w") as f:
+            f.write(good)
+        error = self.error("org.jwksd.keys.Reload")
+        self.assertEqual(error.short, "StoreFailed")
+        self.assertEqual(set(error.parameters), {"message"})
+        self.end(process)
+
     def test_mended_and_reloaded(self):
         self.foreign()
         process = self.refused_then_degraded(65)

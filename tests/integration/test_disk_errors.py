@@ -250,6 +250,18 @@ class ThereAfterAll(Case):
             lambda: len([e for e in events if e[0] == "revoked"
                          or e[0] == "removed"]) >= 1, 5)
 
+    def test_key_set_that_waited_for_an_earlier_one(self):
+        for method in "AddKeySet", "RemoveKeySet", "AddKeySet":
+            self.call(method, name="other", **(
+                {"force": True} if method == "RemoveKeySet" else {}))
+        self.assertTrue(self.call("Status")["ready"])
+        self.fail(syncs=2)
+        self.assertEqual(self.ask("RemoveKeySet", name="other", force=True),
+                         "OutcomeUnknown")
+        harness.wait_until(
+            lambda: len(self.call("ListKeySets")["keySets"]) == 1, 10)
+        self.assertTrue(self.call("Status")["ready"])
+
     def test_freezing_everything(self):
         self.fail(syncs=2)
         self.assertEqual(self.ask("Freeze", frozen=True, requestId="F"),

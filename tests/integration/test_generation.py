@@ -198,8 +198,37 @@ class NewKeySets(Gated):
         for client in clients:
             client.close()
 
+    def twice(self, first, second):
+        clients = [self.daemon.connect(120) for _ in range(2)]
+        for client, name in zip(clients, (first, second)):
+            self.addCleanup(client.close)
+            client.send("AddKeySet", {"name": name, "requestId": "x"})
+        time.sleep(0.2)  # Both are read before a key pair is there.
+        self.open_gate()
+        return [client.receive() for client in clients]
+
+    def test_the_same_request_twice(self):
+        one, other = self.twice("new", "new")
+        self.assertNotIn("error", one)
+        self.assertEqual(one, other)
+
+    def test_two_calls_of_one_request_id(self):
+        errors = [answer.get("error") for answer in self.twice("new", "newer")]
+        self.assertEqual(
+            sorted(errors, key=str),
+            [None, "org.varlink.service.InvalidParameter"])
+
+    def test_a_stop_answers_first(self):
+        client = self.ask("new")
+        self.daemon.call("Status")
+        self.daemon.process.terminate()
+        time.sleep(0.2)
+        self.open_gate()
+        self.assertEqual(client.reply()[0]["keySet"]["name"], "new")
+        self.daemon.stop(20)
+
     def test_a_stop_does_not_wait(self):
-        self.ask("new")
+        self.ask("new").close()
         self.daemon.call("Rotate")
         self.daemon.process.terminate()
         self.open_gate()

@@ -784,6 +784,9 @@ class NewDomain(case.Case):
             w.startswith("acme: its URL at the domain is new")
             for w in status["warnings"]))
         self.assertNotIn("exposure", self.call("Reload"))
+        self.daemon.write_config()
+        self.assertNotIn("exposure", self.call("Reload"))
+        self.new_domain(DOMAIN)
         # One that is added signs at once all the same.
         added = self.call("AddKeySet", name="beta")
         self.assertIn("activeGeneration", added["keySet"])

@@ -277,6 +277,18 @@ class Schedule(Case):
                            == [k["kid"] for k in keys[:8]])
 
 
+class ByHand(Case):
+    def test_an_order_is_all_that_there_is(self):
+        self.daemon.call("SetPolicy", {"name": "default",
+                                       "policy": {"mode": "manual"}})
+        at = int(time.time()) + 30 * 86400 * 3
+        self.assertEqual(self.rotate(at=at)["scheduledFor"], at)
+        keys = {k["state"]: k for k in self.daemon.keys()}
+        self.assertEqual(keys["active"]["rotateAt"], at)
+        (standby,) = [k for s, k in keys.items() if s != "active"]
+        self.assertEqual(standby["signsAt"], at)
+
+
 class Refusals(Case):
     def test_dry_run_changes_nothing(self):
         version = self.daemon.call("GetJwks")["version"]

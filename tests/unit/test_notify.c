@@ -319,6 +319,8 @@ the_manager_is_told(void)
 	CHECK(strcmp(hear(fd), "EXTEND_TIMEOUT_USEC=4000000000000000") == 0);
 	notify_watchdog();
 	CHECK(strcmp(hear(fd), "WATCHDOG=1") == 0);
+	notify_watchdog_within(600);
+	CHECK(strcmp(hear(fd), "WATCHDOG_USEC=600000000") == 0);
 	notify_reloading();
 	CHECK(strncmp(hear(fd), "RELOADING=1\nMONOTONIC_USEC=", 27) == 0);
 	memset(big, 'x', sizeof(big) - 1);

@@ -114,6 +114,29 @@ a_list_that_is_full_counts_on(void **state)
 	assert_int_equal(refusals_rows(&list, rows), 0);
 }
 
+/* Whoever else is refused at the same time is still named. */
+static void
+a_uid_has_its_share_of_the_list(void **state)
+{
+	static struct refusals list;
+	struct store_refusal rows[REFUSALS_MAX + 1];
+	char method[8];
+
+	(void)state;
+	refusals_clear(&list);
+	for (int i = 0; i < 100; i++) {
+		snprintf(method, sizeof(method), "m%d", i);
+		add(&list, T0 + i, 7, method, conflict);
+	}
+	assert_non_null(add(&list, T0, 8, rotate, conflict));
+	assert_int_equal(refusals_rows(&list, rows), REFUSALS_OF_UID + 2);
+	assert_int_equal(rows[REFUSALS_OF_UID].actor.uid, 7);
+	assert_int_equal(rows[REFUSALS_OF_UID].count, 100 - REFUSALS_OF_UID);
+	assert_null(rows[REFUSALS_OF_UID].method);
+	assert_null(rows[REFUSALS_OF_UID].outcome);
+	assert_int_equal(rows[REFUSALS_OF_UID + 1].actor.uid, 8);
+}
+
 static void
 a_call_that_the_caller_may_not_make_is_denied(void **state)
 {
@@ -213,6 +236,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(those_alike_are_one_row),
 	    cmocka_unit_test(a_list_that_is_full_counts_on),
+	    cmocka_unit_test(a_uid_has_its_share_of_the_list),
 	    cmocka_unit_test(a_call_that_the_caller_may_not_make_is_denied),
 	    cmocka_unit_test(a_long_method_is_alike_to_itself),
 	    cmocka_unit_test(only_names_get_into_names),
