@@ -93,8 +93,10 @@ consider(struct keeper *keeper, const struct room *room)
 	if (level == keeper->room.level)
 		return;
 	/* What was put off can be done now. */
-	if (level < keeper->room.level)
+	if (level < keeper->room.level) {
+		keeper->room.try_at = 0;
 		event_active(keeper->timer, 0, 0);
+	}
 	keeper->room.level = level;
 	log_level(keeper, room);
 }

@@ -648,7 +648,7 @@ report(struct program *program, enum jw_err err, const struct jw_why *why)
 /* ---- a start that is refused behind sockets ---- */
 
 /* What a degraded one of this program says to the next; see execute_anew(). */
-static const char again_variable[] = "JWKSD_AGAIN";
+static const char again_variable[] = "JWKSD_RELOAD_FD";
 
 static enum jw_err
 take_sockets(struct program *program, struct jw_why *why)
