@@ -18,7 +18,7 @@ keeper_audit_refusals(
 	    store_in_doubt(keeper->store))
 		return JW_STORE_FAILED;
 	/* Room that is short is for what changes something. */
-	if (keeper->room.level != ROOM_FINE)
+	if (keeper_is_full(keeper) || keeper->room.level != ROOM_FINE)
 		return JW_NO_SPACE;
 	err = store_audit_refusals(keeper->store, rows, count);
 	if (err == JW_OK || err == JW_NO_SPACE)

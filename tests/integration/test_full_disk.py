@@ -1,6 +1,7 @@
 """A disk without room: serving, signing and revoking go on, the operator is
 warned before, and what was put off is done when there is room again."""
 import os
+import signal
 import time
 import unittest
 
@@ -107,8 +108,10 @@ class Revoking(full.Case):
         self.fill()
         self.revoke("default", 1)
         # As if revocations had used it up, and others had taken the room.
+        os.kill(self.daemon.pid, signal.SIGSTOP)
         os.truncate(f"{self.daemon.state}/jwksd.db.ballast", 0)
         self.fill()
+        os.kill(self.daemon.pid, signal.SIGCONT)
         (warning,) = self.warns("disk")
         self.assertIn("used up", warning)
         self.assertEqual(self.reserve(), 0)
