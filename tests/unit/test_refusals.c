@@ -120,7 +120,7 @@ a_uid_has_its_share_of_the_list(void **state)
 {
 	static struct refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
-	char method[8];
+	char method[16];
 
 	(void)state;
 	refusals_clear(&list);
