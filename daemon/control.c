@@ -1012,33 +1012,32 @@ is_left(const struct conn *conn)
 {
 	char octet;
 
-	return conn->has_end && conn->in.len == 0 && conn->out.len == 0 &&
-	       conn->ncalls == 0 &&
+	return conn->in.len == 0 && conn->out.len == 0 && conn->ncalls == 0 &&
 	       recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Connections that their clients have closed make room for it. */
-static bool
-find_place(struct conn *conn)
+/* Connections that clients of the uid have closed make room for others. */
+static void
+reap(struct control_server *server, uid_t uid)
 {
-	struct control_server *server = conn->server;
-	struct conn *other, *next;
+	struct conn *conn, *next;
 
-	for (other = TAILQ_FIRST(&server->conns);
-	     other != NULL && conn->place == PLACE_PARKED; other = next) {
-		next = TAILQ_NEXT(other, link);
-		if (other->peer.uid == conn->peer.uid && is_left(other))
-			conn_free(other);
+	for (conn = TAILQ_FIRST(&server->conns); conn != NULL; conn = next) {
+		next = TAILQ_NEXT(conn, link);
+		if (conn->peer.uid == uid && is_left(conn))
+			conn_free(conn);
 	}
-	return conn->place != PLACE_PARKED;
 }
 
 static void
 end_waiting(struct conn *conn)
 {
-	if (conn->place == PLACE_TURNED_AWAY)
+	if (conn->place == PLACE_TURNED_AWAY) {
 		conn_free(conn);
-	else if (!find_place(conn))
+		return;
+	}
+	reap(conn->server, conn->peer.uid);
+	if (conn->place == PLACE_PARKED)
 		turn_away(conn);
 }
 
@@ -1176,6 +1175,8 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)sa;
 	(void)len;
 	tell_files(server, false);
+	if (conn != NULL && !has_place(server, conn->peer.uid))
+		reap(server, conn->peer.uid);
 	if (conn != NULL && has_place(server, conn->peer.uid))
 		serve_conn(conn);
 	else if (conn != NULL)
