@@ -779,8 +779,8 @@ stop_reading(struct conn *conn)
 }
 
 /*
- * Nobody is there to read the answer that is being made: both ways are closed,
- * where a client that has only said all keeps one.
+ * The client has closed both directions, so it cannot read the answer that is
+ * being made; one that has only sent its last call keeps its own to read from.
  */
 static bool
 is_abandoned(const struct conn *conn)

@@ -42,6 +42,7 @@ struct offer {
 struct degraded {
 	const struct degraded_options *options;
 	struct event_base *base;
+	int most_files;
 	struct event *moments[MOMENTS];
 	struct offer offers[SOCKETS];
 	enum jw_err err;    /* BadConfig or StoreFailed */
@@ -208,7 +209,7 @@ serve(struct degraded *degraded, enum socket_slot slot, struct jw_why *why)
 	if (err != JW_OK)
 		return err;
 	options.service = offer->service;
-	sockets_limits(slot, process_raise_files(), &limits);
+	sockets_limits(slot, degraded->most_files, &limits);
 	return control_server_new(&options, &offer->server);
 }
 
@@ -328,6 +329,7 @@ begin(struct degraded *degraded, struct jw_why *why)
 	const struct degraded_options *options = degraded->options;
 	enum jw_err err = take_reason(degraded);
 
+	degraded->most_files = process_raise_files();
 	degraded->base = event_base_new();
 	if (err == JW_OK && degraded->base == NULL)
 		err = JW_NO_MEMORY;

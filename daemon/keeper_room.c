@@ -114,21 +114,37 @@ ballast_wanted(const struct keeper *keeper, const struct room *room)
 	return size < BALLAST_SIZE ? size : BALLAST_SIZE;
 }
 
+static bool
+may_grow(const struct keeper *keeper, const struct room *room)
+{
+	return keeper->boot() >= keeper->room.try_at &&
+	       ballast_wanted(keeper, room) >
+		   ballast_size(keeper->room.ballast);
+}
+
+/* False: it is not known how much there is. */
+static bool
+look(struct keeper *keeper, struct room *ret_room)
+{
+	struct keeper_room *own = &keeper->room;
+
+	if (!measure(keeper, ret_room))
+		return false;
+	if (ret_room->left > own->refused_left + ROOM_LEAST)
+		own->refused = false;
+	consider(keeper, ret_room);
+	/* Not now: a client may wait for an answer. */
+	if (may_grow(keeper, ret_room))
+		event_active(keeper->timer, 0, 0);
+	return true;
+}
+
 void
 keeper_look_at_room(struct keeper *keeper)
 {
-	struct keeper_room *own = &keeper->room;
 	struct room room;
 
-	if (!measure(keeper, &room))
-		return;
-	if (room.left > own->refused_left + ROOM_LEAST)
-		own->refused = false;
-	consider(keeper, &room);
-	/* Not now: a client may wait for an answer. */
-	if (ballast_wanted(keeper, &room) > ballast_size(own->ballast) &&
-	    keeper->boot() >= own->try_at)
-		event_active(keeper->timer, 0, 0);
+	(void)look(keeper, &room);
 }
 
 static void
@@ -150,15 +166,10 @@ keeper_make_room(struct keeper *keeper)
 	struct keeper_room *own = &keeper->room;
 	struct room room;
 	enum jw_err err;
-	int64_t wanted;
 
-	keeper_look_at_room(keeper);
-	if (!measure(keeper, &room) || keeper->boot() < own->try_at)
+	if (!look(keeper, &room) || !may_grow(keeper, &room))
 		return;
-	wanted = ballast_wanted(keeper, &room);
-	if (wanted <= ballast_size(own->ballast))
-		return;
-	err = ballast_grow(own->ballast, wanted);
+	err = ballast_grow(own->ballast, ballast_wanted(keeper, &room));
 	if (err == JW_OK)
 		own->failed = false;
 	else
@@ -208,9 +219,8 @@ keeper_room_warning(struct keeper *keeper, char *ret_text, size_t size)
 	char left[ROOM_TEXT_SIZE];
 	struct room now;
 
-	if (!measure(keeper, &now))
+	if (!look(keeper, &now))
 		return false;
-	keeper_look_at_room(keeper);
 	if (keeper_is_full(keeper) && ballast_size(room->ballast) > 0)
 		snprintf(ret_text, size,
 		    "the disk of %.200s is full: until there is room nothing "

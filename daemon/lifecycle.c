@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "common/int64.h"
+
 static const char *const state_names[GEN_STATE_COUNT] = {
     [GEN_PENDING] = "pending",
     [GEN_PUBLISHED] = "published",
@@ -17,12 +19,6 @@ static const char *const state_names[GEN_STATE_COUNT] = {
     [GEN_REMOVED] = "removed",
     [GEN_REVOKED] = "revoked",
 };
-
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* ---- what a generation is ---- */
 
@@ -101,10 +97,15 @@ lc_is_early(const struct generation *gen)
 }
 
 bool
+lc_waits(const struct generation *gen)
+{
+	return lc_state(gen) == GEN_PUBLISHED || lc_is_early(gen);
+}
+
+bool
 lc_is_unread_key(const struct generation *gen)
 {
-	return gen->absent_until == 0 &&
-	       (lc_state(gen) == GEN_PUBLISHED || lc_is_early(gen));
+	return gen->absent_until == 0 && lc_waits(gen);
 }
 
 static uint32_t

@@ -134,7 +134,9 @@ void lc_bury(struct lc_set *set);
 bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen);
 
-/* Its wait has yet to begin (reading.h). */
+/* Published or signing early: does it wait to be known to verifiers? */
+bool lc_waits(const struct generation *gen);
+/* And has that wait yet to begin (reading.h)? */
 bool lc_is_unread_key(const struct generation *gen);
 /* The end of a wait that runs from absent_until. */
 int64_t lc_ready_due(const struct lc_set *set, int64_t absent_until);

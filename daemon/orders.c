@@ -8,15 +8,10 @@
 
 #include <string.h>
 
+#include "common/int64.h"
 #include "daemon/reading.h"
 
 enum { FLUSH_AFTER = 36 * 60 }; /* Envoy, Istio and jwx have polled by then */
-
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 const char *
 lc_frozen_by(const struct lc_set *set, const struct lc_env *env)
@@ -31,13 +26,15 @@ lc_frozen_by(const struct lc_set *set, const struct lc_env *env)
 }
 
 /*
- * Until when copies live that replicas handed out last at `served`, and those
- * from before another cache time or another age that verifiers allow.
+ * Until when copies live that fronts handed out last at `from`, and replicas a
+ * delay later; and those from before another cache time or another age that
+ * verifiers allow.
  */
 static struct lc_times
-copies_end(const struct lc_set *set, int64_t served)
+copies_end(const struct lc_set *set, int64_t from)
 {
 	const struct key_set_facts *f = &set->facts;
+	int64_t served = from + f->policy.propagation_delay;
 
 	return (struct lc_times){
 	    .honours_cache_control =
@@ -59,8 +56,7 @@ expose_until(struct lc_exposure *e, const struct lc_times *times)
 static void
 expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
-	e->reject_new_tokens =
-	    copies_end(set, from + set->facts.policy.propagation_delay);
+	e->reject_new_tokens = copies_end(set, from);
 	/* Those without expiry meet an unknown kid, and read the set again. */
 	e->reject_new_tokens.never_expires = 0;
 	expose_until(e, &e->reject_new_tokens);
@@ -77,8 +73,7 @@ lc_expose_copies(
 static void
 expose_old(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
-	e->accept_old_tokens =
-	    copies_end(set, from + set->facts.policy.propagation_delay);
+	e->accept_old_tokens = copies_end(set, from);
 	e->accept_old_tokens.never_expires = LC_NEVER;
 	expose_until(e, &e->accept_old_tokens);
 }
@@ -512,7 +507,7 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 	const struct jw_policy *p = &set->facts.policy;
 	enum gen_state state = lc_state(gen);
 
-	if (state == GEN_PUBLISHED || lc_is_early(gen))
+	if (lc_waits(gen))
 		gen->ready_due = max64(gen->ready_due + growth->lag,
 		    lc_absent_until(gen) + jw_policy_publish_interval(p));
 	if (state == GEN_ACTIVE) {

@@ -81,10 +81,7 @@ enqueue(struct outlook *outlook, struct course *take_course,
 struct outlook *
 outlook_new(void)
 {
-	struct outlook *outlook = memory_get(sizeof(*outlook));
-
-	memset(outlook, 0, sizeof(*outlook));
-	return outlook;
+	return memory_zero(sizeof(struct outlook));
 }
 
 void
@@ -102,9 +99,8 @@ void
 outlook_add(struct outlook *outlook, const char *key_set, int64_t set_id,
     const struct lc_set *view, const struct lc_env *env, int64_t until)
 {
-	struct course *course = memory_get(sizeof(*course));
+	struct course *course = memory_zero(sizeof(*course));
 
-	memset(course, 0, sizeof(*course));
 	course->env = *env;
 	course->env.pairs_coming = 0;
 	course->set_id = set_id;

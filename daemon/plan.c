@@ -4,13 +4,8 @@
  */
 #include "daemon/plan.h"
 
+#include "common/int64.h"
 #include "daemon/reading.h"
-
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 int64_t
 lc_scheduled_for(const struct lc_set *set)

@@ -293,7 +293,7 @@ read_parameters(struct follower *follower, const json_t *parameters)
 	const json_t *front = json_object_get(parameters, "front");
 
 	follower->is_front = json_integer_value(front) >= 0;
-	/* Whoever does not say that it is one need not come back. */
+	/* A client that does not say that it is a front need not come back. */
 	if (!json_is_integer(front))
 		follower->pid = 0;
 	follower->number = json_integer_value(front);

@@ -4,11 +4,7 @@
  */
 #include "daemon/reading.h"
 
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
+#include "common/int64.h"
 
 bool
 lc_resume(struct lc_set *set, int64_t since)
@@ -18,7 +14,7 @@ lc_resume(struct lc_set *set, int64_t since)
 	for (size_t i = 0; i < set->count; i++) {
 		struct generation *gen = &set->gens[i];
 
-		if (lc_state(gen) != GEN_PUBLISHED && !lc_is_early(gen))
+		if (!lc_waits(gen))
 			continue;
 		waits = true;
 		/* It will be read after that. */
@@ -53,7 +49,7 @@ lc_make_unread(struct lc_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		struct generation *gen = &set->gens[i];
 
-		if (lc_state(gen) == GEN_PUBLISHED || lc_is_early(gen))
+		if (lc_waits(gen))
 			gen->absent_until = 0;
 	}
 }

@@ -5,19 +5,8 @@
  */
 #include "daemon/retime.h"
 
+#include "common/int64.h"
 #include "daemon/reading.h"
-
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t
-min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* How long a wait was to be: a longer one may be due to an older policy. */
 static int64_t

@@ -6,22 +6,12 @@
 
 #include <stdio.h>
 
+#include "common/int64.h"
+
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 
 static const int64_t enough = 32 * MIB; /* for a small database */
-
-static int64_t
-max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t
-min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 int64_t
 room_wanted(const struct room *room)

@@ -29,7 +29,7 @@ struct strays {
 };
 
 /* The connection of this process (0: it cannot be seen from here) has ended,
- * at a time of a clock that nobody sets. */
+ * at a time of the monotonic clock. */
 void strays_add(struct strays *strays, int64_t pid, int64_t now_ms);
 /* It is back, and has read everything. */
 void strays_remove(struct strays *strays, int64_t pid);

@@ -81,6 +81,16 @@ find_share(const struct worker_pool *pool, uint64_t number)
 	return share;
 }
 
+/* With the lock.  Its turn comes after the others', or at once. */
+static void
+put_share(struct worker_pool *pool, struct share *share)
+{
+	if (share->number == WORKER_URGENT)
+		TAILQ_INSERT_HEAD(&pool->todo, share, link);
+	else
+		TAILQ_INSERT_TAIL(&pool->todo, share, link);
+}
+
 /* With the lock.  No longer in the queue; a share without jobs is forgotten. */
 static void
 take_job(struct worker_pool *pool, struct share *share, struct job *job)
@@ -89,10 +99,8 @@ take_job(struct worker_pool *pool, struct share *share, struct job *job)
 	TAILQ_REMOVE(&pool->todo, share, link);
 	if (--share->count == 0)
 		free(share);
-	else if (share->number == WORKER_URGENT)
-		TAILQ_INSERT_HEAD(&pool->todo, share, link);
 	else
-		TAILQ_INSERT_TAIL(&pool->todo, share, link);
+		put_share(pool, share);
 }
 
 /* Nobody sleeps on an end that has not been told. */
@@ -267,10 +275,7 @@ need_share(struct worker_pool *pool, uint64_t number)
 		return NULL;
 	share->number = number;
 	STAILQ_INIT(&share->jobs);
-	if (number == WORKER_URGENT)
-		TAILQ_INSERT_HEAD(&pool->todo, share, link);
-	else
-		TAILQ_INSERT_TAIL(&pool->todo, share, link);
+	put_share(pool, share);
 	return share;
 }
 

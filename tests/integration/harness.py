@@ -425,6 +425,15 @@ class PortTaken(Exception):
 
 # ---- helpers ----
 
+def fill(daemon, count):
+    """So many key sets of three ES256 generations that do not rotate today."""
+    subprocess.run([os.path.join(BUILD, "tools/fill"),
+                    os.path.join(daemon.state, "jwksd.db"),
+                    os.path.join(daemon.state, "jwksd.kek"),
+                    str(count), str(int(time.time()) + 3 * 86400), "86400",
+                    "120"], check=True, stdout=subprocess.DEVNULL)
+
+
 def wait_until(condition, timeout=10, message="it did not happen"):
     """The first true result of condition()."""
     deadline = time.monotonic() + timeout * SLOW

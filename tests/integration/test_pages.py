@@ -14,15 +14,6 @@ MESSAGE_MAX = 256 * 1024
 FIRST, LAST = "default", f"app{SETS - 1:05}"
 
 
-def fill(daemon, count):
-    """So many key sets of three generations that do not rotate today."""
-    subprocess.run([os.path.join(harness.BUILD, "tools/fill"),
-                    os.path.join(daemon.state, "jwksd.db"),
-                    os.path.join(daemon.state, "jwksd.kek"),
-                    str(count), str(int(time.time()) + 3 * 86400), "86400",
-                    "120"], check=True, stdout=subprocess.DEVNULL)
-
-
 def by_kid(keys):
     return {key["kid"]: key["state"] for key in keys}
 
@@ -36,7 +27,7 @@ class Case(unittest.TestCase):
         cls.daemon.stop()
         for path in glob.glob(os.path.join(cls.daemon.state, "jwksd.db*")):
             os.unlink(path)
-        fill(cls.daemon, SETS)
+        harness.fill(cls.daemon, SETS)
         cls.daemon.spawn("--new-database")
         cls.daemon.wait_ready(60)
 

@@ -596,7 +596,7 @@ class OpenKeys(unittest.TestCase):
 
     def test_keys_that_are_open(self):
         with harness.Daemon(start=False) as daemon:
-            fill(daemon, self.MOST + 2)
+            harness.fill(daemon, self.MOST + 2)
             daemon.start(timeout=60)
             with contextlib.closing(harness.Varlink(
                     f"{daemon.runtime}/sign.sock", "org.jwksd.sign",
@@ -620,15 +620,6 @@ class OpenKeys(unittest.TestCase):
         self.assertEqual([sign(n) for n in (0, 1, 4, self.MOST)],
                          [0, 0, 0, 0])
         self.assertEqual([sign(n) for n in (3, 2)], [1, 1])
-
-
-def fill(daemon, count):
-    """So many key sets with ES256 keys that do not rotate today."""
-    subprocess.run([os.path.join(harness.BUILD, "tools/fill"),
-                    os.path.join(daemon.state, "jwksd.db"),
-                    os.path.join(daemon.state, "jwksd.kek"),
-                    str(count), str(int(time.time()) + 3 * 86400), "86400",
-                    "120"], check=True, stdout=subprocess.DEVNULL)
 
 
 class Limits(Case):

@@ -114,7 +114,7 @@ a_list_that_is_full_counts_on(void **state)
 	assert_int_equal(refusals_rows(&list, rows), 0);
 }
 
-/* Whoever else is refused at the same time is still named. */
+/* Another user that is refused at the same time is still named. */
 static void
 a_uid_has_its_share_of_the_list(void **state)
 {
