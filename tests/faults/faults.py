@@ -20,7 +20,7 @@ FS_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, struct.pack("=I", 2)
 def kills(count, seed):
     """kill -9 of the keeper at random moments, the front serving on."""
     chance, found = random.Random(seed), []
-    with harness.Daemon(policy=oracle.POLICY) as daemon:
+    with harness.Daemon(policy=oracle.POLICY, common_check=False) as daemon:
         with oracle.Fleet(daemon, seed) as fleet:
             for _ in range(count):
                 time.sleep(chance.uniform(0, 0.15))
@@ -41,7 +41,8 @@ def recorded_cuts(count, seed, seconds=2.0, lies=False):
     """Disks built from a record of writes and syncs, each with the real
     daemon started on it.  `lies`: a disk that syncs nothing."""
     chance, found = random.Random(seed), []
-    with harness.Daemon(policy=oracle.POLICY, start=False) as daemon:
+    with harness.Daemon(policy=oracle.POLICY, start=False,
+                        common_check=False) as daemon:
         log = os.path.join(daemon.directory, "record")
         daemon.env = {
             "LD_PRELOAD": os.path.join(harness.BUILD, "tools/record_shim.so"),
@@ -69,7 +70,8 @@ def recorded_cuts(count, seed, seconds=2.0, lies=False):
 
 def after_cut(daemon, fleet, entries, cut, mode, chance):
     disk = recorded.disk_after(entries, cut, daemon.state)
-    with harness.Daemon(policy=oracle.POLICY, start=False) as other:
+    with harness.Daemon(policy=oracle.POLICY, start=False,
+                        common_check=False) as other:
         disk.write(mode, chance, lambda path: path.replace(
             daemon.state, other.state, 1))
         try:
@@ -119,7 +121,8 @@ def mount_cuts(kind, count, seed, lives_on=False):
     the file system is an I/O error."""
     chance, found = random.Random(seed), []
     with mounted(kind) as (image, directory), \
-            harness.Daemon(policy=oracle.POLICY, start=False) as daemon:
+            harness.Daemon(policy=oracle.POLICY, start=False,
+                           common_check=False) as daemon:
         daemon.state = os.path.join(directory, "state")
         os.mkdir(daemon.state, 0o700)
         daemon.write_config()

@@ -27,7 +27,8 @@ class Case(case.Case):
     size = 2 * MIB
 
     def setUp(self):
-        self.daemon = harness.Daemon(policy=self.policy, start=False)
+        self.daemon = harness.Daemon(policy=self.policy, start=False,
+                                     common_check=False)
         self.enterContext(self.daemon)
         self.hold_disk()
         self.daemon.wrapper = ["nsenter", "-m", "-t", str(self.holder.pid),

@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 
+import common_check as checks
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("JWKSD_BUILD",
@@ -71,18 +73,21 @@ class Varlink:
 
     def __init__(self, path, interface="org.jwksd.keys", timeout=10):
         self.interface = interface
+        self.path = path
         self.socket = connect_unix(path)
         self.socket.settimeout(timeout * SLOW)
         self.pending = b""
 
     def send_bytes(self, data):
+        checks.sent[self.path, "?"] += 1
         self.socket.sendall(data)
 
     def send(self, method, parameters=None, **flags):
         if "." not in method:
             method = f"{self.interface}.{method}"
         message = {"method": method, "parameters": parameters or {}, **flags}
-        self.send_bytes(json.dumps(message).encode() + b"\0")
+        checks.sent[self.path, method.rpartition(".")[2]] += 1
+        self.socket.sendall(json.dumps(message).encode() + b"\0")
 
     def receive(self):
         """The next message as it came; None at the end of the stream."""
@@ -145,10 +150,11 @@ class Daemon:
     policy   short for config={"policy": ...}
     wrapper  words before the program's name (valgrind, faketime, strace)
     start    False: only make the directory and write the configuration
+    common_check  False: not after every order; the test breaks something
     """
 
     def __init__(self, config=None, policy=None, wrapper=None, env=None,
-                 start=True):
+                 start=True, common_check=True):
         self.config = config or {}
         self.policy = policy or {}
         self.wrapper = WRAPPER if wrapper is None else wrapper
@@ -157,6 +163,8 @@ class Daemon:
         self.process = None
         self.port = None
         self.fronts_seen = set()
+        self.common_check = common_check
+        self.common = checks.CommonCheck(self)
 
     # ---- directory and configuration ----
 
@@ -180,10 +188,15 @@ class Daemon:
         return self
 
     def __exit__(self, kind, *_):
+        check = self.common_check and kind is None
         try:
             if self.process is not None and kind is None:
+                if check:
+                    self.common.before_stop()
                 self.stop()
-            elif kind is not None:
+            if check:
+                self.common.after_stop()
+            if kind is not None:
                 print(f"--- log of {self.directory} ---\n{self.log()}",
                       file=sys.stderr)
         finally:
@@ -371,7 +384,10 @@ class Daemon:
         if more:
             return self.stream(method, parameters)
         with self.connect() as client:
-            return client.call(method, parameters)
+            reply = client.call(method, parameters)
+            if self.common_check and method in checks.EVENTS:
+                self.common.after_call(client, method, parameters, reply)
+            return reply
 
     def stream(self, method, parameters=None):
         with self.connect() as client:
@@ -411,12 +427,22 @@ class Daemon:
 
     def ctl(self, *arguments, input=None, timeout=30, env=None):
         """jwksctl to its end: .returncode, .stdout, .stderr."""
-        return subprocess.run(
-            [*WRAPPER, os.path.join(BUILD, "jwksctl"),
-             "--socket", self.control, *arguments],
-            input=input, stdin=None if input else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=timeout * SLOW,
-            env={**os.environ, **(env or {})})
+        command = [*WRAPPER, os.path.join(BUILD, "jwksctl"),
+                   "--socket", self.control, *arguments]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+                command, stdin=pipe if input else subprocess.DEVNULL,
+                stdout=pipe, stderr=pipe, text=True,
+                env={**os.environ, **(env or {})}) as program:
+            try:
+                out, err = program.communicate(input, timeout * SLOW)
+            except BaseException:
+                program.kill()
+                raise
+        if self.common_check and program.returncode == 0:
+            self.common.after_ctl(program.pid, arguments)
+        return subprocess.CompletedProcess(command, program.returncode,
+                                           out, err)
 
 
 class PortTaken(Exception):

@@ -14,7 +14,8 @@ SUFFIXES = ("", "-wal", ".lock")
 
 class Base(unittest.TestCase):
     def setUp(self):
-        self.daemon = self.enterContext(harness.Daemon())
+        self.daemon = self.enterContext(
+            harness.Daemon(common_check=False))
         self.path = os.path.join(self.daemon.state, "jwksd.db")
         self.anchor = os.path.join(self.daemon.state + ".anchor", "anchor")
         self.kek = os.path.join(self.daemon.state, "jwksd.kek")

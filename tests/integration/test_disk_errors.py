@@ -29,7 +29,7 @@ class Case(case.Case):
         self.fail()
         self.daemon = harness.Daemon(policy=self.policy, env={
             "LD_PRELOAD": os.path.join(harness.BUILD, "tools/disk_shim.so"),
-            "JWKSD_TEST_DISK": self.faults})
+            "JWKSD_TEST_DISK": self.faults}, common_check=False)
         self.enterContext(self.daemon)
         self.sign_socket = os.path.join(self.daemon.runtime, "sign.sock")
         self.wait_state(2, "ready")
