@@ -62,10 +62,11 @@ LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra inih \
 	libsystemd smartcols
 
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard $(1))))
-COMMON := $(call objects,common/*.c)
-DAEMON := $(call objects,daemon/*.c)
+COMMON := $(call objects,common/*/*.c)
+DAEMON := $(filter-out $(B)/daemon/http/%, \
+	$(call objects,daemon/*.c daemon/*/*.c))
 FRONT := $(call objects,daemon/http/*.c)
-CTL := $(call objects,ctl/*.c)
+CTL := $(call objects,ctl/*.c ctl/*/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
@@ -117,7 +118,7 @@ $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
 
 # Text that the programs carry: interface descriptions and migrations.
-$(B)/gen/varlink_text.c: $(wildcard common/*.varlink) common/embed.sh \
+$(B)/gen/varlink_text.c: $(wildcard common/wire/*.varlink) common/embed.sh \
 		$(B)/.sources
 	@mkdir -p $(@D)
 	$(call SAY,GEN)sh common/embed.sh varlink $(filter %.varlink,$^) > $@
@@ -258,7 +259,7 @@ install: all
 	$(call put_as,$P/completions/jwksctl.bash,$(SHARE)/bash-completion/completions/jwksctl)
 	$(call put,644,$(ZSHDIR),$P/completions/_jwksctl)
 	$(call put,644,$(SHARE)/fish/vendor_completions.d,$P/completions/jwksctl.fish)
-	$(call put,644,$(SHARE)/varlink,$(wildcard common/*.varlink))
+	$(call put,644,$(SHARE)/varlink,$(wildcard common/wire/*.varlink))
 	install -d $(DESTDIR)$(SHARE)/doc/jwksd
 	cp -R --no-preserve=ownership $P/examples $(DESTDIR)$(SHARE)/doc/jwksd
 	install -d $(DESTDIR)$(SYSCONFDIR)/jwksd/jwksd.conf.d

@@ -22,7 +22,7 @@ done
 
 case $kind in
 varlink)
-	printf '#include "common/varlink.h"\n#include <string.h>\n'
+	printf '#include "common/wire/varlink.h"\n#include <string.h>\n'
 	printf 'const char *\nvarlink_text(const char *interface)\n{\n'
 	i=0
 	for f in "$@"; do
@@ -33,7 +33,7 @@ varlink)
 	printf '\treturn NULL;\n}\n'
 	;;
 sql)
-	printf '#include "daemon/sql_text.h"\n'
+	printf '#include "daemon/store/sql_text.h"\n'
 	printf 'const struct sql_text sql_texts[] = {\n'
 	i=0
 	for f in "$@"; do

@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "ctl/command.h"
-#include "ctl/nearest.h"
+#include "ctl/call/command.h"
+#include "common/base/nearest.h"
 
 #define END                         \
 	{                           \

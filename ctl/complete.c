@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/policy.h"
-#include "ctl/ask.h"
-#include "ctl/ctl.h"
+#include "common/config/policy.h"
+#include "ctl/call/request.h"
+#include "ctl/call/context.h"
 
 enum { NAME_SIZE = 64 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/ctl.h"
+#include "ctl/call/context.h"
 
 enum { NAME_SIZE = 64 };
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/begin.h"
-#include "common/log.h"
-#include "common/memory.h"
+#include "common/base/begin.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
 #include "ctl/complete.h"
-#include "ctl/ctl.h"
+#include "ctl/call/context.h"
 
 #define DEFAULT_SOCKET "/run/jwksd/control.sock"
 

@@ -17,17 +17,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/config.h"
-#include "common/log.h"
-#include "common/notify.h"
-#include "common/refusal.h"
-#include "common/timeval.h"
-#include "common/varlink.h"
-#include "common/varlink_interface.h"
-#include "daemon/control.h"
-#include "daemon/mistakes.h"
+#include "common/config/config.h"
+#include "common/base/log.h"
+#include "common/system/notify.h"
+#include "common/system/refusal.h"
+#include "common/base/timeval.h"
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
+#include "common/serve/server.h"
+#include "daemon/settings/mistakes.h"
 #include "daemon/process.h"
-#include "daemon/reload.h"
+#include "daemon/settings/settings.h"
 #include "daemon/sockets.h"
 
 enum { RETRY_SECONDS = 5, REASON_SIZE = 512, MOMENTS = 4 };

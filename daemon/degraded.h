@@ -1,7 +1,7 @@
 /*
  * A keeper that cannot start, behind sockets that a service manager holds:
  * it stays up, and every call is answered with the reason.  Otherwise each
- * connection would start it again (common/refusal.h).
+ * connection would start it again (common/system/refusal.h).
  *
  * org.varlink.service is answered as always.  Reload reads the configuration
  * again; when it is sound, the program is to be executed anew with the sockets,
@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct jw_config_errors;
 struct refusal;

@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/handover.h"
-#include "common/log.h"
+#include "common/system/handover.h"
+#include "common/base/log.h"
 
 enum {
 	SLOTS = 16,

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct earlier;
 struct event_base;

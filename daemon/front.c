@@ -22,12 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/config.h"
-#include "common/handover.h"
-#include "common/listen.h"
-#include "common/log.h"
-#include "common/timeval.h"
+#include "common/base/clock.h"
+#include "common/config/config.h"
+#include "common/system/handover.h"
+#include "common/system/listen.h"
+#include "common/base/log.h"
+#include "common/base/timeval.h"
 #include "daemon/earlier.h"
 
 enum {

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/config.h"
-#include "daemon/directory.h"
+#include "common/config/config.h"
+#include "common/base/directory.h"
 
 /* ---- directories ---- */
 

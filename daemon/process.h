@@ -5,7 +5,7 @@
 #ifndef JWKSD_DAEMON_PROCESS_H
 #define JWKSD_DAEMON_PROCESS_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct jw_config;
 

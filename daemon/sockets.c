@@ -18,10 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/config.h"
-#include "common/log.h"
-#include "common/notify.h"
-#include "daemon/control.h"
+#include "common/config/config.h"
+#include "common/base/log.h"
+#include "common/system/notify.h"
+#include "common/serve/server.h"
 
 enum {
 	PUBLISH_CONNECTIONS = 160,

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/memory.h"
+#include "common/base/memory.h"
 #include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
-#include "daemon/http/route.h"
+#include "daemon/http/resource.h"
 
 struct status {
 	int code;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/http/head.h"
-#include "daemon/http/route.h"
+#include "daemon/http/request.h"
+#include "daemon/http/resource.h"
 
 struct document;
 struct documents;

@@ -5,7 +5,7 @@
  */
 #include "daemon/http/clock.h"
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 int64_t
 clock_ms(void)

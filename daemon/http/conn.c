@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/memory.h"
-#include "common/timeval.h"
+#include "common/base/memory.h"
+#include "common/base/timeval.h"
 #include "daemon/http/clock.h"
 
 static void

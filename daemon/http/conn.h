@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #include "daemon/http/answer.h"
-#include "daemon/http/head.h"
+#include "daemon/http/request.h"
 #include "daemon/http/limits.h"
 
 struct bufferevent;

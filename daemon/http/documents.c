@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/memory.h"
+#include "common/base/memory.h"
 #include "daemon/http/limits.h"
-#include "daemon/http/route.h"
+#include "daemon/http/resource.h"
 
 enum { BUCKETS_MIN = 16 };
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/timeval.h"
+#include "common/base/timeval.h"
 
 struct lingerer {
 	LIST_ENTRY(lingerer) link;

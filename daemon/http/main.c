@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/begin.h"
-#include "common/config.h"
-#include "common/listen.h"
-#include "common/log.h"
-#include "common/memory.h"
-#include "common/notify.h"
-#include "common/refusal.h"
+#include "common/base/begin.h"
+#include "common/config/config.h"
+#include "common/system/listen.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/system/notify.h"
+#include "common/system/refusal.h"
 #include "daemon/http/clock.h"
-#include "daemon/http/master.h"
+#include "daemon/http/supervisor.h"
 #include "daemon/http/server.h"
 
 struct front {

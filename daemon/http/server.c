@@ -13,12 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/err.h"
-#include "common/log.h"
-#include "common/timeval.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/timeval.h"
 #include "daemon/http/clock.h"
-#include "daemon/http/follow.h"
-#include "daemon/http/guard.h"
+#include "daemon/http/publish_client.h"
+#include "daemon/http/listeners.h"
 
 enum { ON_WARM, ON_STOP, ON_DRAIN, ON_IDLE_END, ON_END, MOMENTS };
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "daemon/http/limits.h"
-#include "daemon/http/serving.h"
+#include "daemon/http/uptime.h"
 
 struct server_options {
 	const struct limits *limits;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/duration.h"
+#include "common/base/duration.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

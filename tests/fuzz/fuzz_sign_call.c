@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "daemon/sign_call.h"
+#include "common/wire/varlink.h"
+#include "daemon/verbs/sign_call.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

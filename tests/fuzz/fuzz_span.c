@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "common/span.h"
-#include "common/varlink.h"
+#include "common/base/slice.h"
+#include "common/wire/varlink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "common/varlink_interface.h"
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
 
 enum { VERBS_MAX = 32 };
 

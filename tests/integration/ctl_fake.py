@@ -26,7 +26,7 @@ SLACK = 5400
 
 
 def interface_text():
-    return (ROOT / "common" / "org.jwksd.keys.varlink").read_text()
+    return (ROOT / "common/wire" / "org.jwksd.keys.varlink").read_text()
 
 
 def declared_methods():

@@ -132,7 +132,7 @@ class Interfaces(unittest.TestCase):
                     r"^\.It Fn (\w+)(.*)$", part, re.M)}
         there.pop("Errors")
         names = {os.path.basename(p).removesuffix(".varlink")
-                 for p in glob.glob(harness.ROOT + "/common/*.varlink")}
+                 for p in glob.glob(harness.ROOT + "/common/wire/*.varlink")}
         self.assertEqual(set(there), names)
         for name in names:
             self.assertEqual(there[name], declared("method", name), name)
@@ -170,7 +170,7 @@ class Programs(unittest.TestCase):
 class Catalog(unittest.TestCase):
     def test_every_event_is_explained(self):
         ids = dict(re.findall(r'\[JW_EVENT_(\w+)\] = "(\w+)"',
-                              read("common/event.c")))
+                              read("common/base/event.c")))
         text = read("packaging/systemd/jwksd.catalog")
         self.assertGreater(len(ids), 10)
         self.assertEqual(dict(re.findall(r"^# (\w+)\n-- (\w+)$", text, re.M)),

@@ -241,12 +241,12 @@ class Descriptions(unittest.TestCase):
     def test_expected_more_is_documented(self):
         """At every method that takes `more`, by the tables of the code."""
         found = set()
-        for path in glob.glob(os.path.join(harness.ROOT, "daemon/*.c")):
+        for path in glob.glob(os.path.join(harness.ROOT, "daemon/*/*.c")):
             found |= set(re.findall(r'\{"(\w+)", VARLINK_MORE',
                                     harness.read_file(path)))
         self.assertGreaterEqual(found, {
             "ListKeySets", "ListKeys", "Plan", "Monitor", "Documents"})
-        for path in glob.glob(os.path.join(harness.ROOT, "common/*.varlink")):
+        for path in glob.glob(os.path.join(harness.ROOT, "common/wire/*.varlink")):
             for comment, method in re.findall(
                     r"((?:^#.*\n)+)method (\w+)", harness.read_file(path),
                     re.M):

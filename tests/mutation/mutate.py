@@ -23,7 +23,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build-mutation")
-FILES = ["daemon/lifecycle.c", "daemon/orders.c", "daemon/plan.c"]
+FILES = ["daemon/lifecycle/lifecycle.c", "daemon/lifecycle/operator_order.c", "daemon/lifecycle/plan.c"]
 # The quickest first, for most mutants die early; and what each may take, in
 # seconds of the processor: some mutants never end.
 TESTS = {"test_orders": 1, "test_simulation": 3, "test_decision": 6,

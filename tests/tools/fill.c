@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/policy.h"
-#include "daemon/envelope.h"
-#include "daemon/keys.h"
-#include "daemon/lifecycle.h"
-#include "daemon/store.h"
+#include "common/config/policy.h"
+#include "daemon/crypto/envelope.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/store/store.h"
 
 enum { GENERATIONS = 3, SECURE_HEAP = 1024 * 1024 };
 

@@ -17,10 +17,10 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "daemon/envelope.h"
-#include "daemon/keys.h"
-#include "daemon/lifecycle.h"
-#include "daemon/store.h"
+#include "daemon/crypto/envelope.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/store/store.h"
 
 enum { HEAP = 1024 * 1024, PATH_SIZE = 4096 };
 

@@ -1,5 +1,5 @@
 /*
- * daemon/agenda.c against a plain search of the minimum.
+ * common/base/deadline_heap.c against a plain search of the minimum.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/agenda.h"
+#include "common/base/deadline_heap.h"
 
 enum { ITEMS = 300, TURNS = 20000 };
 

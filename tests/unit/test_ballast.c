@@ -1,5 +1,5 @@
 /*
- * daemon/ballast.c: what it says that it holds, the disk really has.
+ * daemon/store/ballast.c: what it says that it holds, the disk really has.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/ballast.h"
+#include "daemon/store/ballast.h"
 #include "tests/unit/place.h"
 
 struct fixture {

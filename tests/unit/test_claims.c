@@ -1,5 +1,5 @@
 /*
- * daemon/claims.c: what may be signed, for how long it is remembered, and
+ * daemon/verbs/claims.c: what may be signed, for how long it is remembered, and
  * what the signed octets are.
  */
 #include <setjmp.h>
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "daemon/claims.h"
+#include "common/wire/varlink.h"
+#include "daemon/verbs/claims.h"
 
 #define NOW INT64_C(1800000000)
 

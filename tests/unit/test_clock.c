@@ -1,5 +1,5 @@
 /*
- * daemon/clock.c: which jumps are noticed, when a new time is believed, and
+ * daemon/lifecycle/clock_guard.c: which jumps are noticed, when a new time is believed, and
  * what is remembered over a restart.
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/lifecycle/clock_guard.h"
 
 #define T0 INT64_C(1800000000)
 

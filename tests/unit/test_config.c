@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

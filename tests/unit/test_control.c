@@ -1,5 +1,5 @@
 /*
- * daemon/control.c over real sockets in a temporary directory, with the event
+ * common/serve/server.c over real sockets in a temporary directory, with the event
  * loop in the test: order, limits, half messages, garbage, slow readers, and
  * clients that leave at every moment.  Waits end with what they wait for; only
  * the tests of the time limit look at a clock.
@@ -32,9 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "common/varlink.h"
-#include "daemon/control.h"
+#include "common/base/log.h"
+#include "common/wire/varlink.h"
+#include "common/serve/server.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

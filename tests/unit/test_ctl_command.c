@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "common/varlink.h"
-#include "common/varlink_interface.h"
-#include "ctl/command.h"
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
+#include "ctl/call/command.h"
 
 enum { ARGC_MAX = 48, COLUMNS = 79 };
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/nearest.h"
+#include "common/base/nearest.h"
 
 static const char *const names[] = {
     "rotation_period", "rollback_window", "mode", "signer_drain"};

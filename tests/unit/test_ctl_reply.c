@@ -12,9 +12,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "ctl/fault.h"
-#include "ctl/reply.h"
-#include "ctl/text.h"
+#include "ctl/call/error_texts.h"
+#include "ctl/reply/reply.h"
+#include "ctl/out/text.h"
 
 static json_t *
 load(const char *text)

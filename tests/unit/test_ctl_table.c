@@ -12,9 +12,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "ctl/table.h"
-#include "ctl/text.h"
-#include "ctl/timeline.h"
+#include "ctl/out/table.h"
+#include "ctl/out/text.h"
+#include "ctl/out/timeline.h"
 
 #define NOW INT64_C(1795468589) /* 2026-11-23T21:16:29Z */
 #define KID "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/text.h"
+#include "ctl/out/text.h"
 
 #define NOW INT64_C(1795468589) /* 2026-11-23T21:16:29Z */
 

@@ -1,5 +1,5 @@
 /*
- * common/decimal.c writes what printf() writes.
+ * common/base/decimal.c writes what printf() writes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/decimal.h"
+#include "common/base/decimal.h"
 
 static void
 expect(int64_t value)

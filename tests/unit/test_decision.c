@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/lifecycle.h"
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/reading.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/lifecycle/reading.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW INT64_C(1800000000)

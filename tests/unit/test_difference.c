@@ -1,5 +1,5 @@
 /*
- * daemon/difference.c: what two rows tell is what the commits between them
+ * daemon/keeper/difference.c: what two rows tell is what the commits between them
  * told.
  */
 #include <setjmp.h>
@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/difference.h"
-#include "daemon/reading.h"
+#include "daemon/keeper/difference.h"
+#include "daemon/lifecycle/reading.h"
 
 #define T0 INT64_C(1800000000)
 

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/duration.h"
+#include "common/base/duration.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW INT64_C(1795468589) /* 2026-11-23T21:16:29Z, as date(1) says */

@@ -1,5 +1,5 @@
 /*
- * daemon/envelope.c: what was sealed for a row opens in that row only, and a
+ * daemon/crypto/envelope.c: what was sealed for a row opens in that row only, and a
  * key-encryption key is read from where it is safe only.
  */
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include <cmocka.h>
 #include <openssl/crypto.h>
 
-#include "common/policy.h"
-#include "daemon/envelope.h"
-#include "daemon/keys.h"
+#include "common/config/policy.h"
+#include "daemon/crypto/envelope.h"
+#include "daemon/crypto/keys.h"
 #include "tests/unit/place.h"
 
 static const uint8_t kek_octets[ENVELOPE_KEK_SIZE] = "0123456789abcdef"

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 static void
 every_value_has_a_row(void **state)

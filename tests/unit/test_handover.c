@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/handover.h"
+#include "common/system/handover.h"
 
 static int
 open_fds(void)

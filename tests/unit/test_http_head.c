@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/http/head.h"
+#include "daemon/http/request.h"
 
 #define HOST "Host: a\r\n"
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "daemon/http/limits.h"
-#include "daemon/http/master.h"
-#include "daemon/http/serving.h"
+#include "daemon/http/supervisor.h"
+#include "daemon/http/uptime.h"
 
 static const struct limits *const limits = &limits_default;
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/http/route.h"
+#include "daemon/http/resource.h"
 
 static struct head_text
 text(const char *word)

@@ -1,5 +1,5 @@
 /*
- * daemon/jwks.c: the bytes of a document, and everything that must never be
+ * daemon/document/jwks.c: the bytes of a document, and everything that must never be
  * in one.
  */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/jwks.h"
+#include "daemon/document/jwks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,5 +1,5 @@
 /*
- * daemon/keeper.c on a real store with clocks that the test turns: first
+ * daemon/keeper/keeper.c on a real store with clocks that the test turns: first
  * start, the schedule, restarts, and disks that fail on purpose (fdatasync()
  * here stands before the C library's).
  */
@@ -25,18 +25,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "daemon/ballast.h"
-#include "daemon/envelope.h"
-#include "daemon/keeper.h"
-#include "daemon/keeper_audit.h"
-#include "daemon/keeper_fronts.h"
-#include "daemon/keeper_news.h"
-#include "daemon/keeper_room.h"
-#include "daemon/keeper_sign.h"
-#include "daemon/keys.h"
-#include "daemon/orders.h"
-#include "daemon/store_refusal.h"
+#include "common/base/log.h"
+#include "daemon/store/ballast.h"
+#include "daemon/crypto/envelope.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/audit.h"
+#include "daemon/keeper/fronts.h"
+#include "daemon/keeper/news.h"
+#include "daemon/keeper/room_watch.h"
+#include "daemon/keeper/sign.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/store/refusal.h"
 #include "tests/unit/place.h"
 
 #define T0 INT64_C(1800000000)

@@ -1,5 +1,5 @@
 /*
- * daemon/keys.c against the vectors of the RFCs and of tests/vectors, and
+ * daemon/crypto/keys.c against the vectors of the RFCs and of tests/vectors, and
  * against input that it must refuse.  Found under $JWKSD_SRC, by default the
  * current directory.
  */
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "daemon/keys.h"
+#include "daemon/crypto/keys.h"
 
 static json_t *
 vector(const char *name)

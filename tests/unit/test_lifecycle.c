@@ -1,5 +1,5 @@
 /*
- * daemon/lifecycle.c: every state, every guard, every deadline one second
+ * daemon/lifecycle/lifecycle.c: every state, every guard, every deadline one second
  * before, at and after; then random policies, wakes and orders in thousands
  * of virtual years, with verifiers that hold their copies as long as they
  * may.  JWKSD_SEED repeats a run.
@@ -16,10 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/lifecycle.h"
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/reading.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/lifecycle/reading.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/notify.h"
+#include "common/system/notify.h"
 
 #define CHECK(condition)                                                    \
 	do {                                                                \

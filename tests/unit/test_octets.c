@@ -1,5 +1,5 @@
 /*
- * daemon/octets.c against a plain copy of what went in and out, and how much
+ * common/base/buffer.c against a plain copy of what went in and out, and how much
  * it moves.
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/octets.h"
+#include "common/base/buffer.h"
 
 enum { STEPS = 20000, PIECE = 3000, MODEL = STEPS * PIECE };
 

@@ -1,5 +1,5 @@
 /*
- * daemon/orders.c: `rotate` in every situation, its outcome and the numbers
+ * daemon/lifecycle/operator_order.c: `rotate` in every situation, its outcome and the numbers
  * of its exposure by the formulas of the timing rules, and an unchanged set
  * after every refusal.
  */
@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/reading.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/lifecycle/reading.h"
 
 #define T0 INT64_C(1800000000)
 

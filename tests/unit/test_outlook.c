@@ -1,5 +1,5 @@
 /*
- * daemon/outlook.c: a merge of plans is each of them, in the order of time.
+ * daemon/verbs/forecast.c: a merge of plans is each of them, in the order of time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/outlook.h"
+#include "daemon/verbs/forecast.h"
 
 #define T0 INT64_C(1800000000)
 #define DAY INT64_C(86400)

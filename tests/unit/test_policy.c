@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/duration.h"
-#include "common/policy.h"
-#include "daemon/jwks.h"
+#include "common/base/duration.h"
+#include "common/config/policy.h"
+#include "daemon/document/jwks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

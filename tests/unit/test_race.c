@@ -20,10 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/lifecycle.h"
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/store.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/store/store.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,5 +1,5 @@
 /*
- * daemon/refusals.c: those alike are one row, and the list is bounded.
+ * daemon/keeper/refusals.c: those alike are one row, and the list is bounded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
-#include "daemon/refusals.h"
+#include "common/base/err.h"
+#include "daemon/keeper/refusals.h"
 
 #define T0 INT64_C(1800000000)
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "common/policy.h"
-#include "daemon/retime.h"
+#include "common/config/policy.h"
+#include "daemon/lifecycle/time_correction.h"
 
 #define NOW INT64_C(1800000000)
 

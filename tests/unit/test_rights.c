@@ -1,5 +1,5 @@
 /*
- * daemon/rights.c: rules say yes to what they name and to nothing else.
+ * daemon/verbs/rights.c: rules say yes to what they name and to nothing else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/rights.h"
+#include "daemon/verbs/rights.h"
 
 /* Two groups that every Debian has; the numbers are looked up. */
 #define A "daemon"

@@ -1,5 +1,5 @@
 /*
- * daemon/room.c: when a disk is short of room, and when it is full.
+ * daemon/keeper/room.c: when a disk is short of room, and when it is full.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/room.h"
+#include "daemon/keeper/room.h"
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)

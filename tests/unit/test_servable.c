@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/servable.h"
+#include "daemon/lifecycle/outage.h"
 
 /* Served since 1000, and told that it ended at 2000 with a listener open. */
 static struct servable

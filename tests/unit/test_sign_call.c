@@ -1,5 +1,5 @@
 /*
- * daemon/sign_call.c: what is plain, where its parts are, and that whatever it
+ * daemon/verbs/sign_call.c: what is plain, where its parts are, and that whatever it
  * takes the parser of all of JSON takes as well, and understands the same.
  */
 #include <setjmp.h>
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "daemon/sign_call.h"
+#include "common/wire/varlink.h"
+#include "daemon/verbs/sign_call.h"
 
 #define SIGN "{\"method\":\"org.jwksd.sign.Sign\",\"parameters\":"
 #define SIGN_PAYLOAD \

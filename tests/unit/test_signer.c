@@ -1,5 +1,5 @@
 /*
- * daemon/signer.c with real keys: who is kept and who goes, what a queue
+ * daemon/crypto/signer.c with real keys: who is kept and who goes, what a queue
  * takes, and what becomes of a signature whose key is forgotten.
  */
 #include <setjmp.h>
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/keys.h"
-#include "daemon/signer.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/crypto/signer.h"
 
 enum { ROOM = 3, QUEUE = 4, HEAP = 1024 * 1024, KIDS = 5 };
 

@@ -20,13 +20,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/clock.h"
-#include "daemon/lifecycle.h"
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/reading.h"
-#include "daemon/retime.h"
-#include "daemon/servable.h"
+#include "daemon/lifecycle/clock_guard.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/lifecycle/reading.h"
+#include "daemon/lifecycle/time_correction.h"
+#include "daemon/lifecycle/outage.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)

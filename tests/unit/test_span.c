@@ -1,5 +1,5 @@
 /*
- * common/span.c: the octets of a member are found as a parser would find its
+ * common/base/slice.c: the octets of a member are found as a parser would find its
  * value, and nothing outside a text is looked at.
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/span.h"
+#include "common/base/slice.h"
 
 /* In memory of exactly its length, for the address sanitizer.  The caller
  * frees; NULL: there is no such member. */

@@ -1,5 +1,5 @@
 /*
- * daemon/store.c: what is committed comes back, what is refused is left as it
+ * daemon/store/store.c: what is committed comes back, what is refused is left as it
  * was, and a failing disk loses nothing that was acknowledged.  fdatasync()
  * here stands before the C library's, so that a commit can fail on purpose.
  */
@@ -24,9 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/sql_text.h"
-#include "daemon/store.h"
-#include "daemon/store_refusal.h"
+#include "daemon/store/sql_text.h"
+#include "daemon/store/store.h"
+#include "daemon/store/refusal.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,5 +1,5 @@
 /*
- * daemon/strays.c with real processes: each counts until it has ended or is
+ * daemon/publish/strays.c with real processes: each counts until it has ended or is
  * back, and no other one is taken for it.
  */
 #include <setjmp.h>
@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "daemon/strays.h"
+#include "common/base/log.h"
+#include "daemon/publish/strays.h"
 
 /* One that lives until it is told to end. */
 static pid_t

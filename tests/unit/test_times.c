@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/duration.h"
-#include "common/timeval.h"
+#include "common/base/clock.h"
+#include "common/base/duration.h"
+#include "common/base/timeval.h"
 
 #define AFTER_2038 INT64_C(2147483648)
 

@@ -1,5 +1,5 @@
 /*
- * daemon/turns.c: who gets how much of the time of the loop, with a clock
+ * common/serve/turns.c: who gets how much of the time of the loop, with a clock
  * that only the turns move.
  */
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/turns.h"
+#include "common/serve/turns.h"
 
 enum { US = 1000, MS = 1000 * US, MANY = 40 };
 

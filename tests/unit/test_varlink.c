@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "common/varlink_interface.h"
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

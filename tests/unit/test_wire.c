@@ -1,5 +1,5 @@
 /*
- * daemon/wire.c: what is shown is what the rows say, and fits the declared
+ * daemon/verbs/rows_json.c: what is shown is what the rows say, and fits the declared
  * types of org.jwksd.keys.
  */
 #include <setjmp.h>
@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/varlink.h"
-#include "common/varlink_interface.h"
-#include "daemon/orders.h"
-#include "daemon/plan.h"
-#include "daemon/wire.h"
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
+#include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/plan.h"
+#include "daemon/verbs/rows_json.h"
 
 #define KID "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 

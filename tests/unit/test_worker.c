@@ -1,5 +1,5 @@
 /*
- * daemon/worker.c: each job runs once off the loop and ends once on it.
+ * daemon/crypto/worker.c: each job runs once off the loop and ends once on it.
  * Meant for the thread sanitizer too.
  */
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/worker.h"
+#include "daemon/crypto/worker.h"
 
 enum { JOBS = 2000 };
 

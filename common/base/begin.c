@@ -1,0 +1,49 @@
+/*
+ * What a program is started with: standard descriptors and signals.
+ *
+ * Must come before anything that opens a descriptor.
+ */
+#include "common/base/begin.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	/* open(2) takes the lowest number that is free. */
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
+static void
+reset_signals(void)
+{
+	static const struct {
+		int sig;
+		void (*action)(int sig);
+	} rows[] = {
+	    {SIGPIPE, SIG_IGN},
+	    {SIGXFSZ, SIG_IGN},
+	    {SIGCHLD, SIG_DFL},
+	};
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		(void)signal(rows[i].sig, rows[i].action);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
+begin_process(void)
+{
+	open_standard_descriptors();
+	reset_signals();
+}

@@ -1,0 +1,69 @@
+/*
+ * A queue of octets in one piece of memory.  Must never move more than it
+ * takes in: whoever sends octet by octet is not to cost a copy for each.
+ */
+#include "common/base/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOM_MIN = 1024 };
+
+char *
+octets_room(struct octets *octets, size_t n)
+{
+	size_t need = octets->len + n, room = octets->room * 2;
+	char *data;
+
+	if (octets->room - octets->start >= need)
+		return octets->data + octets->start + octets->len;
+	if (octets->room >= need && octets->start >= octets->len) {
+		memcpy(octets->data, octets->data + octets->start, octets->len);
+		octets->start = 0;
+		return octets->data + octets->len;
+	}
+	if (room < need)
+		room = need < ROOM_MIN ? ROOM_MIN : need;
+	data = malloc(room);
+	if (data == NULL)
+		return NULL;
+	if (octets->len > 0)
+		memcpy(data, octets->data + octets->start, octets->len);
+	free(octets->data);
+	octets->data = data;
+	octets->start = 0;
+	octets->room = room;
+	return data + octets->len;
+}
+
+void
+octets_put(struct octets *octets, size_t n)
+{
+	octets->len += n;
+}
+
+bool
+octets_add(struct octets *octets, const void *data, size_t n)
+{
+	char *at = octets_room(octets, n);
+
+	if (at == NULL)
+		return false;
+	memcpy(at, data, n);
+	octets->len += n;
+	return true;
+}
+
+void
+octets_take(struct octets *octets, size_t n)
+{
+	octets->len -= n;
+	octets->start = octets->len == 0 ? 0 : octets->start + n;
+}
+
+void
+octets_free(struct octets *octets)
+{
+	free(octets->data);
+	*octets = (struct octets){NULL, 0, 0, 0};
+}

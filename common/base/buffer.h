@@ -1,0 +1,29 @@
+/*
+ * Octets that wait: put in at the end, taken from the front, side by side in
+ * memory.  An empty one may be all zeroes and then owns nothing.
+ */
+#ifndef JWKSD_COMMON_BASE_BUFFER_H
+#define JWKSD_COMMON_BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* `len` of them from `data + start`; read freely, change by what is below. */
+struct octets {
+	char *data;
+	size_t start, len, room;
+};
+
+/* Where n further ones may be written, until the next call here; NULL: no
+ * memory, and nothing has changed. */
+char *octets_room(struct octets *octets, size_t n);
+/* n of them have been written there. */
+void octets_put(struct octets *octets, size_t n);
+/* False: no memory, and nothing has changed. */
+bool octets_add(struct octets *octets, const void *data, size_t n);
+/* The first n, of at least as many, are not needed any more. */
+void octets_take(struct octets *octets, size_t n);
+/* Leaves an empty one. */
+void octets_free(struct octets *octets);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * Reads the clocks, and is the only file that knows time_t and what contains
+ * one.
+ *
+ * Where time_t has 32 bits, this file alone asks for 64: a program that did
+ * so everywhere would no longer agree with libevent, as that was built,
+ * about the size of a struct timeval.
+ */
+#ifndef _TIME_BITS
+#ifdef _FILE_OFFSET_BITS
+#undef _FILE_OFFSET_BITS
+#endif
+#define _FILE_OFFSET_BITS 64
+#define _TIME_BITS 64
+#endif
+
+#include "common/base/clock.h"
+
+#include <time.h>
+
+enum { MS_PER_S = 1000, US_PER_S = 1000000, NS_PER_S = 1000000000 };
+
+_Static_assert(sizeof(time_t) == sizeof(int64_t), "time_t has 64 bits here");
+
+/* In units of which a second has so many. */
+static int64_t
+read_clock(clockid_t id, int64_t per_second)
+{
+	struct timespec now;
+
+	(void)clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * per_second +
+	       now.tv_nsec / (NS_PER_S / per_second);
+}
+
+int64_t
+jw_clock_wall_s(void)
+{
+	return read_clock(CLOCK_REALTIME, 1);
+}
+
+int64_t
+jw_clock_boot_s(void)
+{
+	return read_clock(CLOCK_BOOTTIME, 1);
+}
+
+int64_t
+jw_clock_monotonic_s(void)
+{
+	return read_clock(CLOCK_MONOTONIC, 1);
+}
+
+int64_t
+jw_clock_monotonic_ms(void)
+{
+	return read_clock(CLOCK_MONOTONIC, MS_PER_S);
+}
+
+int64_t
+jw_clock_monotonic_us(void)
+{
+	return read_clock(CLOCK_MONOTONIC, US_PER_S);
+}
+
+int64_t
+jw_clock_monotonic_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC, NS_PER_S);
+}
+
+void
+jw_clock_nap_ms(int64_t milliseconds)
+{
+	struct timespec span = {.tv_sec = milliseconds / MS_PER_S,
+	    .tv_nsec = milliseconds % MS_PER_S * (NS_PER_S / MS_PER_S)};
+
+	if (milliseconds > 0)
+		(void)nanosleep(&span, NULL);
+}

@@ -1,0 +1,24 @@
+/*
+ * Directories that hold what the daemon trusts: nobody but root and the
+ * daemon's own user may write there.
+ */
+#ifndef JWKSD_COMMON_BASE_DIRECTORY_H
+#define JWKSD_COMMON_BASE_DIRECTORY_H
+
+#include <sys/types.h>
+
+#include "common/base/err.h"
+
+/* Is it a directory that only root or the daemon's user may write?  With why:
+ * JW_IO, or JW_PERMISSION_DENIED. */
+enum jw_err directory_check(const char *path, struct jw_why *why);
+
+/*
+ * Make it where it is missing, and check it.  section names the part of the
+ * configuration that says where it is.  With why: JW_NO_SPACE, and
+ * directory_check()'s.
+ */
+enum jw_err directory_make(
+    const char *path, mode_t mode, const char *section, struct jw_why *why);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The end of a process that is out of memory, and allocators that lead there.
+ * Must not allocate on that way, nor take a lock that another thread may hold.
+ */
+#include "common/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+
+void
+memory_lack(size_t size)
+{
+	static const char ending[] =
+	    "this process ends, so that no answer is less than the truth";
+
+	if (size == 0)
+		jw_log(JW_LOG_ERROR, "out of memory: %s", ending);
+	else
+		jw_log(JW_LOG_ERROR,
+		    "out of memory (%zu octets were asked for): %s", size,
+		    ending);
+	_exit(jw_err_exit(JW_NO_MEMORY));
+}
+
+void *
+memory_get(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (memory == NULL && size > 0)
+		memory_lack(size);
+	return memory;
+}
+
+void *
+memory_more(void *old, size_t size)
+{
+	void *memory = realloc(old, size);
+
+	if (memory == NULL && size > 0)
+		memory_lack(size);
+	return memory;
+}
+
+void *
+memory_zero(size_t size)
+{
+	return memset(memory_get(size), 0, size);
+}
+
+char *
+memory_copy(const char *s)
+{
+	size_t size = s == NULL ? 0 : strlen(s) + 1;
+
+	return s == NULL ? NULL : memcpy(memory_get(size), s, size);
+}
+
+char *
+memory_vprint(const char *fmt, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		memory_lack(strlen(fmt));
+	return text;
+}
+
+char *
+memory_print(const char *fmt, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, fmt);
+	text = memory_vprint(fmt, args);
+	va_end(args);
+	return text;
+}

@@ -1,0 +1,21 @@
+/*
+ * Which name was meant: for "did you mean".
+ */
+#ifndef JWKSD_COMMON_BASE_NEAREST_H
+#define JWKSD_COMMON_BASE_NEAREST_H
+
+#include <stddef.h>
+
+struct nearest {
+	const char *wanted; /* what was typed */
+	const char *best;   /* NULL: nothing is near */
+	size_t distance;
+};
+
+/* wanted stays the caller's, and so do candidates. */
+void nearest_init(struct nearest *ret_nearest, const char *wanted);
+
+/* A candidate that is nearer than those before it becomes the best. */
+void nearest_consider(struct nearest *nearest, const char *candidate);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * What a server says of calls that it, or a verb, answers with an error.
+ */
+#ifndef JWKSD_COMMON_SERVE_REFUSED_CALLS_H
+#define JWKSD_COMMON_SERVE_REFUSED_CALLS_H
+
+#include <stdbool.h>
+
+struct control_call;
+struct control_server;
+
+/* `error` is the qualified name that is answered; static text.  Runs before
+ * the answer, on the event loop, and must not answer the call itself. */
+typedef void control_refused_fn(
+    const struct control_call *call, const char *error, void *arg);
+void control_watch_refused(
+    struct control_server *server, control_refused_fn *fn, void *arg);
+
+/* Does its method change something?  False for one that is not known. */
+bool control_changes(const struct control_call *call);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * Binds what the configuration names, or takes what was handed over.
+ *
+ * Must never take a socket away from a process that still listens on it.
+ */
+#include "common/system/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/config/config.h"
+#include "common/base/memory.h"
+#include "common/system/notify.h"
+
+enum { BACKLOG = 4096 };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
+};
+
+static socklen_t
+inet_address(const struct jw_listen *listen, union address *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, listen->host, &ret->v4.sin_addr) == 1) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons(listen->port);
+		return sizeof(ret->v4);
+	}
+	if (inet_pton(AF_INET6, listen->host, &ret->v6.sin6_addr) != 1)
+		return 0;
+	ret->v6.sin6_family = AF_INET6;
+	ret->v6.sin6_port = htons(listen->port);
+	return sizeof(ret->v6);
+}
+
+static socklen_t
+address_of(const struct jw_listen *listen, union address *ret)
+{
+	if (listen->kind == JW_LISTEN_INET)
+		return inet_address(listen, ret);
+	memset(ret, 0, sizeof(*ret));
+	if (strlen(listen->path) >= sizeof(ret->un.sun_path))
+		return 0;
+	ret->un.sun_family = AF_UNIX;
+	memcpy(ret->un.sun_path, listen->path, strlen(listen->path) + 1);
+	return sizeof(ret->un);
+}
+
+/* A socket file that nobody answers at is left over from a crash. */
+static void
+remove_stale(const union address *address, socklen_t len)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(address->un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, &address->any, len) != 0 && errno == ECONNREFUSED)
+		unlink(address->un.sun_path);
+	close(fd);
+}
+
+static int
+bind_address(int fd, const union address *address, socklen_t len)
+{
+	int on = 1, status;
+	mode_t mask;
+
+	if (address->any.sa_family != AF_UNIX) {
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (address->any.sa_family == AF_INET6)
+			setsockopt(
+			    fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+		return bind(fd, &address->any, len);
+	}
+	remove_stale(address, len);
+	/* Whoever reaches the directory may ask: the documents are public. */
+	mask = umask(0111);
+	status = bind(fd, &address->any, len);
+	umask(mask);
+	return status;
+}
+
+static enum jw_err
+open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
+{
+	union address address;
+	socklen_t len = address_of(where, &address);
+	enum jw_err err;
+	int fd = -1;
+
+	errno = EINVAL;
+	if (len != 0)
+		fd = socket(address.any.sa_family,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind_address(fd, &address, len) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
+		err = jw_err_errno(errno);
+		jw_why_set(why, "cannot listen on %s: %s", where->text,
+		    strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	*ret_fd = fd;
+	return JW_OK;
+}
+
+/* Bound to what `where` says?  Port 0 stands for any. */
+static bool
+is_bound_to(int fd, const struct jw_listen *where)
+{
+	union address wanted, bound;
+	socklen_t len = sizeof(bound);
+
+	memset(&bound, 0, sizeof(bound));
+	if (address_of(where, &wanted) == 0 ||
+	    getsockname(fd, &bound.any, &len) != 0 ||
+	    bound.any.sa_family != wanted.any.sa_family)
+		return false;
+	if (wanted.any.sa_family == AF_UNIX)
+		return strcmp(wanted.un.sun_path, bound.un.sun_path) == 0;
+	if (wanted.any.sa_family == AF_INET)
+		return wanted.v4.sin_addr.s_addr == bound.v4.sin_addr.s_addr &&
+		       (where->port == 0 ||
+			   wanted.v4.sin_port == bound.v4.sin_port);
+	return memcmp(&wanted.v6.sin6_addr, &bound.v6.sin6_addr,
+		   sizeof(bound.v6.sin6_addr)) == 0 &&
+	       (where->port == 0 || wanted.v6.sin6_port == bound.v6.sin6_port);
+}
+
+/* Takes it out of the offer; -1 when there is none. */
+static int
+take_offered(struct handover_offer *offer, const struct jw_listen *where)
+{
+	int fd;
+
+	for (size_t i = 0; i < offer->nfds; i++) {
+		if (!is_bound_to(offer->fds[i], where))
+			continue;
+		fd = offer->fds[i];
+		offer->fds[i] = offer->fds[--offer->nfds];
+		return fd;
+	}
+	return -1;
+}
+
+static enum jw_err
+open_all(struct handover_offer *offer, const struct jw_config *config,
+    struct listeners *listeners, struct jw_why *why)
+{
+	const struct jw_listen *where;
+	enum jw_err err = JW_OK;
+	size_t i;
+
+	for (i = 0; i < config->nlisten && i < HANDOVER_FDS_MAX; i++) {
+		where = &config->listen[i];
+		listeners->fds[i] = take_offered(offer, where);
+		if (listeners->fds[i] < 0)
+			err = open_one(where, &listeners->fds[i], why);
+		if (err != JW_OK)
+			return err;
+		listeners->count++;
+		if (where->kind == JW_LISTEN_UNIX)
+			listeners->paths[i] = memory_copy(where->path);
+	}
+	return JW_OK;
+}
+
+enum jw_err
+listeners_reuse(const struct handover_offer *take_offer,
+    const struct jw_config *config, struct listeners *ret_listeners,
+    struct jw_why *why)
+{
+	struct handover_offer offer = *take_offer;
+	struct listeners listeners = {0};
+	enum jw_err err = open_all(&offer, config, &listeners, why);
+
+	for (size_t i = 0; i < offer.nfds; i++)
+		close(offer.fds[i]);
+	if (err != JW_OK)
+		listeners_close(&listeners, offer.nfds == 0);
+	else
+		*ret_listeners = listeners;
+	return err;
+}
+
+enum jw_err
+listeners_open(struct notify_fds *handed, const struct jw_config *config,
+    struct listeners *ret_listeners, struct jw_why *why)
+{
+	const struct handover_offer none = {0};
+	struct listeners listeners = {0};
+	enum jw_err err = JW_OK;
+	int fd;
+
+	while (listeners.count < HANDOVER_FDS_MAX &&
+	       (fd = notify_fds_next(handed, "http")) >= 0) {
+		listeners.fds[listeners.count++] = fd;
+		if (err == JW_OK)
+			err = notify_check_socket(
+			    fd, "http", NOTIFY_UNIX_OR_INET, why);
+	}
+	if (err != JW_OK) {
+		listeners_close(&listeners, false);
+		return err;
+	}
+	if (listeners.count == 0)
+		return listeners_reuse(&none, config, ret_listeners, why);
+	*ret_listeners = listeners;
+	return JW_OK;
+}
+
+void
+listeners_close(struct listeners *listeners, int unlink_paths)
+{
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		close(listeners->fds[i]);
+		if (listeners->paths[i] != NULL && unlink_paths)
+			unlink(listeners->paths[i]);
+		free(listeners->paths[i]);
+	}
+	listeners->count = 0;
+}

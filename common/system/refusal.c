@@ -1,0 +1,108 @@
+/*
+ * The mark of a refused start.  Must never follow a link, and never fail a
+ * start that is good.
+ */
+#include "common/system/refusal.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* The same text for the log and for the mark. */
+static void
+cut(char *to, const char *text)
+{
+	(void)snprintf(to, REFUSAL_TEXT, "%s", text);
+}
+
+static void
+read_mark(struct refusal *refusal)
+{
+	int fd = open(refusal->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	refusal->marked = true;
+	n = read(fd, refusal->text, sizeof(refusal->text) - 1);
+	refusal->text[n > 0 ? n : 0] = '\0';
+	(void)close(fd);
+}
+
+static bool
+write_mark(struct refusal *refusal, const char *text)
+{
+	ssize_t len = (ssize_t)strlen(text);
+	bool good;
+	int fd;
+
+	if (refusal->path[0] == '\0')
+		return false;
+	fd = open(refusal->path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return false;
+	good = write(fd, text, (size_t)len) == len;
+	return close(fd) == 0 && good;
+}
+
+void
+refusal_init(
+    struct refusal *refusal, const char *program, const char *directory)
+{
+	const char *given = getenv("RUNTIME_DIRECTORY");
+
+	memset(refusal, 0, sizeof(*refusal));
+	if (given != NULL && given[0] == '/')
+		directory = given;
+	if (directory == NULL)
+		return;
+	/* The service manager puts colons between several. */
+	if (snprintf(refusal->path, sizeof(refusal->path), "%.*s/%s.refused",
+		(int)strcspn(directory, ":"), directory,
+		program) >= (int)sizeof(refusal->path))
+		refusal->path[0] = '\0';
+	else
+		read_mark(refusal);
+}
+
+bool
+refusal_is_passing(int status)
+{
+	return status == EX_CANTCREAT || status == EX_IOERR ||
+	       status == EX_TEMPFAIL;
+}
+
+bool
+refusal_stays(struct refusal *refusal, int status, bool waiting)
+{
+	if (refusal->marked)
+		return waiting || refusal_is_passing(status);
+	return !write_mark(refusal, "");
+}
+
+bool
+refusal_note(struct refusal *refusal, const char *text)
+{
+	char noted[REFUSAL_TEXT];
+
+	cut(noted, text);
+	if (strcmp(noted, refusal->text) == 0)
+		return false;
+	cut(refusal->text, text);
+	(void)write_mark(refusal, noted);
+	return true;
+}
+
+void
+refusal_clear(struct refusal *refusal)
+{
+	if (refusal->path[0] != '\0')
+		(void)unlink(refusal->path);
+	refusal->marked = false;
+	refusal->text[0] = '\0';
+}

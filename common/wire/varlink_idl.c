@@ -1,0 +1,703 @@
+/*
+ * Varlink interface descriptions: a recursive descent over the text.
+ *
+ * Everything that a description consists of lives in its chunks and dies with
+ * them.  A description may come from a peer, so nothing here may recurse
+ * without a bound or believe that the text ends well.
+ */
+#include "common/wire/varlink_idl.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
+
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LETTERS UPPER "abcdefghijklmnopqrstuvwxyz"
+#define ALNUM LETTERS "0123456789"
+
+/* A named type or an error. */
+struct definition {
+	const char *name;
+	const struct type *type;
+	struct definition *next;
+};
+
+struct varlink_method {
+	const char *name;
+	const char *doc;
+	const struct type *input;
+	const struct type *output;
+	struct varlink_method *next;
+};
+
+struct chunk {
+	struct chunk *next;
+	max_align_t data[];
+};
+
+struct varlink_interface {
+	const char *text;
+	const char *name;
+	struct definition *types;
+	struct definition *errors;
+	struct varlink_method *methods;
+	struct type *named; /* every use of a name */
+	struct chunk *chunks;
+};
+
+struct parser {
+	const char *at;
+	struct varlink_interface *interface;
+	struct varlink_method **last_method;
+	struct definition **last_error;
+	unsigned depth;
+	enum jw_err err; /* the first error, which ends the parse */
+	struct jw_why *why;
+};
+
+/* ---- memory and errors ---- */
+
+static void *
+parser_take(struct parser *p, size_t size)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
+
+	if (chunk == NULL) {
+		p->err = JW_NO_MEMORY;
+		return NULL;
+	}
+	chunk->next = p->interface->chunks;
+	p->interface->chunks = chunk;
+	return chunk->data;
+}
+
+static size_t
+line_of(const struct parser *p, const char *at)
+{
+	size_t line = 1;
+
+	for (const char *s = p->interface->text; s < at; s++)
+		line += *s == '\n';
+	return line;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+fail(struct parser *p, const char *at, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (p->err != JW_OK)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	p->err = JW_INVALID_PARAMETER;
+	jw_why_set(p->why, "line %zu: %s", line_of(p, at), text);
+}
+
+static void
+fail_expected(struct parser *p, const char *what)
+{
+	size_t len = strspn(p->at, ALNUM "_");
+
+	if (*p->at == '\0')
+		fail(p, p->at, "expected %s, found the end", what);
+	else if (len > 0)
+		fail(p, p->at, "expected %s, found '%.*s'", what,
+		    len < 40 ? (int)len : 40, p->at);
+	else if (*p->at > ' ' && *p->at < 0x7f)
+		fail(p, p->at, "expected %s, found '%c'", what, *p->at);
+	else
+		fail(p, p->at, "expected %s, found byte 0x%02x", what,
+		    (unsigned char)*p->at);
+}
+
+/* ---- words ---- */
+
+static void
+skip_blanks(struct parser *p)
+{
+	for (;;) {
+		p->at += strspn(p->at, " \t\r\n");
+		if (*p->at != '#')
+			return;
+		p->at += strcspn(p->at, "\n");
+	}
+}
+
+static bool
+accept(struct parser *p, const char *token)
+{
+	size_t len = strlen(token);
+
+	skip_blanks(p);
+	if (strncmp(p->at, token, len) != 0)
+		return false;
+	p->at += len;
+	return true;
+}
+
+static bool
+expect(struct parser *p, const char *token)
+{
+	char what[8];
+
+	if (accept(p, token))
+		return true;
+	snprintf(what, sizeof(what), "'%s'", token);
+	fail_expected(p, what);
+	return false;
+}
+
+static bool
+accept_word(struct parser *p, const char *word)
+{
+	skip_blanks(p);
+	if (strspn(p->at, ALNUM "_") != strlen(word))
+		return false;
+	return accept(p, word);
+}
+
+/* A word made of `set` that begins with one of `first`. */
+static const char *
+take_word(
+    struct parser *p, const char *first, const char *set, const char *what)
+{
+	size_t len;
+	char *word;
+
+	skip_blanks(p);
+	len = strspn(p->at, set);
+	if (len == 0 || strchr(first, *p->at) == NULL) {
+		fail_expected(p, what);
+		return NULL;
+	}
+	if (len >= VARLINK_NAME_SIZE) {
+		fail(p, p->at, "a name of %zu characters; at most %d", len,
+		    VARLINK_NAME_SIZE - 1);
+		return NULL;
+	}
+	word = parser_take(p, len + 1);
+	if (word == NULL)
+		return NULL;
+	memcpy(word, p->at, len);
+	p->at += len;
+	return word;
+}
+
+static const char *
+take_field_name(struct parser *p)
+{
+	const char *name = take_word(p, LETTERS, ALNUM "_", "a field's name");
+
+	if (name == NULL)
+		return NULL;
+	if (strstr(name, "__") != NULL || name[strlen(name) - 1] == '_') {
+		fail(p, p->at, "'%s' has an underscore too many", name);
+		return NULL;
+	}
+	return name;
+}
+
+/* Labels with dots between them, each label without '-' at its ends. */
+static bool
+is_interface_name(const char *name)
+{
+	size_t labels = 0, len;
+
+	for (;; name += len + 1) {
+		len = strcspn(name, ".");
+		if (len == 0 || name[0] == '-' || name[len - 1] == '-')
+			return false;
+		labels++;
+		if (name[len] == '\0')
+			return labels > 1;
+	}
+}
+
+/* ---- types ---- */
+
+static struct type *parse_type(struct parser *p);
+
+static struct type *
+new_type(struct parser *p, enum kind kind)
+{
+	struct type *type = parser_take(p, sizeof(*type));
+
+	if (type != NULL)
+		type->kind = kind;
+	return type;
+}
+
+static struct type *
+parse_name(struct parser *p)
+{
+	static const char *const plain[] = {
+	    [TYPE_BOOL] = "bool",
+	    [TYPE_INT] = "int",
+	    [TYPE_FLOAT] = "float",
+	    [TYPE_STRING] = "string",
+	    [TYPE_OBJECT] = "object",
+	};
+	const char *at;
+	struct type *type;
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+		if (accept_word(p, plain[i]))
+			return new_type(p, (enum kind)i);
+	}
+	at = p->at;
+	type = new_type(p, TYPE_NAMED);
+	if (type == NULL)
+		return NULL;
+	type->name = take_word(p, UPPER, ALNUM, "a type");
+	if (type->name == NULL)
+		return NULL;
+	type->at = at;
+	type->next_named = p->interface->named;
+	p->interface->named = type;
+	return type;
+}
+
+static struct type *
+parse_wrapped(struct parser *p, enum kind kind)
+{
+	struct type *type = new_type(p, kind);
+	const char *at = p->at;
+
+	if (type == NULL)
+		return NULL;
+	type->element = parse_type(p);
+	if (type->element == NULL)
+		return NULL;
+	if (kind == TYPE_OPTIONAL && type->element->kind == kind) {
+		fail(p, at, "'?' twice; once is right");
+		return NULL;
+	}
+	return type;
+}
+
+const struct field *
+varlink_type_field(const struct type *type, const char *name)
+{
+	for (const struct field *f = type->fields; f != NULL; f = f->next) {
+		if (strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+/* The first field says whether a group is a struct or an enum. */
+static struct field *
+parse_field(struct parser *p, struct type *group)
+{
+	struct field *field = parser_take(p, sizeof(*field));
+
+	if (field == NULL)
+		return NULL;
+	field->name = take_field_name(p);
+	if (field->name == NULL)
+		return NULL;
+	if (varlink_type_field(group, field->name) != NULL) {
+		fail(p, p->at, "'%s' a second time", field->name);
+		return NULL;
+	}
+	skip_blanks(p);
+	if (group->fields == NULL && (*p->at == ',' || *p->at == ')'))
+		group->kind = TYPE_ENUM;
+	if (group->kind == TYPE_ENUM)
+		return field;
+	if (!expect(p, ":"))
+		return NULL;
+	field->type = parse_type(p);
+	return field->type != NULL ? field : NULL;
+}
+
+/* A struct or an enum; its '(' has been read. */
+static struct type *
+parse_group(struct parser *p)
+{
+	struct type *group = new_type(p, TYPE_STRUCT);
+	struct field **last;
+
+	if (group == NULL || accept(p, ")"))
+		return group;
+	last = &group->fields;
+	do {
+		*last = parse_field(p, group);
+		if (*last == NULL)
+			return NULL;
+		last = &(*last)->next;
+	} while (accept(p, ","));
+	return expect(p, ")") ? group : NULL;
+}
+
+static struct type *
+parse_type(struct parser *p)
+{
+	struct type *type;
+
+	if (p->depth >= VARLINK_DEPTH_MAX) {
+		fail(p, p->at, "nested deeper than %d", VARLINK_DEPTH_MAX);
+		return NULL;
+	}
+	p->depth++;
+	if (accept(p, "?"))
+		type = parse_wrapped(p, TYPE_OPTIONAL);
+	else if (accept(p, "[]"))
+		type = parse_wrapped(p, TYPE_ARRAY);
+	else if (accept(p, "[string]"))
+		type = parse_wrapped(p, TYPE_MAP);
+	else if (accept(p, "("))
+		type = parse_group(p);
+	else
+		type = parse_name(p);
+	p->depth--;
+	return type;
+}
+
+static struct type *
+parse_struct(struct parser *p)
+{
+	struct type *group;
+	const char *at;
+
+	skip_blanks(p);
+	at = p->at;
+	if (!expect(p, "("))
+		return NULL;
+	group = parse_group(p);
+	if (group != NULL && group->kind != TYPE_STRUCT) {
+		fail(p, at, "an enum where a struct belongs");
+		return NULL;
+	}
+	return group;
+}
+
+/* ---- comments ---- */
+
+static const char *
+line_start(const char *text, const char *at)
+{
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+static const char *
+skip_indent(const char *line)
+{
+	return line + strspn(line, " \t");
+}
+
+/* The comment lines directly above the one that begins with the keyword. */
+static const char *
+comment_above(const struct parser *p, const char *keyword, size_t *ret_len)
+{
+	const char *text = p->interface->text;
+	const char *end = line_start(text, keyword), *start = end;
+
+	while (start > text && skip_indent(end) == keyword) {
+		const char *line = line_start(text, start - 1);
+
+		if (*skip_indent(line) != '#')
+			break;
+		start = line;
+	}
+	*ret_len = (size_t)(end - start);
+	return start;
+}
+
+static const char *
+take_doc(struct parser *p, const char *keyword)
+{
+	size_t left, used = 0;
+	const char *line = comment_above(p, keyword, &left);
+	const char *end = line + left;
+	char *doc = parser_take(p, left + 1);
+
+	while (doc != NULL && line < end) {
+		size_t len;
+
+		line = skip_indent(line) + 1;
+		line += *line == ' ';
+		len = strcspn(line, "\n") + 1;
+		memcpy(doc + used, line, len);
+		used += len;
+		line += len;
+	}
+	if (used > 0)
+		doc[used - 1] = '\0';
+	return doc;
+}
+
+/* ---- members ---- */
+
+static const struct definition *
+find_definition(const struct definition *list, const char *name)
+{
+	for (; list != NULL; list = list->next) {
+		if (strcmp(list->name, name) == 0)
+			return list;
+	}
+	return NULL;
+}
+
+/* Types, methods and errors share one space of names. */
+static const char *
+take_new_name(struct parser *p)
+{
+	const struct varlink_interface *interface = p->interface;
+	const char *name = take_word(p, UPPER, ALNUM, "a name like 'Name'");
+
+	if (name == NULL)
+		return NULL;
+	if (find_definition(interface->types, name) != NULL ||
+	    find_definition(interface->errors, name) != NULL ||
+	    varlink_interface_method(interface, name) != NULL) {
+		fail(p, p->at, "'%s' is declared a second time", name);
+		return NULL;
+	}
+	return name;
+}
+
+static void
+parse_typedef(struct parser *p, const char *keyword)
+{
+	struct definition *definition = parser_take(p, sizeof(*definition));
+
+	(void)keyword;
+	if (definition == NULL)
+		return;
+	definition->name = take_new_name(p);
+	if (definition->name == NULL || !expect(p, "("))
+		return;
+	definition->type = parse_group(p);
+	definition->next = p->interface->types;
+	p->interface->types = definition;
+}
+
+static void
+parse_error(struct parser *p, const char *keyword)
+{
+	struct definition *definition = parser_take(p, sizeof(*definition));
+
+	(void)keyword;
+	if (definition == NULL)
+		return;
+	definition->name = take_new_name(p);
+	if (definition->name == NULL)
+		return;
+	definition->type = parse_struct(p);
+	*p->last_error = definition;
+	p->last_error = &definition->next;
+}
+
+static void
+parse_method(struct parser *p, const char *keyword)
+{
+	struct varlink_method *method = parser_take(p, sizeof(*method));
+
+	if (method == NULL)
+		return;
+	method->name = take_new_name(p);
+	if (method->name == NULL)
+		return;
+	method->doc = take_doc(p, keyword);
+	method->input = parse_struct(p);
+	if (method->input == NULL || !expect(p, "->"))
+		return;
+	method->output = parse_struct(p);
+	*p->last_method = method;
+	p->last_method = &method->next;
+}
+
+static void
+parse_member(struct parser *p)
+{
+	static const struct {
+		const char *keyword;
+		void (*parse)(struct parser *, const char *);
+	} members[] = {
+	    {"type", parse_typedef},
+	    {"method", parse_method},
+	    {"error", parse_error},
+	};
+	const char *at = p->at;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+		if (accept_word(p, members[i].keyword)) {
+			members[i].parse(p, at);
+			return;
+		}
+	}
+	fail_expected(p, "'type', 'method' or 'error'");
+}
+
+static void
+parse_head(struct parser *p)
+{
+	const char *name;
+
+	if (!accept_word(p, "interface")) {
+		fail_expected(p, "'interface'");
+		return;
+	}
+	name = take_word(p, LETTERS, ALNUM ".-", "the interface's name");
+	if (name != NULL && !is_interface_name(name))
+		fail(p, p->at,
+		    "'%s' is no interface name; one like "
+		    "'org.example.thing' is",
+		    name);
+	p->interface->name = name;
+}
+
+static void
+resolve_names(struct parser *p)
+{
+	const struct definition *definition;
+
+	for (struct type *t = p->interface->named; t != NULL;
+	     t = t->next_named) {
+		definition = find_definition(p->interface->types, t->name);
+		if (definition == NULL) {
+			fail(p, t->at, "there is no type '%s'", t->name);
+			return;
+		}
+		t->element = definition->type;
+	}
+}
+
+enum jw_err
+varlink_interface_parse(const char *text,
+    struct varlink_interface **ret_interface, struct jw_why *why)
+{
+	struct varlink_interface *interface = calloc(1, sizeof(*interface));
+	struct parser p = {.at = text, .interface = interface, .why = why};
+
+	if (interface == NULL)
+		return JW_NO_MEMORY;
+	interface->text = text;
+	p.last_method = &interface->methods;
+	p.last_error = &interface->errors;
+	parse_head(&p);
+	skip_blanks(&p);
+	while (p.err == JW_OK && *p.at != '\0') {
+		parse_member(&p);
+		skip_blanks(&p);
+	}
+	if (p.err == JW_OK)
+		resolve_names(&p);
+	if (p.err != JW_OK) {
+		varlink_interface_free(interface);
+		return p.err;
+	}
+	*ret_interface = interface;
+	return JW_OK;
+}
+
+void
+varlink_interface_free(struct varlink_interface *interface)
+{
+	struct chunk *chunk;
+
+	if (interface == NULL)
+		return;
+	while ((chunk = interface->chunks) != NULL) {
+		interface->chunks = chunk->next;
+		free(chunk);
+	}
+	free(interface);
+}
+
+/* ---- what it declares ---- */
+
+const char *
+varlink_interface_name(const struct varlink_interface *interface)
+{
+	return interface->name;
+}
+
+const char *
+varlink_interface_text(const struct varlink_interface *interface)
+{
+	return interface->text;
+}
+
+const struct varlink_method *
+varlink_interface_method(
+    const struct varlink_interface *interface, const char *name)
+{
+	const struct varlink_method *m = interface->methods;
+
+	while (m != NULL && strcmp(m->name, name) != 0)
+		m = m->next;
+	return m;
+}
+
+const struct varlink_method *
+varlink_interface_method_at(
+    const struct varlink_interface *interface, size_t index)
+{
+	const struct varlink_method *m = interface->methods;
+
+	for (; m != NULL && index > 0; index--)
+		m = m->next;
+	return m;
+}
+
+const char *
+varlink_interface_error_at(
+    const struct varlink_interface *interface, size_t index)
+{
+	const struct definition *e = interface->errors;
+
+	for (; e != NULL && index > 0; index--)
+		e = e->next;
+	return e != NULL ? e->name : NULL;
+}
+
+const char *
+varlink_method_name(const struct varlink_method *method)
+{
+	return method->name;
+}
+
+const char *
+varlink_method_doc(const struct varlink_method *method)
+{
+	return method->doc;
+}
+
+/* ---- checks against it ---- */
+
+enum jw_err
+varlink_method_check_input(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name)
+{
+	return varlink_type_check(method->input, parameters, ret_name);
+}
+
+enum jw_err
+varlink_method_check_output(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name)
+{
+	return varlink_type_check(method->output, parameters, ret_name);
+}
+
+enum jw_err
+varlink_error_check(const struct varlink_interface *interface,
+    const char *error, const struct json_t *parameters, char *ret_name)
+{
+	const struct definition *e = find_definition(interface->errors, error);
+
+	if (e == NULL)
+		return JW_BUG;
+	return varlink_type_check(e->type, parameters, ret_name);
+}

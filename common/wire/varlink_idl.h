@@ -1,0 +1,55 @@
+/*
+ * What the files of the varlink module share, and nobody else needs: how a
+ * description is kept, and the check of an object against a type.
+ */
+#ifndef JWKSD_COMMON_WIRE_VARLINK_IDL_H
+#define JWKSD_COMMON_WIRE_VARLINK_IDL_H
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+struct json_t;
+
+enum kind {
+	TYPE_BOOL,
+	TYPE_INT,
+	TYPE_FLOAT,
+	TYPE_STRING,
+	TYPE_OBJECT,
+	TYPE_NAMED,
+	TYPE_ENUM,
+	TYPE_STRUCT,
+	TYPE_ARRAY,
+	TYPE_MAP,
+	TYPE_OPTIONAL,
+	KIND_COUNT
+};
+
+struct type {
+	enum kind kind;
+	const struct type *element; /* what is wrapped, or what a name means */
+	struct field *fields;       /* of a struct or an enum */
+	const char *name;           /* of a TYPE_NAMED, and all below */
+	const char *at;
+	struct type *next_named;
+};
+
+struct field {
+	const char *name;
+	const struct type *type; /* NULL in an enum */
+	struct field *next;
+};
+
+/* The field or enum value of that name; NULL without one. */
+const struct field *varlink_type_field(
+    const struct type *type, const char *name);
+
+/* As varlink_method_check_input(); parameters may be NULL: an empty object. */
+enum jw_err varlink_type_check(
+    const struct type *type, const struct json_t *parameters, char *ret_name);
+
+/* How many of the len bytes of UTF-8 at s fit room, in whole characters. */
+size_t varlink_clip(const char *s, size_t len, size_t room);
+
+#endif

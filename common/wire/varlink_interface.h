@@ -1,0 +1,55 @@
+/*
+ * Varlink interface descriptions: parse one, look things up in it, and hold
+ * objects against its types.  Pure; `struct json_t` is Jansson's json_t.
+ */
+#ifndef JWKSD_COMMON_WIRE_VARLINK_INTERFACE_H
+#define JWKSD_COMMON_WIRE_VARLINK_INTERFACE_H
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+struct json_t;
+
+struct varlink_interface;
+struct varlink_method;
+
+/*
+ * Parse an interface description.  text must outlive the result.
+ * JW_INVALID_PARAMETER with why (line and what) for one that is not sound:
+ * syntax, an unknown or doubled type, a named type unused is allowed.
+ */
+enum jw_err varlink_interface_parse(const char *text,
+    struct varlink_interface **ret_interface, struct jw_why *why);
+void varlink_interface_free(struct varlink_interface *interface);
+
+const char *varlink_interface_name(const struct varlink_interface *interface);
+const char *varlink_interface_text(const struct varlink_interface *interface);
+/* By unqualified name ("Rotate"); NULL for an unknown one. */
+const struct varlink_method *varlink_interface_method(
+    const struct varlink_interface *interface, const char *name);
+/* In the order of the text; NULL past the last.  For tests and help. */
+const struct varlink_method *varlink_interface_method_at(
+    const struct varlink_interface *interface, size_t index);
+const char *varlink_interface_error_at(
+    const struct varlink_interface *interface, size_t index);
+const char *varlink_method_name(const struct varlink_method *method);
+/* The comment above the method, without '#'; "" when there is none. */
+const char *varlink_method_doc(const struct varlink_method *method);
+
+/*
+ * Does an object fit the method's input (or output)?  Unknown, missing and
+ * ill-typed members do not; null stands for an absent optional.
+ * JW_INVALID_PARAMETER with the member's name in ret_name
+ * (VARLINK_NAME_SIZE, cut between characters; dotted for nested members and
+ * elements: "policy.rsaBits", "keys.0.kid").  NULL parameters are empty ones.
+ */
+enum jw_err varlink_method_check_input(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name);
+enum jw_err varlink_method_check_output(const struct varlink_method *method,
+    const struct json_t *parameters, char *ret_name);
+/* The same for an error, by its unqualified name; JW_BUG for an unknown one. */
+enum jw_err varlink_error_check(const struct varlink_interface *interface,
+    const char *error, const struct json_t *parameters, char *ret_name);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * What the commands share: output that is checked, and options that are times.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/duration.h"
+#include "ctl/call/context.h"
+
+const char *
+ctl_arg(const struct ctl *ctl)
+{
+	return ctl->line.nargs > 0 ? ctl->line.args[0] : NULL;
+}
+
+enum jw_err
+ctl_print_json(struct ctl *ctl, const struct json_t *value)
+{
+	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+
+	/* A terminal is not to be steered; a pipe gets it as it came. */
+	if (isatty(STDOUT_FILENO))
+		flags |= JSON_ENSURE_ASCII;
+	if (json_dumpf(value, stdout, flags) == 0)
+		putchar('\n');
+	return ctl_flush(ctl);
+}
+
+enum jw_err
+ctl_time_option(
+    struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when)
+{
+	const char *value = ctl_line_value(&ctl->line, name);
+	struct jw_why why = {0};
+
+	*ret_given = value != NULL;
+	if (value == NULL)
+		return JW_OK;
+	if (jw_time_parse(value, ctl->text.now, ret_when, &why) == JW_OK)
+		return JW_OK;
+	jw_why_set(&ctl->why, "--%s: %s", name, why.text);
+	jw_why_hint(&ctl->why, "%s", why.hint);
+	return JW_USAGE;
+}
+
+enum jw_err
+ctl_not_past(struct ctl *ctl, const char *name, int64_t when)
+{
+	if (when >= ctl->text.now)
+		return JW_OK;
+	jw_why_set(&ctl->why, "--%s: %s is over", name,
+	    ctl_line_value(&ctl->line, name));
+	jw_why_hint(&ctl->why, "name a time to come, such as +2h or "
+			       "\"tomorrow 09:00\"; `date` shows the time now");
+	return JW_USAGE;
+}
+
+enum jw_err
+ctl_flush(struct ctl *ctl)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return JW_OK;
+	ctl->reader_gone = errno == EPIPE;
+	jw_why_set(
+	    &ctl->why, "cannot write to standard output: %s", strerror(errno));
+	return JW_IO;
+}

@@ -1,0 +1,49 @@
+/*
+ * What every command is handed: the command line, how to write for people,
+ * and where to say why something failed.
+ */
+#ifndef JWKSD_CTL_CALL_CONTEXT_H
+#define JWKSD_CTL_CALL_CONTEXT_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+#include "ctl/call/command.h"
+#include "ctl/out/text.h"
+
+#define CTL_INTERFACE "org.jwksd.keys."
+
+struct json_t;
+
+struct ctl {
+	struct ctl_line line;
+	struct text text;
+	const char *socket;
+	bool json, quiet, yes;
+	bool declined;    /* the operator said no: exit 1, nothing was done */
+	bool reader_gone; /* standard output is a pipe that nobody reads */
+	struct jw_why why;
+};
+
+/* The first argument, or NULL. */
+const char *ctl_arg(const struct ctl *ctl);
+
+/* Write a value on one line of standard output, and flush it. */
+enum jw_err ctl_print_json(struct ctl *ctl, const struct json_t *value);
+
+/*
+ * The value of a time option in seconds since the epoch; *ret_given says
+ * whether it was there.  JW_USAGE with ctl->why.
+ */
+enum jw_err ctl_time_option(
+    struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when);
+/* JW_USAGE with ctl->why when the time of that option lies in the past. */
+enum jw_err ctl_not_past(struct ctl *ctl, const char *name, int64_t when);
+
+/*
+ * Flush standard output.  JW_IO with ctl->why when it failed; a reader that
+ * has gone also sets ctl->reader_gone, which ends the program quietly.
+ */
+enum jw_err ctl_flush(struct ctl *ctl);
+
+#endif

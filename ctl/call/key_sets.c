@@ -1,0 +1,252 @@
+/*
+ * What is known about key sets.
+ *
+ * Notes are a courtesy: whatever goes wrong in getting them must not change
+ * what a command prints otherwise, nor its exit status.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/call/request.h"
+#include "ctl/call/context.h"
+#include "ctl/call/error_texts.h"
+#include "ctl/call/key_sets.h"
+#include "ctl/reply/reply.h"
+
+enum { NOTES_MAX = 8 };
+
+/* ---- one key set ---- */
+
+struct search {
+	const char *name;
+	json_t *found; /* NULL: not yet */
+};
+
+static enum jw_err
+search_reply(struct ctl *ctl, const struct json_t *reply, void *arg)
+{
+	struct search *search = arg;
+	const json_t *sets, *set;
+	size_t i;
+	enum jw_err err = reply_array(reply, "keySets", &sets, &ctl->why);
+
+	if (err != JW_OK || search->found != NULL)
+		return err;
+	json_array_foreach (sets, i, set) {
+		const char *name =
+		    json_string_value(json_object_get(set, "name"));
+
+		if (name != NULL && strcmp(name, search->name) == 0)
+			search->found = json_incref((json_t *)(uintptr_t)set);
+	}
+	return JW_OK;
+}
+
+static enum jw_err
+no_such_key_set(struct ctl *ctl, const char *name)
+{
+	const char *wire = jw_err_wire(JW_NO_SUCH_KEY_SET);
+	json_t *error = json_pack(
+	    "{s:s, s:{s:s}}", "error", wire, "parameters", "keySet", name);
+	enum jw_err err = JW_OK;
+
+	if (error == NULL) {
+		jw_why_set(&ctl->why, "an argument is no UTF-8");
+		return JW_USAGE;
+	}
+	if (ctl->json)
+		err = ctl_print_json(ctl, error);
+	if (err == JW_OK)
+		err = fault_explain(&ctl->text, "ListKeySets", wire,
+		    json_object_get(error, "parameters"), &ctl->why);
+	json_decref(error);
+	return err;
+}
+
+enum jw_err
+key_sets_find(struct ctl *ctl, const char *name, struct json_t **ret_key_set)
+{
+	struct search search = {.name = name};
+	enum jw_err err = ask_each(
+	    ctl, CTL_INTERFACE "ListKeySets", NULL, search_reply, &search);
+
+	if (err != JW_OK) {
+		json_decref(search.found);
+		return err;
+	}
+	if (search.found == NULL)
+		return no_such_key_set(ctl, name);
+	*ret_key_set = search.found;
+	return JW_OK;
+}
+
+/* ---- quietly ---- */
+
+struct quiet {
+	bool json;
+	struct jw_why why;
+};
+
+static struct quiet
+quiet_begin(struct ctl *ctl)
+{
+	struct quiet quiet = {.json = ctl->json, .why = ctl->why};
+
+	ctl->json = false;
+	return quiet;
+}
+
+static void
+quiet_end(struct ctl *ctl, const struct quiet *quiet)
+{
+	ctl->json = quiet->json;
+	ctl->why = quiet->why;
+}
+
+bool
+key_sets_parameter(struct ctl *ctl, const char *key_set, const char *parameter,
+    int64_t *ret_value)
+{
+	struct quiet quiet = quiet_begin(ctl);
+	int64_t value = REPLY_NONE;
+	json_t *found = NULL;
+
+	if (key_sets_find(ctl, key_set, &found) == JW_OK &&
+	    reply_number(json_object_get(found, "policy"), parameter, &value,
+		&ctl->why) == JW_OK &&
+	    value != REPLY_NONE)
+		*ret_value = value;
+	json_decref(found);
+	quiet_end(ctl, &quiet);
+	return value != REPLY_NONE;
+}
+
+/* ---- notes ---- */
+
+struct notes {
+	const char *key_set; /* NULL: any */
+	size_t count;
+};
+
+static bool
+is_wanted(const struct notes *notes, const char *key_set)
+{
+	return notes->key_set == NULL || strcmp(notes->key_set, key_set) == 0;
+}
+
+/* A stream of key sets may be long; a screen is not. */
+static bool
+has_room(struct notes *notes)
+{
+	notes->count++;
+	if (notes->count == NOTES_MAX + 1)
+		fputs("note: and more: `jwksctl keyset list`\n", stderr);
+	return notes->count <= NOTES_MAX;
+}
+
+static void
+note_set(struct notes *notes, const struct reply_key_set *set)
+{
+	bool manual = set->mode != NULL && strcmp(set->mode, "manual") == 0;
+	bool frozen = set->mode != NULL && strcmp(set->mode, "frozen") == 0;
+
+	if (!is_wanted(notes, set->name) ||
+	    !(set->frozen || frozen || manual) || !has_room(notes))
+		return;
+	if (set->frozen)
+		fprintf(stderr,
+		    "note: %s is frozen; `jwksctl thaw %s` takes it back\n",
+		    set->name, set->name);
+	else if (frozen)
+		fprintf(stderr,
+		    "note: %s has mode frozen; `jwksctl keyset set %s "
+		    "mode=auto` ends it\n",
+		    set->name, set->name);
+	else
+		fprintf(stderr,
+		    "note: %s has mode manual: what is due waits for "
+		    "`jwksctl rotate %s`\n",
+		    set->name, set->name);
+}
+
+static enum jw_err
+note_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
+{
+	json_t *shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	struct reply_key_set set;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(shown, "keySets"), i, item) {
+		if (reply_key_set(item, &set, &ctl->why) == JW_OK)
+			note_set(arg, &set);
+	}
+	json_decref(shown);
+	return JW_OK;
+}
+
+/* "default: a rotation is due and waits: ..." belongs to default. */
+static bool
+is_of(const struct notes *notes, const char *warning)
+{
+	size_t len;
+
+	if (strstr(warning, "waits: ") == NULL)
+		return false;
+	if (notes->key_set == NULL)
+		return true;
+	len = strlen(notes->key_set);
+	return strncmp(warning, notes->key_set, len) == 0 &&
+	       warning[len] == ':';
+}
+
+static void
+note_status(const json_t *status, struct notes *notes)
+{
+	const char *mode = json_string_value(json_object_get(status, "mode"));
+	const json_t *warning;
+	size_t i;
+
+	if (mode != NULL && strcmp(mode, "frozen") == 0)
+		fputs("note: every key set is frozen; `jwksctl thaw` takes it "
+		      "back\n",
+		    stderr);
+	if (json_is_false(json_object_get(status, "clockTrusted")))
+		fputs("note: the clock is not trusted; `jwksctl clock` says "
+		      "what that stops\n",
+		    stderr);
+	json_array_foreach (json_object_get(status, "warnings"), i, warning) {
+		const char *text = json_string_value(warning);
+
+		if (text != NULL && is_of(notes, text) && has_room(notes))
+			fprintf(stderr, "note: %s\n", text);
+	}
+}
+
+static void
+ask_status(struct ctl *ctl, struct notes *notes)
+{
+	json_t *status = NULL, *shown = NULL;
+
+	if (ask(ctl, CTL_INTERFACE "Status", NULL, &status) != JW_OK)
+		return;
+	shown = reply_visible(status, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	note_status(shown, notes);
+	json_decref(shown);
+	json_decref(status);
+}
+
+void
+key_sets_note(struct ctl *ctl, const char *key_set)
+{
+	struct notes notes = {.key_set = key_set};
+	struct quiet quiet;
+
+	if (ctl->json || ctl->quiet)
+		return;
+	quiet = quiet_begin(ctl);
+	ask_status(ctl, &notes);
+	ask_each(ctl, CTL_INTERFACE "ListKeySets", NULL, note_sets, &notes);
+	quiet_end(ctl, &quiet);
+}

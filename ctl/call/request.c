@@ -1,0 +1,335 @@
+/*
+ * Ask the daemon something.
+ *
+ * A request that may have reached the daemon is repeated only under its own
+ * request id; everything else is asked once.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/wire/varlink.h"
+#include "ctl/call/access.h"
+#include "ctl/call/request.h"
+#include "common/wire/client.h"
+#include "ctl/call/context.h"
+#include "ctl/call/error_texts.h"
+#include "ctl/reply/reply.h"
+
+enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
+
+static int64_t
+patience(void)
+{
+	return client_clock() + CLIENT_PATIENCE_MS;
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- one reply ---- */
+
+static enum jw_err
+print_error(struct ctl *ctl, const struct varlink_reply *reply)
+{
+	json_t *object = json_pack("{s:s, s:O}", "error", reply->error,
+	    "parameters", reply->parameters);
+	enum jw_err err = JW_NO_MEMORY;
+
+	if (object != NULL)
+		err = ctl_print_json(ctl, object);
+	json_decref(object);
+	return err;
+}
+
+enum jw_err
+ask_explain(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply)
+{
+	char group[ACCESS_SIZE];
+
+	if (jw_err_from_wire(reply->error) == JW_PERMISSION_DENIED)
+		json_object_set_new(reply->parameters, "group",
+		    json_string(access_group(ctl->socket, group)));
+	return fault_explain(
+	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
+}
+
+/* A reply is kept; a typed error is told, and becomes ctl->why. */
+static enum jw_err
+take_reply(struct ctl *ctl, const char *method,
+    const struct varlink_reply *reply, struct json_t **ret_reply)
+{
+	enum jw_err err = JW_OK;
+
+	/* What has happened until then is not to come "in 1s". */
+	ctl->text.now = text_clock();
+	if (reply->error == NULL) {
+		*ret_reply = json_incref(reply->parameters);
+		return JW_OK;
+	}
+	if (ctl->json)
+		err = print_error(ctl, reply);
+	if (err != JW_OK)
+		return err;
+	return ask_explain(ctl, method, reply);
+}
+
+struct once {
+	const char *method;
+	const json_t *parameters;
+	int64_t deadline; /* of everything */
+	bool sent;        /* the daemon may have it */
+};
+
+/* Release the reply when it is JW_OK. */
+static enum jw_err
+ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+{
+	struct client *client = NULL;
+	enum jw_err err;
+
+	err = client_open(ctl->socket, sooner(once->deadline, patience()),
+	    &client, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	once->sent = true;
+	err = client_send(client, once->method, once->parameters, false,
+	    sooner(once->deadline, patience()), &ctl->why);
+	if (err == JW_OK)
+		err = client_receive(client, sooner(once->deadline, patience()),
+		    ret_reply, &ctl->why);
+	client_close(client);
+	if (err == JW_OK && ret_reply->continues) {
+		jw_why_set(&ctl->why, "the daemon sent a stream unasked");
+		varlink_reply_done(ret_reply);
+		return JW_PROTOCOL;
+	}
+	return err;
+}
+
+enum jw_err
+ask(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    struct json_t **ret_reply)
+{
+	struct once once = {.method = method,
+	    .parameters = parameters,
+	    .deadline = CLIENT_FOREVER};
+	struct varlink_reply reply = {0};
+	enum jw_err err = ask_once(ctl, &once, &reply);
+
+	if (err != JW_OK)
+		return err;
+	err = take_reply(ctl, method, &reply, ret_reply);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+/* ---- until the outcome is known ---- */
+
+static bool
+is_open(
+    const struct once *once, enum jw_err err, const struct varlink_reply *reply)
+{
+	if (err == JW_UNREACHABLE)
+		return once->sent;
+	return err == JW_OK && reply->error != NULL &&
+	       jw_err_from_wire(reply->error) == JW_OUTCOME_UNKNOWN;
+}
+
+/* Asks until it knows, or has no time left; sent stays true once it was. */
+static enum jw_err
+ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+{
+	int64_t pause = FIRST_PAUSE_MS;
+	enum jw_err err;
+
+	for (int tries = 1;; tries++) {
+		err = ask_once(ctl, once, ret_reply);
+		if (!is_open(once, err, ret_reply) || tries == TRIES_MAX)
+			return err;
+		once->deadline = sooner(once->deadline, patience());
+		if (client_clock() + pause >= once->deadline)
+			return err;
+		varlink_reply_done(ret_reply);
+		memset(ret_reply, 0, sizeof(*ret_reply));
+		client_sleep(pause);
+		pause *= 2;
+	}
+}
+
+enum jw_err
+ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    struct json_t **ret_reply)
+{
+	struct once once = {.method = method,
+	    .parameters = parameters,
+	    .deadline = CLIENT_FOREVER};
+	struct varlink_reply reply = {0};
+	enum jw_err err = ask_again(ctl, &once, &reply);
+
+	if (err == JW_UNREACHABLE && once.sent) {
+		jw_why_set(&ctl->why,
+		    "the connection broke before the answer: nobody knows yet "
+		    "whether it was done");
+		return JW_OUTCOME_UNKNOWN;
+	}
+	if (err != JW_OK)
+		return err;
+	err = take_reply(ctl, method, &reply, ret_reply);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+/* ---- streams ---- */
+
+/* SIGINT and SIGTERM become readable instead of deadly. */
+static enum jw_err
+open_signals(struct ctl *ctl, int *ret_fd)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+		jw_why_set(&ctl->why, "signalfd: %s", strerror(errno));
+		return JW_IO;
+	}
+	*ret_fd = fd;
+	return JW_OK;
+}
+
+struct stream {
+	const char *method;
+	struct client *client;
+	int64_t patience_ms; /* for each reply; CLIENT_FOREVER */
+	bool continues;
+};
+
+static enum jw_err
+next_reply(struct ctl *ctl, struct stream *stream, ask_fn *fn, void *arg)
+{
+	struct varlink_reply reply = {0};
+	json_t *parameters = NULL;
+	int64_t deadline = CLIENT_FOREVER;
+	enum jw_err err;
+
+	if (stream->patience_ms != CLIENT_FOREVER)
+		deadline = client_clock() + stream->patience_ms;
+	err = client_receive(stream->client, deadline, &reply, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	stream->continues = reply.continues;
+	err = take_reply(ctl, stream->method, &reply, &parameters);
+	if (err == JW_OK)
+		err = fn(ctl, parameters, arg);
+	json_decref(parameters);
+	varlink_reply_done(&reply);
+	return err;
+}
+
+static enum jw_err
+read_stream(struct ctl *ctl, struct stream *stream,
+    const struct json_t *parameters, ask_fn *fn, void *arg)
+{
+	enum jw_err err = client_send(stream->client, stream->method,
+	    parameters, true, patience(), &ctl->why);
+
+	stream->continues = true;
+	while (err == JW_OK && stream->continues)
+		err = next_reply(ctl, stream, fn, arg);
+	return err;
+}
+
+enum jw_err
+ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    ask_fn *fn, void *arg)
+{
+	struct stream stream = {
+	    .method = method, .patience_ms = CLIENT_FOREVER};
+	enum jw_err err;
+	int signals = -1;
+
+	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
+	if (err == JW_OK)
+		err = open_signals(ctl, &signals);
+	if (err == JW_OK) {
+		client_stop_on(stream.client, signals, STDOUT_FILENO);
+		err = read_stream(ctl, &stream, parameters, fn, arg);
+	}
+	if (err == JW_UNREACHABLE && stream.client != NULL &&
+	    client_stopped(stream.client))
+		err = JW_OK;
+	if (signals >= 0)
+		close(signals);
+	client_close(stream.client);
+	return err;
+}
+
+enum jw_err
+ask_each(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    ask_fn *fn, void *arg)
+{
+	struct stream stream = {
+	    .method = method, .patience_ms = CLIENT_PATIENCE_MS};
+	enum jw_err err;
+
+	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
+	if (err == JW_OK)
+		err = read_stream(ctl, &stream, parameters, fn, arg);
+	client_close(stream.client);
+	return err;
+}
+
+/* ---- lists in several replies ---- */
+
+struct joined {
+	const char *list;
+	json_t *reply; /* NULL before the first */
+};
+
+static enum jw_err
+join(struct ctl *ctl, const struct json_t *reply, void *arg)
+{
+	struct joined *joined = arg;
+	const json_t *more;
+	enum jw_err err;
+
+	/* A single reply is passed on as it came, whatever it holds. */
+	if (joined->reply == NULL) {
+		joined->reply = json_incref((json_t *)(uintptr_t)reply);
+		return JW_OK;
+	}
+	err = reply_array(reply, joined->list, &more, &ctl->why);
+	if (err == JW_OK &&
+	    json_array_extend(json_object_get(joined->reply, joined->list),
+		(json_t *)(uintptr_t)more) != 0) {
+		jw_why_set(&ctl->why, "the daemon's replies do not belong "
+				      "together");
+		err = JW_PROTOCOL;
+	}
+	return err;
+}
+
+enum jw_err
+ask_all(struct ctl *ctl, const char *method, const struct json_t *parameters,
+    const char *list, struct json_t **ret_reply)
+{
+	struct joined joined = {.list = list};
+	enum jw_err err = ask_each(ctl, method, parameters, join, &joined);
+
+	if (err == JW_OK)
+		*ret_reply = joined.reply;
+	else
+		json_decref(joined.reply);
+	return err;
+}

@@ -1,0 +1,63 @@
+/*
+ * Ask the daemon something, and turn what it answers into a reply or a reason.
+ *
+ * `method` is qualified.  parameters may be NULL and stay the caller's; a reply
+ * is the caller's to json_decref().  With --json a typed error is printed on
+ * standard output as {"error": …, "parameters": …}.  Blocks; each reply may
+ * take CLIENT_PATIENCE_MS.
+ */
+#ifndef JWKSD_CTL_CALL_REQUEST_H
+#define JWKSD_CTL_CALL_REQUEST_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+struct ctl;
+struct json_t;
+
+struct varlink_reply;
+
+/* fault_explain() of an error that came from ctl->socket, into ctl->why. */
+enum jw_err ask_explain(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply);
+
+enum jw_err ask(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply);
+
+/*
+ * The same for a request that carries requestId: when the connection breaks or
+ * the daemon cannot tell the outcome, ask again a few times within
+ * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN when that did not help: then the
+ * caller hints how to repeat it.
+ */
+enum jw_err ask_surely(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply);
+
+/*
+ * Ask for a list that may come in several replies (called with `more`): one
+ * reply whose array `list` has the items of all.  A daemon that answers once
+ * is as good.
+ */
+enum jw_err ask_all(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, const char *list,
+    struct json_t **ret_reply);
+
+/*
+ * Each reply of a stream is handed to fn, which returns JW_OK to go on.  Ends
+ * with JW_OK after the last reply, on SIGINT or SIGTERM, and when nobody reads
+ * standard output any more; with JW_UNREACHABLE when the daemon hangs up.
+ */
+typedef enum jw_err ask_fn(
+    struct ctl *ctl, const struct json_t *reply, void *arg);
+enum jw_err ask_stream(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, ask_fn *fn, void *arg);
+
+/*
+ * The same for a stream that ends by itself, with CLIENT_PATIENCE_MS for each
+ * reply; signals do what they always do.
+ */
+enum jw_err ask_each(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, ask_fn *fn, void *arg);
+
+#endif

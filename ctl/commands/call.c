@@ -1,0 +1,200 @@
+/*
+ * call and introspect: the socket as it is, for any interface.
+ *
+ * Replies of `call` are always JSON, one on a line.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/wire/varlink.h"
+#include "ctl/call/request.h"
+#include "ctl/call/context.h"
+#include "ctl/reply/reply.h"
+
+/* ---- call ---- */
+
+static enum jw_err
+not_an_object(struct ctl *ctl, const json_error_t *error)
+{
+	jw_why_set(&ctl->why, "the parameters are no JSON object: %s",
+	    error->text[0] != '\0' ? error->text : "some other value");
+	jw_why_hint(&ctl->why, "like '{\"keySet\": \"default\"}'");
+	return JW_USAGE;
+}
+
+/* At most a message's worth; the caller frees it. */
+static enum jw_err
+read_stdin(struct ctl *ctl, char **ret_data, size_t *ret_len)
+{
+	char *data = malloc(VARLINK_MESSAGE_MAX);
+	size_t len;
+
+	if (data == NULL)
+		return JW_NO_MEMORY;
+	len = fread(data, 1, VARLINK_MESSAGE_MAX, stdin);
+	if (ferror(stdin)) {
+		jw_why_set(&ctl->why, "cannot read standard input: %s",
+		    strerror(errno));
+		free(data);
+		return JW_IO;
+	}
+	*ret_data = data;
+	*ret_len = len;
+	return JW_OK;
+}
+
+static enum jw_err
+read_parameters(struct ctl *ctl, json_t **ret_parameters)
+{
+	const char *text = ctl->line.nargs > 1 ? ctl->line.args[1] : "{}";
+	json_error_t error = {0};
+	char *data = NULL;
+	size_t len = strlen(text);
+	json_t *value;
+	enum jw_err err = JW_OK;
+
+	if (strcmp(text, "-") == 0)
+		err = read_stdin(ctl, &data, &len);
+	if (err != JW_OK)
+		return err;
+	value = json_loadb(data != NULL ? data : text, len,
+	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	free(data);
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return not_an_object(ctl, &error);
+	}
+	*ret_parameters = value;
+	return JW_OK;
+}
+
+static enum jw_err
+print_one(struct ctl *ctl, const struct json_t *reply, void *arg)
+{
+	(void)arg;
+	return ctl_print_json(ctl, reply);
+}
+
+static enum jw_err
+call_once(struct ctl *ctl, const char *method, const json_t *parameters)
+{
+	json_t *reply = NULL;
+	enum jw_err err = ask(ctl, method, parameters, &reply);
+
+	if (err == JW_OK)
+		err = ctl_print_json(ctl, reply);
+	json_decref(reply);
+	return err;
+}
+
+enum jw_err
+ctl_call(struct ctl *ctl)
+{
+	const char *name = ctl_arg(ctl);
+	char method[VARLINK_NAME_SIZE];
+	json_t *parameters = NULL;
+	enum jw_err err;
+	int len;
+
+	len = snprintf(method, sizeof(method), "%s%s",
+	    strchr(name, '.') == NULL ? CTL_INTERFACE : "", name);
+	if (len >= (int)sizeof(method)) {
+		jw_why_set(&ctl->why, "no method has such a long name");
+		return JW_USAGE;
+	}
+	err = read_parameters(ctl, &parameters);
+	if (err != JW_OK)
+		return err;
+	if (ctl_line_flag(&ctl->line, "more"))
+		err = ask_stream(ctl, method, parameters, print_one, NULL);
+	else
+		err = call_once(ctl, method, parameters);
+	json_decref(parameters);
+	return err;
+}
+
+/* ---- introspect ---- */
+
+static enum jw_err
+print_info(struct ctl *ctl, const json_t *info)
+{
+	static const char *const names[] = {
+	    "vendor", "product", "version", "url"};
+	const json_t *interfaces, *item;
+	const char *value;
+	enum jw_err err = JW_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names) && err == JW_OK; i++) {
+		err = reply_string(info, names[i], &value, &ctl->why);
+		if (err == JW_OK && value != NULL)
+			printf("%-10s %s\n", names[i], value);
+	}
+	if (err == JW_OK)
+		err = reply_array(info, "interfaces", &interfaces, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	json_array_foreach (interfaces, i, item) {
+		if (json_is_string(item))
+			printf(
+			    "%-10s %s\n", "interface", json_string_value(item));
+	}
+	return JW_OK;
+}
+
+static enum jw_err
+print_description(struct ctl *ctl, const json_t *reply)
+{
+	const char *text;
+	enum jw_err err = reply_name(reply, "description", &text, &ctl->why);
+
+	if (err != JW_OK)
+		return err;
+	fputs(text, stdout);
+	if (*text != '\0' && text[strlen(text) - 1] != '\n')
+		putchar('\n');
+	return JW_OK;
+}
+
+static enum jw_err
+print_introspection(struct ctl *ctl, const json_t *reply, bool description)
+{
+	unsigned flags = ctl->text.utf8 ? TEXT_UTF8 : 0;
+	json_t *shown;
+	enum jw_err err;
+
+	if (ctl->json)
+		return ctl_print_json(ctl, reply);
+	shown = reply_visible(reply, flags | (description ? TEXT_LINES : 0));
+	if (shown == NULL)
+		return JW_NO_MEMORY;
+	err = description ? print_description(ctl, shown)
+			  : print_info(ctl, shown);
+	json_decref(shown);
+	return err == JW_OK ? ctl_flush(ctl) : err;
+}
+
+enum jw_err
+ctl_introspect(struct ctl *ctl)
+{
+	const char *interface = ctl_arg(ctl);
+	json_t *parameters = json_pack("{s:s*}", "interface", interface);
+	json_t *reply = NULL;
+	enum jw_err err;
+
+	if (parameters == NULL)
+		return JW_NO_MEMORY;
+	err = ask(ctl,
+	    interface != NULL ? "org.varlink.service.GetInterfaceDescription"
+			      : "org.varlink.service.GetInfo",
+	    parameters, &reply);
+	if (err == JW_OK)
+		err = print_introspection(ctl, reply, interface != NULL);
+	json_decref(reply);
+	json_decref(parameters);
+	return err;
+}

@@ -1,0 +1,77 @@
+/*
+ * reload: the daemon reads its configuration again, all of it or nothing.
+ */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "ctl/call/request.h"
+#include "ctl/call/context.h"
+#include "ctl/call/exposure.h"
+#include "ctl/reply/reply.h"
+
+static void
+put_keys(const char *what, const json_t *keys)
+{
+	const json_t *key;
+	size_t i;
+
+	if (json_array_size(keys) == 0)
+		return;
+	fputs(what, stdout);
+	json_array_foreach (keys, i, key)
+		printf("%s %s", i > 0 ? "," : "",
+		    json_is_string(key) ? json_string_value(key) : "?");
+	putchar('\n');
+}
+
+/* The next start may give key sets URLs at which others answer now. */
+static enum jw_err
+put_exposure(struct ctl *ctl, const json_t *reply)
+{
+	if (json_object_get(reply, "exposure") != NULL)
+		puts(
+		    "With the other domain, key sets get URLs that answer "
+		    "with another one today;\nif the daemon is restarted now:");
+	return exposure_tell(ctl, reply, stdout);
+}
+
+static enum jw_err
+put_reply(struct ctl *ctl, const json_t *reply)
+{
+	const json_t *changed, *restart;
+	enum jw_err err = reply_array(reply, "changed", &changed, &ctl->why);
+
+	if (err == JW_OK)
+		err = reply_array(reply, "restart", &restart, &ctl->why);
+	if (err != JW_OK)
+		return err;
+	if (json_array_size(changed) + json_array_size(restart) == 0)
+		puts("nothing differs from what is in force");
+	put_keys("in force now:", changed);
+	put_keys("at the next start:", restart);
+	err = put_exposure(ctl, reply);
+	if (err == JW_OK)
+		err = ctl_flush(ctl);
+	if (err == JW_OK && json_array_size(restart) > 0)
+		fputs("hint: systemctl restart jwksd jwksd-http: nobody is "
+		      "refused\n",
+		    stderr);
+	return err;
+}
+
+enum jw_err
+ctl_reload(struct ctl *ctl)
+{
+	json_t *reply = NULL, *shown = NULL;
+	enum jw_err err = ask(ctl, CTL_INTERFACE "Reload", NULL, &reply);
+
+	if (err == JW_OK && ctl->json) {
+		err = ctl_print_json(ctl, reply);
+	} else if (err == JW_OK) {
+		shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		err = shown != NULL ? put_reply(ctl, shown) : JW_NO_MEMORY;
+	}
+	json_decref(shown);
+	json_decref(reply);
+	return err;
+}

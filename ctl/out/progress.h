@@ -1,0 +1,30 @@
+/*
+ * How far a long command has come: one line on standard error, made anew
+ * where it stands.  Says nothing unless that is a terminal.
+ */
+#ifndef JWKSD_CTL_OUT_PROGRESS_H
+#define JWKSD_CTL_OUT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct progress {
+	bool on;
+	int shown; /* columns of the line that stands there; 0: none */
+	size_t total;
+	const char *what;
+	int64_t started_ms, told_ms;
+};
+
+/* what is counted stays the caller's: "key sets". */
+void progress_begin(
+    struct progress *ret_progress, size_t total, const char *what, bool quiet);
+
+/* At most ten times a second. */
+void progress_tell(struct progress *progress, size_t done);
+
+/* Before anything else is written to standard error; and at the end. */
+void progress_clear(struct progress *progress);
+
+#endif

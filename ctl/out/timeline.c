@@ -1,0 +1,198 @@
+/*
+ * Keys and coming changes as tables.
+ *
+ * What follows from a state (since when, what next) is one row of a table
+ * here; the daemon alone decides what happens.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/duration.h"
+#include "ctl/reply/reply.h"
+#include "ctl/out/table.h"
+#include "ctl/out/text.h"
+#include "ctl/out/timeline.h"
+
+enum { KID_SHORT = 12, NUMBER_SIZE = 24, CELL_SIZE = TEXT_TIME_SIZE + 16 };
+
+static const struct state_row {
+	const char *state;
+	enum reply_moment since;
+	enum reply_moment next; /* REPLY_MOMENTS: nothing of its own */
+	const char *verb;       /* "in 29d" follows */
+	const char *due;        /* when the moment has passed */
+} state_rows[] = {
+    {"pending", REPLY_CREATED, REPLY_MOMENTS, NULL, NULL},
+    {"published", REPLY_PUBLISHED, REPLY_READY, "ready", "ready: due"},
+    {"ready", REPLY_READY, REPLY_SIGNS, "signs", "signs: due"},
+    {"active", REPLY_ACTIVATED, REPLY_ROTATE, "rotates", "rotates: due"},
+    {"retired", REPLY_RETIRED, REPLY_REMOVE, "removed", "removed: due"},
+    {"removed", REPLY_REMOVED, REPLY_MOMENTS, NULL, NULL},
+    {"revoked", REPLY_REVOKED, REPLY_MOMENTS, NULL, NULL},
+};
+
+static const struct state_row *
+state_row(const char *state)
+{
+	for (size_t i = 0; i < sizeof(state_rows) / sizeof(*state_rows); i++) {
+		if (strcmp(state_rows[i].state, state) == 0)
+			return &state_rows[i];
+	}
+	return NULL;
+}
+
+static const char *
+number_cell(int64_t number, char *buf)
+{
+	if (number == REPLY_NONE)
+		return "-";
+	snprintf(buf, NUMBER_SIZE, "%" PRId64, number);
+	return buf;
+}
+
+static const char *
+since_cell(const struct text *text, const struct state_row *row,
+    const struct reply_key *key, char *buf)
+{
+	if (row == NULL || key->at[row->since] == REPLY_NONE)
+		return "-";
+	return text_time(text, key->at[row->since], buf);
+}
+
+/* Only relative times leave room for the verb; the state implies it. */
+static const char *
+next_cell(const struct text *text, const struct state_row *row,
+    const struct reply_key *key, char *buf)
+{
+	char when[TEXT_TIME_SIZE];
+	int64_t at;
+
+	if (row == NULL || row->next == REPLY_MOMENTS)
+		return "-";
+	at = key->at[row->next];
+	if (at == REPLY_NONE)
+		return "-";
+	if (text->times != TEXT_RELATIVE)
+		return text_time(text, at, buf);
+	if (at <= text->now)
+		return row->due;
+	snprintf(buf, CELL_SIZE, "%s %s", row->verb, text_time(text, at, when));
+	return buf;
+}
+
+static enum jw_err
+add_key(struct table *table, const struct text *text,
+    const struct reply_key *key, bool whole_kids)
+{
+	const struct state_row *row = state_row(key->state);
+	char number[NUMBER_SIZE], kid[KID_SHORT + 1];
+	char since[CELL_SIZE], next[CELL_SIZE];
+	const struct table_cell cells[] = {
+	    {key->key_set, NULL},
+	    {number_cell(key->generation, number), NULL},
+	    {whole_kids ? key->kid : kid, NULL},
+	    {key->alg, NULL},
+	    {key->state, text_state_colour(text, key->state)},
+	    {since_cell(text, row, key, since), NULL},
+	    {next_cell(text, row, key, next), NULL},
+	};
+
+	snprintf(kid, sizeof(kid), "%s", key->kid);
+	return table_add(table, cells);
+}
+
+enum jw_err
+timeline_keys(const struct text *text, const struct json_t *keys,
+    bool whole_kids, char **ret_text, struct jw_why *why)
+{
+	const struct table_column columns[] = {
+	    {"KEYSET", 0},
+	    {"GEN", TABLE_RIGHT},
+	    /* The beginning of a kid still names it. */
+	    {"KID", whole_kids ? 0 : TABLE_CUT},
+	    {"ALG", 0},
+	    {"STATE", 0},
+	    {"SINCE", 0},
+	    {"NEXT", 0},
+	    {NULL, 0},
+	};
+	struct table *table = NULL;
+	struct reply_key key;
+	const json_t *item;
+	enum jw_err err;
+	size_t i;
+
+	err = table_new(text, columns, &table);
+	json_array_foreach (keys, i, item) {
+		if (err == JW_OK)
+			err = reply_key(item, &key, why);
+		if (err == JW_OK)
+			err = add_key(table, text, &key, whole_kids);
+	}
+	if (err == JW_OK)
+		err = table_render(table, ret_text);
+	table_free(table);
+	return err;
+}
+
+char *
+timeline_step(
+    const struct text *text, const struct reply_change *change, char *buf)
+{
+	snprintf(buf, TIMELINE_STEP_SIZE, "%.16s%s%.16s",
+	    change->from != NULL ? change->from : "new", text_arrow(text),
+	    change->to);
+	return buf;
+}
+
+static enum jw_err
+add_change(struct table *table, const struct text *text,
+    const struct reply_change *change)
+{
+	char when[TEXT_TIME_SIZE], number[NUMBER_SIZE];
+	char step[TIMELINE_STEP_SIZE];
+	const struct table_cell cells[] = {
+	    {text_time(text, change->time, when), NULL},
+	    {change->key_set, NULL},
+	    {number_cell(change->generation, number), NULL},
+	    {timeline_step(text, change, step),
+		text_state_colour(text, change->to)},
+	    {change->cause, NULL},
+	};
+
+	return table_add(table, cells);
+}
+
+enum jw_err
+timeline_changes(const struct text *text, const struct json_t *changes,
+    char **ret_text, struct jw_why *why)
+{
+	static const struct table_column columns[] = {
+	    {"TIME", 0},
+	    {"KEYSET", TABLE_CUT},
+	    {"GEN", TABLE_RIGHT},
+	    {"CHANGE", 0},
+	    {"CAUSE", TABLE_WRAP},
+	    {NULL, 0},
+	};
+	struct reply_change change;
+	struct table *table = NULL;
+	const json_t *item;
+	enum jw_err err;
+	size_t i;
+
+	err = table_new(text, columns, &table);
+	json_array_foreach (changes, i, item) {
+		if (err == JW_OK)
+			err = reply_change(item, &change, why);
+		if (err == JW_OK)
+			err = add_change(table, text, &change);
+	}
+	if (err == JW_OK)
+		err = table_render(table, ret_text);
+	table_free(table);
+	return err;
+}

@@ -1,0 +1,284 @@
+/*
+ * Unsealed keys and the threads that sign.  P-256 and Ed25519 take less time
+ * than a way to another thread and back, and are signed at once; everything
+ * else would hold up the loop.  Must never let go of a key that a thread is
+ * signing with.
+ */
+#include "daemon/crypto/signer.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/config/alg.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/crypto/worker.h"
+
+enum { BUCKETS = 1024, ENDS_AT_ONCE = 16 };
+
+struct signer_key {
+	TAILQ_ENTRY(signer_key) by_use;
+	LIST_ENTRY(signer_key) in_bucket;
+	struct keys_pair *pair;
+	int64_t set_id;
+	int users;             /* the loop's own count; the signer is one */
+	atomic_bool forgotten; /* threads look */
+};
+
+TAILQ_HEAD(key_list, signer_key);
+LIST_HEAD(bucket, signer_key);
+
+struct signer {
+	struct worker_pool *threads;
+	size_t keys_max, jobs_max;
+	struct key_list by_use; /* the last used first */
+	struct bucket buckets[BUCKETS];
+	size_t count;
+};
+
+struct job {
+	struct signer_key *key;
+	const void *data;
+	size_t len;
+	const atomic_bool *gone;
+	signer_done_fn *done;
+	void (*drop)(void *arg);
+	void *arg;
+	enum jw_err err;
+	size_t signature_len;
+	uint8_t signature[KEYS_SIGNATURE_MAX];
+};
+
+/* ---- keys ---- */
+
+/* A kid is a hash already. */
+static struct bucket *
+bucket_of(struct signer *signer, const char *kid)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < 4 && kid[i] != '\0'; i++)
+		n = n * 67 + (unsigned char)kid[i];
+	return &signer->buckets[n % BUCKETS];
+}
+
+static void
+release(struct signer_key *key)
+{
+	if (--key->users > 0)
+		return;
+	keys_free(key->pair);
+	free(key);
+}
+
+static void
+forget(struct signer *signer, struct signer_key *key)
+{
+	TAILQ_REMOVE(&signer->by_use, key, by_use);
+	LIST_REMOVE(key, in_bucket);
+	signer->count--;
+	release(key);
+}
+
+static struct signer_key *
+look_up(struct signer *signer, const char *kid)
+{
+	struct signer_key *key;
+
+	LIST_FOREACH(key, bucket_of(signer, kid), in_bucket)
+	if (strcmp(keys_kid(key->pair), kid) == 0)
+		return key;
+	return NULL;
+}
+
+struct signer_key *
+signer_find(struct signer *signer, const char *kid)
+{
+	struct signer_key *key = look_up(signer, kid);
+
+	if (key == NULL || key == TAILQ_FIRST(&signer->by_use))
+		return key;
+	TAILQ_REMOVE(&signer->by_use, key, by_use);
+	TAILQ_INSERT_HEAD(&signer->by_use, key, by_use);
+	return key;
+}
+
+struct signer_key *
+signer_keep(struct signer *signer, int64_t set_id, struct keys_pair *take_pair)
+{
+	struct signer_key *key = calloc(1, sizeof(*key));
+
+	if (key == NULL) {
+		keys_free(take_pair);
+		return NULL;
+	}
+	while (signer->count >= signer->keys_max)
+		forget(signer, TAILQ_LAST(&signer->by_use, key_list));
+	key->pair = take_pair;
+	key->set_id = set_id;
+	key->users = 1;
+	atomic_init(&key->forgotten, false);
+	TAILQ_INSERT_HEAD(&signer->by_use, key, by_use);
+	LIST_INSERT_HEAD(
+	    bucket_of(signer, keys_kid(take_pair)), key, in_bucket);
+	signer->count++;
+	return key;
+}
+
+void
+signer_sweep(struct signer *signer, signer_stay_fn *may_stay, void *arg)
+{
+	struct signer_key *key = TAILQ_FIRST(&signer->by_use), *next;
+
+	for (; key != NULL; key = next) {
+		next = TAILQ_NEXT(key, by_use);
+		if (may_stay(key->set_id, keys_kid(key->pair), arg))
+			continue;
+		atomic_store(&key->forgotten, true);
+		forget(signer, key);
+	}
+}
+
+size_t
+signer_count(const struct signer *signer)
+{
+	return signer->count;
+}
+
+/* ---- signatures ---- */
+
+static bool
+is_quick(const struct keys_pair *pair)
+{
+	enum jw_alg alg = keys_alg(pair);
+
+	return alg == JW_ALG_ES256 || alg == JW_ALG_EDDSA ||
+	       alg == JW_ALG_ED25519;
+}
+
+static void
+job_run(void *arg)
+{
+	struct job *job = arg;
+
+	if (atomic_load(&job->key->forgotten) ||
+	    (job->gone != NULL && atomic_load(job->gone)))
+		job->err = JW_CONFLICT;
+	else
+		job->err = keys_sign(job->key->pair, job->data, job->len,
+		    job->signature, &job->signature_len);
+}
+
+static void
+job_done(void *arg)
+{
+	struct job *job = arg;
+
+	release(job->key);
+	job->done(job->err, job->signature, job->signature_len, job->arg);
+	free(job);
+}
+
+static void
+job_drop(void *arg)
+{
+	struct job *job = arg;
+
+	release(job->key);
+	job->drop(job->arg);
+	free(job);
+}
+
+/* As many places of a user's as are left: another user finds some. */
+static bool
+has_place(const struct signer *signer, uid_t uid)
+{
+	size_t taken = worker_pending(signer->threads);
+
+	return taken < signer->jobs_max &&
+	       worker_waiting(signer->threads, uid) < signer->jobs_max - taken;
+}
+
+static enum jw_err
+sign_on_thread(struct signer *signer, uid_t uid, const struct job *draft)
+{
+	struct job *job;
+	enum jw_err err;
+
+	if (!has_place(signer, uid))
+		return JW_OVERLOADED;
+	job = malloc(sizeof(*job));
+	if (job == NULL)
+		return JW_NO_MEMORY;
+	memcpy(job, draft, offsetof(struct job, signature));
+	job->key->users++;
+	err = worker_submit(
+	    signer->threads, uid, job_run, job_done, job_drop, job);
+	if (err != JW_OK) {
+		job->key->users--;
+		free(job);
+	}
+	return err;
+}
+
+enum jw_err
+signer_sign(struct signer *signer, struct signer_key *key, uid_t uid,
+    const void *data, size_t len, const atomic_bool *gone, signer_done_fn *done,
+    void (*drop)(void *arg), void *arg)
+{
+	uint8_t signature[KEYS_SIGNATURE_MAX];
+	struct job job = {
+	    .key = key,
+	    .data = data,
+	    .len = len,
+	    .gone = gone,
+	    .done = done,
+	    .drop = drop,
+	    .arg = arg,
+	};
+	size_t signature_len = 0;
+	enum jw_err err;
+
+	if (!is_quick(key->pair))
+		return sign_on_thread(signer, uid, &job);
+	err = keys_sign(key->pair, data, len, signature, &signature_len);
+	done(err, signature, signature_len, arg);
+	return JW_OK;
+}
+
+/* ---- start and end ---- */
+
+enum jw_err
+signer_new(struct event_base *base, int threads, size_t keys_max,
+    size_t jobs_max, struct signer **ret_signer)
+{
+	struct signer *signer = calloc(1, sizeof(*signer));
+	enum jw_err err;
+
+	if (signer == NULL)
+		return JW_NO_MEMORY;
+	TAILQ_INIT(&signer->by_use);
+	signer->keys_max = keys_max;
+	signer->jobs_max = jobs_max;
+	err = worker_pool_new(base, threads, 0, ENDS_AT_ONCE, &signer->threads);
+	if (err != JW_OK)
+		signer_free(signer);
+	else
+		*ret_signer = signer;
+	return err;
+}
+
+void
+signer_free(struct signer *signer)
+{
+	struct signer_key *key;
+
+	if (signer == NULL)
+		return;
+	worker_pool_free(signer->threads);
+	/* forget() takes it off the list, which the analyzer cannot see. */
+	while ((key = TAILQ_FIRST(&signer->by_use)) != NULL)
+		forget(signer, key); /* NOLINT(clang-analyzer-unix.Malloc) */
+	free(signer);
+}

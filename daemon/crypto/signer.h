@@ -1,0 +1,64 @@
+/*
+ * Unsealed private keys, and signatures with them: a bounded number of keys
+ * (the one that was used longest ago goes first), threads for what takes
+ * long, and a bounded queue in front of them.
+ *
+ * Which key may sign is not known here.  Everything runs on the event loop
+ * but the signatures themselves.
+ */
+#ifndef JWKSD_DAEMON_CRYPTO_SIGNER_H
+#define JWKSD_DAEMON_CRYPTO_SIGNER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/err.h"
+
+struct event_base;
+struct keys_pair;
+struct signer;
+struct signer_key; /* lives while the signer has it or a signature uses it */
+
+/* keys_max keys, jobs_max signatures that wait for one of the threads, of which
+ * each user may have as many as it leaves to others. */
+enum jw_err signer_new(struct event_base *base, int threads, size_t keys_max,
+    size_t jobs_max, struct signer **ret_signer);
+/* What still waits is dropped. */
+void signer_free(struct signer *signer);
+
+/* NULL: it is not here.  Counts as a use. */
+struct signer_key *signer_find(struct signer *signer, const char *kid);
+/* Keep a pair of a key set; NULL: no memory, and the pair has been freed. */
+struct signer_key *signer_keep(
+    struct signer *signer, int64_t set_id, struct keys_pair *take_pair);
+/*
+ * Forget every key that `may_stay` says no to.  Signatures that a thread is
+ * at are finished with it, others end with JW_CONFLICT.
+ */
+typedef bool signer_stay_fn(int64_t set_id, const char *kid, void *arg);
+void signer_sweep(struct signer *signer, signer_stay_fn *may_stay, void *arg);
+size_t signer_count(const struct signer *signer);
+
+/*
+ * A signature, or why there is none: JW_CONFLICT when the key was forgotten
+ * before its turn came (sign with its successor), JW_BAD_KEY, JW_NO_MEMORY.
+ */
+typedef void signer_done_fn(
+    enum jw_err err, const uint8_t *signature, size_t len, void *arg);
+
+/*
+ * Sign len octets of data, which stay the caller's until the end.  On JW_OK
+ * exactly one of `done` (maybe before this returns) and `drop` (the signer
+ * ends) is called.  Nothing is signed once *gone is true (NULL: it never is):
+ * whoever asked is gone, and others wait; `done` has JW_CONFLICT then.
+ * Users take turns at the threads; uid is only compared.
+ * JW_OVERLOADED: too many wait; JW_NO_MEMORY.
+ */
+enum jw_err signer_sign(struct signer *signer, struct signer_key *key,
+    uid_t uid, const void *data, size_t len, const atomic_bool *gone,
+    signer_done_fn *done, void (*drop)(void *arg), void *arg);
+
+#endif

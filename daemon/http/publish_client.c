@@ -1,0 +1,405 @@
+/*
+ * The front's side of org.jwksd.publish: one call of Documents with `more`,
+ * then replies for as long as the keeper lives.
+ *
+ * Must never give up documents that it has: the replies of a new connection
+ * are gathered aside and take the place of the old set only once complete,
+ * but for those of key sets that exist and of which no usable one came.
+ */
+#include "daemon/http/publish_client.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/base/log.h"
+#include "common/base/timeval.h"
+#include "common/wire/varlink.h"
+#include "daemon/http/clock.h"
+#include "daemon/http/documents.h"
+
+struct follow {
+	struct follow_options options;
+	struct event_base *base;
+	struct sockaddr_un address;
+	struct event *retry;
+	struct bufferevent *bev;
+	size_t searched; /* octets of the input without a NUL */
+	int64_t backoff_ms;
+	bool said_refused;         /* to the keeper, of serving_refused() */
+	struct documents *live;    /* served; NULL before the first set */
+	struct documents *pending; /* of this connection, until complete */
+	json_t *kept; /* names: what is live of them goes into pending */
+};
+
+static void
+disconnect(struct follow *follow)
+{
+	if (follow->bev != NULL)
+		bufferevent_free(follow->bev);
+	follow->bev = NULL;
+	documents_free(follow->pending);
+	follow->pending = NULL;
+	json_decref(follow->kept);
+	follow->kept = NULL;
+}
+
+static void
+retry_later(struct follow *follow)
+{
+	const struct limits *limits = follow->options.limits;
+	struct timeval wait;
+
+	disconnect(follow);
+	follow->backoff_ms = limits_backoff(follow->backoff_ms,
+	    limits->reconnect_min_ms, limits->reconnect_max_ms);
+	wait = jw_timeval_ms(follow->backoff_ms);
+	evtimer_add(follow->retry, &wait);
+}
+
+static enum jw_err
+put_document(struct documents *documents, json_t *value, struct jw_why *why)
+{
+	struct document_parts parts = {0};
+	struct document *document;
+	json_int_t modified, version;
+	json_error_t error;
+	enum jw_err err;
+
+	if (json_unpack_ex(value, &error, 0,
+		"{s:s, s:s, s:s, s:s%, s:s, s:I, s:s, s:I}", "keySet",
+		&parts.key_set, "app", &parts.app, "path", &parts.path, "body",
+		&parts.body, &parts.body_len, "etag", &parts.etag,
+		"lastModified", &modified, "cacheControl", &parts.cache_control,
+		"version", &version) != 0) {
+		jw_why_set(why, "a document of the keeper is unusable: %s",
+		    error.text);
+		return JW_PROTOCOL;
+	}
+	parts.last_modified = modified;
+	parts.version = version;
+	err = document_new(&parts, &document, why);
+	if (err == JW_OK)
+		documents_put(documents, document);
+	return err;
+}
+
+/* Its last good document stays, if there is one. */
+static void
+keep(struct follow *follow, const json_t *name)
+{
+	if (follow->pending != NULL && json_is_string(name))
+		json_object_set_new(
+		    follow->kept, json_string_value(name), json_null());
+}
+
+static void
+withdraw(struct follow *follow, struct documents *documents, const json_t *name)
+{
+	if (!json_is_string(name))
+		return;
+	documents_remove(documents, json_string_value(name));
+	if (follow->kept != NULL)
+		json_object_del(follow->kept, json_string_value(name));
+}
+
+/* One bad document must not cost the others. */
+static void
+apply(struct follow *follow, json_t *changed, json_t *withdrawn,
+    const json_t *kept)
+{
+	struct documents *documents =
+	    follow->pending != NULL ? follow->pending : follow->live;
+	struct jw_why why;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach (withdrawn, i, value)
+		withdraw(follow, documents, value);
+	json_array_foreach (kept, i, value)
+		keep(follow, value);
+	json_array_foreach (changed, i, value) {
+		why = (struct jw_why){.text = "no memory for a document"};
+		if (put_document(documents, value, &why) == JW_OK)
+			continue;
+		jw_log(JW_LOG_ERROR, "%s", why.text);
+		keep(follow, json_object_get(value, "keySet"));
+	}
+}
+
+/* A document is in one table only: it changes over when pending does. */
+static void
+take_kept(struct follow *follow)
+{
+	struct document *document;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (follow->kept, name, value) {
+		if (follow->live == NULL ||
+		    documents_has(follow->pending, name))
+			continue;
+		document = documents_take(follow->live, name);
+		if (document != NULL)
+			documents_put(follow->pending, document);
+	}
+	json_decref(follow->kept);
+	follow->kept = NULL;
+}
+
+/* The set is whole: from here on changes go straight to what is served. */
+static void
+complete(struct follow *follow)
+{
+	const struct follow_options *options = &follow->options;
+	bool first = follow->live == NULL;
+
+	take_kept(follow);
+	documents_free(follow->live);
+	follow->live = follow->pending;
+	follow->pending = NULL;
+	follow->backoff_ms = 0;
+	/* The JSON of a large set leaves its memory in pieces. */
+	malloc_trim(0);
+	if (!first)
+		return;
+	serving_begin(
+	    options->serving, options->slot, clock_wall(), clock_ms());
+	jw_log(JW_LOG_INFO, "serving %zu key set%s",
+	    documents_count(follow->live),
+	    documents_count(follow->live) == 1 ? "" : "s");
+	options->first(options->arg);
+}
+
+static enum jw_err
+take_reply(struct follow *follow, const struct varlink_reply *reply,
+    struct jw_why *why)
+{
+	json_t *changed, *withdrawn, *kept = NULL;
+	int whole;
+
+	if (reply->error != NULL) {
+		jw_why_set(why, "the keeper answered %s", reply->error);
+		return JW_PROTOCOL;
+	}
+	if (json_unpack(reply->parameters, "{s:o, s:o, s:b, s?o}", "documents",
+		&changed, "withdrawn", &withdrawn, "complete", &whole, "kept",
+		&kept) != 0) {
+		jw_why_set(why, "the keeper's reply lacks a member");
+		return JW_PROTOCOL;
+	}
+	apply(follow, changed, withdrawn, kept);
+	if (!whole || follow->pending == NULL)
+		return JW_OK;
+	if (follow->live == NULL && !follow->said_refused &&
+	    serving_refused(follow->options.serving)) {
+		jw_why_set(why, "clients were refused, and the keeper does "
+				"not know");
+		return JW_PROTOCOL;
+	}
+	complete(follow);
+	return JW_OK;
+}
+
+static enum jw_err
+take_frame(
+    struct follow *follow, const char *data, size_t len, struct jw_why *why)
+{
+	struct varlink_reply reply;
+	enum jw_err err;
+
+	err = varlink_reply_parse(data, len, &reply);
+	if (err != JW_OK) {
+		jw_why_set(why, "the keeper sent no varlink reply");
+		return err;
+	}
+	err = take_reply(follow, &reply, why);
+	if (err == JW_OK && !reply.continues) {
+		jw_why_set(why, "the keeper ended its replies");
+		err = JW_PROTOCOL;
+	}
+	varlink_reply_done(&reply);
+	return err;
+}
+
+/* JW_OK with *ret_more false: the rest of a frame is still to come. */
+static enum jw_err
+next_frame(struct follow *follow, bool *ret_more, struct jw_why *why)
+{
+	struct evbuffer *input = bufferevent_get_input(follow->bev);
+	struct evbuffer_ptr from, at;
+	size_t len = evbuffer_get_length(input);
+	enum jw_err err;
+
+	*ret_more = false;
+	if (len == follow->searched)
+		return JW_OK;
+	evbuffer_ptr_set(input, &from, follow->searched, EVBUFFER_PTR_SET);
+	at = evbuffer_search(input, "", 1, &from);
+	if (at.pos < 0) {
+		follow->searched = len;
+		if (len < VARLINK_MESSAGE_MAX)
+			return JW_OK;
+		jw_why_set(why, "a reply of the keeper is over 256 KiB");
+		return JW_PROTOCOL;
+	}
+	follow->searched = 0;
+	len = (size_t)at.pos;
+	err = take_frame(
+	    follow, (char *)evbuffer_pullup(input, at.pos + 1), len, why);
+	evbuffer_drain(input, len + 1);
+	*ret_more = true;
+	return err;
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct follow *follow = arg;
+	struct jw_why why = {0};
+	enum jw_err err;
+	bool more = true;
+
+	(void)bev;
+	do {
+		err = next_frame(follow, &more, &why);
+	} while (err == JW_OK && more);
+	if (err == JW_OK)
+		return;
+	jw_log(JW_LOG_WARNING, "%s; asking again",
+	    why.text[0] != '\0' ? why.text : jw_err_text(err));
+	retry_later(follow);
+}
+
+static void
+ask(struct follow *follow)
+{
+	const struct follow_options *options = &follow->options;
+	json_t *parameters =
+	    json_pack("{s:I}", "front", (json_int_t)options->number);
+	int64_t since = serving_since(options->serving, clock_ms());
+	char *call = NULL;
+	size_t len;
+
+	follow->said_refused = serving_refused(options->serving);
+	/* After a clock was set back nobody could believe it. */
+	if (since != 0 && since <= clock_wall())
+		json_object_set_new(
+		    parameters, "servingSince", json_integer(since));
+	if (follow->said_refused)
+		json_object_set_new(parameters, "refused", json_true());
+	call = varlink_call_format(
+	    "org.jwksd.publish.Documents", parameters, true, false, &len);
+	json_decref(parameters);
+	if (call == NULL || bufferevent_write(follow->bev, call, len) != 0)
+		retry_later(follow);
+	free(call);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct follow *follow = arg;
+
+	(void)bev;
+	if ((what & BEV_EVENT_CONNECTED) != 0) {
+		ask(follow);
+		return;
+	}
+	if (follow->backoff_ms == 0)
+		jw_log(JW_LOG_INFO, "the keeper is gone: serving on");
+	retry_later(follow);
+}
+
+static void
+connect_keeper(evutil_socket_t fd, short what, void *arg)
+{
+	struct follow *follow = arg;
+
+	(void)fd;
+	(void)what;
+	disconnect(follow);
+	follow->searched = 0;
+	follow->pending = documents_new();
+	follow->kept = json_object();
+	follow->bev =
+	    bufferevent_socket_new(follow->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (follow->pending == NULL || follow->kept == NULL ||
+	    follow->bev == NULL) {
+		retry_later(follow);
+		return;
+	}
+	bufferevent_setcb(follow->bev, on_read, NULL, on_event, follow);
+	bufferevent_set_max_single_read(follow->bev, 64 * 1024);
+	bufferevent_enable(follow->bev, EV_READ | EV_WRITE);
+	/* A failure comes back through on_event() or here; never both. */
+	if (bufferevent_socket_connect(follow->bev,
+		(struct sockaddr *)&follow->address,
+		sizeof(follow->address)) != 0 &&
+	    !evtimer_pending(follow->retry, NULL))
+		retry_later(follow);
+}
+
+enum jw_err
+follow_new(struct event_base *base, const struct follow_options *options,
+    struct follow **ret_follow, struct jw_why *why)
+{
+	struct follow *follow;
+	struct timeval now = {0, 0};
+
+	if (strlen(options->socket_path) >= sizeof(follow->address.sun_path)) {
+		jw_why_set(why, "%s is longer than the path of a socket may be",
+		    options->socket_path);
+		return JW_INVALID_PARAMETER;
+	}
+	follow = calloc(1, sizeof(*follow));
+	if (follow == NULL)
+		return JW_NO_MEMORY;
+	follow->options = *options;
+	follow->base = base;
+	follow->address.sun_family = AF_UNIX;
+	memcpy(follow->address.sun_path, options->socket_path,
+	    strlen(options->socket_path) + 1);
+	follow->retry = evtimer_new(base, connect_keeper, follow);
+	if (follow->retry == NULL) {
+		free(follow);
+		return JW_NO_MEMORY;
+	}
+	evtimer_add(follow->retry, &now);
+	*ret_follow = follow;
+	return JW_OK;
+}
+
+void
+follow_free(struct follow *follow)
+{
+	if (follow == NULL)
+		return;
+	disconnect(follow);
+	documents_free(follow->live);
+	event_free(follow->retry);
+	free(follow);
+}
+
+void
+follow_again(struct follow *follow)
+{
+	const struct timeval now = {0, 0};
+
+	if (follow == NULL || follow->bev == NULL)
+		return;
+	disconnect(follow);
+	evtimer_add(follow->retry, &now);
+}
+
+const struct documents *
+follow_documents(const struct follow *follow)
+{
+	return follow == NULL ? NULL : follow->live;
+}

@@ -1,0 +1,423 @@
+/*
+ * Reads request heads, so that evhttp need not: it sees only lines that
+ * guard.c wrote.
+ *
+ * Must never guess: what is not plainly HTTP/1.0 or HTTP/1.1 is JW_PROTOCOL.
+ * Never allocates, never looks at an octet past len.
+ */
+#include "daemon/http/request.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_hex(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool
+is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* RFC 3986: pchar, and "/" and "?" that a path or query may have. */
+static bool
+is_target(char c)
+{
+	return is_alpha(c) || is_digit(c) ||
+	       is_one_of(c, "-._~!$&'()*+,;=:@/?%");
+}
+
+bool
+head_text_is(struct head_text text, const char *word)
+{
+	return text.len == strlen(word) && memcmp(text.at, word, text.len) == 0;
+}
+
+bool
+head_text_is_nocase(struct head_text text, const char *word)
+{
+	return text.len == strlen(word) &&
+	       strncasecmp(text.at, word, text.len) == 0;
+}
+
+struct head_text
+head_trim(struct head_text text)
+{
+	while (text.len > 0 && is_blank(text.at[0])) {
+		text.at++;
+		text.len--;
+	}
+	while (text.len > 0 && is_blank(text.at[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+bool
+head_is_token(struct head_text text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (!is_alpha(text.at[i]) && !is_digit(text.at[i]) &&
+		    !is_one_of(text.at[i], "!#$%&'*+-.^_`|~"))
+			return false;
+	}
+	return text.len > 0;
+}
+
+bool
+head_list_next(struct head_text *rest, struct head_text *ret_element)
+{
+	struct head_text element;
+	const char *comma;
+
+	while (rest->len > 0) {
+		element = *rest;
+		comma = memchr(rest->at, ',', rest->len);
+		if (comma != NULL)
+			element.len = (size_t)(comma - rest->at);
+		rest->at += element.len;
+		rest->len -= element.len;
+		if (comma != NULL) {
+			rest->at++;
+			rest->len--;
+		}
+		element = head_trim(element);
+		if (element.len > 0) {
+			*ret_element = element;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Cut text at the first octet c: what is before it, and *rest after it. */
+static bool
+cut(struct head_text *rest, char c, struct head_text *ret_before)
+{
+	const char *at = memchr(rest->at, c, rest->len);
+
+	if (at == NULL)
+		return false;
+	ret_before->at = rest->at;
+	ret_before->len = (size_t)(at - rest->at);
+	rest->at = at + 1;
+	rest->len -= ret_before->len + 1;
+	return true;
+}
+
+/* Every line ends in CR LF, neither of which stands alone. */
+static bool
+is_sound(const char *data, size_t at)
+{
+	unsigned char c = (unsigned char)data[at];
+
+	if (at > 0 && data[at - 1] == '\r')
+		return c == '\n';
+	return c == '\r' || c == '\t' || (c >= 0x20 && c != 0x7f);
+}
+
+static enum head_status
+end_line(struct head_scan *scan)
+{
+	size_t len = scan->seen - scan->line_start;
+
+	if (len == 2 && scan->lines == 0) {
+		/* RFC 9112 2.2: pass over empty lines before a request */
+		scan->skipped = scan->seen;
+		scan->line_start = scan->seen;
+		return HEAD_MORE;
+	}
+	if (len == 2)
+		return HEAD_DONE;
+	scan->lines++;
+	scan->line_start = scan->seen;
+	return scan->lines > LIMIT_HEAD_LINES + 1 ? HEAD_BAD : HEAD_MORE;
+}
+
+enum head_status
+head_scan(
+    struct head_scan *scan, const char *data, size_t len, size_t head_bytes)
+{
+	enum head_status status = HEAD_MORE;
+
+	while (status == HEAD_MORE && scan->seen < len) {
+		if (scan->seen >= head_bytes || !is_sound(data, scan->seen))
+			return HEAD_BAD;
+		scan->seen++;
+		if (data[scan->seen - 1] == '\n')
+			status = end_line(scan);
+	}
+	return status;
+}
+
+static enum head_method
+method_of(struct head_text text)
+{
+	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
+	size_t i;
+
+	for (i = 0; i < HEAD_OTHER; i++) {
+		if (head_text_is(text, names[i]))
+			return (enum head_method)i;
+	}
+	return HEAD_OTHER;
+}
+
+static bool
+parse_version(struct head_text text, int *ret_minor)
+{
+	if (text.len != 8 || memcmp(text.at, "HTTP/1.", 7) != 0 ||
+	    !is_digit(text.at[7]))
+		return false;
+	/* RFC 9110 2.5: a later minor version is read as the one we know */
+	*ret_minor = text.at[7] == '0' ? 0 : 1;
+	return true;
+}
+
+static bool
+is_target_text(struct head_text text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (!is_target(text.at[i]))
+			return false;
+		if (text.at[i] == '%' &&
+		    (text.len - i < 3 || !is_hex(text.at[i + 1]) ||
+			!is_hex(text.at[i + 2])))
+			return false;
+	}
+	return text.len > 0;
+}
+
+static size_t
+scheme_len(struct head_text target)
+{
+	if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0)
+		return 7;
+	if (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0)
+		return 8;
+	return 0;
+}
+
+static void
+drop_query(struct head_text *path)
+{
+	const char *query = memchr(path->at, '?', path->len);
+
+	if (query != NULL)
+		path->len = (size_t)(query - path->at);
+}
+
+/* RFC 9112 3.2.2: the authority of the target wins over Host. */
+static bool
+parse_absolute(struct head_text target, struct head *head)
+{
+	size_t scheme = scheme_len(target);
+	size_t i = scheme;
+
+	if (scheme == 0)
+		return false;
+	while (i < target.len && target.at[i] != '/' && target.at[i] != '?')
+		i++;
+	head->authority.at = target.at + scheme;
+	head->authority.len = i - scheme;
+	head->path.at = target.at + i;
+	head->path.len = target.len - i;
+	if (head->path.len == 0 || head->path.at[0] == '?') {
+		head->path.at = head->method == HEAD_OPTIONS ? "*" : "/";
+		head->path.len = 1;
+	}
+	return true;
+}
+
+static bool
+parse_target(struct head_text target, struct head *head)
+{
+	/* [v6] in an authority is the one place with brackets */
+	if (scheme_len(target) == 0 && !is_target_text(target))
+		return false;
+	if (head->method == HEAD_OTHER || target.at[0] == '/')
+		head->path = target;
+	else if (head_text_is(target, "*") && head->method == HEAD_OPTIONS)
+		head->path = target;
+	else if (!parse_absolute(target, head))
+		return false;
+	if (!is_target_text(head->path) && head->method != HEAD_OTHER)
+		return false;
+	drop_query(&head->path);
+	return true;
+}
+
+static bool
+parse_request_line(struct head_text line, struct head *head)
+{
+	struct head_text method, target;
+
+	if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target))
+		return false;
+	if (!head_is_token(method) || target.len == 0)
+		return false;
+	head->method = method_of(method);
+	return parse_version(line, &head->minor) && parse_target(target, head);
+}
+
+static bool
+parse_field(struct head_text line, struct head_field *ret_field)
+{
+	struct head_text name;
+
+	/* A blank in front is obs-fold; one before the colon no token. */
+	if (!cut(&line, ':', &name) || !head_is_token(name))
+		return false;
+	ret_field->name = name;
+	ret_field->value = head_trim(line);
+	return true;
+}
+
+static bool
+parse_fields(struct head_text rest, struct head *head)
+{
+	struct head_text line;
+
+	while (cut(&rest, '\n', &line)) {
+		line.len--;
+		if (line.len == 0)
+			return rest.len == 0;
+		if (head->nfields == LIMIT_HEAD_LINES ||
+		    !parse_field(line, &head->fields[head->nfields]))
+			return false;
+		head->nfields++;
+	}
+	return false;
+}
+
+const struct head_field *
+head_next(
+    const struct head *head, const char *name, const struct head_field *after)
+{
+	size_t i = after == NULL ? 0 : (size_t)(after - head->fields) + 1;
+
+	for (; i < head->nfields; i++) {
+		if (head_text_is_nocase(head->fields[i].name, name))
+			return &head->fields[i];
+	}
+	return NULL;
+}
+
+static bool
+take_host(struct head *head)
+{
+	const struct head_field *host = head_next(head, "Host", NULL);
+
+	if (host == NULL)
+		return head->minor == 0;
+	if (head_next(head, "Host", host) != NULL)
+		return false;
+	if (head->authority.at == NULL)
+		head->authority = host->value;
+	return true;
+}
+
+static bool
+is_number(struct head_text text, bool *ret_zero)
+{
+	bool zero = true;
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (!is_digit(text.at[i]))
+			return false;
+		if (text.at[i] != '0')
+			zero = false;
+	}
+	*ret_zero = zero;
+	return text.len > 0;
+}
+
+/*
+ * Where the next request begins must never be a matter of opinion.  Methods
+ * that are refused anyway may have a body: the connection ends after them.
+ */
+static bool
+take_framing(struct head *head)
+{
+	const struct head_field *length, *coding;
+	bool zero = true;
+
+	length = head_next(head, "Content-Length", NULL);
+	coding = head_next(head, "Transfer-Encoding", NULL);
+	if (length != NULL &&
+	    (head_next(head, "Content-Length", length) != NULL ||
+		coding != NULL || !is_number(length->value, &zero)))
+		return false;
+	if (coding != NULL && head->minor == 0)
+		return false;
+	head->has_body = coding != NULL || !zero;
+	return !head->has_body || head->method == HEAD_OTHER;
+}
+
+static bool
+connection_says(const struct head *head, const char *word)
+{
+	const struct head_field *field = NULL;
+	struct head_text rest, element;
+
+	while ((field = head_next(head, "Connection", field)) != NULL) {
+		rest = field->value;
+		while (head_list_next(&rest, &element)) {
+			if (head_text_is_nocase(element, word))
+				return true;
+		}
+	}
+	return false;
+}
+
+enum jw_err
+head_parse(const char *data, size_t len, struct head *ret_head)
+{
+	struct head_text rest = {data, len}, line;
+	struct head head;
+
+	memset(&head, 0, sizeof(head));
+	if (!cut(&rest, '\n', &line) || line.len == 0)
+		return JW_PROTOCOL;
+	line.len--;
+	if (!parse_request_line(line, &head) || !parse_fields(rest, &head) ||
+	    !take_host(&head) || !take_framing(&head))
+		return JW_PROTOCOL;
+	head.keep_alive =
+	    !connection_says(&head, "close") &&
+	    (head.minor == 1 || connection_says(&head, "keep-alive"));
+	*ret_head = head;
+	return JW_OK;
+}
+
+bool
+head_is_head(const char *data, size_t len)
+{
+	return len >= 5 && memcmp(data, "HEAD ", 5) == 0;
+}

@@ -1,0 +1,379 @@
+/*
+ * Host names, entity tags and dates of requests.
+ *
+ * Must never let an octet of the client into an answer but header names of a
+ * preflight, and those only as tokens.
+ */
+#include "daemon/http/resource.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "common/base/duration.h"
+
+enum { TM_YEAR_0 = 1900 };
+
+static bool
+is_name_octet(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static bool
+is_label(struct head_text label)
+{
+	size_t i;
+
+	if (label.len == 0 || label.len > 63 || label.at[0] == '-' ||
+	    label.at[label.len - 1] == '-')
+		return false;
+	for (i = 0; i < label.len; i++) {
+		if (!is_name_octet(label.at[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct head_text
+first_label(struct head_text name)
+{
+	const char *dot = memchr(name.at, '.', name.len);
+
+	if (dot != NULL)
+		name.len = (size_t)(dot - name.at);
+	return name;
+}
+
+static bool
+is_name(struct head_text name)
+{
+	struct head_text label;
+
+	if (name.len == 0 || name.len > 253)
+		return false;
+	for (;;) {
+		label = first_label(name);
+		if (!is_label(label))
+			return false;
+		if (label.len == name.len)
+			return true;
+		name.at += label.len + 1;
+		name.len -= label.len + 1;
+	}
+}
+
+/* The octets of an IPv6 address; which one it is does not matter here. */
+static bool
+is_v6(struct head_text literal)
+{
+	static const char octets[] = "0123456789abcdefABCDEF:.";
+	size_t i;
+
+	if (literal.len < 4 || literal.at[0] != '[' ||
+	    literal.at[literal.len - 1] != ']')
+		return false;
+	for (i = 1; i < literal.len - 1; i++) {
+		if (memchr(octets, literal.at[i], sizeof(octets) - 1) == NULL)
+			return false;
+	}
+	return memchr(literal.at, ':', literal.len) != NULL;
+}
+
+static bool
+is_port(struct head_text port)
+{
+	unsigned long value = 0;
+	size_t i;
+
+	if (port.len > 5)
+		return false;
+	for (i = 0; i < port.len; i++) {
+		if (port.at[i] < '0' || port.at[i] > '9')
+			return false;
+		value = value * 10 + (unsigned long)(port.at[i] - '0');
+	}
+	return value <= 65535;
+}
+
+/* The colon that begins a port comes after the bracket of [v6]. */
+static bool
+drop_port(struct head_text *host)
+{
+	struct head_text port = {host->at + host->len, 0};
+	size_t i = host->len;
+
+	while (i > 0 && host->at[i - 1] != ':' && host->at[i - 1] != ']')
+		i--;
+	if (i == 0 || host->at[i - 1] == ']')
+		return true;
+	port.len = host->len - i;
+	port.at = host->at + i;
+	host->len = i - 1;
+	return is_port(port);
+}
+
+/* RFC 9110 4.2: host [ ":" port ], nothing else. */
+static bool
+parse_authority(struct head_text authority, struct head_text *ret_name)
+{
+	struct head_text name = authority;
+
+	if (!drop_port(&name))
+		return false;
+	if (!is_v6(name)) {
+		if (name.len > 0 && name.at[name.len - 1] == '.')
+			name.len--;
+		if (!is_name(name))
+			return false;
+	}
+	*ret_name = name;
+	return true;
+}
+
+static void
+copy_lower(struct head_text text, char *ret_copy)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		ret_copy[i] = text.at[i];
+		if (text.at[i] >= 'A' && text.at[i] <= 'Z')
+			ret_copy[i] = (char)(text.at[i] + ('a' - 'A'));
+	}
+	ret_copy[i] = '\0';
+}
+
+/* Is name "LABELS.domain"?  Then ret_labels is what stands before the dot. */
+static bool
+is_under(
+    struct head_text name, const char *domain, struct head_text *ret_labels)
+{
+	size_t len = strlen(domain);
+	struct head_text tail = name;
+
+	if (name.len < len + 2)
+		return false;
+	tail.at += name.len - len;
+	tail.len = len;
+	if (tail.at[-1] != '.' || !head_text_is_nocase(tail, domain))
+		return false;
+	ret_labels->at = name.at;
+	ret_labels->len = name.len - len - 1;
+	return true;
+}
+
+static enum jw_err
+app_of_host(struct head_text name, const char *domain, char *ret_app)
+{
+	struct head_text labels;
+
+	if (domain == NULL || !is_under(name, domain, &labels)) {
+		memcpy(ret_app, "default", sizeof("default"));
+		return JW_OK;
+	}
+	if (first_label(labels).len != labels.len)
+		return JW_NO_SUCH_KEY_SET;
+	copy_lower(labels, ret_app);
+	return JW_OK;
+}
+
+/* "/APP/.well-known/...": the app, and the path behind it. */
+static bool
+app_of_path(struct head_text path, char *ret_app, struct head_text *ret_path)
+{
+	static const char well_known[] = "/.well-known/";
+	const size_t len = sizeof(well_known) - 1;
+	const char *slash;
+	size_t app_len;
+
+	if (path.len < 2 || path.at[0] != '/')
+		return false;
+	slash = memchr(path.at + 1, '/', path.len - 1);
+	if (slash == NULL)
+		return false;
+	app_len = (size_t)(slash - path.at - 1);
+	if (app_len == 0 || app_len >= ROUTE_APP_SIZE ||
+	    path.len - app_len - 1 < len || memcmp(slash, well_known, len) != 0)
+		return false;
+	memcpy(ret_app, path.at + 1, app_len);
+	ret_app[app_len] = '\0';
+	ret_path->at = slash;
+	ret_path->len = path.len - app_len - 1;
+	return true;
+}
+
+enum jw_err
+route_find(const struct head *head, const char *domain, char *ret_app,
+    struct head_text *ret_path)
+{
+	struct head_text name = {"", 0};
+
+	if (head->authority.at != NULL &&
+	    !parse_authority(head->authority, &name))
+		return JW_INVALID_PARAMETER;
+	if (app_of_path(head->path, ret_app, ret_path))
+		return JW_OK;
+	*ret_path = head->path;
+	return app_of_host(name, domain, ret_app);
+}
+
+/* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; commas may be inside. */
+static bool
+next_tag(struct head_text *rest, struct head_text *ret_opaque)
+{
+	const char *end;
+
+	while (rest->len > 0 && strchr(" \t,", rest->at[0]) != NULL) {
+		rest->at++;
+		rest->len--;
+	}
+	if (rest->len >= 2 && memcmp(rest->at, "W/", 2) == 0) {
+		rest->at += 2;
+		rest->len -= 2;
+	}
+	if (rest->len < 2 || rest->at[0] != '"')
+		return false;
+	end = memchr(rest->at + 1, '"', rest->len - 1);
+	if (end == NULL)
+		return false;
+	ret_opaque->at = rest->at;
+	ret_opaque->len = (size_t)(end + 1 - rest->at);
+	rest->len -= ret_opaque->len;
+	rest->at = end + 1;
+	return true;
+}
+
+static bool
+matches(struct head_text value, const char *etag)
+{
+	struct head_text opaque;
+
+	if (head_text_is(value, "*"))
+		return true;
+	while (next_tag(&value, &opaque)) {
+		if (head_text_is(opaque, etag))
+			return true;
+	}
+	return false;
+}
+
+bool
+route_not_modified(const struct head *head, const char *etag,
+    int64_t last_modified, int64_t now)
+{
+	const struct head_field *field;
+	int64_t since;
+
+	field = head_next(head, "If-None-Match", NULL);
+	if (field == NULL) {
+		field = head_next(head, "If-Modified-Since", NULL);
+		return field != NULL &&
+		       head_next(head, "If-Modified-Since", field) == NULL &&
+		       route_date_parse(field->value, &since) &&
+		       last_modified <= since && last_modified < now;
+	}
+	for (; field; field = head_next(head, "If-None-Match", field)) {
+		if (matches(field->value, etag))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_name(struct head_text name, char *names, size_t *len)
+{
+	size_t glue = *len == 0 ? 0 : 2;
+
+	if (*len + glue + name.len >= ROUTE_ALLOW_SIZE)
+		return;
+	memcpy(names + *len, ", ", glue);
+	memcpy(names + *len + glue, name.at, name.len);
+	*len += glue + name.len;
+	names[*len] = '\0';
+}
+
+bool
+route_preflight(const struct head *head, char *ret_names)
+{
+	static const char header[] = "Access-Control-Request-Headers";
+	const struct head_field *field = NULL;
+	struct head_text rest, element;
+	size_t len = 0;
+
+	while ((field = head_next(head, header, field)) != NULL) {
+		rest = field->value;
+		while (head_list_next(&rest, &element)) {
+			if (head_is_token(element))
+				add_name(element, ret_names, &len);
+		}
+	}
+	return len > 0;
+}
+
+char *
+route_date_format(int64_t when, char *buf)
+{
+	static const char epoch[] = "Thu, 01 Jan 1970 00:00:00 GMT";
+	struct jw_calendar c;
+	struct tm tm = {0};
+
+	if (!jw_time_split(when, &c)) {
+		memcpy(buf, epoch, sizeof(epoch));
+		return buf;
+	}
+	tm.tm_year = c.year - TM_YEAR_0;
+	tm.tm_mon = c.month - 1;
+	tm.tm_mday = c.day;
+	tm.tm_hour = c.hour;
+	tm.tm_min = c.minute;
+	tm.tm_sec = c.second;
+	tm.tm_wday = c.weekday;
+	/* No setlocale() anywhere: the names are English. */
+	strftime(buf, ROUTE_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return buf;
+}
+
+static bool
+join(const struct tm *tm, int64_t *ret_when)
+{
+	const struct jw_calendar calendar = {
+	    .year = tm->tm_year + TM_YEAR_0,
+	    .month = tm->tm_mon + 1,
+	    .day = tm->tm_mday,
+	    .hour = tm->tm_hour,
+	    .minute = tm->tm_min,
+	    .second = tm->tm_sec,
+	};
+
+	return jw_time_join(&calendar, ret_when);
+}
+
+bool
+route_date_parse(struct head_text text, int64_t *ret_when)
+{
+	static const char *const forms[] = {
+	    "%a, %d %b %Y %H:%M:%S GMT",
+	    "%A, %d-%b-%y %H:%M:%S GMT",
+	    "%a %b %e %H:%M:%S %Y",
+	};
+	char copy[48];
+	const char *end;
+	struct tm tm;
+	size_t i;
+
+	if (text.len >= sizeof(copy))
+		return false;
+	memcpy(copy, text.at, text.len);
+	copy[text.len] = '\0';
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		memset(&tm, 0, sizeof(tm));
+		end = strptime(copy, forms[i], &tm);
+		if (end != NULL && *end == '\0') {
+			return join(&tm, ret_when);
+		}
+	}
+	return false;
+}

@@ -1,0 +1,196 @@
+/*
+ * The list of refused calls.  What a client sends must choose neither how much
+ * memory this takes nor how many rows are written.
+ */
+#include "daemon/keeper/refusals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/err.h"
+#include "common/base/label.h"
+
+bool
+refusals_is_denied(const char *error)
+{
+	return strcmp(error, jw_err_wire(JW_PERMISSION_DENIED)) == 0;
+}
+
+/* ---- which key ---- */
+
+void
+refusals_name_key_set(
+    struct refusals_entry *entry, const char *name, size_t len)
+{
+	if (len >= sizeof(entry->key_set))
+		return;
+	memcpy(entry->key_set, name, len);
+	entry->key_set[len] = '\0';
+	if (jw_key_set_name_check(entry->key_set, NULL) != JW_OK)
+		entry->key_set[0] = '\0';
+}
+
+static void
+name_kid(struct refusals_entry *entry, const char *kid)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz"
+				       "0123456789-_";
+
+	if (strlen(kid) < sizeof(entry->kid) &&
+	    kid[strspn(kid, alphabet)] == '\0')
+		memcpy(entry->kid, kid, strlen(kid) + 1);
+}
+
+void
+refusals_name_key(struct refusals_entry *entry, const char *key)
+{
+	const char *hash = strrchr(key, '#');
+	long long number;
+	char *end;
+
+	if (hash == NULL) {
+		name_kid(entry, key);
+		return;
+	}
+	refusals_name_key_set(entry, key, (size_t)(hash - key));
+	number = strtoll(hash + 1, &end, 10);
+	if (entry->key_set[0] != '\0' && *end == '\0' && number > 0)
+		entry->generation = number;
+}
+
+/* ---- collecting ---- */
+
+static struct refusals_entry *
+find_alike(struct refusals *refusals, int64_t uid, const char *method,
+    const char *error)
+{
+	for (size_t i = 0; i < refusals->count; i++) {
+		struct refusals_entry *entry = &refusals->list[i];
+
+		if (entry->actor.uid == uid &&
+		    strcmp(entry->error, error) == 0 &&
+		    strncmp(entry->method, method, sizeof(entry->method) - 1) ==
+			0)
+			return entry;
+	}
+	return NULL;
+}
+
+static size_t
+count_of(const struct refusals *refusals, int64_t uid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < refusals->count; i++)
+		count += refusals->list[i].actor.uid == uid;
+	return count;
+}
+
+/* Further ones in a row that is there already.  False: there is none. */
+static bool
+count_alike(struct refusals *refusals, int64_t uid, const char *method,
+    const char *error)
+{
+	struct refusals_entry *entry = find_alike(refusals, uid, method, error);
+
+	if (entry == NULL)
+		return false;
+	entry->count++;
+	return true;
+}
+
+struct refusals_entry *
+refusals_add(struct refusals *refusals, int64_t now,
+    const struct store_actor *actor, const char *method, const char *error)
+{
+	bool own = true;
+	struct refusals_entry *entry;
+
+	if (count_alike(refusals, actor->uid, method, error))
+		return NULL;
+	if (count_of(refusals, actor->uid) >= REFUSALS_OF_UID) {
+		own = false;
+		method = error = "";
+		if (count_alike(refusals, actor->uid, method, error))
+			return NULL;
+	}
+	if (refusals->count == REFUSALS_MAX) {
+		if (refusals->others++ == 0)
+			refusals->others_at = now;
+		return NULL;
+	}
+	entry = &refusals->list[refusals->count++];
+	*entry = (struct refusals_entry){
+	    .at = now,
+	    .actor = *actor,
+	    .error = error,
+	    .count = 1,
+	};
+	snprintf(entry->method, sizeof(entry->method), "%s", method);
+	return own ? entry : NULL;
+}
+
+/* ---- writing ---- */
+
+static const char *
+text_or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static const char others_cause[] =
+    "more different calls were refused at the same time than get a row each";
+
+static struct store_refusal
+row_of(const struct refusals_entry *entry)
+{
+	bool denied = refusals_is_denied(entry->error);
+	bool mixed = entry->error[0] == '\0';
+
+	return (struct store_refusal){
+	    .at = entry->at,
+	    .actor = entry->actor,
+	    .event = denied ? "denied" : "refused",
+	    .cause = mixed    ? others_cause
+		     : denied ? "the caller may not do that"
+			      : "the call was answered with an error",
+	    .method = text_or_null(entry->method),
+	    .outcome = text_or_null(entry->error),
+	    .key_set = text_or_null(entry->key_set),
+	    .generation = entry->generation,
+	    .kid = text_or_null(entry->kid),
+	    .request_id = text_or_null(entry->request_id),
+	    .reason = text_or_null(entry->reason),
+	    .count = entry->count,
+	};
+}
+
+size_t
+refusals_rows(const struct refusals *refusals,
+    struct store_refusal ret_rows[REFUSALS_MAX + 1])
+{
+	size_t count = refusals->count;
+
+	for (size_t i = 0; i < count; i++)
+		ret_rows[i] = row_of(&refusals->list[i]);
+	if (refusals->others > 0) {
+		ret_rows[count] = (struct store_refusal){
+		    .at = refusals->others_at,
+		    .actor = {-1, -1, -1},
+		    .event = "refused",
+		    .cause = others_cause,
+		    .count = refusals->others,
+		};
+		count++;
+	}
+	return count;
+}
+
+void
+refusals_clear(struct refusals *refusals)
+{
+	refusals->count = 0;
+	refusals->others = 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * Refused calls that are yet to be written into the audit: pure, and bounded
+ * whatever clients do.  Those alike (uid, method, error) that are in the list
+ * at the same time are one row, with their number; all that one uid has beyond
+ * its share are one row of it, and when the list is full all further ones are
+ * one row together.
+ */
+#ifndef JWKSD_DAEMON_KEEPER_REFUSALS_H
+#define JWKSD_DAEMON_KEEPER_REFUSALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/lifecycle/model.h"
+#include "daemon/store/change.h"
+#include "daemon/store/refusal.h"
+
+enum {
+	REFUSALS_MAX = 64,
+	REFUSALS_OF_UID = 16,
+	REFUSAL_METHOD_SIZE = 64,
+	REFUSAL_REQUEST_ID_SIZE = 129,
+	REFUSAL_REASON_SIZE = 513,
+};
+
+/* The first of some that are alike.  Empty texts and 0: not named. */
+struct refusals_entry {
+	int64_t at;
+	struct store_actor actor;
+	const char *error; /* qualified; static text; "": different ones */
+	int64_t count;
+	int64_t generation;
+	char method[REFUSAL_METHOD_SIZE]; /* qualified */
+	char key_set[MODEL_NAME_SIZE];
+	char kid[MODEL_KID_SIZE];
+	char request_id[REFUSAL_REQUEST_ID_SIZE];
+	char reason[REFUSAL_REASON_SIZE];
+};
+
+/* All zero: empty. */
+struct refusals {
+	struct refusals_entry list[REFUSALS_MAX];
+	size_t count;
+	int64_t others; /* calls for which there was no place */
+	int64_t others_at;
+};
+
+/* Is the error that of a call that the caller may not make? */
+bool refusals_is_denied(const char *error);
+
+/*
+ * Count one more call.  NULL: it is counted with others.  Else its new entry,
+ * whose key_set, generation, kid, request_id and reason are still to be
+ * filled in.
+ */
+struct refusals_entry *refusals_add(struct refusals *refusals, int64_t now,
+    const struct store_actor *actor, const char *method, const char *error);
+
+/* What the audit is to say; the texts are those of refusals. */
+size_t refusals_rows(const struct refusals *refusals,
+    struct store_refusal ret_rows[REFUSALS_MAX + 1]);
+
+/* All of them are written, or given up. */
+void refusals_clear(struct refusals *refusals);
+
+/*
+ * Which key a call names: KEYSET#GENERATION, or the beginning of a kid.  What
+ * is neither is left out: no other text of a client's gets into a name.
+ */
+void refusals_name_key(struct refusals_entry *entry, const char *key);
+void refusals_name_key_set(
+    struct refusals_entry *entry, const char *name, size_t len);
+
+#endif

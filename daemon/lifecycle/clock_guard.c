@@ -1,0 +1,150 @@
+/*
+ * The clock guard, and the clocks as the keeper asks for them.  A jump must
+ * never by itself make a key ready, promote or remove one.
+ */
+#include "daemon/lifecycle/clock_guard.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+
+static void
+look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
+{
+	guard->started = true;
+	guard->trusted = trusted;
+	guard->offset = wall - boot;
+	guard->since = boot;
+}
+
+/*
+ * Follow honest drift, and nothing that is faster: a clock that is moved in
+ * many small steps leaves the trusted offset behind.
+ */
+static void
+follow_drift(struct clock_guard *guard, int64_t offset, int64_t boot)
+{
+	int64_t away = offset - guard->offset;
+	int64_t most = (boot - guard->since) / CLOCK_DRIFT;
+
+	if (away == 0) {
+		guard->since = boot;
+		return;
+	}
+	if (most <= 0)
+		return;
+	if (llabs(away) <= most) {
+		guard->offset = offset;
+		guard->since = boot;
+		return;
+	}
+	guard->offset += away > 0 ? most : -most;
+	guard->since += most * CLOCK_DRIFT;
+}
+
+void
+clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot)
+{
+	look(guard, true, wall, boot);
+}
+
+void
+clock_doubt(struct clock_guard *guard, int64_t wall, int64_t boot)
+{
+	look(guard, false, wall, boot);
+	guard->doubted = true;
+}
+
+bool
+clock_check(struct clock_guard *guard, int64_t wall, int64_t boot)
+{
+	int64_t offset = wall - boot;
+
+	if (!guard->started)
+		look(guard, !guard->doubted, wall, boot);
+	else if (guard->trusted)
+		follow_drift(guard, offset, boot);
+	if (llabs(offset - guard->offset) > CLOCK_JUMP)
+		clock_doubt(guard, wall, boot);
+	else if (!guard->trusted && boot - guard->since >= CLOCK_STABLE_FOR)
+		clock_accept(guard, wall, boot);
+	return guard->trusted;
+}
+
+enum { BOOT_ID_SIZE = 37 };
+
+static bool
+read_boot_id(char *buf)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	size_t n = 0;
+
+	if (f == NULL)
+		return false;
+	n = fread(buf, 1, BOOT_ID_SIZE - 1, f);
+	fclose(f);
+	buf[n] = '\0';
+	return n == BOOT_ID_SIZE - 1;
+}
+
+bool
+clock_format(const struct clock_guard *guard, char *ret_text)
+{
+	char boot[BOOT_ID_SIZE];
+
+	if (!read_boot_id(boot))
+		return false;
+	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64 " %d %d %" PRId64,
+	    boot, guard->offset, guard->trusted, guard->doubted, guard->since);
+	return true;
+}
+
+bool
+clock_parse(struct clock_guard *guard, const char *text)
+{
+	char boot[BOOT_ID_SIZE], known[BOOT_ID_SIZE];
+	int64_t offset, since;
+	int trusted, doubted;
+
+	if (!read_boot_id(boot) ||
+	    sscanf(text, "%36s %" SCNd64 " %d %d %" SCNd64, known, &offset,
+		&trusted, &doubted, &since) != 5)
+		return false;
+	guard->doubted = doubted != 0;
+	if (strcmp(boot, known) != 0)
+		return false;
+	guard->started = true;
+	guard->trusted = trusted != 0;
+	guard->offset = offset;
+	guard->since = since;
+	return true;
+}
+
+int64_t
+clock_wall(void)
+{
+	int64_t now = jw_clock_wall_s();
+
+	return now < 1 ? 1 : now;
+}
+
+int64_t
+clock_boot(void)
+{
+	return jw_clock_boot_s();
+}
+
+int64_t
+clock_ticks(void)
+{
+	return jw_clock_monotonic_ms();
+}
+
+int64_t
+clock_suspended(void)
+{
+	return jw_clock_boot_s() - jw_clock_monotonic_s();
+}

@@ -1,0 +1,78 @@
+/*
+ * Tells an outage from a restart.  When in doubt it was an outage: then keys
+ * wait longer than they had to, and no verifier rejects a token.
+ */
+#include "daemon/lifecycle/outage.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool
+was_servable(const struct servable *before, int64_t now, int64_t reported)
+{
+	/* Nothing was ever handed out: nobody can hold an old copy. */
+	if (before->since == 0)
+		return true;
+	if (reported == SERVABLE_REFUSED)
+		return false;
+	if (reported != 0 && reported <= before->until)
+		return true;
+	/* Rounded up: the end may have been early in its second, and what
+	 * followed it late. */
+	return before->clean && before->listening && now >= before->until &&
+	       (reported != 0 ? reported : now) - before->until + 1 <=
+		   SERVABLE_GRACE;
+}
+
+int64_t
+servable_begin(struct servable *servable, int64_t now, int64_t reported)
+{
+	bool outage = !was_servable(servable, now, reported);
+	int64_t began = reported > 0 && reported < now ? reported : now;
+	int64_t resumed = began + 1; /* for sure */
+
+	if (outage)
+		servable->since = resumed;
+	else if (servable->since == 0)
+		servable->since = now;
+	servable->until = now;
+	servable->serving = true;
+	servable->clean = false;
+	servable->listening = false;
+	return outage ? resumed : 0;
+}
+
+void
+servable_end(struct servable *servable, int64_t now, bool listening)
+{
+	if (!servable->serving)
+		return;
+	servable->serving = false;
+	servable->until = now;
+	servable->clean = true;
+	servable->listening = listening;
+}
+
+void
+servable_format(const struct servable *servable, char *ret_text)
+{
+	snprintf(ret_text, SERVABLE_TEXT_SIZE, "%" PRId64 " %" PRId64 " %d %d",
+	    servable->since, servable->until, servable->clean,
+	    servable->listening);
+}
+
+bool
+servable_parse(const char *text, struct servable *ret_servable)
+{
+	struct servable servable = {0};
+	int clean, listening;
+
+	if (sscanf(text, "%" SCNd64 " %" SCNd64 " %d %d", &servable.since,
+		&servable.until, &clean, &listening) != 4 ||
+	    servable.since < 0 || servable.until < servable.since - 1)
+		return false;
+	servable.clean = clean != 0;
+	servable.listening = listening != 0;
+	*ret_servable = servable;
+	return true;
+}

@@ -1,0 +1,94 @@
+/*
+ * A table of processes.  Each is held by a descriptor of its own, so that
+ * another process that gets the same number later is not taken for it.
+ */
+#include "daemon/publish/strays.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+
+static int
+open_process(int64_t pid)
+{
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+}
+
+static void
+drop(struct strays *strays, int i)
+{
+	if (strays->list[i].pidfd >= 0)
+		close(strays->list[i].pidfd);
+	strays->list[i] = strays->list[--strays->count];
+	if (strays->count == 0)
+		strays->overflown = false;
+}
+
+void
+strays_add(struct strays *strays, int64_t pid, int64_t now_ms)
+{
+	strays_remove(strays, pid);
+	if (strays->count == STRAYS_MAX) {
+		strays->overflown = true;
+		return;
+	}
+	strays->list[strays->count++] = (struct stray){
+	    .pid = pid,
+	    .pidfd = open_process(pid),
+	    .since_ms = now_ms,
+	};
+}
+
+void
+strays_remove(struct strays *strays, int64_t pid)
+{
+	for (int i = 0; i < strays->count && pid > 0; i++)
+		if (strays->list[i].pid == pid) {
+			drop(strays, i);
+			return;
+		}
+}
+
+/* Once it has ended its descriptor can be read. */
+static bool
+is_over(const struct stray *stray, int64_t now_ms)
+{
+	struct pollfd look = {.fd = stray->pidfd, .events = POLLIN};
+
+	if (stray->pidfd < 0)
+		return now_ms - stray->since_ms >= STRAYS_WAIT_MS;
+	return poll(&look, 1, 0) > 0;
+}
+
+static void
+warn(struct stray *stray, int64_t now_ms)
+{
+	if (stray->is_told || now_ms - stray->since_ms < STRAYS_WARN_MS)
+		return;
+	stray->is_told = true;
+	jw_log(JW_LOG_WARNING,
+	    "a front (pid %lld) has left and lives: keys that are published "
+	    "wait until it is back, or has ended",
+	    (long long)stray->pid);
+}
+
+bool
+strays_any(struct strays *strays, int64_t now_ms)
+{
+	for (int i = strays->count - 1; i >= 0; i--)
+		if (is_over(&strays->list[i], now_ms))
+			drop(strays, i);
+		else
+			warn(&strays->list[i], now_ms);
+	return strays->count > 0 || strays->overflown;
+}
+
+void
+strays_done(struct strays *strays)
+{
+	while (strays->count > 0)
+		drop(strays, 0);
+}

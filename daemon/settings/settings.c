@@ -1,0 +1,180 @@
+/*
+ * Reads the configuration, at the start and again when an operator asks.
+ *
+ * Must never put half of a configuration in force, nor say that something is
+ * in force that waits for the next start.
+ */
+#include "daemon/settings/settings.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config/config.h"
+#include "common/base/group.h"
+#include "common/base/log.h"
+#include "daemon/crypto/keys.h"
+
+/* ---- reading ---- */
+
+static enum jw_err
+add_error(struct jw_config_errors *errors, char *take_message)
+{
+	struct jw_config_error *rows =
+	    realloc(errors->rows, (errors->count + 1) * sizeof(*rows));
+	char *file = strdup("");
+
+	if (rows != NULL)
+		errors->rows = rows;
+	if (rows == NULL || file == NULL || take_message == NULL) {
+		free(file);
+		free(take_message);
+		return JW_NO_MEMORY;
+	}
+	rows[errors->count++] = (struct jw_config_error){
+	    .file = file,
+	    .message = take_message,
+	};
+	return JW_BAD_CONFIG;
+}
+
+static enum jw_err
+check_group(const char *name, const char *key, struct jw_config_errors *errors)
+{
+	char *message = NULL;
+	gid_t group;
+
+	if (name == NULL || jw_group_find(name, &group))
+		return JW_OK;
+	if (asprintf(&message,
+		"[access] %s = %s: there is no such group; create it with "
+		"groupadd --system %s",
+		key, name, name) < 0)
+		message = NULL;
+	return add_error(errors, message);
+}
+
+static enum jw_err
+check_algorithm(const struct jw_config *config, struct jw_config_errors *errors)
+{
+	struct jw_why why = {"", ""};
+	char *message = NULL;
+
+	if (keys_supported((enum jw_alg)config->policy.algorithm, &why) ==
+	    JW_OK)
+		return JW_OK;
+	if (asprintf(&message, "[policy] algorithm: %s", why.text) < 0)
+		message = NULL;
+	return add_error(errors, message);
+}
+
+enum jw_err
+reload_read(const char *file, struct jw_config **ret_config,
+    struct jw_config_errors *errors)
+{
+	struct jw_config *config = NULL;
+	enum jw_err err = jw_config_load(file, &config, errors);
+
+	if (err == JW_OK)
+		err = check_group(config->admin_group, "admin_group", errors);
+	if (err == JW_OK)
+		err = check_group(config->sign_group, "sign_group", errors);
+	if (err == JW_OK)
+		err = check_algorithm(config, errors);
+	if (err == JW_OK)
+		*ret_config = config;
+	else
+		jw_config_free(config);
+	return err;
+}
+
+/* ---- comparing ---- */
+
+/* The values of a configuration, in the order of jw_config_each(). */
+struct values {
+	char **texts;
+	size_t count;
+	bool failed;
+};
+
+static bool
+keep_value(const char *section, const char *key, const char *value,
+    const char *origin, void *arg)
+{
+	struct values *values = arg;
+	char **grown =
+	    realloc(values->texts, (values->count + 1) * sizeof(char *));
+
+	(void)section;
+	(void)key;
+	(void)origin;
+	if (grown != NULL) {
+		values->texts = grown;
+		grown[values->count] = strdup(value);
+	}
+	values->failed = grown == NULL || grown[values->count] == NULL;
+	values->count += !values->failed;
+	return !values->failed;
+}
+
+static void
+values_done(struct values *values)
+{
+	for (size_t i = 0; i < values->count; i++)
+		free(values->texts[i]);
+	free(values->texts);
+}
+
+struct comparison {
+	struct values before;
+	size_t at;
+	reload_key_fn *fn;
+	void *arg;
+};
+
+static bool
+is_live(const char *section, const char *key)
+{
+	return strcmp(section, "policy") == 0 || strcmp(key, "log_level") == 0;
+}
+
+static bool
+compare_value(const char *section, const char *key, const char *value,
+    const char *origin, void *arg)
+{
+	struct comparison *comparison = arg;
+	char name[128];
+
+	(void)origin;
+	if (strcmp(comparison->before.texts[comparison->at++], value) == 0)
+		return true;
+	snprintf(name, sizeof(name), "%s.%s", section, key);
+	comparison->fn(name, value, is_live(section, key), comparison->arg);
+	return true;
+}
+
+enum jw_err
+reload_run(const struct reload *reload, reload_key_fn *fn, void *arg,
+    struct jw_config_errors *errors)
+{
+	struct comparison comparison = {.fn = fn, .arg = arg};
+	struct jw_config *config = NULL;
+	enum jw_err err = reload_read(reload->file, &config, errors);
+
+	if (err != JW_OK)
+		return err;
+	jw_config_each(reload->config, keep_value, &comparison.before);
+	if (comparison.before.failed) {
+		err = JW_NO_MEMORY;
+		goto out;
+	}
+	reload->config->log_level = config->log_level;
+	reload->config->policy = config->policy;
+	jw_log_set_level(config->log_level);
+	jw_config_each(config, compare_value, &comparison);
+out:
+	values_done(&comparison.before);
+	jw_config_free(config);
+	return err;
+}

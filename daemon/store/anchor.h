@@ -1,0 +1,44 @@
+/*
+ * The anchor: a small file outside of the database's directory that says which
+ * database has been there.  Without it, a database that was deleted or emptied
+ * looks like a first start, and new keys would take the place of all others.
+ *
+ * Text, a line `name value` for each fact; lines with other names are left to
+ * later versions.
+ */
+#ifndef JWKSD_DAEMON_STORE_ANCHOR_H
+#define JWKSD_DAEMON_STORE_ANCHOR_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+enum { ANCHOR_UUID_SIZE = 37, ANCHOR_PATH_SIZE = 4096 };
+
+struct anchor {
+	char uuid[ANCHOR_UUID_SIZE]; /* of the database; empty: none is known */
+	char path[ANCHOR_PATH_SIZE]; /* where it was then */
+};
+
+/*
+ * What the anchor in a directory says; all empty where there is none.  With
+ * why: JW_IO, JW_PERMISSION_DENIED (others may write it), JW_CORRUPT.
+ */
+enum jw_err anchor_read(
+    const char *directory, struct anchor *ret_anchor, struct jw_why *why);
+
+/*
+ * On disk when it returns JW_OK; the directory is made where it is missing.
+ * With why: JW_NO_SPACE, JW_IO, JW_PERMISSION_DENIED.
+ */
+enum jw_err anchor_write(
+    const char *directory, const struct anchor *anchor, struct jw_why *why);
+
+/*
+ * JW_DATABASE_GONE with why where the anchor knows a database and store_path
+ * names none, or an empty file.
+ */
+enum jw_err anchor_expect(const char *directory, const struct anchor *anchor,
+    const char *store_path, struct jw_why *why);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * The store: key sets, generations, requests and audit in one SQLite
+ * database.  The only user of SQLite.
+ *
+ * Reached through few operations (open, load, commit, look up), so that
+ * another store can stand behind the same ones.  Each commit is one
+ * transaction and a compare-and-swap on the key set's revision; when it
+ * returns JW_OK it is on disk.  Everything here blocks on the disk.  Not for
+ * use by several threads.
+ */
+#ifndef JWKSD_DAEMON_STORE_STORE_H
+#define JWKSD_DAEMON_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "daemon/lifecycle/model.h"
+#include "daemon/store/change.h"
+
+struct store;
+
+/* Is there anything at path?  Does not follow a symbolic link. */
+bool store_exists(const char *path);
+
+/*
+ * Open, or create, the database at path (its directory must exist), lock it,
+ * check it, and migrate it (after a copy to PATH.before-VERSION).  Each with
+ * why: JW_LOCKED (another daemon), JW_SYMLINK, JW_FOREIGN_FILE,
+ * JW_NEWER_SCHEMA, JW_CORRUPT, JW_NO_SPACE, JW_STORE_FAILED,
+ * JW_PERMISSION_DENIED (others may write it).  A refused file is left as it
+ * was.  `now` is for a new database.
+ */
+enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
+    struct jw_why *why);
+/*
+ * The same for a database that must be there already, with this uuid.  With
+ * why: JW_DATABASE_GONE when it is not there, or another one is.  uuid NULL:
+ * store_open().
+ */
+enum jw_err store_open_known(const char *path, const char *uuid, int64_t now,
+    struct store **ret_store, struct jw_why *why);
+void store_close(struct store *store);
+
+/*
+ * A COMMIT failed, and what it wrote may be there after all.  Until
+ * store_recover() has succeeded everything else answers JW_STORE_FAILED: what
+ * can be read is not what a power cut would leave.
+ */
+bool store_in_doubt(const struct store *store);
+/* The same because the caller could not take over what is there. */
+void store_doubt(struct store *store);
+/*
+ * Write the log once more, open the same database again, and make one commit
+ * of our own: JW_OK when the disk has confirmed all of it; what is there then
+ * holds.  JW_STORE_FAILED, JW_NO_SPACE, JW_NO_MEMORY, JW_LOCKED: in doubt
+ * still, worth another try.  The other errors of store_open(): the file is
+ * another one or broken.
+ */
+enum jw_err store_recover(struct store *store, int64_t now, struct jw_why *why);
+
+/* Names the database for ever; owned by the store. */
+const char *store_uuid(const struct store *store);
+
+/* What the last failure said; for a log. */
+const char *store_message(const struct store *store);
+
+/*
+ * Every living key set with its living generations, in the order of ids.  fn
+ * takes over set's heap members (the struct itself is the store's);
+ * `spread` of the generations is left 0.
+ * Stops at the first error of fn, and returns it.
+ */
+typedef enum jw_err store_set_fn(struct key_set *take_set, void *arg);
+enum jw_err store_load(struct store *store, store_set_fn *fn, void *arg);
+
+/* Every front has read, before `at`, that all removed key sets are gone. */
+enum jw_err store_withdrawn(struct store *store, int64_t at);
+
+/* Every removed key set that had a name, in the order of ids. */
+typedef void store_facts_fn(const struct key_set_facts *facts, void *arg);
+enum jw_err store_each_removed(
+    struct store *store, const char *name, store_facts_fn *fn, void *arg);
+
+/*
+ * Tombstones too: every generation of a key set with a number below `below`,
+ * highest first, or every one whose kid begins with kid_prefix.  The key is the
+ * store's.  Stops without error when fn returns false.
+ */
+typedef bool store_key_fn(int64_t set_id, const struct key *key, void *arg);
+enum jw_err store_each_key(struct store *store, int64_t set_id, int64_t below,
+    store_key_fn *fn, void *arg);
+enum jw_err store_find_kid(
+    struct store *store, const char *kid_prefix, store_key_fn *fn, void *arg);
+
+/*
+ * The sealed private key; the caller frees it.  JW_NO_SUCH_KEY when there is
+ * none (destroyed, verify-only).
+ */
+enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
+    uint8_t **ret_blob, size_t *ret_len);
+
+/*
+ * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
+ * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
+ * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; the store is in doubt
+ * from then on (store_in_doubt()).  On JW_OK *ret_id is the key set's id and
+ * its revision is one more than it was (1 for a new one).  Private keys of
+ * generations with destroyed_at set are erased.
+ */
+enum jw_err store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id);
+
+/*
+ * Erased private keys leave the files of the database as well: older pages of
+ * the log have them.  Does nothing when there are none.  JW_NO_SPACE,
+ * JW_STORE_FAILED: try again.
+ */
+enum jw_err store_scrub(struct store *store);
+
+/* The first number that no generation of a key set of that name has had. */
+enum jw_err store_next_number(
+    struct store *store, const char *name, int64_t *ret_number);
+
+/* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
+enum jw_err store_request_find(
+    struct store *store, const char *id, char **ret_asked, char **ret_outcome);
+/* Forget requests from before a time, but none of the latest `keep`. */
+enum jw_err store_request_prune(
+    struct store *store, int64_t before, int64_t keep);
+
+/* JW_NO_SUCH_KEY when unset.  The caller frees. */
+enum jw_err store_meta_get(
+    struct store *store, const char *name, char **ret_value);
+enum jw_err store_meta_set(
+    struct store *store, const char *name, const char *value);
+/*
+ * The same with the audit rows and request of a change, in one transaction:
+ * what holds for all key sets (change->set is NULL).  Errors are
+ * store_commit()'s.
+ */
+enum jw_err store_meta_commit(struct store *store, const char *name,
+    const char *value, const struct store_change *change);
+
+/* Frees what a key set holds, not the struct. */
+void store_set_done(struct key_set *set);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Refused calls on their way into the audit: those of methods that change
+ * something, whatever the error, and those that the caller may not make.
+ *
+ * They are collected in memory (refusals.h), and a timer writes them once a
+ * second: no call waits for that.  While the disk is full none is written.
+ */
+#ifndef JWKSD_DAEMON_VERBS_REFUSED_H
+#define JWKSD_DAEMON_VERBS_REFUSED_H
+
+#include "common/base/err.h"
+
+struct control_call;
+struct event_base;
+struct keeper;
+struct refused;
+
+/* keeper outlives it. */
+enum jw_err refused_new(struct event_base *base, struct keeper *keeper,
+    struct refused **ret_refused);
+/* Writes what is left; NULL is fine. */
+void refused_free(struct refused *refused);
+
+/* A control_refused_fn; refused is a struct refused. */
+void refused_note(
+    const struct control_call *call, const char *error, void *refused);
+
+#endif

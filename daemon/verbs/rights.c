@@ -1,0 +1,110 @@
+/*
+ * The rules of [access] sign_rules.  Once there is any, a key set that none
+ * names is signed for by nobody whom rules bind: must never read a rule that
+ * does not match as a yes.
+ */
+#include "daemon/verbs/rights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/group.h"
+
+#define BLANKS " \t,"
+
+struct rule {
+	gid_t group;
+	char *key_set;
+};
+
+struct rights {
+	bool has_rules;
+	struct rule *rules;
+	size_t count;
+};
+
+static enum jw_err
+add_rule(struct rights *rights, char *word, struct jw_why *why)
+{
+	char *colon = strchr(word, ':');
+	gid_t group;
+	struct rule *grown;
+
+	if (colon == NULL)
+		return JW_BAD_CONFIG;
+	*colon = '\0';
+	if (!jw_group_find(word, &group)) {
+		jw_why_set(why,
+		    "[access] sign_rules: there is no group %s; create it "
+		    "with groupadd --system %s",
+		    word, word);
+		return JW_BAD_CONFIG;
+	}
+	grown = realloc(
+	    rights->rules, (rights->count + 1) * sizeof(*rights->rules));
+	if (grown == NULL)
+		return JW_NO_MEMORY;
+	rights->rules = grown;
+	grown[rights->count].group = group;
+	grown[rights->count].key_set = strdup(colon + 1);
+	return grown[rights->count++].key_set == NULL ? JW_NO_MEMORY : JW_OK;
+}
+
+enum jw_err
+rights_new(const char *rules, struct rights **ret_rights, struct jw_why *why)
+{
+	struct rights *rights = calloc(1, sizeof(*rights));
+	char *text = rules == NULL ? NULL : strdup(rules), *save = NULL;
+	enum jw_err err = JW_OK;
+
+	if (rights == NULL || (rules != NULL && text == NULL)) {
+		err = JW_NO_MEMORY;
+		goto out;
+	}
+	rights->has_rules = rules != NULL;
+	for (char *word = text == NULL ? NULL : strtok_r(text, BLANKS, &save);
+	     err == JW_OK && word != NULL; word = strtok_r(NULL, BLANKS, &save))
+		err = add_rule(rights, word, why);
+out:
+	free(text);
+	if (err != JW_OK)
+		rights_free(rights);
+	else
+		*ret_rights = rights;
+	return err;
+}
+
+void
+rights_free(struct rights *rights)
+{
+	if (rights == NULL)
+		return;
+	for (size_t i = 0; i < rights->count; i++)
+		free(rights->rules[i].key_set);
+	free(rights->rules);
+	free(rights);
+}
+
+/* A star behind APP/ stands for every NAME, and not for APP itself. */
+static bool
+matches(const char *pattern, const char *key_set)
+{
+	size_t len = strlen(pattern);
+
+	if (len > 0 && pattern[len - 1] == '*')
+		return strncmp(pattern, key_set, len - 1) == 0;
+	return strcmp(pattern, key_set) == 0;
+}
+
+bool
+rights_allow(const struct rights *rights, const char *key_set,
+    rights_member_fn *is_member, void *arg)
+{
+	if (!rights->has_rules)
+		return true;
+	for (size_t i = 0; i < rights->count; i++)
+		if (matches(rights->rules[i].key_set, key_set) &&
+		    is_member(rights->rules[i].group, arg))
+			return true;
+	return false;
+}

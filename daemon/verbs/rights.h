@@ -1,0 +1,29 @@
+/*
+ * Who may sign for which key set: [access] sign_rules, with the groups looked
+ * up.  Without rules, everybody whom the socket lets in may sign for all.
+ */
+#ifndef JWKSD_DAEMON_VERBS_RIGHTS_H
+#define JWKSD_DAEMON_VERBS_RIGHTS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/base/err.h"
+
+struct rights;
+
+/*
+ * rules is what the configuration has accepted: words GROUP:KEYSET, where a
+ * star ends a KEYSET that stands for several; NULL: no rules.  JW_BAD_CONFIG
+ * with why for a group that does not exist.
+ */
+enum jw_err rights_new(
+    const char *rules, struct rights **ret_rights, struct jw_why *why);
+void rights_free(struct rights *rights);
+
+/* is_member tells whether the one who asks belongs to a group. */
+typedef bool rights_member_fn(gid_t group, void *arg);
+bool rights_allow(const struct rights *rights, const char *key_set,
+    rights_member_fn *is_member, void *arg);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * Rows as JSON, as interfaces.md and the .varlink files declare them.  Pure:
+ * what is shown is what the rows say; never a private byte.
+ */
+#include "daemon/verbs/rows_json.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "daemon/document/jwks.h"
+#include "daemon/lifecycle/operator_order.h"
+
+static void
+set_time(json_t *object, const char *name, int64_t when)
+{
+	if (when != 0)
+		json_object_set_new(object, name, json_integer(when));
+}
+
+static int64_t
+fact_or_deadline(int64_t fact, int64_t deadline)
+{
+	return fact != 0 ? fact : deadline;
+}
+
+/* Deadlines that follow from the key set as a whole. */
+static void
+set_coming(json_t *object, const struct lc_set *set, const struct generation *g)
+{
+	if (set == NULL)
+		return;
+	if (lc_state(g) == GEN_ACTIVE)
+		set_time(object, "rotateAt", lc_rotates_at(set));
+	else
+		set_time(object, "signsAt", lc_takes_over_at(set, g));
+}
+
+static void
+set_times(json_t *object, const struct generation *g)
+{
+	set_time(object, "publishedAt", g->published_at);
+	set_time(
+	    object, "readyAt", fact_or_deadline(g->ready_at, g->ready_due));
+	set_time(object, "activatedAt", g->activated_at);
+	set_time(object, "retiredAt", g->retired_at);
+	set_time(
+	    object, "removeAt", fact_or_deadline(g->removed_at, g->remove_due));
+	set_time(object, "removedAt", g->removed_at);
+	set_time(object, "revokedAt", g->revoked_at);
+}
+
+json_t *
+wire_key(const char *key_set, const struct key *key, const struct lc_set *set,
+    bool with_jwk)
+{
+	const struct generation *found =
+	    set == NULL ? NULL : lc_find(set, key->facts.number);
+	const struct generation *facts = found == NULL ? &key->facts : found;
+	json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid",
+	    key->kid, "keySet", key_set, "generation",
+	    (json_int_t)facts->number, "alg",
+	    jw_alg_name(facts->alg) == NULL ? "unknown"
+					    : jw_alg_name(facts->alg),
+	    "state", lc_state_name(lc_state(facts)), "createdAt",
+	    (json_int_t)facts->created_at);
+
+	if (object == NULL)
+		return NULL;
+	set_times(object, facts);
+	set_coming(object, found == NULL ? NULL : set, facts);
+	if (key->reason != NULL)
+		json_object_set_new(object, "reason", json_string(key->reason));
+	if (with_jwk)
+		json_object_set_new(
+		    object, "jwk", json_loads(key->jwk, 0, NULL));
+	return object;
+}
+
+static json_t *
+policy_value(const struct jw_param *param, int32_t value)
+{
+	if (param->kind == JW_PARAM_ALGORITHM)
+		return json_string(jw_alg_name(value));
+	if (param->kind == JW_PARAM_MODE)
+		return json_string(jw_mode_name(value));
+	return json_integer(value);
+}
+
+json_t *
+wire_policy(const struct jw_policy *policy)
+{
+	json_t *object = json_object();
+	size_t n;
+	const struct jw_param *params = jw_policy_params(&n);
+
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(object, params[i].camel,
+		    policy_value(
+			&params[i], jw_policy_get(policy, &params[i])));
+	return object;
+}
+
+static json_t *
+url_list(const char *name, const char *domain)
+{
+	char urls[JWKS_URLS_MAX][JWKS_URL_SIZE];
+	size_t n = jwks_urls(name, domain, urls);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(urls[i]));
+	return list;
+}
+
+json_t *
+wire_key_set(const struct key_set *set, const char *domain)
+{
+	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
+	struct lc_set view = {.facts = set->facts, .count = set->nkeys};
+	const struct generation *active;
+	json_t *object;
+
+	jwks_location(set->name, app, path);
+	for (size_t i = 0; i < set->nkeys; i++)
+		view.gens[i] = set->keys[i].facts;
+	object = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", set->name,
+	    "alg", jw_alg_name(set->facts.policy.algorithm), "path", path,
+	    "version", (json_int_t)set->facts.version, "policy",
+	    wire_policy(&set->facts.policy));
+	if (object == NULL)
+		return NULL;
+	json_object_set_new(object, "urls", url_list(set->name, domain));
+	active = lc_active(&view);
+	if (active != NULL)
+		set_time(object, "activeGeneration", active->number);
+	set_time(object, "scheduledFor", lc_scheduled_for(&view));
+	set_time(object, "signsAt", lc_signs_at(&view));
+	if (set->facts.frozen)
+		json_object_set_new(object, "frozen", json_true());
+	return object;
+}
+
+json_t *
+wire_change(
+    const char *key_set, const struct lc_change *change, const char *kid)
+{
+	json_t *object = json_pack("{s:I, s:s, s:I, s:s, s:s}", "time",
+	    (json_int_t)change->time, "keySet", key_set, "generation",
+	    (json_int_t)change->number, "to", lc_state_name(change->to),
+	    "cause", change->cause);
+
+	if (object != NULL && kid != NULL)
+		json_object_set_new(object, "kid", json_string(kid));
+	if (object != NULL && change->has_from)
+		json_object_set_new(
+		    object, "from", json_string(lc_state_name(change->from)));
+	return object;
+}
+
+/* LC_NEVER is "no end", 0 on the wire; what does not happen is absent. */
+static json_t *
+exposure_times(const struct lc_times *times)
+{
+	json_t *object = json_object();
+	const struct {
+		const char *name;
+		int64_t until;
+	} rows[] = {
+	    {"honoursCacheControl", times->honours_cache_control},
+	    {"pollsWithinMaxAge", times->polls_within_max_age},
+	    {"neverExpires", times->never_expires},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].until != 0)
+			json_object_set_new(object, rows[i].name,
+			    json_integer(
+				rows[i].until == LC_NEVER ? 0 : rows[i].until));
+	return object;
+}
+
+json_t *
+wire_exposure(const struct lc_exposure *exposure)
+{
+	return json_pack("{s:I, s:o, s:o}", "until",
+	    (json_int_t)exposure->until, "rejectNewTokens",
+	    exposure_times(&exposure->reject_new_tokens), "acceptOldTokens",
+	    exposure_times(&exposure->accept_old_tokens));
+}
+
+const char *
+wire_event(enum gen_state to)
+{
+	if (to == GEN_PENDING)
+		return "created";
+	return to == GEN_ACTIVE ? "activated" : lc_state_name(to);
+}

@@ -1,0 +1,42 @@
+/*
+ * What the methods of org.jwksd.sign do: who may sign what, with which key,
+ * and what stays of it.  All on the event loop but the signature itself.
+ */
+#ifndef JWKSD_DAEMON_VERBS_SIGN_H
+#define JWKSD_DAEMON_VERBS_SIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+struct control_call;
+struct event_base;
+struct json_t;
+struct rights;
+struct varlink_service;
+struct verbs;
+struct verbs_sign;
+
+/*
+ * verbs outlives it; rights becomes its own, on success and on failure.
+ * From here on keys are forgotten when they stop being active.
+ */
+enum jw_err verbs_sign_new(struct event_base *base, struct verbs *verbs,
+    struct rights *take_rights, struct verbs_sign **ret_signing,
+    struct jw_why *why);
+/* Before the keeper, after the server whose context it is. */
+void verbs_sign_free(struct verbs_sign *signing);
+
+/* Offer org.jwksd.sign; the context of its verbs is the verbs_sign. */
+enum jw_err verbs_sign_offer(
+    struct varlink_service *service, struct jw_why *why);
+
+/* For control_options.quick: the calls of sign_call.h. */
+bool verbs_sign_quick(struct control_call *call, void *context);
+
+/* Append a line for each key that should sign and cannot; signing may be
+ * NULL. */
+void verbs_sign_warn(const struct verbs_sign *signing, struct json_t *warnings);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Calls of org.jwksd.sign in the form in which nearly every client writes
+ * them, read in one pass and without a copy: plain strings and integers, few
+ * members, no flag of Varlink.
+ *
+ * False from here says nothing about a call: varlink_call_parse() is to read
+ * it, and to say what is wrong with it.  True promises that it would take the
+ * same octets, and find the same in them.
+ */
+#ifndef JWKSD_DAEMON_VERBS_SIGN_CALL_H
+#define JWKSD_DAEMON_VERBS_SIGN_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/slice.h"
+#include "daemon/verbs/claims.h"
+
+enum { SIGN_CALL_DEPTH = 8, SIGN_CALL_MEMBERS = 32 };
+
+/* Spans of strings are without their quotes; at is NULL for absent ones. */
+struct sign_call {
+	bool is_payload;
+	struct jw_span key_set, type;
+	struct jw_span claims;     /* Sign: the object as it was sent */
+	struct claims_times times; /* of these claims */
+	struct jw_span payload;    /* SignPayload */
+};
+
+bool sign_call_read(const char *text, size_t len, struct sign_call *ret_call);
+
+/* The same for claims that are a text of their own. */
+bool sign_call_times(
+    const char *text, size_t len, struct claims_times *ret_times);
+
+#endif
