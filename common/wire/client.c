@@ -15,7 +15,6 @@
 
 #include "common/base/clock.h"
 #include "common/wire/varlink.h"
-#include "ctl/call/access.h"
 #include "common/wire/client.h"
 
 enum { RETRY_CONNECT_MS = 20, READ_SIZE = 64 * 1024 };
@@ -47,7 +46,6 @@ explain_connect(const char *path, int error, struct jw_why *why)
 {
 	if (error == EACCES || error == EPERM) {
 		jw_why_set(why, "you may not use the socket %s", path);
-		access_hint(path, why);
 		return JW_PERMISSION_DENIED;
 	}
 	if (error == EAGAIN)

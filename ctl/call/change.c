@@ -18,6 +18,7 @@
 #include "ctl/call/context.h"
 #include "ctl/reply/reply.h"
 #include "ctl/call/policy_words.h"
+#include "ctl/out/visible.h"
 
 enum { ID_OCTETS = 16, ID_SIZE = 2 * ID_OCTETS + 1, METHOD_SIZE = 64 };
 

@@ -13,6 +13,7 @@
 #include "ctl/call/error_texts.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 
 enum { NOTES_MAX = 8 };
 

@@ -61,6 +61,18 @@ ask_explain(
 	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
 }
 
+/* Connect to the daemon, and hint at what would let the caller do so. */
+static enum jw_err
+open_client(struct ctl *ctl, int64_t deadline, struct client **ret_client)
+{
+	enum jw_err err =
+	    client_open(ctl->socket, deadline, ret_client, &ctl->why);
+
+	if (err == JW_PERMISSION_DENIED)
+		access_hint(ctl->socket, &ctl->why);
+	return err;
+}
+
 /* A reply is kept; a typed error is told, and becomes ctl->why. */
 static enum jw_err
 take_reply(struct ctl *ctl, const char *method,
@@ -95,8 +107,7 @@ ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 	struct client *client = NULL;
 	enum jw_err err;
 
-	err = client_open(ctl->socket, sooner(once->deadline, patience()),
-	    &client, &ctl->why);
+	err = open_client(ctl, sooner(once->deadline, patience()), &client);
 	if (err != JW_OK)
 		return err;
 	once->sent = true;
@@ -259,7 +270,7 @@ ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	enum jw_err err;
 	int signals = -1;
 
-	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
+	err = open_client(ctl, patience(), &stream.client);
 	if (err == JW_OK)
 		err = open_signals(ctl, &signals);
 	if (err == JW_OK) {
@@ -283,7 +294,7 @@ ask_each(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	    .method = method, .patience_ms = CLIENT_PATIENCE_MS};
 	enum jw_err err;
 
-	err = client_open(ctl->socket, patience(), &stream.client, &ctl->why);
+	err = open_client(ctl, patience(), &stream.client);
 	if (err == JW_OK)
 		err = read_stream(ctl, &stream, parameters, fn, arg);
 	client_close(stream.client);

@@ -14,6 +14,7 @@
 #include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 
 /* ---- call ---- */
 

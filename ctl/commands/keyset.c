@@ -19,6 +19,7 @@
 #include "ctl/reply/reply.h"
 #include "ctl/call/policy_words.h"
 #include "ctl/out/table.h"
+#include "ctl/out/visible.h"
 
 enum { NUMBER_SIZE = 24 };
 

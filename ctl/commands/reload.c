@@ -8,6 +8,7 @@
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 
 static void
 put_keys(const char *what, const json_t *keys)

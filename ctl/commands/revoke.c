@@ -17,6 +17,7 @@
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 #include "ctl/commands/rotate.h"
 
 struct outcome {

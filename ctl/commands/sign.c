@@ -16,6 +16,7 @@
 #include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 
 #define SIGN_METHOD "org.jwksd.sign.Sign"
 #define CONTROL_NAME "control.sock"

@@ -16,6 +16,7 @@
 #include "ctl/call/key_sets.h"
 #include "ctl/reply/reply.h"
 #include "ctl/out/timeline.h"
+#include "ctl/out/visible.h"
 
 typedef enum jw_err print_fn(struct ctl *ctl, const json_t *reply);
 

@@ -13,6 +13,7 @@
 #include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/reply/reply.h"
+#include "ctl/out/visible.h"
 
 /* Now: a reply does not say when, but comes at once. */
 static void

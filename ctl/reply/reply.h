@@ -19,12 +19,6 @@ struct json_t;
 #define REPLY_TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
 #define REPLY_NONE INT64_C(-1)               /* an absent number */
 
-/*
- * A copy of a reply in which every string is fit for a terminal (flags as for
- * text_visible()).  The caller drops it; NULL when memory is short.
- */
-struct json_t *reply_visible(const struct json_t *reply, unsigned flags);
-
 /* An optional member: its value, NULL, or JW_PROTOCOL for another type. */
 enum jw_err reply_string(const struct json_t *object, const char *name,
     const char **ret_value, struct jw_why *why);

@@ -1,4 +1,4 @@
-"""The shape that design.md and style.md fix, held against the tree."""
+"""The shape of the tree: layers.py, and what every file has."""
 import glob
 import os
 import re
@@ -6,72 +6,11 @@ import subprocess
 import unittest
 
 import harness
+from layers import FOLDERS, LIBRARIES
 
 ROOT = harness.ROOT
 HEADER_LINES = 150
 FUNCTION_LINES = 60
-
-# Which files may include which library, by the names of its headers.
-LIBRARIES = {
-    r"sqlite3\.h": r"daemon/store\w*\.c",
-    r"openssl/": r"daemon/(keys|envelope)\.c",
-    r"systemd/": r"common/notify\.c",
-    r"ini\.h": r"common/config\w*\.c",
-    r"libsmartcols": r"ctl/table\.c",
-    r"event2/http\w*\.h|evhttp\.h": r"daemon/http/\w+\.c",
-    r"event2/|event\.h": r"daemon/(http/)?\w+\.c",
-    r"jansson\.h": r"(?!daemon/(lifecycle|store\w*)\.c)"
-                   r"(common|daemon|daemon/http|ctl)/\w+\.c",
-}
-
-# Modules of the daemon from the bottom up: each may use those before it.
-LEVELS = [
-    {"model", "sql_text", "directory"},
-    {"anchor"},
-    {"lifecycle", "jwks", "servable", "store", "keys", "clock", "agenda", "worker",
-     "octets", "room", "ballast"},
-    {"reading"},
-    {"orders", "plan", "retime", "envelope", "turns", "refusals"},
-    {"signer", "wire", "claims", "rights", "difference", "outlook"},
-    {"keeper", "sign_call"},
-    {"control"},
-    {"earlier", "process", "sockets", "strays"},
-    {"publish", "front", "reload", "mistakes", "refused"},
-    {"verbs", "degraded"},
-    {"main"},
-]
-# What those that must stay small and pure may use besides themselves.
-ONLY = {
-    "model": set(),
-    "octets": set(),
-    "room": set(),
-    "ballast": set(),
-    "directory": set(),
-    "anchor": {"directory"},
-    "sign_call": {"claims"},
-    "lifecycle": {"model"},
-    "jwks": {"model"},
-    "store": {"model", "sql_text", "directory"},
-    "keys": {"model"},
-    "envelope": {"model", "keys"},
-    "reading": {"model", "lifecycle"},
-    "orders": {"model", "lifecycle", "reading"},
-    "plan": {"model", "lifecycle", "reading"},
-    "retime": {"model", "lifecycle", "reading"},
-    "strays": set(),
-    "outlook": {"model", "lifecycle", "plan", "agenda"},
-    "difference": {"model", "lifecycle", "plan", "jwks"},
-    "refusals": {"model", "store"},
-    "servable": set(),
-    "agenda": set(),
-    "turns": {"agenda"},
-    "clock": set(),
-    "worker": set(),
-    "signer": {"keys", "worker"},
-    "claims": set(),
-    "rights": set(),
-    "reload": {"model", "keys"},
-}
 
 FORBIDDEN = re.compile(
     r"\b(strcpy|strcat|sprintf|vsprintf|gets|system|popen|atoi|atol|strtok"
@@ -94,7 +33,7 @@ MARKERS = re.compile(r"^(<{7} |={7}$|>{7} |\|{7} )", re.M)
 def files(*patterns):
     found = []
     for pattern in patterns:
-        found += glob.glob(pattern, root_dir=ROOT)
+        found += glob.glob(pattern, root_dir=ROOT, recursive=True)
     return sorted(found)
 
 
@@ -103,9 +42,9 @@ def read(path):
         return f.read()
 
 
-def code():
-    return files("common/*.[ch]", "daemon/*.[ch]", "daemon/http/*.[ch]",
-                 "ctl/*.[ch]")
+def code(suffix="[ch]"):
+    return [path for folder in FOLDERS
+            for path in files(f"{folder}/*.{suffix}")]
 
 
 def includes(path):
@@ -117,39 +56,75 @@ def blank(match):
     return "\n" * match.group().count("\n")
 
 
-def module(path):
-    """daemon/store_read.c is a part of store."""
-    stem = os.path.splitext(os.path.basename(path))[0]
-    known = set().union(*LEVELS)
-    return stem if stem in known else stem.split("_")[0]
-
-
-def level(name):
-    return next((i for i, names in enumerate(LEVELS) if name in names), None)
-
-
-def allowed_in_daemon(path, header):
-    if header.startswith("common/"):
-        return True
-    if not re.fullmatch(r"daemon/\w+\.h", header):
-        return False
-    user, used = module(path), module(header)
-    if user == used:
-        return True
-    if user in ONLY:
-        return used in ONLY[user]
-    return level(used) < level(user)
-
-
 def allowed(path, header):
     """May that file of ours include that header of ours?"""
-    if path.startswith("common/"):
-        return header.startswith("common/")
-    if path.startswith("ctl/"):
-        return header.startswith(("common/", "ctl/"))
-    if path.startswith("daemon/http/"):
-        return header.startswith(("common/", "daemon/http/"))
-    return allowed_in_daemon(path, header)
+    user, used = os.path.dirname(path), os.path.dirname(header)
+    return used == user or used in FOLDERS[user].may_include
+
+
+def allowed_library(path, header):
+    for library, folders in LIBRARIES.items():
+        if re.match(library, header):
+            return os.path.dirname(path) in folders.split()
+    return True
+
+
+def reachable(graph, start):
+    """All that can be reached from there, by one step or more."""
+    found, left = set(), [start]
+    while left:
+        for name in graph.get(left.pop(), ()):
+            if name not in found:
+                found.add(name)
+                left.append(name)
+    return found
+
+
+def cycles(graph):
+    return sorted(name for name in graph if name in reachable(graph, name))
+
+
+def compiled_graph():
+    """{folder: folders} by what the compiler opens, whole paths through."""
+    made = subprocess.run(
+        [*os.environ.get("CC", "cc").split(), "-MM", "-std=c11",
+         "-D_GNU_SOURCE", "-I.", *code("c")],
+        cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    graph = {folder: set() for folder in FOLDERS}
+    for rule in made.replace("\\\n", " ").splitlines():
+        source, *headers = rule.partition(":")[2].split()
+        graph[os.path.dirname(source)] |= {
+            os.path.dirname(header) for header in headers}
+    return {folder: used - {folder} for folder, used in graph.items()}
+
+
+def pictured_graph():
+    """{folder: folders} as the README draws it."""
+    block = re.search(r"^```folders\n(.*?)^```", read("README.md"),
+                      re.M | re.S)
+    return {name: set(used.split()) - {"nothing"} for name, used in re.findall(
+        r"^(\S+) *-> (.*)$", re.sub(r"\n +", " ", block[1]), re.M)}
+
+
+def direct_graph():
+    graph = {folder: set() for folder in FOLDERS}
+    for path in code():
+        graph[os.path.dirname(path)] |= {
+            os.path.dirname(header) for header in includes(path)
+            if header.startswith(("common/", "daemon/", "ctl/"))}
+    return {folder: used - {folder} for folder, used in graph.items()}
+
+
+def shared_names(folder):
+    """Global symbols of the objects of a folder."""
+    objects = [os.path.join(harness.BUILD, path[:-2] + ".o")
+               for path in files(f"{folder}/*.c")]
+    listed = subprocess.run(
+        ["nm", "-P", "--defined-only", "--extern-only",
+         *filter(os.path.exists, objects)],
+        capture_output=True, text=True, check=True).stdout
+    return {line.split()[0] for line in listed.splitlines()
+            if len(line.split()) > 2}
 
 
 def functions(path):
@@ -171,39 +146,49 @@ class Layers(unittest.TestCase):
         findings = list(findings)
         self.assertFalse(findings, "\n" + "\n".join(findings))
 
-    def test_there_is_code(self):
-        for directory in ("common", "daemon", "daemon/http", "ctl"):
-            self.assertTrue(files(f"{directory}/*.c"), directory)
+    def test_every_file_is_in_a_folder_with_a_row(self):
+        found = {os.path.dirname(path) for top in ("common", "daemon", "ctl")
+                 for path in files(f"{top}/**/*.[ch]")}
+        self.assertEqual(found, set(FOLDERS))
 
-    def test_one_library_one_file(self):
-        def findings():
-            for path in code():
-                for header in includes(path):
-                    for library, where in LIBRARIES.items():
-                        if re.match(library, header):
-                            if not re.fullmatch(where, path):
-                                yield f"{path} includes {header}"
-                            break
-        self.nothing(findings())
+    def test_libraries(self):
+        self.nothing(f"{path} includes {header}" for path in code()
+                     for header in includes(path)
+                     if not allowed_library(path, header))
 
     def test_headers_name_no_library(self):
         self.nothing(
             f"{path} includes {header}"
-            for path in files("common/*.h", "daemon/*.h", "daemon/http/*.h",
-                              "ctl/*.h")
-            for header in includes(path)
+            for path in code("h") for header in includes(path)
             if any(re.match(library, header) for library in LIBRARIES))
 
-    def test_dependencies_point_one_way(self):
+    def test_folders_include_what_their_row_lists(self):
         self.nothing(
             f"{path} includes {header}"
             for path in code() for header in includes(path)
             if header.startswith(("common/", "daemon/", "ctl/"))
             and not allowed(path, header))
 
-    def test_modules_of_the_daemon_have_a_level(self):
-        self.nothing(f"{path}: not in LEVELS" for path in
-                     files("daemon/*.[ch]") if level(module(path)) is None)
+    def test_rows_list_what_is_included(self):
+        self.assertEqual({name: row.may_include
+                          for name, row in FOLDERS.items()}, direct_graph())
+
+    def test_no_cycle(self):
+        self.assertEqual(cycles(direct_graph()), [])
+        self.assertEqual(cycles(compiled_graph()), [])
+
+    def test_the_picture_is_the_graph(self):
+        picture = pictured_graph()
+        self.assertEqual(picture, direct_graph())
+        for folder, used in compiled_graph().items():
+            self.assertLessEqual(used, reachable(picture, folder), folder)
+
+    def test_shared_names_have_the_prefix_of_their_folder(self):
+        self.nothing(
+            f"{folder}: {name}, not {row.prefix}..."
+            for folder, row in FOLDERS.items()
+            for name in sorted(shared_names(folder))
+            if name != "main" and not name.startswith(row.prefix))
 
     def test_own_headers_are_named_from_the_top(self):
         self.nothing(
@@ -212,8 +197,7 @@ class Layers(unittest.TestCase):
             if not name.startswith(("common/", "daemon/", "ctl/")))
 
     def test_headers_compile_alone(self):
-        headers = files("common/*.h", "daemon/*.h", "daemon/http/*.h",
-                        "ctl/*.h")
+        headers = code("h")
         result = subprocess.run(
             [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-I.",
              "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c",
@@ -225,8 +209,7 @@ class Layers(unittest.TestCase):
 
     def test_headers_are_short_and_guarded(self):
         def findings():
-            for path in files("common/*.h", "daemon/*.h", "daemon/http/*.h",
-                              "ctl/*.h"):
+            for path in code("h"):
                 text = read(path)
                 count = text.count("\n")
                 if count > HEADER_LINES:
@@ -255,7 +238,7 @@ class Layers(unittest.TestCase):
     def test_clocks_are_read_in_one_file(self):
         self.nothing(
             f"{path}: {match.group()}" for path in code()
-            if path != "common/clock.c"
+            if path != "common/base/clock.c"
             for match in TIMES.finditer(NOISE.sub(blank, read(path))))
 
     def test_structs_are_not_typedefed(self):
@@ -305,23 +288,32 @@ class Tree(unittest.TestCase):
 class OfTheCheckItself(unittest.TestCase):
     """A check that lets everything pass is no check."""
 
-    def test_layers(self):
-        for path, header in (("common/log.c", "daemon/keys.h"),
-                             ("ctl/main.c", "daemon/model.h"),
-                             ("daemon/http/main.c", "daemon/keeper.h"),
-                             ("daemon/http/main.c", "ctl/table.h"),
-                             ("daemon/lifecycle.c", "daemon/store.h"),
-                             ("daemon/store_read.c", "daemon/keys.h"),
-                             ("daemon/keeper.c", "daemon/control.h"),
-                             ("daemon/keeper.c", "daemon/http/guard.h")):
+    def test_includes(self):
+        for path, header in (
+                ("common/base/log.c", "common/wire/varlink.h"),
+                ("ctl/main.c", "daemon/lifecycle/model.h"),
+                ("daemon/http/main.c", "daemon/keeper/keeper.h"),
+                ("daemon/http/main.c", "ctl/out/table.h"),
+                ("daemon/lifecycle/plan.c", "daemon/store/store.h"),
+                ("daemon/store/rows.c", "daemon/keeper/keeper.h"),
+                ("daemon/keeper/keeper.c", "common/serve/server.h")):
             self.assertFalse(allowed(path, header), (path, header))
-        for path, header in (("common/log.c", "common/log.h"),
-                             ("daemon/lifecycle.c", "daemon/model.h"),
-                             ("daemon/store_read.c", "daemon/store.h"),
-                             ("daemon/envelope.c", "daemon/keys.h"),
-                             ("daemon/verbs.c", "daemon/keeper.h"),
-                             ("daemon/main.c", "daemon/verbs.h")):
+        for path, header in (
+                ("common/base/log.c", "common/base/err.h"),
+                ("daemon/keeper/keeper.c", "daemon/lifecycle/model.h"),
+                ("daemon/main.c", "daemon/verbs/verbs.h")):
             self.assertTrue(allowed(path, header), (path, header))
+
+    def test_library(self):
+        self.assertFalse(allowed_library("daemon/keeper/x.c", "sqlite3.h"))
+        self.assertFalse(allowed_library("daemon/store/x.c", "jansson.h"))
+        self.assertTrue(allowed_library("daemon/store/x.c", "sqlite3.h"))
+        self.assertTrue(allowed_library("common/base/x.c", "stdio.h"))
+
+    def test_a_cycle_is_found(self):
+        self.assertEqual(cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}),
+                         ["b", "c"])
+        self.assertEqual(cycles({"a": {"b", "c"}, "b": {"c"}}), [])
 
     def test_words_in_comments_and_strings_are_free(self):
         text = '/* gets( */ puts("system("); // atoi(\nsnprintf(b, n, s);\n'

@@ -15,6 +15,7 @@
 #include "ctl/call/error_texts.h"
 #include "ctl/reply/reply.h"
 #include "ctl/out/text.h"
+#include "ctl/out/visible.h"
 
 static json_t *
 load(const char *text)

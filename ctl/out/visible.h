@@ -1,0 +1,15 @@
+/*
+ * Replies for people.
+ */
+#ifndef JWKSD_CTL_OUT_VISIBLE_H
+#define JWKSD_CTL_OUT_VISIBLE_H
+
+struct json_t;
+
+/*
+ * A copy of a reply in which every string is fit for a terminal (flags as for
+ * text_visible()).  The caller drops it; NULL when memory is short.
+ */
+struct json_t *reply_visible(const struct json_t *reply, unsigned flags);
+
+#endif
