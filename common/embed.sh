@@ -1,7 +1,7 @@
 #!/bin/sh
 # Turn text files into one C table on standard output.
 #   embed.sh varlink FILE...  const char *varlink_text(const char *interface)
-#   embed.sh sql FILE...      const struct sql_text sql_texts[], by number
+#   embed.sh sql FILE...      const struct store_sql_text sql_texts[], by number
 # Each octet becomes '\ooo', so no character of a file needs escaping, and
 # none is out of range whether char is signed or not.
 set -eu
@@ -34,7 +34,7 @@ varlink)
 	;;
 sql)
 	printf '#include "daemon/store/sql_text.h"\n'
-	printf 'const struct sql_text sql_texts[] = {\n'
+	printf 'const struct store_sql_text sql_texts[] = {\n'
 	i=0
 	for f in "$@"; do
 		n=$(basename "$f" .sql)

@@ -9,23 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/call/command.h"
 #include "common/base/nearest.h"
+#include "ctl/call/command.h"
 
 static void
-consider_options(const struct ctl_option *options, struct nearest *nearest)
+consider_options(const struct ctl_option *options, struct jw_nearest *nearest)
 {
 	for (; options->name != NULL; options++)
-		nearest_consider(nearest, options->name);
+		jw_nearest_consider(nearest, options->name);
 }
 
 static enum jw_err
 unknown_option(const struct ctl_command *command, const char *name,
     const char *as_given, struct jw_why *why)
 {
-	struct nearest nearest;
+	struct jw_nearest nearest;
 
-	nearest_init(&nearest, name);
+	jw_nearest_init(&nearest, name);
 	consider_options(ctl_global_options(), &nearest);
 	if (command != NULL)
 		consider_options(command->options, &nearest);
@@ -91,7 +91,7 @@ option_find(const struct ctl_command *command, const char *name, size_t len)
 }
 
 static enum jw_err
-take_value(struct cursor *cursor, struct token *token, struct jw_why *why)
+ctl_take_value(struct cursor *cursor, struct token *token, struct jw_why *why)
 {
 	if (cursor->next == cursor->argc) {
 		jw_why_set(why, "--%s needs a value: --%s %s",
@@ -118,7 +118,7 @@ next_long(struct cursor *cursor, const struct ctl_command *command,
 	if (option->value != NULL && name[len] == '=')
 		token->value = name + len + 1;
 	else if (option->value != NULL)
-		return take_value(cursor, token, why);
+		return ctl_take_value(cursor, token, why);
 	else if (name[len] == '=') {
 		jw_why_set(why, "--%s takes no value", option->name);
 		return JW_USAGE;
@@ -257,7 +257,7 @@ add_word(struct ctl_line *line, const char *word, struct jw_why *why)
 }
 
 static enum jw_err
-check_line(const struct ctl_line *line, struct jw_why *why)
+ctl_check_line(const struct ctl_line *line, struct jw_why *why)
 {
 	if (ctl_line_flag(line, "help") || ctl_line_flag(line, "version"))
 		return JW_OK;
@@ -295,7 +295,7 @@ parse_rest(int argc, char *const argv[], size_t skip, struct ctl_line *line,
 		if (token.option != NULL)
 			err = add_option(line, &token, why);
 		else if (token.word == NULL)
-			return check_line(line, why);
+			return ctl_check_line(line, why);
 		else if (skip > 0)
 			skip--;
 		else

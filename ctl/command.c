@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "ctl/call/command.h"
 #include "common/base/nearest.h"
+#include "ctl/call/command.h"
 
 #define END                         \
 	{                           \
@@ -125,19 +125,19 @@ static const struct ctl_command commands[] = {
 	"without.\n",
 	"jwksctl status\n"
 	"jwksctl status --json | jq .warnings\n",
-	"Status", no_options, 0, 0, ctl_status},
+	"Status", no_options, 0, 0, cmd_status},
     {"list", "[KEYSET]", "the keys of one key set, or of all",
 	"The active key comes first, then those that wait for their turn,\n"
 	"then the retired ones.  NEXT is what happens to a key, and when.\n",
 	"jwksctl list\n"
 	"jwksctl list default --all --long\n"
 	"jwksctl list -q\n",
-	"ListKeys", list_options, 0, 1, ctl_list},
+	"ListKeys", list_options, 0, 1, cmd_list},
     {"show", "KEY", "one key, with its public JWK",
 	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.\n",
 	"jwksctl show default#2\n"
 	"jwksctl show Ab3dE --time=iso\n",
-	"ShowKey", no_options, 1, 1, ctl_show},
+	"ShowKey", no_options, 1, 1, cmd_show},
     {"rotate", "[KEYSET]", "let the next key sign, as soon as it is safe",
 	"With a standby that every verifier has, at once; otherwise the\n"
 	"rotation is scheduled for the moment at which that is so.\n"
@@ -153,7 +153,7 @@ static const struct ctl_command commands[] = {
 	"jwksctl rotate default --at tomorrow --reason \"change 4711\"\n"
 	"jwksctl rotate --now --dry-run\n"
 	"jwksctl rotate --cancel\n",
-	"Rotate", rotate_options, 0, 1, ctl_rotate},
+	"Rotate", rotate_options, 0, 1, cmd_rotate},
     {"rollback", "[KEYSET]", "let the key before sign again",
 	"When the new key turns out to be bad for somebody.  Possible until\n"
 	"the rollback_window of the retired key is over.  The bad generation\n"
@@ -169,7 +169,7 @@ static const struct ctl_command commands[] = {
 	"jwksctl rollback\n"
 	"jwksctl rollback default --dry-run\n"
 	"jwksctl rollback default --if-gen 3 --yes --reason \"change 4712\"\n",
-	"Rollback", rollback_options, 0, 1, ctl_rollback},
+	"Rollback", rollback_options, 0, 1, cmd_rollback},
     {"revoke", "KEY", "never trust a key again, whatever it signed",
 	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.  It leaves\n"
 	"the JWKSet at once, and a ready standby takes over when it was the\n"
@@ -185,30 +185,30 @@ static const struct ctl_command commands[] = {
 	"jwksctl revoke default#2 --reason \"laptop stolen\" --dry-run\n"
 	"jwksctl revoke Ab3dE --reason \"change 4713\"\n"
 	"jwksctl revoke -- -9xYz --reason \"of a kid that begins with -\"\n",
-	"Revoke", revoke_options, 1, 1, ctl_revoke},
+	"Revoke", revoke_options, 1, 1, cmd_revoke},
     {"freeze", "[KEYSET]", "stop all rotation, of one key set or of all",
 	"Nothing becomes ready, rotates, is removed or destroyed until\n"
 	"`jwksctl thaw`.  Serving, signing, rollback and revoke go on.\n",
 	"jwksctl freeze --reason \"incident 17\"\n"
 	"jwksctl freeze default\n",
-	"Freeze", switch_options, 0, 1, ctl_freeze},
+	"Freeze", switch_options, 0, 1, cmd_freeze},
     {"thaw", "[KEYSET]", "take a freeze back",
 	"Without KEYSET the freeze of all key sets; one that was frozen by\n"
 	"its name stays so.  What is due happens: at most one rotation of\n"
 	"each key set.\n",
 	"jwksctl thaw\n"
 	"jwksctl thaw default --reason \"incident 17 is over\"\n",
-	"Freeze", switch_options, 0, 1, ctl_thaw},
+	"Freeze", switch_options, 0, 1, cmd_thaw},
     {"plan", "[KEYSET]", "every coming change, with its time and cause",
 	"Computed by the function that will perform the changes.\n",
 	"jwksctl plan\n"
 	"jwksctl plan default --until +90d --time=iso\n",
-	"Plan", plan_options, 0, 1, ctl_plan},
+	"Plan", plan_options, 0, 1, cmd_plan},
     {"jwks", "[KEYSET]", "the JWKSet as it is published, or will be",
 	"Prints the JWKSet itself; with --json the whole reply.\n",
 	"jwksctl jwks\n"
 	"jwksctl jwks default --at +25h\n",
-	"GetJwks", jwks_options, 0, 1, ctl_jwks},
+	"GetJwks", jwks_options, 0, 1, cmd_jwks},
     {"sign", "[KEYSET]", "a token of the active key, for a test",
 	"Asks on sign.sock, beside the control socket.  exp is set from\n"
 	"--ttl, or to 5min from now where the claims have none; iat to now.\n"
@@ -216,35 +216,35 @@ static const struct ctl_command commands[] = {
 	"jwksctl sign --ttl 10min\n"
 	"echo '{\"sub\": \"alice\"}' | jwksctl sign default --claims -\n"
 	"jwksctl sign --claims claims.json --type at+jwt\n",
-	NULL, sign_options, 0, 1, ctl_sign},
+	NULL, sign_options, 0, 1, cmd_sign},
     {"verify", "TOKEN|-", "is a token one of ours, and good?",
 	"Says which generation signed it, whether that is still published,\n"
 	"and why the token is not valid.  Exit status 65 when it is not.\n",
 	"jwksctl sign | jwksctl verify -\n"
 	"jwksctl verify eyJhbGciOiJFUzI1NiIsImtpZCI6...\n",
-	"Verify", no_options, 1, 1, ctl_verify},
+	"Verify", no_options, 1, 1, cmd_verify},
     {"watch", "[KEYSET]", "follow the changes, one line each",
 	"First every living key, then each change as it happens, until\n"
 	"interrupted.  With --json one object a line.\n",
 	"jwksctl watch\n"
 	"jwksctl watch --json | jq -r .event\n",
-	"Monitor", no_options, 0, 1, ctl_watch},
+	"Monitor", no_options, 0, 1, cmd_watch},
     {"keyset", "", "the key sets, and what governs them",
 	"Alone it is `keyset list`.\n",
 	"jwksctl keyset\n"
 	"jwksctl keyset -q\n",
-	"ListKeySets", no_options, 0, 0, ctl_keyset_list},
+	"ListKeySets", no_options, 0, 0, cmd_keyset_list},
     {"keyset list", "", "every key set, one line each",
 	"MODE is auto, manual or frozen, as it is in force; VERSION counts\n"
 	"the changes of the published bytes.  -q prints names only.\n",
 	"jwksctl keyset list\n"
 	"jwksctl keyset list --json | jq '.keySets[].policy'\n",
-	"ListKeySets", no_options, 0, 0, ctl_keyset_list},
+	"ListKeySets", no_options, 0, 0, cmd_keyset_list},
     {"keyset show", "NAME", "one key set, with its whole policy",
 	"Every parameter with its value and what it means.\n",
 	"jwksctl keyset show default\n"
 	"jwksctl keyset show default --json | jq .keySet.policy\n",
-	"ListKeySets", no_options, 1, 1, ctl_keyset_show},
+	"ListKeySets", no_options, 1, 1, cmd_keyset_show},
     {"keyset set", "NAME PARAM=VALUE...", "change the policy of a key set",
 	"PARAM and VALUE are those of the configuration file's [policy]:\n"
 	"durations like 30d or \"1h 30min\", numbers, names.  All of them\n"
@@ -256,7 +256,7 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset set default rotation_period=14d\n"
 	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
 	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
-	"SetPolicy", set_options, 2, CTL_ARGS_MAX, ctl_keyset_set},
+	"SetPolicy", set_options, 2, CTL_ARGS_MAX, cmd_keyset_set},
     {"keyset add", "NAME [PARAM=VALUE...] | --from FILE",
 	"make a key set, or many",
 	"NAME is APP, or APP/NAME for one more set of that application:\n"
@@ -277,7 +277,7 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset add acme/step-up algorithm=ES384 rotation_period=14d\n"
 	"jwksctl keyset add --from applications.txt --dry-run\n"
 	"seq -f 'app%.0f' 1000 | jwksctl keyset add --from -\n",
-	"AddKeySet", add_options, 0, CTL_ARGS_MAX, ctl_keyset_add},
+	"AddKeySet", add_options, 0, CTL_ARGS_MAX, cmd_keyset_add},
     {"keyset remove", "NAME", "a key set goes, for ever",
 	"It is no longer served, its private keys are destroyed, and its\n"
 	"kids never come back.  While a token of it could still be valid\n"
@@ -288,22 +288,22 @@ static const struct ctl_command commands[] = {
 	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
 	"jwksctl keyset remove acme/step-up --dry-run\n"
 	"jwksctl keyset remove acme --force --reason \"contract ended\"\n",
-	"RemoveKeySet", remove_options, 1, 1, ctl_keyset_remove},
+	"RemoveKeySet", remove_options, 1, 1, cmd_keyset_remove},
     {"clock", "", "is the wall clock trusted, and what that stops",
 	"After a jump nothing becomes ready, rotates by schedule or is\n"
 	"removed until the clock has been stable for 10 minutes.\n",
-	"jwksctl clock\n", "Status", no_options, 0, 0, ctl_clock},
+	"jwksctl clock\n", "Status", no_options, 0, 0, cmd_clock},
     {"clock accept", "", "the wall clock is right as it is now",
 	"Ends the wait after a jump.  Look at `date` first: what a wrong\n"
 	"clock activates or removes does not come back.\n",
 	"jwksctl clock accept --reason \"ntpd was repaired\"\n", "AcceptClock",
-	switch_options, 0, 0, ctl_clock_accept},
+	switch_options, 0, 0, cmd_clock_accept},
     {"reload", "", "read the configuration again, all of it or nothing",
 	"In force at once: the log level, and the policy of new key sets.\n"
 	"What waits for the next start is named.  A mistake anywhere: nothing\n"
 	"is changed; the exit status is 78, and the log has every mistake.\n",
 	"jwksd --check && jwksctl reload\n", "Reload", no_options, 0, 0,
-	ctl_reload},
+	cmd_reload},
     {"call", "METHOD [JSON|-]", "call any method of the socket",
 	"METHOD without a dot belongs to org.jwksd.keys.  The parameters\n"
 	"are a JSON object, or - to read it from standard input.  Each\n"
@@ -311,12 +311,12 @@ static const struct ctl_command commands[] = {
 	"jwksctl call Status\n"
 	"jwksctl call ShowKey '{\"key\":\"default#1\"}'\n"
 	"jwksctl call --more Monitor\n",
-	NULL, call_options, 1, 2, ctl_call},
+	NULL, call_options, 1, 2, cmd_call},
     {"introspect", "[INTERFACE]", "which interfaces the socket has",
 	"With INTERFACE, its description: every method and error.\n",
 	"jwksctl introspect\n"
 	"jwksctl introspect org.jwksd.keys\n",
-	NULL, no_options, 0, 1, ctl_introspect},
+	NULL, no_options, 0, 1, cmd_introspect},
     {"help", "[COMMAND]", "how to use jwksctl or one command", "",
 	"jwksctl help rotate\n"
 	"jwksctl help keyset set\n",
@@ -373,11 +373,11 @@ void
 ctl_command_unknown(const char *name, struct jw_why *why)
 {
 	int group = (int)strcspn(name, " ");
-	struct nearest nearest;
+	struct jw_nearest nearest;
 
-	nearest_init(&nearest, name);
+	jw_nearest_init(&nearest, name);
 	for (size_t i = 0; i < COMMANDS; i++)
-		nearest_consider(&nearest, commands[i].name);
+		jw_nearest_consider(&nearest, commands[i].name);
 	jw_why_set(why, "there is no command \"%s\"", name);
 	if (nearest.best != NULL)
 		jw_why_hint(why, "did you mean \"%s\"?", nearest.best);

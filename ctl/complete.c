@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/config/policy.h"
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
+#include "ctl/call/request.h"
 
 enum { NAME_SIZE = 64 };
 
@@ -27,7 +27,7 @@ struct place {
 };
 
 static void
-offer(const struct place *place, const char *word, const char *what)
+ctl_offer(const struct place *place, const char *word, const char *what)
 {
 	/* What a terminal would act upon is no candidate. */
 	for (const char *p = word; *p != '\0'; p++) {
@@ -104,7 +104,7 @@ offer_commands(const struct place *place)
 
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
 		if (strchr(command->name, ' ') == NULL)
-			offer(place, command->name, command->summary);
+			ctl_offer(place, command->name, command->summary);
 	}
 }
 
@@ -116,7 +116,7 @@ offer_group(const struct place *place)
 
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
 		if (ctl_command_in_group(command, place->first))
-			offer(place, strchr(command->name, ' ') + 1,
+			ctl_offer(place, strchr(command->name, ' ') + 1,
 			    command->summary);
 	}
 }
@@ -128,7 +128,7 @@ offer_options(const struct place *place, const struct ctl_option *options)
 
 	for (; options->name != NULL; options++) {
 		snprintf(word, sizeof(word), "--%s", options->name);
-		offer(place, word, options->help);
+		ctl_offer(place, word, options->help);
 	}
 }
 
@@ -141,12 +141,12 @@ offer_parameters(const struct place *place)
 
 	for (size_t i = 0; i < count; i++) {
 		snprintf(word, sizeof(word), "%s=", params[i].snake);
-		offer(place, word, "");
+		ctl_offer(place, word, "");
 	}
 }
 
 static const char *
-text_of(const json_t *object, const char *name)
+ctl_text_of(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
@@ -161,7 +161,8 @@ take_key_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 
 	(void)ctl;
 	json_array_foreach (json_object_get(reply, "keySets"), i, set)
-		offer(arg, text_of(set, "name"), text_of(set, "alg"));
+		ctl_offer(
+		    arg, ctl_text_of(set, "name"), ctl_text_of(set, "alg"));
 	return JW_OK;
 }
 
@@ -174,12 +175,13 @@ take_keys(struct ctl *ctl, const struct json_t *reply, void *arg)
 
 	(void)ctl;
 	json_array_foreach (json_object_get(reply, "keys"), i, key) {
-		snprintf(name, sizeof(name), "%s#%lld", text_of(key, "keySet"),
+		snprintf(name, sizeof(name), "%s#%lld",
+		    ctl_text_of(key, "keySet"),
 		    (long long)json_integer_value(
 			json_object_get(key, "generation")));
-		snprintf(what, sizeof(what), "%s", text_of(key, "state"));
-		offer(arg, name, what);
-		offer(arg, text_of(key, "kid"), what);
+		snprintf(what, sizeof(what), "%s", ctl_text_of(key, "state"));
+		ctl_offer(arg, name, what);
+		ctl_offer(arg, ctl_text_of(key, "kid"), what);
 	}
 	return JW_OK;
 }
@@ -193,22 +195,22 @@ take_interfaces(struct ctl *ctl, const struct json_t *reply, void *arg)
 	(void)ctl;
 	json_array_foreach (json_object_get(reply, "interfaces"), i, interface)
 		if (json_is_string(interface))
-			offer(arg, json_string_value(interface), "");
+			ctl_offer(arg, json_string_value(interface), "");
 	return JW_OK;
 }
 
 static void
 offer_key_sets(const struct place *place)
 {
-	(void)ask_each(place->ctl, CTL_INTERFACE "ListKeySets", NULL,
+	(void)call_method_each(place->ctl, CTL_INTERFACE "ListKeySets", NULL,
 	    take_key_sets, (void *)(uintptr_t)place);
 }
 
 static void
 offer_keys(const struct place *place)
 {
-	(void)ask_each(place->ctl, CTL_INTERFACE "ListKeys", NULL, take_keys,
-	    (void *)(uintptr_t)place);
+	(void)call_method_each(place->ctl, CTL_INTERFACE "ListKeys", NULL,
+	    take_keys, (void *)(uintptr_t)place);
 }
 
 static void
@@ -216,8 +218,8 @@ offer_interfaces(const struct place *place)
 {
 	json_t *reply = NULL;
 
-	if (ask(place->ctl, "org.varlink.service.GetInfo", NULL, &reply) ==
-	    JW_OK)
+	if (call_method(place->ctl, "org.varlink.service.GetInfo", NULL,
+		&reply) == JW_OK)
 		take_interfaces(place->ctl, reply, (void *)(uintptr_t)place);
 	json_decref(reply);
 }
@@ -236,16 +238,16 @@ offer_methods(const struct place *place)
 			       strcmp(before->method, command->method) == 0;
 		}
 		if (!seen)
-			offer(place, command->method, "");
+			ctl_offer(place, command->method, "");
 	}
 }
 
 static void
 offer_styles(const struct place *place)
 {
-	offer(place, "relative", "for people");
-	offer(place, "iso", "RFC 3339");
-	offer(place, "unix", "seconds since the epoch");
+	ctl_offer(place, "relative", "for people");
+	ctl_offer(place, "iso", "RFC 3339");
+	ctl_offer(place, "unix", "seconds since the epoch");
 }
 
 /* By what help calls an argument or the value of an option. */
@@ -292,7 +294,7 @@ offer_argument(const struct place *place)
 }
 
 void
-complete(struct ctl *ctl, const char *const *words, size_t count)
+ctl_complete(struct ctl *ctl, const char *const *words, size_t count)
 {
 	struct place place = {.ctl = ctl, .prefix = ""};
 

@@ -17,6 +17,6 @@ struct ctl;
  * daemon where names of its own are wanted, and says nothing when it does not
  * answer.
  */
-void complete(struct ctl *ctl, const char *const *words, size_t count);
+void ctl_complete(struct ctl *ctl, const char *const *words, size_t count);
 
 #endif

@@ -136,7 +136,7 @@ ctl_help(struct ctl *ctl)
 		put_overview();
 	else
 		put_command(command);
-	return ctl_flush(ctl);
+	return call_flush(ctl);
 }
 
 enum jw_err
@@ -146,5 +146,5 @@ ctl_version(struct ctl *ctl)
 		puts("{\"version\":\"" JWKSD_VERSION "\"}");
 	else
 		puts("jwksctl " JWKSD_VERSION);
-	return ctl_flush(ctl);
+	return call_flush(ctl);
 }

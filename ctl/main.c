@@ -9,8 +9,8 @@
 #include "common/base/begin.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "ctl/complete.h"
 #include "ctl/call/context.h"
+#include "ctl/complete.h"
 
 #define DEFAULT_SOCKET "/run/jwksd/control.sock"
 
@@ -35,7 +35,7 @@ take_globals(struct ctl *ctl)
 	ctl->yes = ctl_line_flag(&ctl->line, "yes");
 	if (ctl_line_flag(&ctl->line, "no-color"))
 		ctl->text.colour = false;
-	if (style != NULL && !text_times_parse(style, &ctl->text.times)) {
+	if (style != NULL && !out_text_times_parse(style, &ctl->text.times)) {
 		jw_why_set(&ctl->why,
 		    "--time: \"%s\" is none of relative, iso and unix", style);
 		return JW_USAGE;
@@ -44,7 +44,7 @@ take_globals(struct ctl *ctl)
 }
 
 static enum jw_err
-run(struct ctl *ctl)
+ctl_run(struct ctl *ctl)
 {
 	if (ctl_line_flag(&ctl->line, "help"))
 		return ctl_help(ctl);
@@ -54,9 +54,9 @@ run(struct ctl *ctl)
 }
 
 static void
-report_line(const struct ctl *ctl, const char *prefix, const char *line)
+ctl_report_line(const struct ctl *ctl, const char *prefix, const char *line)
 {
-	char *shown = text_visible(line, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	char *shown = out_text_visible(line, ctl->text.utf8 ? TEXT_UTF8 : 0);
 
 	fprintf(stderr, "%s%s\n", prefix, shown != NULL ? shown : "");
 	free(shown);
@@ -64,18 +64,18 @@ report_line(const struct ctl *ctl, const char *prefix, const char *line)
 
 /* The exit status, after saying why it is not 0. */
 static int
-finish(const struct ctl *ctl, enum jw_err err)
+ctl_finish(const struct ctl *ctl, enum jw_err err)
 {
 	if (err == JW_OK && ctl->declined) {
-		report_line(ctl, "jwksctl: ", "nothing was changed");
+		ctl_report_line(ctl, "jwksctl: ", "nothing was changed");
 		return EXIT_FAILURE;
 	}
 	if (err == JW_OK || (err == JW_IO && ctl->reader_gone))
 		return EXIT_SUCCESS;
-	report_line(ctl, "jwksctl: ",
+	ctl_report_line(ctl, "jwksctl: ",
 	    ctl->why.text[0] != '\0' ? ctl->why.text : jw_err_text(err));
 	if (ctl->why.hint[0] != '\0')
-		report_line(ctl, "hint: ", ctl->why.hint);
+		ctl_report_line(ctl, "hint: ", ctl->why.hint);
 	return jw_err_exit(err);
 }
 
@@ -85,20 +85,21 @@ main(int argc, char *argv[])
 	struct ctl ctl = {0};
 	enum jw_err err;
 
-	begin_process();
+	jw_begin_process();
 	jw_log_init("jwksctl");
-	memory_init();
+	varlink_json_init();
 	setlocale(LC_CTYPE, "");
-	text_init(&ctl.text);
+	out_text_init(&ctl.text);
 	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {
 		ctl.socket = socket_path(&ctl.line);
-		complete(&ctl, (const char *const *)argv + 2, (size_t)argc - 2);
+		ctl_complete(
+		    &ctl, (const char *const *)argv + 2, (size_t)argc - 2);
 		return EXIT_SUCCESS;
 	}
 	err = ctl_line_parse(argc, argv, &ctl.line, &ctl.why);
 	if (err == JW_OK)
 		err = take_globals(&ctl);
 	if (err == JW_OK)
-		err = run(&ctl);
-	return finish(&ctl, err);
+		err = ctl_run(&ctl);
+	return ctl_finish(&ctl, err);
 }

@@ -17,16 +17,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/config/config.h"
 #include "common/base/log.h"
+#include "common/base/timeval.h"
+#include "common/config/config.h"
+#include "common/serve/server.h"
 #include "common/system/notify.h"
 #include "common/system/refusal.h"
-#include "common/base/timeval.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
-#include "common/serve/server.h"
-#include "daemon/settings/mistakes.h"
 #include "daemon/process.h"
+#include "daemon/settings/mistakes.h"
 #include "daemon/settings/settings.h"
 #include "daemon/sockets.h"
 
@@ -36,11 +36,11 @@ struct offer {
 	struct varlink_interface *interface;
 	struct varlink_verb *verbs; /* one for each method */
 	struct varlink_service *service;
-	struct control_server *server;
+	struct serve_server *server;
 };
 
-struct degraded {
-	const struct degraded_options *options;
+struct daemon_degraded {
+	const struct daemon_degraded_options *options;
 	struct event_base *base;
 	int most_files;
 	struct event *moments[MOMENTS];
@@ -48,16 +48,16 @@ struct degraded {
 	enum jw_err err;    /* BadConfig or StoreFailed */
 	json_t *parameters; /* of that error */
 	char reason[REASON_SIZE];
-	enum degraded_end end;
+	enum daemon_degraded_end end;
 	int reload_fd;
 };
 
 /* ---- the reason ---- */
 
 static enum jw_err
-take_reason(struct degraded *degraded)
+take_reason(struct daemon_degraded *degraded)
 {
-	const struct degraded_options *options = degraded->options;
+	const struct daemon_degraded_options *options = degraded->options;
 	const struct jw_config_errors *mistakes = options->mistakes;
 	bool config = mistakes->count > 0 || options->err == JW_BAD_CONFIG ||
 		      options->err == JW_USAGE;
@@ -65,14 +65,14 @@ take_reason(struct degraded *degraded)
 	json_decref(degraded->parameters);
 	degraded->err = config ? JW_BAD_CONFIG : JW_STORE_FAILED;
 	if (mistakes->count > 0) {
-		mistakes_format(&mistakes->rows[0], degraded->reason,
+		settings_mistakes_format(&mistakes->rows[0], degraded->reason,
 		    sizeof(degraded->reason));
-		degraded->parameters = mistakes_json(mistakes);
+		degraded->parameters = settings_mistakes_json(mistakes);
 	} else {
 		(void)snprintf(degraded->reason, sizeof(degraded->reason), "%s",
 		    options->text);
-		degraded->parameters =
-		    json_pack("{s:o}", "message", mistakes_text(options->text));
+		degraded->parameters = json_pack(
+		    "{s:o}", "message", settings_mistakes_text(options->text));
 		if (config &&
 		    json_object_update_new(degraded->parameters,
 			json_pack("{s:s, s:i}", "file", "", "line", 0)) != 0)
@@ -82,14 +82,14 @@ take_reason(struct degraded *degraded)
 }
 
 static void
-say_reason(struct degraded *degraded)
+say_reason(struct daemon_degraded *degraded)
 {
 	char status[REASON_SIZE + 16];
 
 	(void)snprintf(
 	    status, sizeof(status), "degraded: %s", degraded->reason);
-	notify_ready(status);
-	if (!refusal_note(degraded->options->refusal, degraded->reason))
+	sys_notify_ready(status);
+	if (!sys_refusal_note(degraded->options->refusal, degraded->reason))
 		return;
 	jw_log_event(JW_LOG_ERROR,
 	    &(const struct jw_log_about){.event = JW_EVENT_DEGRADED},
@@ -101,33 +101,33 @@ say_reason(struct degraded *degraded)
 /* ---- verbs ---- */
 
 static void
-refuse(struct control_call *call, void *context)
+daemon_refuse(struct serve_call *call, void *context)
 {
-	const struct degraded *degraded = context;
+	const struct daemon_degraded *degraded = context;
 
-	control_fail(call, degraded->err, json_incref(degraded->parameters));
+	serve_fail(call, degraded->err, json_incref(degraded->parameters));
 }
 
 static void
-start_again(struct degraded *degraded)
+start_again(struct daemon_degraded *degraded)
 {
 	degraded->end = DEGRADED_AGAIN;
 	event_base_loopbreak(degraded->base);
 }
 
 static void
-try_again(struct control_call *call, void *context)
+daemon_try_again(struct serve_call *call, void *context)
 {
-	struct degraded *degraded = context;
+	struct daemon_degraded *degraded = context;
 	struct jw_config_errors *mistakes = degraded->options->mistakes;
 	struct jw_config_errors found = {NULL, 0};
 	struct jw_config *config = NULL;
 	enum jw_err err =
-	    reload_read(degraded->options->config_file, &config, &found);
+	    settings_read(degraded->options->config_file, &config, &found);
 
 	jw_config_free(config);
 	if (err == JW_OK) {
-		degraded->reload_fd = control_keep_open(call);
+		degraded->reload_fd = serve_keep_open(call);
 		start_again(degraded);
 		return;
 	}
@@ -137,10 +137,11 @@ try_again(struct control_call *call, void *context)
 		if (take_reason(degraded) == JW_OK)
 			say_reason(degraded);
 	}
-	refuse(call, degraded);
+	daemon_refuse(call, degraded);
 }
 
-static const struct control_verb refusing = {refuse}, reloading = {try_again};
+static const struct serve_verb refusing = {daemon_refuse},
+			       reloading = {daemon_try_again};
 
 static const char *const interfaces[SOCKETS] = {
     [SOCKET_CONTROL] = "org.jwksd.keys",
@@ -190,35 +191,37 @@ offer_interface(struct offer *offer, const char *name, struct jw_why *why)
 }
 
 static enum jw_err
-serve(struct degraded *degraded, enum socket_slot slot, struct jw_why *why)
+degraded_serve(struct daemon_degraded *degraded, enum daemon_socket_slot slot,
+    struct jw_why *why)
 {
-	struct sockets *sockets = degraded->options->sockets;
+	struct daemon_sockets *sockets = degraded->options->sockets;
 	struct offer *offer = &degraded->offers[slot];
 	char group[SOCKETS_GROUP_SIZE];
-	struct control_limits limits;
-	struct control_options options = {
+	struct serve_limits limits;
+	struct serve_options options = {
 	    .base = degraded->base,
 	    .context = degraded,
-	    .group = sockets_own_group(sockets, slot, group),
+	    .group = daemon_sockets_own_group(sockets, slot, group),
 	    .limits = &limits,
 	};
 	enum jw_err err = offer_interface(offer, interfaces[slot], why);
 
 	if (err == JW_OK)
-		err = sockets_open(sockets, slot, NULL, &options.take_fd, why);
+		err = daemon_sockets_open(
+		    sockets, slot, NULL, &options.take_fd, why);
 	if (err != JW_OK)
 		return err;
 	options.service = offer->service;
-	sockets_limits(slot, degraded->most_files, &limits);
-	return control_server_new(&options, &offer->server);
+	daemon_sockets_limits(slot, degraded->most_files, &limits);
+	return serve_server_new(&options, &offer->server);
 }
 
 /* ---- moments ---- */
 
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+degraded_on_stop(evutil_socket_t sig, short what, void *arg)
 {
-	struct degraded *degraded = arg;
+	struct daemon_degraded *degraded = arg;
 
 	(void)what;
 	jw_log_event(JW_LOG_NOTICE,
@@ -229,12 +232,12 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
-on_pulse(evutil_socket_t fd, short what, void *arg)
+degraded_on_pulse(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	(void)arg;
-	notify_watchdog();
+	sys_notify_watchdog();
 }
 
 static void
@@ -246,8 +249,8 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-add_moment(struct degraded *degraded, size_t i, int sig, event_callback_fn fn,
-    int64_t ms)
+add_moment(struct daemon_degraded *degraded, size_t i, int sig,
+    event_callback_fn fn, int64_t ms)
 {
 	const struct timeval wait = jw_timeval_ms(ms);
 
@@ -258,14 +261,14 @@ add_moment(struct degraded *degraded, size_t i, int sig, event_callback_fn fn,
 }
 
 static enum jw_err
-add_moments(struct degraded *degraded)
+add_moments(struct daemon_degraded *degraded)
 {
-	uint64_t pulse = notify_watchdog_interval();
+	uint64_t pulse = sys_notify_watchdog_interval();
 	sigset_t none;
 
-	if (!add_moment(degraded, 0, SIGTERM, on_stop, 0) ||
-	    !add_moment(degraded, 1, SIGINT, on_stop, 0) ||
-	    (pulse != 0 && !add_moment(degraded, 2, -1, on_pulse,
+	if (!add_moment(degraded, 0, SIGTERM, degraded_on_stop, 0) ||
+	    !add_moment(degraded, 1, SIGINT, degraded_on_stop, 0) ||
+	    (pulse != 0 && !add_moment(degraded, 2, -1, degraded_on_pulse,
 			       (int64_t)(pulse / 1000))) ||
 	    (degraded->options->passing &&
 		!add_moment(
@@ -281,7 +284,7 @@ add_moments(struct degraded *degraded)
 /* ---- a Reload that waits ---- */
 
 static void
-answer(int fd, const char *error, const json_t *parameters)
+daemon_answer(int fd, const char *error, const json_t *parameters)
 {
 	size_t len = 0;
 	char *text = varlink_reply_format(error, parameters, false, &len);
@@ -294,23 +297,23 @@ answer(int fd, const char *error, const json_t *parameters)
 }
 
 void
-degraded_started(int fd)
+daemon_degraded_started(int fd)
 {
 	json_t *parameters = json_pack("{s:[], s:[]}", "changed", "restart");
 
-	answer(fd, NULL, parameters);
+	daemon_answer(fd, NULL, parameters);
 	json_decref(parameters);
 }
 
 /* ---- all of it ---- */
 
 static void
-degraded_done(struct degraded *degraded)
+degraded_done(struct daemon_degraded *degraded)
 {
 	for (size_t i = 0; i < SOCKETS; i++) {
 		struct offer *offer = &degraded->offers[i];
 
-		control_server_free(offer->server);
+		serve_server_free(offer->server);
 		varlink_service_free(offer->service);
 		varlink_interface_free(offer->interface);
 		free(offer->verbs);
@@ -324,40 +327,41 @@ degraded_done(struct degraded *degraded)
 }
 
 static enum jw_err
-begin(struct degraded *degraded, struct jw_why *why)
+daemon_begin(struct daemon_degraded *degraded, struct jw_why *why)
 {
-	const struct degraded_options *options = degraded->options;
+	const struct daemon_degraded_options *options = degraded->options;
 	enum jw_err err = take_reason(degraded);
 
-	degraded->most_files = process_raise_files();
+	degraded->most_files = daemon_process_raise_files();
 	degraded->base = event_base_new();
 	if (err == JW_OK && degraded->base == NULL)
 		err = JW_NO_MEMORY;
-	for (enum socket_slot slot = 0; slot < SOCKETS && err == JW_OK; slot++)
-		if (sockets_is_usable(options->sockets, slot))
-			err = serve(degraded, slot, why);
+	for (enum daemon_socket_slot slot = 0; slot < SOCKETS && err == JW_OK;
+	     slot++)
+		if (daemon_sockets_is_usable(options->sockets, slot))
+			err = degraded_serve(degraded, slot, why);
 	if (err == JW_OK)
 		err = add_moments(degraded);
 	return err;
 }
 
 enum jw_err
-degraded_run(const struct degraded_options *options, enum degraded_end *ret_end,
-    int *ret_reload_fd, struct jw_why *why)
+daemon_degraded_run(const struct daemon_degraded_options *options,
+    enum daemon_degraded_end *ret_end, int *ret_reload_fd, struct jw_why *why)
 {
-	struct degraded degraded = {.options = options, .reload_fd = -1};
-	enum jw_err err = begin(&degraded, why);
+	struct daemon_degraded degraded = {.options = options, .reload_fd = -1};
+	enum jw_err err = daemon_begin(&degraded, why);
 
 	if (err == JW_OK) {
 		say_reason(&degraded);
 		if (options->reload_fd >= 0)
-			answer(options->reload_fd, jw_err_wire(degraded.err),
-			    degraded.parameters);
+			daemon_answer(options->reload_fd,
+			    jw_err_wire(degraded.err), degraded.parameters);
 		event_base_dispatch(degraded.base);
 		*ret_end = degraded.end;
 		*ret_reload_fd = degraded.reload_fd;
 		if (degraded.end == DEGRADED_STOPPED)
-			refusal_clear(options->refusal);
+			sys_refusal_clear(options->refusal);
 	}
 	degraded_done(&degraded);
 	return err;

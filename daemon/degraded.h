@@ -16,12 +16,12 @@
 #include "common/base/err.h"
 
 struct jw_config_errors;
-struct refusal;
-struct sockets;
+struct sys_refusal;
+struct daemon_sockets;
 
-struct degraded_options {
-	struct sockets *sockets;
-	struct refusal *refusal;
+struct daemon_degraded_options {
+	struct daemon_sockets *sockets;
+	struct sys_refusal *refusal;
 	const char *config_file;
 	/* Why: mistakes of the configuration where there are any, else the
 	 * rest.  Reload puts others in their place. */
@@ -32,17 +32,17 @@ struct degraded_options {
 	int reload_fd; /* of a Reload that waits for the answer; -1: none */
 };
 
-enum degraded_end { DEGRADED_STOPPED, DEGRADED_AGAIN };
+enum daemon_degraded_end { DEGRADED_STOPPED, DEGRADED_AGAIN };
 
 /*
  * Serve until SIGTERM or SIGINT (the mark goes), or until another start is
  * worth it.  ret_reload_fd: the connection that waits for what comes of it, the
  * caller's, inherited by execve(2); or -1.  JW_NO_MEMORY; JW_BUG with why.
  */
-enum jw_err degraded_run(const struct degraded_options *options,
-    enum degraded_end *ret_end, int *ret_reload_fd, struct jw_why *why);
+enum jw_err daemon_degraded_run(const struct daemon_degraded_options *options,
+    enum daemon_degraded_end *ret_end, int *ret_reload_fd, struct jw_why *why);
 
 /* Answer a Reload that waited for a start, which has been good; closes fd. */
-void degraded_started(int fd);
+void daemon_degraded_started(int fd);
 
 #endif

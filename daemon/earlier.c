@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/system/handover.h"
 #include "common/base/log.h"
+#include "common/system/handover.h"
 
 enum {
 	SLOTS = 16,
@@ -28,14 +28,14 @@ enum {
 
 /* One path, and who is there. */
 struct slot {
-	const struct earlier *earlier;
+	const struct daemon_earlier *earlier;
 	int fd;      /* to the front; -1: none */
 	bool taken;  /* somebody is, even if without an answer */
 	int64_t pid; /* for the log */
 	struct event *event;
 };
 
-struct earlier {
+struct daemon_earlier {
 	struct event_base *base;
 	char *directory;
 	struct slot slots[SLOTS];
@@ -44,7 +44,8 @@ struct earlier {
 };
 
 static void
-slot_path(const struct earlier *earlier, size_t i, struct sockaddr_un *sa)
+slot_path(
+    const struct daemon_earlier *earlier, size_t i, struct sockaddr_un *sa)
 {
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
@@ -64,7 +65,7 @@ seqpacket_socket(void)
 }
 
 static void
-unlink_slot(const struct earlier *earlier, size_t i)
+unlink_slot(const struct daemon_earlier *earlier, size_t i)
 {
 	struct sockaddr_un sa;
 
@@ -76,7 +77,7 @@ unlink_slot(const struct earlier *earlier, size_t i)
 
 /* Add what one offers to what all offer; what does not fit is closed. */
 static void
-add_offer(struct handover_offer *all, const struct handover_offer *one)
+add_offer(struct sys_handover_offer *all, const struct sys_handover_offer *one)
 {
 	if (one->serving_since != 0 &&
 	    (all->serving_since == 0 ||
@@ -108,10 +109,10 @@ is_ours(int fd)
 }
 
 static void
-ask(struct earlier *earlier, size_t i, struct handover_offer *all)
+ask(struct daemon_earlier *earlier, size_t i, struct sys_handover_offer *all)
 {
 	struct slot *slot = &earlier->slots[i];
-	struct handover_offer offer;
+	struct sys_handover_offer offer;
 	struct sockaddr_un sa;
 	int fd = seqpacket_socket();
 
@@ -121,7 +122,7 @@ ask(struct earlier *earlier, size_t i, struct handover_offer *all)
 	slot->taken =
 	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
 	if (!slot->taken || !is_ours(fd) ||
-	    handover_receive(fd, OFFER_WAIT_MS, &offer) != JW_OK) {
+	    sys_handover_receive(fd, OFFER_WAIT_MS, &offer) != JW_OK) {
 		close(fd);
 		return;
 	}
@@ -131,11 +132,11 @@ ask(struct earlier *earlier, size_t i, struct handover_offer *all)
 }
 
 enum jw_err
-earlier_new(struct event_base *base, const char *runtime_directory,
-    struct earlier **ret_earlier, struct handover_offer *ret_offer,
+daemon_earlier_new(struct event_base *base, const char *runtime_directory,
+    struct daemon_earlier **ret_earlier, struct sys_handover_offer *ret_offer,
     struct jw_why *why)
 {
-	struct earlier *earlier;
+	struct daemon_earlier *earlier;
 
 	if (strlen(runtime_directory) + NAME_MAX_SIZE >
 	    sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -151,7 +152,7 @@ earlier_new(struct event_base *base, const char *runtime_directory,
 	for (size_t i = 0; i < SLOTS; i++)
 		earlier->slots[i] = (struct slot){.earlier = earlier, .fd = -1};
 	if (earlier->directory == NULL) {
-		earlier_free(earlier);
+		daemon_earlier_free(earlier);
 		return JW_NO_MEMORY;
 	}
 	memset(ret_offer, 0, sizeof(*ret_offer));
@@ -164,7 +165,7 @@ earlier_new(struct event_base *base, const char *runtime_directory,
 /* ---- a path of our own ---- */
 
 static void
-forget(struct slot *slot)
+daemon_forget(struct slot *slot)
 {
 	if (slot->event != NULL)
 		event_free(slot->event);
@@ -186,11 +187,11 @@ on_end(evutil_socket_t fd, short what, void *arg)
 		    slot->earlier, (size_t)(slot - slot->earlier->slots));
 	jw_log(JW_LOG_INFO, "the earlier front (pid %lld) has ended",
 	    (long long)slot->pid);
-	forget(slot);
+	daemon_forget(slot);
 }
 
 static enum jw_err
-watch(struct earlier *earlier)
+daemon_watch(struct daemon_earlier *earlier)
 {
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct slot *slot = &earlier->slots[i];
@@ -211,7 +212,7 @@ watch(struct earlier *earlier)
 
 /* The first that nobody has; the last when there is none. */
 static size_t
-free_slot(const struct earlier *earlier)
+free_slot(const struct daemon_earlier *earlier)
 {
 	size_t i = 0;
 
@@ -222,7 +223,7 @@ free_slot(const struct earlier *earlier)
 
 /* Under another name until it listens. */
 static enum jw_err
-bind_own(const struct earlier *earlier, int *ret_fd, struct jw_why *why)
+bind_own(const struct daemon_earlier *earlier, int *ret_fd, struct jw_why *why)
 {
 	struct sockaddr_un own, temporary;
 	int fd = seqpacket_socket();
@@ -251,7 +252,8 @@ bind_own(const struct earlier *earlier, int *ret_fd, struct jw_why *why)
 }
 
 enum jw_err
-earlier_bind(struct earlier *earlier, int *ret_fd, struct jw_why *why)
+daemon_earlier_bind(
+    struct daemon_earlier *earlier, int *ret_fd, struct jw_why *why)
 {
 	enum jw_err err;
 
@@ -263,13 +265,13 @@ earlier_bind(struct earlier *earlier, int *ret_fd, struct jw_why *why)
 	if (err != JW_OK)
 		return err;
 	earlier->bound = true;
-	return watch(earlier);
+	return daemon_watch(earlier);
 }
 
 /* ---- the end of them ---- */
 
 static void
-tell_all(struct earlier *earlier, char octet)
+tell_all(struct daemon_earlier *earlier, char octet)
 {
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct slot *slot = &earlier->slots[i];
@@ -277,26 +279,26 @@ tell_all(struct earlier *earlier, char octet)
 		if (slot->fd < 0)
 			continue;
 		if (send(slot->fd, &octet, 1, MSG_NOSIGNAL) != 1)
-			forget(slot);
+			daemon_forget(slot);
 		if (i != earlier->own)
 			unlink_slot(earlier, i);
 	}
 }
 
 void
-earlier_drain(struct earlier *earlier)
+daemon_earlier_drain(struct daemon_earlier *earlier)
 {
 	tell_all(earlier, HANDOVER_DRAIN);
 }
 
 void
-earlier_leave(struct earlier *earlier)
+daemon_earlier_leave(struct daemon_earlier *earlier)
 {
 	earlier->bound = false;
 }
 
 void
-earlier_free(struct earlier *earlier)
+daemon_earlier_free(struct daemon_earlier *earlier)
 {
 	if (earlier == NULL)
 		return;
@@ -306,7 +308,7 @@ earlier_free(struct earlier *earlier)
 		unlink_slot(earlier, earlier->own);
 	}
 	for (size_t i = 0; i < SLOTS; i++)
-		forget(&earlier->slots[i]);
+		daemon_forget(&earlier->slots[i]);
 	free(earlier->directory);
 	free(earlier);
 }

@@ -11,35 +11,35 @@
 
 #include "common/base/err.h"
 
-struct earlier;
+struct daemon_earlier;
 struct event_base;
-struct handover_offer;
+struct sys_handover_offer;
 
 /*
  * Ask them all, at most 2 s each.  *ret_offer holds every socket that they
  * offered (the caller's), the earliest servingSince among them, and nobody's
  * pid.  Changes nothing.  JW_IO with why.
  */
-enum jw_err earlier_new(struct event_base *base, const char *runtime_directory,
-    struct earlier **ret_earlier, struct handover_offer *ret_offer,
-    struct jw_why *why);
+enum jw_err daemon_earlier_new(struct event_base *base,
+    const char *runtime_directory, struct daemon_earlier **ret_earlier,
+    struct sys_handover_offer *ret_offer, struct jw_why *why);
 
 /*
  * A listening socket at a path that none of them has, for the front of this
  * keeper; the caller's.  Paths of dead ones are removed.  From here on they
  * are watched, and ours to end.  JW_IO with why, JW_NO_MEMORY.
  */
-enum jw_err earlier_bind(
-    struct earlier *earlier, int *ret_fd, struct jw_why *why);
+enum jw_err daemon_earlier_bind(
+    struct daemon_earlier *earlier, int *ret_fd, struct jw_why *why);
 
 /* Let them go: our own front serves. */
-void earlier_drain(struct earlier *earlier);
+void daemon_earlier_drain(struct daemon_earlier *earlier);
 
 /* Our own front serves on without us: its path stays, and nobody is ended
- * by earlier_free(). */
-void earlier_leave(struct earlier *earlier);
+ * by daemon_earlier_free(). */
+void daemon_earlier_leave(struct daemon_earlier *earlier);
 
-/* After earlier_bind(), lets them go and removes every path. */
-void earlier_free(struct earlier *earlier);
+/* After daemon_earlier_bind(), lets them go and removes every path. */
+void daemon_earlier_free(struct daemon_earlier *earlier);
 
 #endif

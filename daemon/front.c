@@ -23,11 +23,11 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/system/handover.h"
 #include "common/system/listen.h"
-#include "common/base/log.h"
-#include "common/base/timeval.h"
 #include "daemon/earlier.h"
 
 enum {
@@ -40,14 +40,14 @@ enum {
 	STOP_LOOK_MS = 5,
 };
 
-struct front {
+struct daemon_front {
 	struct event_base *base;
 	const struct jw_config *config;
 	const char *config_file;
-	struct listeners listeners;
+	struct sys_listeners listeners;
 	char program[PATH_MAX];
 	int socket_fd; /* where a later keeper will ask */
-	struct earlier *earlier;
+	struct daemon_earlier *earlier;
 	bool drained;          /* those have been told to end */
 	int64_t serving_since; /* theirs; 0: none is replaced */
 	int64_t number;        /* of the child: workers say it in publish */
@@ -64,7 +64,7 @@ struct front {
 
 /* What a front that we replace has been sent does not count. */
 void
-front_complete(struct front *front, int64_t number, size_t count)
+daemon_front_complete(struct daemon_front *front, int64_t number, size_t count)
 {
 	if (number != front->number)
 		return;
@@ -74,7 +74,7 @@ front_complete(struct front *front, int64_t number, size_t count)
 	/* The next one takes over from this one. */
 	front->serving_since = 0;
 	if (!front->drained)
-		earlier_drain(front->earlier);
+		daemon_earlier_drain(front->earlier);
 	front->drained = true;
 }
 
@@ -106,7 +106,7 @@ add_env(struct launch *launch, char *text)
 }
 
 static void
-launch_fds(struct launch *launch, const struct front *front)
+launch_fds(struct launch *launch, const struct daemon_front *front)
 {
 	size_t at = (size_t)snprintf(
 	    launch->names, sizeof(launch->names), "LISTEN_FDNAMES=front");
@@ -126,7 +126,7 @@ launch_fds(struct launch *launch, const struct front *front)
 }
 
 static void
-launch_prepare(struct launch *launch, struct front *front)
+launch_prepare(struct launch *launch, struct daemon_front *front)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
 	static char option[] = "--config", replaces[] = "JWKSD_REPLACES=1";
@@ -209,7 +209,7 @@ become_front(struct launch *launch)
 }
 
 static void
-later(struct front *front)
+later(struct daemon_front *front)
 {
 	struct timeval wait = jw_timeval_ms(front->delay_ms);
 
@@ -222,7 +222,7 @@ later(struct front *front)
 
 /* Another one than those of earlier keepers on this machine. */
 static int64_t
-next_number(const struct front *front)
+next_number(const struct daemon_front *front)
 {
 	int64_t number = (jw_clock_monotonic_ms() << 22) + getpid();
 
@@ -230,7 +230,7 @@ next_number(const struct front *front)
 }
 
 static void
-spawn(struct front *front)
+spawn(struct daemon_front *front)
 {
 	struct launch launch;
 	sigset_t all, old;
@@ -275,7 +275,7 @@ describe_death(int status)
 }
 
 static void
-child_ended(struct front *front, int status)
+child_ended(struct daemon_front *front, int status)
 {
 	front->pid = 0;
 	describe_death(status);
@@ -287,7 +287,7 @@ child_ended(struct front *front, int status)
 static void
 on_child(evutil_socket_t sig, short what, void *arg)
 {
-	struct front *front = arg;
+	struct daemon_front *front = arg;
 	int status;
 	pid_t pid;
 
@@ -305,7 +305,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 
 /* jwksd-http is installed beside jwksd. */
 static bool
-find_program(struct front *front)
+find_program(struct daemon_front *front)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -319,11 +319,12 @@ find_program(struct front *front)
 }
 
 enum jw_err
-front_new(struct event_base *base, const struct jw_config *config,
-    const char *config_file, struct front **ret_front, struct jw_why *why)
+daemon_front_new(struct event_base *base, const struct jw_config *config,
+    const char *config_file, struct daemon_front **ret_front,
+    struct jw_why *why)
 {
-	struct front *front = calloc(1, sizeof(*front));
-	struct handover_offer offer = {.nfds = 0};
+	struct daemon_front *front = calloc(1, sizeof(*front));
+	struct sys_handover_offer offer = {.nfds = 0};
 	enum jw_err err = JW_IO;
 
 	if (front == NULL)
@@ -338,22 +339,23 @@ front_new(struct event_base *base, const struct jw_config *config,
 		    "%s",
 		    strerror(errno));
 	else
-		err = earlier_new(base, config->runtime_directory,
+		err = daemon_earlier_new(base, config->runtime_directory,
 		    &front->earlier, &offer, why);
 	if (err == JW_OK) {
 		front->serving_since = offer.serving_since;
 		front->had_one = offer.serving_since != 0;
-		err = listeners_reuse(&offer, config, &front->listeners, why);
+		err =
+		    sys_listeners_reuse(&offer, config, &front->listeners, why);
 	}
 	if (err != JW_OK)
-		front_free(front);
+		daemon_front_free(front);
 	else
 		*ret_front = front;
 	return err;
 }
 
 enum jw_err
-front_start(struct front *front, struct jw_why *why)
+daemon_front_start(struct daemon_front *front, struct jw_why *why)
 {
 	enum jw_err err;
 
@@ -362,7 +364,7 @@ front_start(struct front *front, struct jw_why *why)
 		jw_why_hint(why, "jwksd-http belongs beside jwksd");
 		return JW_IO;
 	}
-	err = earlier_bind(front->earlier, &front->socket_fd, why);
+	err = daemon_earlier_bind(front->earlier, &front->socket_fd, why);
 	if (err != JW_OK)
 		return err;
 	front->owner = true;
@@ -377,7 +379,7 @@ front_start(struct front *front, struct jw_why *why)
 }
 
 static void
-stop_child(struct front *front)
+stop_child(struct daemon_front *front)
 {
 	int64_t until = jw_clock_monotonic_ms() + STOP_WAIT_MS;
 
@@ -396,7 +398,7 @@ stop_child(struct front *front)
 }
 
 void
-front_free(struct front *front)
+daemon_front_free(struct daemon_front *front)
 {
 	if (front == NULL)
 		return;
@@ -405,21 +407,21 @@ front_free(struct front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
-	earlier_free(front->earlier);
-	listeners_close(&front->listeners, front->owner);
+	daemon_earlier_free(front->earlier);
+	sys_listeners_close(&front->listeners, front->owner);
 	if (front->socket_fd >= 0)
 		close(front->socket_fd);
 	free(front);
 }
 
 void
-front_leave(struct front *front)
+daemon_front_leave(struct daemon_front *front)
 {
 	if (front == NULL)
 		return;
 	front->pid = 0;
 	/* The paths are the front's from now on. */
 	front->owner = false;
-	earlier_leave(front->earlier);
-	front_free(front);
+	daemon_earlier_leave(front->earlier);
+	daemon_front_free(front);
 }

@@ -13,7 +13,7 @@
 #include "common/base/err.h"
 
 struct event_base;
-struct front;
+struct daemon_front;
 struct jw_config;
 
 /*
@@ -22,20 +22,22 @@ struct jw_config;
  * the keeper opens no inet socket.  config and config_file (NULL: the
  * default) outlive the front.  JW_IO with why.
  */
-enum jw_err front_new(struct event_base *base, const struct jw_config *config,
-    const char *config_file, struct front **ret_front, struct jw_why *why);
+enum jw_err daemon_front_new(struct event_base *base,
+    const struct jw_config *config, const char *config_file,
+    struct daemon_front **ret_front, struct jw_why *why);
 
 /* Start it.  Only by the holder of the database.  JW_IO with why. */
-enum jw_err front_start(struct front *front, struct jw_why *why);
+enum jw_err daemon_front_start(struct daemon_front *front, struct jw_why *why);
 
 /* count processes of the front of that number have been sent every document:
  * when all of ours have, the earlier keeper's front is let go. */
-void front_complete(struct front *front, int64_t number, size_t count);
+void daemon_front_complete(
+    struct daemon_front *front, int64_t number, size_t count);
 
 /* Let go of it: it serves on, and a later keeper will find it. */
-void front_leave(struct front *front);
+void daemon_front_leave(struct daemon_front *front);
 
 /* End it: asks, waits at most 3 s, insists. */
-void front_free(struct front *front);
+void daemon_front_free(struct daemon_front *front);
 
 #endif

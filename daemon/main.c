@@ -15,36 +15,36 @@
 #include <unistd.h>
 
 #include "common/base/begin.h"
-#include "common/config/config.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/timeval.h"
+#include "common/config/config.h"
+#include "common/serve/refused_calls.h"
+#include "common/serve/server.h"
+#include "common/serve/turns.h"
 #include "common/system/notify.h"
 #include "common/system/refusal.h"
-#include "common/base/timeval.h"
 #include "common/wire/varlink.h"
-#include "daemon/store/anchor.h"
-#include "daemon/lifecycle/clock_guard.h"
-#include "common/serve/server.h"
-#include "common/serve/refused_calls.h"
-#include "daemon/degraded.h"
 #include "daemon/crypto/envelope.h"
-#include "daemon/front.h"
-#include "daemon/keeper/keeper.h"
-#include "daemon/keeper/domain.h"
-#include "daemon/keeper/news.h"
-#include "daemon/keeper/room_watch.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/degraded.h"
+#include "daemon/front.h"
+#include "daemon/keeper/domain.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/news.h"
+#include "daemon/keeper/room.h"
+#include "daemon/lifecycle/clock_guard.h"
 #include "daemon/process.h"
 #include "daemon/publish/publish.h"
-#include "daemon/verbs/refused.h"
 #include "daemon/settings/settings.h"
-#include "daemon/verbs/rights.h"
 #include "daemon/sockets.h"
-#include "daemon/store/store.h"
+#include "daemon/store/anchor.h"
 #include "daemon/store/place.h"
-#include "common/serve/turns.h"
-#include "daemon/verbs/verbs.h"
+#include "daemon/store/store.h"
+#include "daemon/verbs/refused.h"
+#include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign.h"
+#include "daemon/verbs/verbs.h"
 
 enum {
 	SECURE_HEAP = 4 * 1024 * 1024, /* 8 KiB for each key that is open */
@@ -59,25 +59,25 @@ struct program {
 	bool is_unanchored; /* the anchor could not be written */
 	struct jw_config *config;
 	struct event_base *base;
-	struct turns *turns; /* of all servers */
+	struct serve_turns *turns; /* of all servers */
 	struct jw_config_errors mistakes;
-	struct sockets *sockets;
-	struct refusal refusal;
+	struct daemon_sockets *sockets;
+	struct sys_refusal refusal;
 	bool again;    /* executed by a degraded one of itself */
-	int reload_fd; /* of a Reload that waits for this start; or -1 */
+	int reload_fd; /* of a Reload that waits for this daemon_start; or -1 */
 	int most_files;
-	struct front *front;
+	struct daemon_front *front;
 	struct envelope_kek *kek;
 	struct keeper *keeper;
 	struct keeper_observer observer;
 	struct publish *publish;
-	struct refused *refused;
-	struct rights *rights;
+	struct verbs_refused *refused;
+	struct verbs_rights *rights;
 	struct verbs verbs;
 	struct verbs_sign *signing;
-	struct reload reload;
+	struct settings reload;
 	struct varlink_service *services[SOCKETS];
-	struct control_server *servers[SOCKETS];
+	struct serve_server *servers[SOCKETS];
 	struct event *signals[3];
 	struct event *pulse; /* for a watchdog; NULL: none is there */
 	bool told_ready;
@@ -146,13 +146,14 @@ print_mistake(const struct jw_config_error *error)
 static enum jw_err
 load_config(struct program *program, struct jw_why *why)
 {
-	enum jw_err err = reload_read(
+	enum jw_err err = settings_read(
 	    program->config_file, &program->config, &program->mistakes);
 
 	if (err != JW_OK)
 		return err;
 	jw_log_set_level(program->config->log_level);
-	return rights_new(program->config->sign_rules, &program->rights, why);
+	return verbs_rights_new(
+	    program->config->sign_rules, &program->rights, why);
 }
 
 /* ---- the process ---- */
@@ -163,18 +164,18 @@ prepare_process(struct program *program, struct jw_why *why)
 	int locked = 0;
 	enum jw_err err;
 
-	err = process_directories(program->config, why);
+	err = daemon_process_directories(program->config, why);
 	if (err == JW_OK)
-		err = keys_init(SECURE_HEAP, &locked);
+		err = crypto_init(SECURE_HEAP, &locked);
 	if (err == JW_OK && !locked)
 		jw_log(JW_LOG_WARNING, "private keys could be swapped out: "
 				       "the memory cannot be locked");
-	program->most_files = process_raise_files();
+	program->most_files = daemon_process_raise_files();
 	program->base = event_base_new();
 	if (err == JW_OK && program->base == NULL)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
-		err = turns_new(program->base, &program->turns);
+		err = serve_turns_new(program->base, &program->turns);
 	return err;
 }
 
@@ -183,18 +184,18 @@ prepare_process(struct program *program, struct jw_why *why)
 static enum jw_err
 check_sockets(struct program *program, struct jw_why *why)
 {
-	enum jw_err err = sockets_check(program->sockets, why);
+	enum jw_err err = daemon_sockets_check(program->sockets, why);
 
 	if (err != JW_OK)
 		return err;
-	if (sockets_are_managed(program->sockets)) {
+	if (daemon_sockets_are_managed(program->sockets)) {
 		/* As process 1 the keeper inherits processes that it did not
 		 * start: the kernel then keeps nothing of those that end. */
 		(void)signal(SIGCHLD, SIG_IGN);
 		return JW_OK;
 	}
-	return front_new(program->base, program->config, program->config_file,
-	    &program->front, why);
+	return daemon_front_new(program->base, program->config,
+	    program->config_file, &program->front, why);
 }
 
 /* ---- the store and the keeper ---- */
@@ -204,7 +205,7 @@ check_sockets(struct program *program, struct jw_why *why)
  * Before anything is made: a key-encryption key would belong to nothing.
  */
 static enum jw_err
-read_anchor(const struct program *program, struct anchor *ret_anchor,
+read_anchor(const struct program *program, struct store_anchor *ret_anchor,
     struct jw_why *why)
 {
 	const struct jw_config *config = program->config;
@@ -213,10 +214,10 @@ read_anchor(const struct program *program, struct anchor *ret_anchor,
 	memset(ret_anchor, 0, sizeof(*ret_anchor));
 	if (program->new_database)
 		return JW_OK;
-	err = anchor_read(config->anchor, ret_anchor, why);
+	err = store_anchor_read(config->anchor, ret_anchor, why);
 	if (err != JW_OK)
 		return err;
-	return anchor_expect(
+	return store_anchor_expect(
 	    config->anchor, ret_anchor, config->store_path, why);
 }
 
@@ -225,11 +226,11 @@ read_anchor(const struct program *program, struct anchor *ret_anchor,
  * no reason not to sign, but for one that would refuse the next start.
  */
 static enum jw_err
-drop_anchor(struct program *program, const struct anchor *known,
+drop_anchor(struct program *program, const struct store_anchor *known,
     const struct store *store, struct jw_why *why)
 {
 	const struct jw_config *config = program->config;
-	struct anchor anchor = {.uuid = ""};
+	struct store_anchor anchor = {.uuid = ""};
 	enum jw_err err;
 
 	snprintf(anchor.uuid, sizeof(anchor.uuid), "%s", store_uuid(store));
@@ -237,7 +238,7 @@ drop_anchor(struct program *program, const struct anchor *known,
 	if (strcmp(anchor.uuid, known->uuid) == 0 &&
 	    strcmp(anchor.path, known->path) == 0)
 		return JW_OK;
-	err = anchor_write(config->anchor, &anchor, why);
+	err = store_anchor_write(config->anchor, &anchor, why);
 	if (err == JW_OK || program->new_database ||
 	    err == JW_PERMISSION_DENIED)
 		return err;
@@ -254,17 +255,17 @@ open_store(
     struct program *program, struct store **ret_store, struct jw_why *why)
 {
 	const struct jw_config *config = program->config;
-	struct anchor known;
+	struct store_anchor known;
 	enum jw_err err = read_anchor(program, &known, why);
 
 	/* Without a database nothing is sealed yet: only then may a missing
 	 * key-encryption key be made. */
 	if (err == JW_OK)
-		err = envelope_kek_load(config->key_encryption_key,
+		err = crypto_kek_load(config->key_encryption_key,
 		    store_is_new(config->store_path), &program->kek, why);
 	if (err == JW_OK)
 		err = store_open_known(config->store_path,
-		    known.uuid[0] == '\0' ? NULL : known.uuid, clock_wall(),
+		    known.uuid[0] == '\0' ? NULL : known.uuid, lc_clock_wall(),
 		    ret_store, why);
 	if (err != JW_OK)
 		return err;
@@ -287,8 +288,8 @@ open_keeper(struct program *program, struct jw_why *why)
 
 	/* A check of a large database, a copy of it and its migration may take
 	 * longer than a start is usually given. */
-	notify_extend_timeout(OPENING_SECONDS);
-	notify_status("opening the database");
+	sys_notify_extend_timeout(OPENING_SECONDS);
+	sys_notify_status("opening the database");
 	err = open_store(program, &options.take_store, why);
 	if (err != JW_OK)
 		return err;
@@ -305,35 +306,35 @@ on_complete(int64_t number, size_t count, void *arg)
 	struct program *program = arg;
 
 	if (program->front != NULL)
-		front_complete(program->front, number, count);
+		daemon_front_complete(program->front, number, count);
 }
 
 /* ---- the servers ---- */
 
 static enum jw_err
-serve(struct program *program, enum socket_slot slot, void *context,
-    struct jw_why *why)
+daemon_main_serve(struct program *program, enum daemon_socket_slot slot,
+    void *context, struct jw_why *why)
 {
-	struct control_limits limits;
-	struct control_options options = {
+	struct serve_limits limits;
+	struct serve_options options = {
 	    .base = program->base,
 	    .service = program->services[slot],
 	    .context = context,
-	    .group = sockets_group(slot, program->config),
+	    .group = daemon_sockets_group(slot, program->config),
 	    .limits = &limits,
 	    .turns = program->turns,
 	    .quick = slot == SOCKET_SIGN ? verbs_sign_quick : NULL,
 	};
-	enum jw_err err = sockets_open(
+	enum jw_err err = daemon_sockets_open(
 	    program->sockets, slot, program->config, &options.take_fd, why);
 
 	if (err != JW_OK)
 		return err;
-	sockets_limits(slot, program->most_files, &limits);
-	err = control_server_new(&options, &program->servers[slot]);
+	daemon_sockets_limits(slot, program->most_files, &limits);
+	err = serve_server_new(&options, &program->servers[slot]);
 	if (err == JW_OK)
-		control_watch_refused(
-		    program->servers[slot], refused_note, program->refused);
+		serve_watch_refused(program->servers[slot], verbs_refused_note,
+		    program->refused);
 	return err;
 }
 
@@ -355,7 +356,7 @@ offer_services(struct program *program, struct jw_why *why)
 static enum jw_err
 start_signing(struct program *program, struct jw_why *why)
 {
-	struct rights *rights = program->rights;
+	struct verbs_rights *rights = program->rights;
 	enum jw_err err;
 
 	program->rights = NULL;
@@ -364,7 +365,7 @@ start_signing(struct program *program, struct jw_why *why)
 	if (err != JW_OK)
 		return err;
 	program->verbs.signing = program->signing;
-	return serve(program, SOCKET_SIGN, program->signing, why);
+	return daemon_main_serve(program, SOCKET_SIGN, program->signing, why);
 }
 
 static enum jw_err
@@ -376,11 +377,11 @@ start_servers(struct program *program, struct jw_why *why)
 		err = publish_new(program->base, program->keeper, on_complete,
 		    program, &program->publish);
 	if (err == JW_OK)
-		err = refused_new(
+		err = verbs_refused_new(
 		    program->base, program->keeper, &program->refused);
 	if (err != JW_OK)
 		return err;
-	program->reload = (struct reload){
+	program->reload = (struct settings){
 	    .file = program->config_file,
 	    .config = program->config,
 	};
@@ -392,9 +393,10 @@ start_servers(struct program *program, struct jw_why *why)
 	    .reload = &program->reload,
 	    .is_unanchored = program->is_unanchored,
 	};
-	err = serve(program, SOCKET_CONTROL, &program->verbs, why);
+	err = daemon_main_serve(program, SOCKET_CONTROL, &program->verbs, why);
 	if (err == JW_OK)
-		err = serve(program, SOCKET_PUBLISH, program->publish, why);
+		err = daemon_main_serve(
+		    program, SOCKET_PUBLISH, program->publish, why);
 	return err == JW_OK ? start_signing(program, why) : err;
 }
 
@@ -411,7 +413,7 @@ leave_loop(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_drained(void *arg)
+daemon_on_drained(void *arg)
 {
 	struct program *program = arg;
 
@@ -426,10 +428,11 @@ on_drained(void *arg)
 static void
 drain(struct program *program)
 {
-	static const enum socket_slot slots[] = {SOCKET_SIGN, SOCKET_CONTROL};
+	static const enum daemon_socket_slot slots[] = {
+	    SOCKET_SIGN, SOCKET_CONTROL};
 	const struct timeval limit = {DRAIN_SECONDS, 0};
 
-	notify_stopping();
+	sys_notify_stopping();
 	program->drain_end = evtimer_new(program->base, leave_loop, program);
 	if (program->drain_end == NULL ||
 	    event_add(program->drain_end, &limit) != 0) {
@@ -438,13 +441,13 @@ drain(struct program *program)
 	}
 	program->draining = sizeof(slots) / sizeof(*slots);
 	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++)
-		control_server_drain(
-		    program->servers[slots[i]], on_drained, program);
+		serve_server_drain(
+		    program->servers[slots[i]], daemon_on_drained, program);
 }
 
 /* A second one does not wait. */
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+daemon_main_on_stop(evutil_socket_t sig, short what, void *arg)
 {
 	struct program *program = arg;
 
@@ -493,8 +496,8 @@ watch_signals(struct program *program)
 		int sig;
 		event_callback_fn fn;
 	} rows[] = {
-	    {SIGTERM, on_stop},
-	    {SIGINT, on_stop},
+	    {SIGTERM, daemon_main_on_stop},
+	    {SIGINT, daemon_main_on_stop},
 	    {SIGHUP, on_hangup},
 	};
 
@@ -509,7 +512,7 @@ watch_signals(struct program *program)
 }
 
 static void
-on_pulse(evutil_socket_t fd, short what, void *arg)
+daemon_main_on_pulse(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *program = arg;
 	struct store *store = keeper_store(program->keeper);
@@ -520,7 +523,7 @@ on_pulse(evutil_socket_t fd, short what, void *arg)
 	/* A disk that fails is no reason to end: nothing would be better. */
 	if (store != NULL && (store_in_doubt(store) || !store_in_place(store) ||
 				 store_meta_get(store, "kek_id", &id) == JW_OK))
-		notify_watchdog();
+		sys_notify_watchdog();
 	free(id);
 }
 
@@ -528,22 +531,22 @@ on_pulse(evutil_socket_t fd, short what, void *arg)
 static enum jw_err
 start_pulse(struct program *program)
 {
-	uint64_t usec = notify_watchdog_interval();
+	uint64_t usec = sys_notify_watchdog_interval();
 	const struct timeval interval = jw_timeval_ms((int64_t)(usec / 1000));
 
 	if (usec == 0)
 		return JW_OK;
 	if (program->again)
-		notify_watchdog_within(0);
-	program->pulse =
-	    event_new(program->base, -1, EV_PERSIST, on_pulse, program);
+		sys_notify_watchdog_within(0);
+	program->pulse = event_new(
+	    program->base, -1, EV_PERSIST, daemon_main_on_pulse, program);
 	if (program->pulse == NULL || event_add(program->pulse, &interval) != 0)
 		return JW_NO_MEMORY;
 	return JW_OK;
 }
 
 static void
-on_news(const struct keeper_news *news, void *arg)
+daemon_on_news(const struct keeper_news *news, void *arg)
 {
 	struct program *program = arg;
 
@@ -555,11 +558,11 @@ on_news(const struct keeper_news *news, void *arg)
 	    &(const struct jw_log_about){.event = JW_EVENT_READY},
 	    "ready: %zu key set%s", keeper_count(program->keeper),
 	    keeper_count(program->keeper) == 1 ? "" : "s");
-	notify_ready("every key set has an active key");
+	sys_notify_ready("every key set has an active key");
 }
 
 static enum jw_err
-start(struct program *program, struct jw_why *why)
+daemon_start(struct program *program, struct jw_why *why)
 {
 	enum jw_err err = watch_signals(program);
 
@@ -567,19 +570,19 @@ start(struct program *program, struct jw_why *why)
 		err = start_pulse(program);
 	if (err != JW_OK)
 		return err;
-	program->observer.fn = on_news;
+	program->observer.fn = daemon_on_news;
 	program->observer.arg = program;
 	keeper_observe(program->keeper, &program->observer);
 	if (program->front != NULL)
-		err = front_start(program->front, why);
+		err = daemon_front_start(program->front, why);
 	if (err != JW_OK)
 		return err;
 	keeper_start(program->keeper);
-	on_news(NULL, program);
+	daemon_on_news(NULL, program);
 	program->started = true;
-	refusal_clear(&program->refusal);
+	sys_refusal_clear(&program->refusal);
 	if (program->reload_fd >= 0)
-		degraded_started(program->reload_fd);
+		daemon_degraded_started(program->reload_fd);
 	return JW_OK;
 }
 
@@ -587,21 +590,21 @@ static void
 stop(struct program *program)
 {
 	if (program->started && !program->asked_to_stop)
-		notify_stopping();
+		sys_notify_stopping();
 	/* The front first: it answers to the last, and knows where to ask. */
 	if (program->publish != NULL)
-		publish_stop(
-		    program->publish, sockets_are_managed(program->sockets));
+		publish_stop(program->publish,
+		    daemon_sockets_are_managed(program->sockets));
 	if (program->failed)
-		front_leave(program->front);
+		daemon_front_leave(program->front);
 	else
-		front_free(program->front);
-	sockets_unlink(program->sockets);
+		daemon_front_free(program->front);
+	daemon_sockets_unlink(program->sockets);
 	for (size_t i = 0; i < SOCKETS; i++)
-		control_server_free(program->servers[i]);
-	refused_free(program->refused);
+		serve_server_free(program->servers[i]);
+	verbs_refused_free(program->refused);
 	verbs_sign_free(program->signing);
-	rights_free(program->rights);
+	verbs_rights_free(program->rights);
 	publish_free(program->publish);
 	keeper_free(program->keeper);
 	for (size_t i = 0; i < SOCKETS; i++)
@@ -611,11 +614,11 @@ stop(struct program *program)
 		event_free(program->pulse);
 	if (program->drain_end != NULL)
 		event_free(program->drain_end);
-	envelope_kek_free(program->kek);
-	turns_free(program->turns);
+	crypto_kek_free(program->kek);
+	serve_turns_free(program->turns);
 	if (program->base != NULL)
 		event_base_free(program->base);
-	keys_done();
+	crypto_done();
 	jw_config_free(program->config);
 }
 
@@ -628,7 +631,8 @@ exit_status(enum jw_err err)
 }
 
 static int
-report(struct program *program, enum jw_err err, const struct jw_why *why)
+daemon_report(
+    struct program *program, enum jw_err err, const struct jw_why *why)
 {
 	for (size_t i = 0; i < program->mistakes.count; i++)
 		print_mistake(&program->mistakes.rows[i]);
@@ -664,12 +668,13 @@ take_sockets(struct program *program, struct jw_why *why)
 	}
 	if (program->reload_fd >= 0)
 		fcntl(program->reload_fd, F_SETFD, FD_CLOEXEC);
-	err = sockets_take(&program->sockets, why);
+	err = daemon_sockets_take(&program->sockets, why);
 	if (err != JW_OK)
 		return err;
-	sockets_directory(program->sockets, directory, sizeof(directory));
-	if (sockets_were_handed(program->sockets))
-		refusal_init(&program->refusal, "jwksd",
+	daemon_sockets_directory(
+	    program->sockets, directory, sizeof(directory));
+	if (daemon_sockets_were_handed(program->sockets))
+		sys_refusal_init(&program->refusal, "jwksd",
 		    directory[0] != '\0' ? directory : NULL);
 	return JW_OK;
 }
@@ -694,10 +699,12 @@ stays_up(struct program *program, enum jw_err err)
 	int status = exit_status(err);
 
 	if (program->started || program->sockets == NULL ||
-	    !sockets_were_handed(program->sockets) || !is_refusal(status))
+	    !daemon_sockets_were_handed(program->sockets) ||
+	    !is_refusal(status))
 		return false;
-	return program->again || refusal_stays(&program->refusal, status,
-				     sockets_have_clients(program->sockets));
+	return program->again ||
+	       sys_refusal_stays(&program->refusal, status,
+		   daemon_sockets_have_clients(program->sockets));
 }
 
 /* This program from its beginning, with what it was handed; on success it
@@ -708,10 +715,10 @@ execute_anew(struct program *program, char **argv, int reload_fd)
 	char text[16];
 
 	/* A large database is checked without a ping. */
-	notify_watchdog_within(OPENING_SECONDS);
+	sys_notify_watchdog_within(OPENING_SECONDS);
 	snprintf(text, sizeof(text), "%d", reload_fd);
 	if (setenv(again_variable, text, 1) == 0 &&
-	    sockets_pass_on(program->sockets) == JW_OK)
+	    daemon_sockets_pass_on(program->sockets) == JW_OK)
 		execv("/proc/self/exe", argv);
 	return JW_IO;
 }
@@ -720,21 +727,21 @@ static int
 stay_up(
     struct program *program, char **argv, enum jw_err err, struct jw_why *why)
 {
-	const struct degraded_options options = {
+	const struct daemon_degraded_options options = {
 	    .sockets = program->sockets,
 	    .refusal = &program->refusal,
 	    .config_file = program->config_file,
 	    .mistakes = &program->mistakes,
 	    .err = err,
 	    .text = why->text[0] != '\0' ? why->text : jw_err_text(err),
-	    .passing = refusal_is_passing(exit_status(err)),
+	    .passing = sys_refusal_is_passing(exit_status(err)),
 	    .reload_fd = program->reload_fd,
 	};
 	struct jw_why trouble = {"", ""};
-	enum degraded_end end = DEGRADED_STOPPED;
+	enum daemon_degraded_end end = DEGRADED_STOPPED;
 	int reload_fd = -1;
 
-	err = degraded_run(&options, &end, &reload_fd, &trouble);
+	err = daemon_degraded_run(&options, &end, &reload_fd, &trouble);
 	if (err == JW_OK && end == DEGRADED_AGAIN) {
 		err = execute_anew(program, argv, reload_fd);
 		jw_why_set(&trouble, "/proc/self/exe: %s", strerror(errno));
@@ -742,7 +749,7 @@ stay_up(
 	if (err == JW_OK)
 		return EXIT_SUCCESS;
 	jw_config_errors_done(&program->mistakes);
-	return report(program, err, &trouble);
+	return daemon_report(program, err, &trouble);
 }
 
 int
@@ -753,11 +760,11 @@ main(int argc, char **argv)
 	enum jw_err err;
 	int status;
 
-	begin_process();
+	jw_begin_process();
 	jw_log_init("jwksd");
-	memory_init();
-	event_set_mem_functions(memory_get, memory_more, free);
-	notify_journal();
+	varlink_json_init();
+	event_set_mem_functions(jw_alloc, jw_realloc, free);
+	sys_notify_journal();
 	err = parse_arguments(argc, argv, &program, &why);
 	/* Before anything else is opened: a number that is free would be taken
 	 * for a socket that was handed over. */
@@ -777,7 +784,7 @@ main(int argc, char **argv)
 		if (err == JW_OK)
 			err = start_servers(&program, &why);
 		if (err == JW_OK)
-			err = start(&program, &why);
+			err = daemon_start(&program, &why);
 		if (err == JW_OK)
 			event_base_dispatch(program.base);
 		/* The store could not be opened again: another start may. */
@@ -787,8 +794,8 @@ main(int argc, char **argv)
 	}
 	stop(&program);
 	status = stays_up(&program, err) ? stay_up(&program, argv, err, &why)
-					 : report(&program, err, &why);
-	sockets_free(program.sockets);
+					 : daemon_report(&program, err, &why);
+	daemon_sockets_free(program.sockets);
 	jw_config_errors_done(&program.mistakes);
 	return status;
 }

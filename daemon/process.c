@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/config/config.h"
 #include "common/base/directory.h"
+#include "common/config/config.h"
 
 /* ---- directories ---- */
 
@@ -26,21 +26,21 @@ check_store_directory(const char *store_path, struct jw_why *why)
 	char directory[PATH_MAX];
 
 	snprintf(directory, sizeof(directory), "%s", store_path);
-	return directory_check(dirname(directory), why);
+	return jw_directory_check(dirname(directory), why);
 }
 
 enum jw_err
-process_directories(const struct jw_config *config, struct jw_why *why)
+daemon_process_directories(const struct jw_config *config, struct jw_why *why)
 {
 	const struct rlimit none = {0, 0};
 	enum jw_err err;
 
 	setrlimit(RLIMIT_CORE, &none);
 	umask(027);
-	err = directory_make(config->runtime_directory, 0750, "daemon", why);
+	err = jw_directory_make(config->runtime_directory, 0750, "daemon", why);
 	umask(077);
 	if (err == JW_OK)
-		err = directory_make(
+		err = jw_directory_make(
 		    config->state_directory, 0700, "daemon", why);
 	if (err == JW_OK)
 		err = check_store_directory(config->store_path, why);
@@ -51,7 +51,7 @@ process_directories(const struct jw_config *config, struct jw_why *why)
 
 /* A connection to sign.sock takes one. */
 int
-process_raise_files(void)
+daemon_process_raise_files(void)
 {
 	struct rlimit limit;
 

@@ -14,10 +14,10 @@ struct jw_config;
  * missing, and the directory of the database.  With why: JW_IO, JW_NO_SPACE, or
  * JW_PERMISSION_DENIED for a directory that others may write.
  */
-enum jw_err process_directories(
+enum jw_err daemon_process_directories(
     const struct jw_config *config, struct jw_why *why);
 
 /* Raise the limit of descriptors as far as it goes; 0: it is not known. */
-int process_raise_files(void);
+int daemon_process_raise_files(void);
 
 #endif

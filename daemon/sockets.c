@@ -18,10 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/config/config.h"
 #include "common/base/log.h"
-#include "common/system/notify.h"
+#include "common/config/config.h"
 #include "common/serve/server.h"
+#include "common/system/notify.h"
 
 enum {
 	PUBLISH_CONNECTIONS = 160,
@@ -38,20 +38,20 @@ struct own_socket {
 	char path[PATH_SIZE]; /* of the one that we made; else "" */
 };
 
-struct sockets {
-	struct notify_fds *handed;
+struct daemon_sockets {
+	struct sys_notify_fds *handed;
 	struct own_socket rows[SOCKETS];
 };
 
 static void
-limit_publish(int most_files, struct control_limits *limits)
+limit_publish(int most_files, struct serve_limits *limits)
 {
 	(void)most_files;
 	limits->connections = limits->per_uid = PUBLISH_CONNECTIONS;
 }
 
 static void
-limit_sign(int most_files, struct control_limits *limits)
+limit_sign(int most_files, struct serve_limits *limits)
 {
 	int connections = most_files - SPARE_FILES;
 
@@ -81,7 +81,7 @@ static const struct {
 	const char *name;
 	const char *group; /* unless the configuration names another one */
 	const char *(*configured)(const struct jw_config *config);
-	void (*limit)(int most_files, struct control_limits *limits);
+	void (*limit)(int most_files, struct serve_limits *limits);
 } table[SOCKETS] = {
     [SOCKET_CONTROL] = {"control", "jwksd-admin", admin_group, NULL},
     [SOCKET_PUBLISH] = {"publish", "jwksd-http", NULL, limit_publish},
@@ -89,34 +89,34 @@ static const struct {
 };
 
 enum jw_err
-sockets_take(struct sockets **ret_sockets, struct jw_why *why)
+daemon_sockets_take(struct daemon_sockets **ret_sockets, struct jw_why *why)
 {
-	struct sockets *sockets = calloc(1, sizeof(*sockets));
+	struct daemon_sockets *sockets = calloc(1, sizeof(*sockets));
 	enum jw_err err;
 
 	if (sockets == NULL)
 		return JW_NO_MEMORY;
 	for (size_t i = 0; i < SOCKETS; i++)
 		sockets->rows[i].fd = -1;
-	err = notify_fds_take(&sockets->handed, why);
+	err = sys_notify_fds_take(&sockets->handed, why);
 	if (err != JW_OK) {
-		sockets_free(sockets);
+		daemon_sockets_free(sockets);
 		return err;
 	}
 	for (size_t i = 0; i < SOCKETS; i++)
 		sockets->rows[i].fd =
-		    notify_fds_next(sockets->handed, table[i].name);
+		    sys_notify_fds_next(sockets->handed, table[i].name);
 	*ret_sockets = sockets;
 	return JW_OK;
 }
 
 static void
-log_unknown(const struct sockets *sockets)
+log_unknown(const struct daemon_sockets *sockets)
 {
 	const char *name;
 
-	for (size_t i = 0; (name = notify_fds_left(sockets->handed, i)) != NULL;
-	     i++)
+	for (size_t i = 0;
+	     (name = sys_notify_fds_left(sockets->handed, i)) != NULL; i++)
 		jw_log(JW_LOG_WARNING,
 		    "a socket named \"%s\" was handed over and is not used: "
 		    "FileDescriptorName= is to be control, publish or sign, "
@@ -125,7 +125,7 @@ log_unknown(const struct sockets *sockets)
 }
 
 static void
-log_missing(const struct sockets *sockets)
+log_missing(const struct daemon_sockets *sockets)
 {
 	for (size_t i = 0; i < SOCKETS; i++)
 		if (sockets->rows[i].fd < 0)
@@ -136,12 +136,12 @@ log_missing(const struct sockets *sockets)
 }
 
 enum jw_err
-sockets_check(struct sockets *sockets, struct jw_why *why)
+daemon_sockets_check(struct daemon_sockets *sockets, struct jw_why *why)
 {
 	enum jw_err err = JW_OK, checked;
 
 	log_unknown(sockets);
-	if (!sockets_were_handed(sockets))
+	if (!daemon_sockets_were_handed(sockets))
 		return JW_OK;
 	log_missing(sockets);
 	for (size_t i = 0; i < SOCKETS; i++) {
@@ -149,7 +149,7 @@ sockets_check(struct sockets *sockets, struct jw_why *why)
 
 		if (row->fd < 0)
 			continue;
-		checked = notify_check_socket(row->fd, table[i].name,
+		checked = sys_notify_check_socket(row->fd, table[i].name,
 		    NOTIFY_UNIX, err == JW_OK ? why : NULL);
 		row->wrong = checked != JW_OK;
 		if (err == JW_OK)
@@ -159,7 +159,7 @@ sockets_check(struct sockets *sockets, struct jw_why *why)
 }
 
 void
-sockets_unlink(struct sockets *sockets)
+daemon_sockets_unlink(struct daemon_sockets *sockets)
 {
 	for (size_t i = 0; sockets != NULL && i < SOCKETS; i++)
 		if (sockets->rows[i].path[0] != '\0')
@@ -167,19 +167,19 @@ sockets_unlink(struct sockets *sockets)
 }
 
 void
-sockets_free(struct sockets *sockets)
+daemon_sockets_free(struct daemon_sockets *sockets)
 {
 	if (sockets == NULL)
 		return;
 	for (size_t i = 0; i < SOCKETS; i++)
 		if (sockets->rows[i].fd >= 0)
 			close(sockets->rows[i].fd);
-	notify_fds_free(sockets->handed);
+	sys_notify_fds_free(sockets->handed);
 	free(sockets);
 }
 
 bool
-sockets_were_handed(const struct sockets *sockets)
+daemon_sockets_were_handed(const struct daemon_sockets *sockets)
 {
 	for (size_t i = 0; i < SOCKETS; i++)
 		if (sockets->rows[i].fd >= 0)
@@ -188,19 +188,20 @@ sockets_were_handed(const struct sockets *sockets)
 }
 
 bool
-sockets_are_managed(const struct sockets *sockets)
+daemon_sockets_are_managed(const struct daemon_sockets *sockets)
 {
 	return sockets->rows[SOCKET_PUBLISH].fd >= 0;
 }
 
 bool
-sockets_is_usable(const struct sockets *sockets, enum socket_slot slot)
+daemon_sockets_is_usable(
+    const struct daemon_sockets *sockets, enum daemon_socket_slot slot)
 {
 	return sockets->rows[slot].fd >= 0 && !sockets->rows[slot].wrong;
 }
 
 bool
-sockets_have_clients(const struct sockets *sockets)
+daemon_sockets_have_clients(const struct daemon_sockets *sockets)
 {
 	struct pollfd pfds[SOCKETS];
 
@@ -223,8 +224,8 @@ path_of(int fd, struct sockaddr_un *ret_sa)
 }
 
 const char *
-sockets_own_group(const struct sockets *sockets, enum socket_slot slot,
-    char buf[SOCKETS_GROUP_SIZE])
+daemon_sockets_own_group(const struct daemon_sockets *sockets,
+    enum daemon_socket_slot slot, char buf[SOCKETS_GROUP_SIZE])
 {
 	const struct group *group = NULL;
 	struct sockaddr_un sa;
@@ -239,7 +240,8 @@ sockets_own_group(const struct sockets *sockets, enum socket_slot slot,
 }
 
 void
-sockets_directory(const struct sockets *sockets, char *buf, size_t size)
+daemon_sockets_directory(
+    const struct daemon_sockets *sockets, char *buf, size_t size)
 {
 	struct sockaddr_un sa;
 
@@ -250,9 +252,9 @@ sockets_directory(const struct sockets *sockets, char *buf, size_t size)
 }
 
 enum jw_err
-sockets_pass_on(const struct sockets *sockets)
+daemon_sockets_pass_on(const struct daemon_sockets *sockets)
 {
-	return notify_fds_pass_on(sockets->handed);
+	return sys_notify_fds_pass_on(sockets->handed);
 }
 
 /*
@@ -275,8 +277,9 @@ open_handed(const struct own_socket *row, const char *name, int *ret_fd,
 }
 
 enum jw_err
-sockets_open(struct sockets *sockets, enum socket_slot slot,
-    const struct jw_config *config, int *ret_fd, struct jw_why *why)
+daemon_sockets_open(struct daemon_sockets *sockets,
+    enum daemon_socket_slot slot, const struct jw_config *config, int *ret_fd,
+    struct jw_why *why)
 {
 	struct own_socket *row = &sockets->rows[slot];
 	char path[PATH_SIZE];
@@ -286,14 +289,15 @@ sockets_open(struct sockets *sockets, enum socket_slot slot,
 		return open_handed(row, table[slot].name, ret_fd, why);
 	snprintf(path, sizeof(path), "%s/%s.sock", config->runtime_directory,
 	    table[slot].name);
-	err = control_bind(path, sockets_group(slot, config), ret_fd, why);
+	err = serve_bind(path, daemon_sockets_group(slot, config), ret_fd, why);
 	if (err == JW_OK)
 		snprintf(row->path, sizeof(row->path), "%s", path);
 	return err;
 }
 
 const char *
-sockets_group(enum socket_slot slot, const struct jw_config *config)
+daemon_sockets_group(
+    enum daemon_socket_slot slot, const struct jw_config *config)
 {
 	const char *group = NULL;
 
@@ -303,10 +307,10 @@ sockets_group(enum socket_slot slot, const struct jw_config *config)
 }
 
 void
-sockets_limits(
-    enum socket_slot slot, int most_files, struct control_limits *ret_limits)
+daemon_sockets_limits(enum daemon_socket_slot slot, int most_files,
+    struct serve_limits *ret_limits)
 {
-	*ret_limits = control_default_limits;
+	*ret_limits = serve_default_limits;
 	if (table[slot].limit != NULL)
 		table[slot].limit(most_files, ret_limits);
 }

@@ -42,7 +42,7 @@ reset_signals(void)
 }
 
 void
-begin_process(void)
+jw_begin_process(void)
 {
 	open_standard_descriptors();
 	reset_signals();

@@ -12,6 +12,6 @@
  * of files, is an error and not the end of the process.  SIGCHLD does what it
  * does by default, and no signal is blocked, whatever the parent had.
  */
-void begin_process(void);
+void jw_begin_process(void);
 
 #endif

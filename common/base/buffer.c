@@ -10,7 +10,7 @@
 enum { ROOM_MIN = 1024 };
 
 char *
-octets_room(struct octets *octets, size_t n)
+jw_buffer_room(struct jw_buffer *octets, size_t n)
 {
 	size_t need = octets->len + n, room = octets->room * 2;
 	char *data;
@@ -37,15 +37,15 @@ octets_room(struct octets *octets, size_t n)
 }
 
 void
-octets_put(struct octets *octets, size_t n)
+jw_buffer_put(struct jw_buffer *octets, size_t n)
 {
 	octets->len += n;
 }
 
 bool
-octets_add(struct octets *octets, const void *data, size_t n)
+jw_buffer_add(struct jw_buffer *octets, const void *data, size_t n)
 {
-	char *at = octets_room(octets, n);
+	char *at = jw_buffer_room(octets, n);
 
 	if (at == NULL)
 		return false;
@@ -55,15 +55,15 @@ octets_add(struct octets *octets, const void *data, size_t n)
 }
 
 void
-octets_take(struct octets *octets, size_t n)
+jw_buffer_take(struct jw_buffer *octets, size_t n)
 {
 	octets->len -= n;
 	octets->start = octets->len == 0 ? 0 : octets->start + n;
 }
 
 void
-octets_free(struct octets *octets)
+jw_buffer_free(struct jw_buffer *octets)
 {
 	free(octets->data);
-	*octets = (struct octets){NULL, 0, 0, 0};
+	*octets = (struct jw_buffer){NULL, 0, 0, 0};
 }

@@ -9,21 +9,21 @@
 #include <stddef.h>
 
 /* `len` of them from `data + start`; read freely, change by what is below. */
-struct octets {
+struct jw_buffer {
 	char *data;
 	size_t start, len, room;
 };
 
 /* Where n further ones may be written, until the next call here; NULL: no
  * memory, and nothing has changed. */
-char *octets_room(struct octets *octets, size_t n);
+char *jw_buffer_room(struct jw_buffer *octets, size_t n);
 /* n of them have been written there. */
-void octets_put(struct octets *octets, size_t n);
+void jw_buffer_put(struct jw_buffer *octets, size_t n);
 /* False: no memory, and nothing has changed. */
-bool octets_add(struct octets *octets, const void *data, size_t n);
+bool jw_buffer_add(struct jw_buffer *octets, const void *data, size_t n);
 /* The first n, of at least as many, are not needed any more. */
-void octets_take(struct octets *octets, size_t n);
+void jw_buffer_take(struct jw_buffer *octets, size_t n);
 /* Leaves an empty one. */
-void octets_free(struct octets *octets);
+void jw_buffer_free(struct jw_buffer *octets);
 
 #endif

@@ -9,7 +9,7 @@
 #include "common/base/memory.h"
 
 void
-agenda_done(struct agenda *agenda)
+jw_deadlines_done(struct jw_deadlines *agenda)
 {
 	free(agenda->items);
 	agenda->items = NULL;
@@ -17,26 +17,26 @@ agenda_done(struct agenda *agenda)
 }
 
 static void
-put(struct agenda *agenda, size_t place, struct agenda_item *item)
+jw_put(struct jw_deadlines *agenda, size_t place, struct jw_deadline *item)
 {
 	agenda->items[place - 1] = item;
 	item->place = place;
 }
 
 static void
-sift_up(struct agenda *agenda, struct agenda_item *item)
+sift_up(struct jw_deadlines *agenda, struct jw_deadline *item)
 {
 	size_t place = item->place;
 
 	while (place > 1 && agenda->items[place / 2 - 1]->due > item->due) {
-		put(agenda, place, agenda->items[place / 2 - 1]);
+		jw_put(agenda, place, agenda->items[place / 2 - 1]);
 		place /= 2;
 	}
-	put(agenda, place, item);
+	jw_put(agenda, place, item);
 }
 
 static void
-sift_down(struct agenda *agenda, struct agenda_item *item)
+sift_down(struct jw_deadlines *agenda, struct jw_deadline *item)
 {
 	size_t place = item->place, child;
 
@@ -46,35 +46,36 @@ sift_down(struct agenda *agenda, struct agenda_item *item)
 			child++;
 		if (agenda->items[child - 1]->due >= item->due)
 			break;
-		put(agenda, place, agenda->items[child - 1]);
+		jw_put(agenda, place, agenda->items[child - 1]);
 		place = child;
 	}
-	put(agenda, place, item);
+	jw_put(agenda, place, item);
 }
 
 void
-agenda_set(struct agenda *agenda, struct agenda_item *item, int64_t due)
+jw_deadlines_set(
+    struct jw_deadlines *agenda, struct jw_deadline *item, int64_t due)
 {
 	item->due = due;
 	if (item->place == 0) {
 		if (agenda->count == agenda->room) {
 			size_t room = agenda->room == 0 ? 16 : agenda->room * 2;
 
-			agenda->items = memory_more(
+			agenda->items = jw_realloc(
 			    agenda->items, room * sizeof(*agenda->items));
 			agenda->room = room;
 		}
-		put(agenda, ++agenda->count, item);
+		jw_put(agenda, ++agenda->count, item);
 	}
 	sift_up(agenda, item);
 	sift_down(agenda, item);
 }
 
 void
-agenda_remove(struct agenda *agenda, struct agenda_item *item)
+jw_deadlines_remove(struct jw_deadlines *agenda, struct jw_deadline *item)
 {
 	size_t place = item->place;
-	struct agenda_item *last;
+	struct jw_deadline *last;
 
 	if (place == 0)
 		return;
@@ -82,13 +83,13 @@ agenda_remove(struct agenda *agenda, struct agenda_item *item)
 	item->place = 0;
 	if (last == item)
 		return;
-	put(agenda, place, last);
+	jw_put(agenda, place, last);
 	sift_up(agenda, last);
 	sift_down(agenda, last);
 }
 
-struct agenda_item *
-agenda_first(const struct agenda *agenda)
+struct jw_deadline *
+jw_deadlines_first(const struct jw_deadlines *agenda)
 {
 	return agenda->count == 0 ? NULL : agenda->items[0];
 }

@@ -8,25 +8,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct agenda_item {
+struct jw_deadline {
 	int64_t due;
 	size_t place; /* 1-based; 0: not in the agenda */
 };
 
-struct agenda {
-	struct agenda_item **items;
+struct jw_deadlines {
+	struct jw_deadline **items;
 	size_t count;
 	size_t room;
 };
 
-void agenda_done(struct agenda *agenda);
+void jw_deadlines_done(struct jw_deadlines *agenda);
 
 /* Put an item in, or move it, to `due`.  Without memory the process ends
  * (memory.h). */
-void agenda_set(struct agenda *agenda, struct agenda_item *item, int64_t due);
+void jw_deadlines_set(
+    struct jw_deadlines *agenda, struct jw_deadline *item, int64_t due);
 /* Take it out; nothing if it is not in. */
-void agenda_remove(struct agenda *agenda, struct agenda_item *item);
+void jw_deadlines_remove(struct jw_deadlines *agenda, struct jw_deadline *item);
 /* The earliest; NULL when empty. */
-struct agenda_item *agenda_first(const struct agenda *agenda);
+struct jw_deadline *jw_deadlines_first(const struct jw_deadlines *agenda);
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum jw_err
-directory_check(const char *path, struct jw_why *why)
+jw_directory_check(const char *path, struct jw_why *why)
 {
 	struct stat st;
 
@@ -34,11 +34,11 @@ directory_check(const char *path, struct jw_why *why)
 }
 
 enum jw_err
-directory_make(
+jw_directory_make(
     const char *path, mode_t mode, const char *section, struct jw_why *why)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
-		return directory_check(path, why);
+		return jw_directory_check(path, why);
 	jw_why_set(why, "%s: %s", path, strerror(errno));
 	if (errno == ENOSPC || errno == EDQUOT)
 		return JW_NO_SPACE;

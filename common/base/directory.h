@@ -11,14 +11,14 @@
 
 /* Is it a directory that only root or the daemon's user may write?  With why:
  * JW_IO, or JW_PERMISSION_DENIED. */
-enum jw_err directory_check(const char *path, struct jw_why *why);
+enum jw_err jw_directory_check(const char *path, struct jw_why *why);
 
 /*
  * Make it where it is missing, and check it.  section names the part of the
  * configuration that says where it is.  With why: JW_NO_SPACE, and
- * directory_check()'s.
+ * jw_directory_check()'s.
  */
-enum jw_err directory_make(
+enum jw_err jw_directory_make(
     const char *path, mode_t mode, const char *section, struct jw_why *why);
 
 #endif

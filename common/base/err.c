@@ -91,7 +91,7 @@ _Static_assert(sizeof(rows) / sizeof(rows[0]) == JW_ERR_COUNT,
 
 /* A value from elsewhere is a bug, and is shown as one. */
 static const struct row *
-row_of(enum jw_err err)
+jw_row_of(enum jw_err err)
 {
 	if ((unsigned)err >= JW_ERR_COUNT) {
 		return &rows[JW_BUG];
@@ -102,7 +102,7 @@ row_of(enum jw_err err)
 const char *
 jw_err_wire(enum jw_err err)
 {
-	return row_of(err)->wire;
+	return jw_row_of(err)->wire;
 }
 
 enum jw_err
@@ -119,7 +119,7 @@ jw_err_from_wire(const char *wire)
 int
 jw_err_exit(enum jw_err err)
 {
-	return row_of(err)->status;
+	return jw_row_of(err)->status;
 }
 
 enum jw_err
@@ -134,7 +134,7 @@ jw_err_errno(int error)
 const char *
 jw_err_text(enum jw_err err)
 {
-	return row_of(err)->text;
+	return jw_row_of(err)->text;
 }
 
 void

@@ -22,7 +22,7 @@ jw_group_find(const char *name, gid_t *ret_gid)
 	if (group == NULL)
 		group = getgrnam(name);
 	if (group == NULL && errno == ENOMEM)
-		memory_lack(0);
+		jw_out_of_memory(0);
 	if (group == NULL)
 		return false;
 	*ret_gid = group->gr_gid;

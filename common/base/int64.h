@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 static inline int64_t
-max64(int64_t a, int64_t b)
+jw_max64(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
 static inline int64_t
-min64(int64_t a, int64_t b)
+jw_min64(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }

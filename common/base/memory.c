@@ -13,7 +13,7 @@
 #include "common/base/log.h"
 
 void
-memory_lack(size_t size)
+jw_out_of_memory(size_t size)
 {
 	static const char ending[] =
 	    "this process ends, so that no answer is less than the truth";
@@ -28,57 +28,57 @@ memory_lack(size_t size)
 }
 
 void *
-memory_get(size_t size)
+jw_alloc(size_t size)
 {
 	void *memory = malloc(size);
 
 	if (memory == NULL && size > 0)
-		memory_lack(size);
+		jw_out_of_memory(size);
 	return memory;
 }
 
 void *
-memory_more(void *old, size_t size)
+jw_realloc(void *old, size_t size)
 {
 	void *memory = realloc(old, size);
 
 	if (memory == NULL && size > 0)
-		memory_lack(size);
+		jw_out_of_memory(size);
 	return memory;
 }
 
 void *
-memory_zero(size_t size)
+jw_zalloc(size_t size)
 {
-	return memset(memory_get(size), 0, size);
+	return memset(jw_alloc(size), 0, size);
 }
 
 char *
-memory_copy(const char *s)
+jw_strdup(const char *s)
 {
 	size_t size = s == NULL ? 0 : strlen(s) + 1;
 
-	return s == NULL ? NULL : memcpy(memory_get(size), s, size);
+	return s == NULL ? NULL : memcpy(jw_alloc(size), s, size);
 }
 
 char *
-memory_vprint(const char *fmt, va_list args)
+jw_vasprintf(const char *fmt, va_list args)
 {
 	char *text;
 
 	if (vasprintf(&text, fmt, args) < 0)
-		memory_lack(strlen(fmt));
+		jw_out_of_memory(strlen(fmt));
 	return text;
 }
 
 char *
-memory_print(const char *fmt, ...)
+jw_asprintf(const char *fmt, ...)
 {
 	char *text;
 	va_list args;
 
 	va_start(args, fmt);
-	text = memory_vprint(fmt, args);
+	text = jw_vasprintf(fmt, args);
 	va_end(args);
 	return text;
 }

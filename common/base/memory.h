@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Jansson gets its memory here from now on; called once, before it is used. */
-void memory_init(void);
+void varlink_json_init(void);
 
 /*
  * As malloc(3) and realloc(3), to be freed with free(3), but they return only
@@ -18,18 +18,18 @@ void memory_init(void);
  * and the process ends with the status of JW_NO_MEMORY, at once and without
  * any handler.  Safe in every thread.
  */
-void *memory_get(size_t size);
-void *memory_more(void *old, size_t size);
+void *jw_alloc(size_t size);
+void *jw_realloc(void *old, size_t size);
 /* Filled with zeros. */
-void *memory_zero(size_t size);
+void *jw_zalloc(size_t size);
 /* The same for strdup(3); s may be NULL, which comes back. */
-char *memory_copy(const char *s);
+char *jw_strdup(const char *s);
 /* The same for asprintf(3). */
-char *memory_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-char *memory_vprint(const char *fmt, va_list args)
+char *jw_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *jw_vasprintf(const char *fmt, va_list args)
     __attribute__((format(printf, 1, 0)));
 /* For memory that something else did not get; size 0: it does not say how
  * much. */
-void memory_lack(size_t size) __attribute__((noreturn));
+void jw_out_of_memory(size_t size) __attribute__((noreturn));
 
 #endif

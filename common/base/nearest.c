@@ -12,16 +12,16 @@
 enum { NAME_MAX_LEN = 32, DISTANCE_NEAR = 2 };
 
 static size_t
-least(size_t a, size_t b, size_t c)
+jw_least(size_t a, size_t b, size_t c)
 {
 	size_t ab = a < b ? a : b;
 
 	return ab < c ? ab : c;
 }
 
-/* Levenshtein's distance; SIZE_MAX for a name longer than any of ours. */
+/* Levenshtein's jw_distance; SIZE_MAX for a name longer than any of ours. */
 static size_t
-distance(const char *a, const char *b)
+jw_distance(const char *a, const char *b)
 {
 	size_t row[NAME_MAX_LEN + 1], blen = strlen(b);
 
@@ -36,7 +36,7 @@ distance(const char *a, const char *b)
 		for (size_t j = 0; j < blen; j++) {
 			size_t above = row[j + 1];
 
-			row[j + 1] = least(
+			row[j + 1] = jw_least(
 			    diagonal + (a[i] != b[j]), above + 1, row[j] + 1);
 			diagonal = above;
 		}
@@ -45,7 +45,7 @@ distance(const char *a, const char *b)
 }
 
 void
-nearest_init(struct nearest *ret_nearest, const char *wanted)
+jw_nearest_init(struct jw_nearest *ret_nearest, const char *wanted)
 {
 	ret_nearest->wanted = wanted;
 	ret_nearest->best = NULL;
@@ -53,10 +53,10 @@ nearest_init(struct nearest *ret_nearest, const char *wanted)
 }
 
 void
-nearest_consider(struct nearest *nearest, const char *candidate)
+jw_nearest_consider(struct jw_nearest *nearest, const char *candidate)
 {
 	const char *wanted = nearest->wanted;
-	size_t d = distance(candidate, wanted);
+	size_t d = jw_distance(candidate, wanted);
 
 	/* "rot" is no typing mistake, but as clear. */
 	if (strlen(wanted) >= 2 &&

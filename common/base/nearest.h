@@ -6,16 +6,16 @@
 
 #include <stddef.h>
 
-struct nearest {
+struct jw_nearest {
 	const char *wanted; /* what was typed */
 	const char *best;   /* NULL: nothing is near */
 	size_t distance;
 };
 
 /* wanted stays the caller's, and so do candidates. */
-void nearest_init(struct nearest *ret_nearest, const char *wanted);
+void jw_nearest_init(struct jw_nearest *ret_nearest, const char *wanted);
 
 /* A candidate that is nearer than those before it becomes the best. */
-void nearest_consider(struct nearest *nearest, const char *candidate);
+void jw_nearest_consider(struct jw_nearest *nearest, const char *candidate);
 
 #endif

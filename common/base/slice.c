@@ -11,7 +11,7 @@
 #include <string.h>
 
 static void
-skip_blanks(struct jw_span_walk *walk)
+jw_skip_blanks(struct jw_span_walk *walk)
 {
 	while (walk->at < walk->len && walk->text[walk->at] != '\0' &&
 	       strchr(" \t\r\n", walk->text[walk->at]) != NULL)
@@ -21,7 +21,7 @@ skip_blanks(struct jw_span_walk *walk)
 static bool
 skip_char(struct jw_span_walk *walk, char c)
 {
-	skip_blanks(walk);
+	jw_skip_blanks(walk);
 	if (walk->at >= walk->len || walk->text[walk->at] != c)
 		return false;
 	walk->at++;
@@ -70,7 +70,7 @@ skip_nested(struct jw_span_walk *walk)
 
 /* A number or a word. */
 static bool
-skip_plain(struct jw_span_walk *walk)
+jw_skip_plain(struct jw_span_walk *walk)
 {
 	size_t start = walk->at;
 
@@ -83,14 +83,14 @@ skip_plain(struct jw_span_walk *walk)
 static bool
 skip_value(struct jw_span_walk *walk)
 {
-	skip_blanks(walk);
+	jw_skip_blanks(walk);
 	if (walk->at >= walk->len)
 		return false;
 	if (walk->text[walk->at] == '"')
 		return skip_string(walk);
 	if (walk->text[walk->at] == '{' || walk->text[walk->at] == '[')
 		return skip_nested(walk);
-	return skip_plain(walk);
+	return jw_skip_plain(walk);
 }
 
 static int
@@ -130,7 +130,7 @@ read_char(const char *s, size_t len, size_t *ret_taken)
 
 /* Does the string between the quotes mean name? */
 static bool
-is_name(const char *s, size_t len, const char *name)
+jw_is_name(const char *s, size_t len, const char *name)
 {
 	size_t at = 0, taken;
 
@@ -146,7 +146,7 @@ is_name(const char *s, size_t len, const char *name)
 bool
 jw_span_is(const struct jw_span *name, const char *word)
 {
-	return name->len >= 2 && is_name(name->at + 1, name->len - 2, word);
+	return name->len >= 2 && jw_is_name(name->at + 1, name->len - 2, word);
 }
 
 bool
@@ -162,7 +162,7 @@ take_span(struct jw_span_walk *walk, bool (*skip)(struct jw_span_walk *walk),
 {
 	size_t start;
 
-	skip_blanks(walk);
+	jw_skip_blanks(walk);
 	start = walk->at;
 	if (!skip(walk))
 		return false;
@@ -193,7 +193,7 @@ jw_span_ended(struct jw_span_walk *walk)
 {
 	if (!skip_char(walk, '}'))
 		return false;
-	skip_blanks(walk);
+	jw_skip_blanks(walk);
 	return walk->at == walk->len;
 }
 

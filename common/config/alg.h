@@ -1,7 +1,7 @@
 /*
  * The JWS algorithms, which of them may share a key set, and how many of their
  * public keys a JWKSet holds.  Pure functions; nothing blocks.  Whether an
- * algorithm works here is another question: keys_supported().
+ * algorithm works here is another question: crypto_supported().
  */
 #ifndef JWKSD_COMMON_CONFIG_ALG_H
 #define JWKSD_COMMON_CONFIG_ALG_H
@@ -31,7 +31,8 @@ enum jw_alg {
 	JW_ALG_ES512,   /* from here on exotic */
 	JW_ALG_ES256K,
 	JW_ALG_ED448,
-	JW_ALG_MLDSA44, /* where the OpenSSL at hand has it: keys_supported() */
+	JW_ALG_MLDSA44, /* where the OpenSSL at hand has it: crypto_supported()
+			 */
 	JW_ALG_MLDSA65,
 	JW_ALG_MLDSA87,
 	JW_ALG_COUNT

@@ -129,7 +129,7 @@ insert_error(const struct loaded *into, struct jw_config_errors *errors,
 }
 
 static void
-report(
+jw_report(
     struct loader *loader, const char *file, int line, const struct jw_why *why)
 {
 	struct jw_config_error row = {.line = line};
@@ -152,7 +152,7 @@ report_errno(struct loader *loader, const char *file, const char *what)
 	struct jw_why why = {0};
 
 	jw_why_set(&why, "%s: %s", what, strerror(errno));
-	report(loader, file, 0, &why);
+	jw_report(loader, file, 0, &why);
 }
 
 /* ---- lines ---- */
@@ -196,8 +196,8 @@ check_section(char *line, struct jw_why *why)
 		return JW_BAD_CONFIG;
 	}
 	*close = '\0';
-	if (!config_section_exists(line + 1)) {
-		config_explain_section(line + 1, why);
+	if (!jw_config_section_exists(line + 1)) {
+		jw_config_explain_section(line + 1, why);
 		return JW_BAD_CONFIG;
 	}
 	*close = ']';
@@ -236,15 +236,15 @@ check_assignment(const char *line, struct jw_why *why)
 
 /* A line that inih does not get to see: it may have been one of [policy]. */
 static void
-report_line(struct loader *loader, const struct jw_why *why)
+jw_report_line(struct loader *loader, const struct jw_why *why)
 {
 	loader->policy_bad = true;
-	report(loader, loader->file, loader->line, why);
+	jw_report(loader, loader->file, loader->line, why);
 }
 
 /* Leaves in line, which begins with no blank, what inih is to see. */
 static void
-check_line(struct loader *loader, char *line, size_t size)
+jw_check_line(struct loader *loader, char *line, size_t size)
 {
 	struct jw_why why = {0};
 	bool section = *line == '[';
@@ -257,7 +257,7 @@ check_line(struct loader *loader, char *line, size_t size)
 	err =
 	    section ? check_section(line, &why) : check_assignment(line, &why);
 	if (err != JW_OK) {
-		report_line(loader, &why);
+		jw_report_line(loader, &why);
 		(void)snprintf(
 		    line, size, "%s", section ? "[" NO_SECTION "]" : "");
 	}
@@ -305,7 +305,7 @@ read_line(char *buf, int size, void *arg)
 	}
 	text = cut_line(loader, &len);
 	if (check_octets(text, len, limit, &why) != JW_OK) {
-		report_line(loader, &why);
+		jw_report_line(loader, &why);
 		len = 0;
 	}
 	/* An indented line would continue the one before. */
@@ -318,7 +318,7 @@ read_line(char *buf, int size, void *arg)
 	}
 	memcpy(buf, text, len);
 	buf[len] = '\0';
-	check_line(loader, buf, (size_t)size - 1);
+	jw_check_line(loader, buf, (size_t)size - 1);
 	len = strlen(buf);
 	memcpy(buf + len, "\n", 2);
 	return buf;
@@ -330,7 +330,7 @@ static enum jw_err
 set_value(struct loader *loader, const char *section, const char *name,
     const char *value, struct jw_why *why)
 {
-	size_t i = config_key_find(section, name);
+	size_t i = jw_config_key_find(section, name);
 	enum jw_err err;
 
 	if (*section == '\0') {
@@ -340,8 +340,8 @@ set_value(struct loader *loader, const char *section, const char *name,
 		    name);
 		return JW_BAD_CONFIG;
 	}
-	if (i == config_key_count()) {
-		config_explain_key(section, name, why);
+	if (i == jw_config_key_count()) {
+		jw_config_explain_key(section, name, why);
 		return JW_BAD_CONFIG;
 	}
 	if (loader->seen[i] != 0) {
@@ -351,7 +351,7 @@ set_value(struct loader *loader, const char *section, const char *name,
 		return JW_BAD_CONFIG;
 	}
 	loader->seen[i] = loader->line;
-	err = config_key_parse(i, value, &loader->into->config, why);
+	err = jw_config_key_parse(i, value, &loader->into->config, why);
 	if (err == JW_OK) {
 		loader->into->origins[i] =
 		    (struct origin){.file = loader->file, .line = loader->line};
@@ -377,7 +377,7 @@ handle_value(
 	} else if (err != JW_OK) {
 		loader->policy_bad |=
 		    strcmp(section, "policy") == 0 || *section == '\0';
-		report(loader, loader->file, loader->line, &why);
+		jw_report(loader, loader->file, loader->line, &why);
 	}
 	return 1;
 }
@@ -463,7 +463,7 @@ parse_text(struct loader *loader, const char *text, size_t len)
 	loader->at = text;
 	loader->end = text + len;
 	loader->line = 0;
-	memset(loader->seen, 0, config_key_count() * sizeof(*loader->seen));
+	memset(loader->seen, 0, jw_config_key_count() * sizeof(*loader->seen));
 	line = ini_parse_stream(read_line, loader, handle_value, loader);
 	if (line == 0 || loader->err != JW_OK) {
 		return;
@@ -473,7 +473,7 @@ parse_text(struct loader *loader, const char *text, size_t len)
 		return;
 	}
 	jw_why_set(&why, "the line makes no sense; write NAME = VALUE");
-	report(loader, loader->file, line, &why);
+	jw_report(loader, loader->file, line, &why);
 }
 
 static void
@@ -492,7 +492,7 @@ load_file(struct loader *loader, const char *path, bool may_be_missing)
 	if (text != NULL) {
 		parse_text(loader, text, len);
 	} else if (why.text[0] != '\0') {
-		report(loader, path, 0, &why);
+		jw_report(loader, path, 0, &why);
 	} else if (errno == ENOMEM) {
 		loader->err = JW_NO_MEMORY;
 	} else if (!may_be_missing || errno != ENOENT) {
@@ -512,7 +512,7 @@ is_drop_in_name(const struct dirent *entry)
 
 /* By octets, in whatever locale: not alphasort(3). */
 static int
-compare_names(const struct dirent **a, const struct dirent **b)
+jw_compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -545,7 +545,7 @@ load_drop_ins(struct loader *loader, const char *file)
 		loader->err = JW_NO_MEMORY;
 		return;
 	}
-	n = scandir(directory, &names, is_drop_in_name, compare_names);
+	n = scandir(directory, &names, is_drop_in_name, jw_compare_names);
 	if (n < 0 && errno == ENOMEM) {
 		loader->err = JW_NO_MEMORY;
 	} else if (n < 0 && errno != ENOENT) {
@@ -573,16 +573,16 @@ blame(const struct loaded *into, const struct jw_policy_fault *fault,
 {
 	struct origin last = {.file = "", .line = 0};
 
-	for (size_t i = 0; i < config_key_count(); i++) {
+	for (size_t i = 0; i < jw_config_key_count(); i++) {
 		struct origin origin = into->origins[i];
 
-		if (origin.file == NULL || config_key_param(i) == NULL) {
+		if (origin.file == NULL || jw_config_key_param(i) == NULL) {
 			continue;
 		}
-		if (config_key_param(i) == fault->param) {
+		if (jw_config_key_param(i) == fault->param) {
 			return origin;
 		}
-		if (strstr(why->text, config_key_name(i)) != NULL &&
+		if (strstr(why->text, jw_config_key_name(i)) != NULL &&
 		    (*last.file == '\0' || is_before(into, last, origin))) {
 			last = origin;
 		}
@@ -604,7 +604,7 @@ check_policy(struct loader *loader)
 	       fault.param != before) {
 		before = fault.param;
 		origin = blame(loader->into, &fault, &why);
-		report(loader, origin.file, origin.line, &why);
+		jw_report(loader, origin.file, origin.line, &why);
 		jw_policy_set(&policy, fault.param,
 		    (int32_t)(fault.has_minimum ? fault.minimum
 						: fault.maximum));
@@ -619,12 +619,12 @@ loaded_new(void)
 	if (into == NULL) {
 		return NULL;
 	}
-	into->origins = calloc(config_key_count(), sizeof(*into->origins));
+	into->origins = calloc(jw_config_key_count(), sizeof(*into->origins));
 	if (into->origins == NULL) {
 		free(into);
 		return NULL;
 	}
-	config_init(&into->config);
+	jw_config_init(&into->config);
 	return into;
 }
 
@@ -636,7 +636,7 @@ jw_config_load(const char *file, struct jw_config **ret_config,
 	struct loader loader = {.into = loaded_new(), .errors = errors};
 	enum jw_err err = JW_NO_MEMORY;
 
-	loader.seen = calloc(config_key_count(), sizeof(*loader.seen));
+	loader.seen = calloc(jw_config_key_count(), sizeof(*loader.seen));
 	if (loader.into == NULL || loader.seen == NULL) {
 		goto out;
 	}
@@ -648,7 +648,7 @@ jw_config_load(const char *file, struct jw_config **ret_config,
 		check_policy(&loader);
 	}
 	if (loader.err == JW_OK && errors->count == 0) {
-		loader.err = config_fill_defaults(&loader.into->config);
+		loader.err = jw_config_fill_defaults(&loader.into->config);
 	}
 	err = loader.err;
 	if (err == JW_OK && errors->count > 0) {
@@ -671,7 +671,7 @@ jw_config_default(struct jw_config **ret_config)
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (loaded != NULL)
-		err = config_fill_defaults(&loaded->config);
+		err = jw_config_fill_defaults(&loaded->config);
 	if (err == JW_OK)
 		*ret_config = &loaded->config;
 	else
@@ -687,7 +687,7 @@ jw_config_free(struct jw_config *config)
 	if (config == NULL) {
 		return;
 	}
-	config_done(config);
+	jw_config_done(config);
 	for (size_t i = 0; i < loaded->nfiles; i++) {
 		free(loaded->files[i]);
 	}
@@ -704,16 +704,16 @@ jw_config_each(
 	    (const struct loaded *)(const void *)config;
 	char value[CONFIG_VALUE_SIZE], origin[4096 + 16];
 
-	for (size_t i = 0; i < config_key_count(); i++) {
+	for (size_t i = 0; i < jw_config_key_count(); i++) {
 		const struct origin *from = &loaded->origins[i];
 
-		config_key_format(i, config, value);
+		jw_config_key_format(i, config, value);
 		(void)snprintf(origin, sizeof(origin), "default");
 		if (from->file != NULL) {
 			(void)snprintf(origin, sizeof(origin), "%.4095s:%d",
 			    from->file, from->line);
 		}
-		if (!fn(config_key_section(i), config_key_name(i), value,
+		if (!fn(jw_config_key_section(i), jw_config_key_name(i), value,
 			origin, arg)) {
 			return;
 		}

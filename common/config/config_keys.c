@@ -56,7 +56,7 @@ struct slot {
 /* ---- values: text ---- */
 
 static char **
-text_of(const struct key *key, struct jw_config *config)
+jw_text_of(const struct key *key, struct jw_config *config)
 {
 	return (char **)(void *)((char *)config + key->offset);
 }
@@ -106,7 +106,7 @@ parse_path(const struct key *key, const char *value, struct jw_config *config,
 		    key->name, len, key->maximum);
 		return JW_BAD_CONFIG;
 	}
-	return replace_text(text_of(key, config), value, len);
+	return replace_text(jw_text_of(key, config), value, len);
 }
 
 /* A file: a path that does not end with a slash. */
@@ -125,8 +125,8 @@ parse_file_path(const struct key *key, const char *value,
 }
 
 static enum jw_err
-parse_group(const struct key *key, const char *value, struct jw_config *config,
-    struct jw_why *why)
+jw_parse_group(const struct key *key, const char *value,
+    struct jw_config *config, struct jw_why *why)
 {
 	size_t len = strlen(value);
 
@@ -148,7 +148,7 @@ parse_group(const struct key *key, const char *value, struct jw_config *config,
 			return JW_BAD_CONFIG;
 		}
 	}
-	return replace_text(text_of(key, config), value, len);
+	return replace_text(jw_text_of(key, config), value, len);
 }
 
 /* How many octets at word are the name of a group. */
@@ -201,11 +201,11 @@ parse_rules(const struct key *key, const char *value, struct jw_config *config,
 			return JW_BAD_CONFIG;
 		}
 	}
-	return replace_text(text_of(key, config), value, strlen(value));
+	return replace_text(jw_text_of(key, config), value, strlen(value));
 }
 
 static bool
-is_label(const char *label, size_t len)
+jw_is_label(const char *label, size_t len)
 {
 	if (len < 1 || len > 63 || label[0] == '-' || label[len - 1] == '-') {
 		return false;
@@ -229,14 +229,14 @@ is_domain(const char *name, size_t len)
 	}
 	for (size_t i = 0; i < len; i++) {
 		if (name[i] == '.') {
-			if (!is_label(name + start, i - start)) {
+			if (!jw_is_label(name + start, i - start)) {
 				return false;
 			}
 			start = i + 1;
 		}
 	}
 	/* A last label of digits makes an address, not a name. */
-	return is_label(name + start, len - start) &&
+	return jw_is_label(name + start, len - start) &&
 	       strspn(name + start, DIGITS) < len - start;
 }
 
@@ -244,7 +244,7 @@ static enum jw_err
 parse_domain(const struct key *key, const char *value, struct jw_config *config,
     struct jw_why *why)
 {
-	char **text = text_of(key, config);
+	char **text = jw_text_of(key, config);
 	size_t len = strlen(value);
 	enum jw_err err;
 
@@ -268,8 +268,8 @@ parse_domain(const struct key *key, const char *value, struct jw_config *config,
 /* ---- values: numbers and words ---- */
 
 static enum jw_err
-parse_number(const struct key *key, const char *value, struct jw_config *config,
-    struct jw_why *why)
+config_keys_parse_number(const struct key *key, const char *value,
+    struct jw_config *config, struct jw_why *why)
 {
 	size_t digits = strspn(value, DIGITS);
 	long number = digits > 0 && digits <= 9 ? strtol(value, NULL, 10) : -1;
@@ -485,7 +485,7 @@ parse_listen(const struct key *key, const char *value, struct jw_config *config,
     struct jw_why *why)
 {
 	char text[CONFIG_VALUE_SIZE], *save = NULL;
-	/* Each address has two octets at least, its separator counted. */
+	/* Each address has two octets at jw_least, its separator counted. */
 	struct jw_listen *rows = calloc(strlen(value) / 2 + 1, sizeof(*rows));
 	enum jw_err err = rows != NULL ? JW_OK : JW_NO_MEMORY;
 	size_t count = 0;
@@ -539,17 +539,17 @@ static const struct key keys[] = {
 	MEMBER(log_level), 0, 0},
     {"http", "listen", parse_listen, format_listen, MEMBER(listen), 0, 0},
     {"http", "domain", parse_domain, format_text, MEMBER(domain), 0, 0},
-    {"http", "processes", parse_number, format_number, MEMBER(processes), 1,
-	64},
-    {"http", "max_connections", parse_number, format_number,
+    {"http", "processes", config_keys_parse_number, format_number,
+	MEMBER(processes), 1, 64},
+    {"http", "max_connections", config_keys_parse_number, format_number,
 	MEMBER(max_connections), 0, 1000000},
     {"store", "path", parse_file_path, format_text, MEMBER(store_path), 0,
 	CONFIG_VALUE_SIZE},
     {"store", "anchor", parse_path, format_text, MEMBER(anchor), 0,
 	CONFIG_VALUE_SIZE},
-    {"access", "admin_group", parse_group, format_text, MEMBER(admin_group), 0,
-	0},
-    {"access", "sign_group", parse_group, format_text, MEMBER(sign_group), 0,
+    {"access", "admin_group", jw_parse_group, format_text, MEMBER(admin_group),
+	0, 0},
+    {"access", "sign_group", jw_parse_group, format_text, MEMBER(sign_group), 0,
 	0},
     {"access", "sign_rules", parse_rules, format_text, MEMBER(sign_rules), 0,
 	0},
@@ -561,7 +561,7 @@ static const char *const sections[] = {
     "daemon", "http", "store", "access", "policy"};
 
 size_t
-config_key_count(void)
+jw_config_key_count(void)
 {
 	size_t nparams;
 
@@ -588,7 +588,7 @@ slot_at(size_t i)
 /* ---- what was meant ---- */
 
 static size_t
-least(size_t a, size_t b)
+jw_least(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -598,7 +598,7 @@ least(size_t a, size_t b)
  * names of at most NAME_MAX_OCTETS, without case.
  */
 static size_t
-distance(const char *a, const char *b)
+jw_distance(const char *a, const char *b)
 {
 	size_t rows[3][NAME_MAX_OCTETS + 1];
 	size_t *before = rows[0], *above = rows[1], *row = rows[2];
@@ -613,12 +613,12 @@ distance(const char *a, const char *b)
 			int ca = tolower((unsigned char)a[i - 1]);
 			int cb = tolower((unsigned char)b[j - 1]);
 
-			row[j] = least(above[j], row[j - 1]) + 1;
-			row[j] = least(row[j], above[j - 1] + (ca != cb));
+			row[j] = jw_least(above[j], row[j - 1]) + 1;
+			row[j] = jw_least(row[j], above[j - 1] + (ca != cb));
 			if (i > 1 && j > 1 &&
 			    ca == tolower((unsigned char)b[j - 2]) &&
 			    cb == tolower((unsigned char)a[i - 2])) {
-				row[j] = least(row[j], before[j - 2] + 1);
+				row[j] = jw_least(row[j], before[j - 2] + 1);
 			}
 		}
 		size_t *free_row = before;
@@ -639,7 +639,7 @@ is_nearer(const char *name, const char *candidate, size_t *best)
 	if (strlen(name) > NAME_MAX_OCTETS) {
 		return false;
 	}
-	d = distance(name, candidate);
+	d = jw_distance(name, candidate);
 	if (d > 1 + strlen(candidate) / 4 || d >= *best) {
 		return false;
 	}
@@ -648,7 +648,7 @@ is_nearer(const char *name, const char *candidate, size_t *best)
 }
 
 void
-config_explain_section(const char *name, struct jw_why *why)
+jw_config_explain_section(const char *name, struct jw_why *why)
 {
 	const char *meant = NULL;
 	size_t best = SIZE_MAX;
@@ -670,7 +670,7 @@ config_explain_section(const char *name, struct jw_why *why)
 }
 
 void
-config_explain_key(const char *section, const char *name, struct jw_why *why)
+jw_config_explain_key(const char *section, const char *name, struct jw_why *why)
 {
 	struct slot meant = {0};
 	size_t best = SIZE_MAX;
@@ -678,7 +678,7 @@ config_explain_key(const char *section, const char *name, struct jw_why *why)
 
 	/* Its own section first: elsewhere it has to be nearer. */
 	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < config_key_count(); i++) {
+		for (size_t i = 0; i < jw_config_key_count(); i++) {
 			struct slot slot = slot_at(i);
 
 			here = strcmp(slot.section, section) == 0;
@@ -708,29 +708,29 @@ config_explain_key(const char *section, const char *name, struct jw_why *why)
 /* ---- one key ---- */
 
 const char *
-config_key_section(size_t i)
+jw_config_key_section(size_t i)
 {
 	return slot_at(i).section;
 }
 
 const char *
-config_key_name(size_t i)
+jw_config_key_name(size_t i)
 {
 	return slot_at(i).name;
 }
 
 const struct jw_param *
-config_key_param(size_t i)
+jw_config_key_param(size_t i)
 {
 	return slot_at(i).param;
 }
 
 size_t
-config_key_find(const char *section, const char *name)
+jw_config_key_find(const char *section, const char *name)
 {
 	size_t i = 0;
 
-	while (i < config_key_count() &&
+	while (i < jw_config_key_count() &&
 	       (strcmp(slot_at(i).section, section) != 0 ||
 		   strcmp(slot_at(i).name, name) != 0)) {
 		i++;
@@ -739,7 +739,7 @@ config_key_find(const char *section, const char *name)
 }
 
 bool
-config_section_exists(const char *name)
+jw_config_section_exists(const char *name)
 {
 	for (size_t i = 0; i < COUNT(sections); i++) {
 		if (strcmp(sections[i], name) == 0) {
@@ -768,7 +768,7 @@ check_value(const char *name, const char *value, struct jw_why *why)
 }
 
 enum jw_err
-config_key_parse(
+jw_config_key_parse(
     size_t i, const char *value, struct jw_config *config, struct jw_why *why)
 {
 	struct slot slot = slot_at(i);
@@ -808,7 +808,7 @@ format_param(
 }
 
 void
-config_key_format(size_t i, const struct jw_config *config, char *buf)
+jw_config_key_format(size_t i, const struct jw_config *config, char *buf)
 {
 	struct slot slot = slot_at(i);
 
@@ -822,7 +822,7 @@ config_key_format(size_t i, const struct jw_config *config, char *buf)
 /* ---- all values ---- */
 
 void
-config_init(struct jw_config *ret_config)
+jw_config_init(struct jw_config *ret_config)
 {
 	*ret_config =
 	    (struct jw_config){.log_level = JW_LOG_INFO, .processes = 1};
@@ -844,7 +844,7 @@ default_text(char **text, const char *directory, const char *name)
 
 /* What no file gave, except for the policy. */
 enum jw_err
-config_fill_defaults(struct jw_config *config)
+jw_config_fill_defaults(struct jw_config *config)
 {
 	const char *state = "";
 	enum jw_err err;
@@ -877,11 +877,11 @@ config_fill_defaults(struct jw_config *config)
 }
 
 void
-config_done(struct jw_config *config)
+jw_config_done(struct jw_config *config)
 {
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		if (keys[i].format == format_text) {
-			free(*text_of(&keys[i], config));
+			free(*jw_text_of(&keys[i], config));
 		}
 	}
 	listen_free(config->listen, config->nlisten);

@@ -14,33 +14,34 @@
 
 enum { CONFIG_VALUE_SIZE = 512 }; /* room for any value that fits in a line */
 
-size_t config_key_count(void);
-const char *config_key_section(size_t i);
-const char *config_key_name(size_t i);
+size_t jw_config_key_count(void);
+const char *jw_config_key_section(size_t i);
+const char *jw_config_key_name(size_t i);
 /* NULL for a key that is none of the policy's. */
-const struct jw_param *config_key_param(size_t i);
+const struct jw_param *jw_config_key_param(size_t i);
 
-/* config_key_count() when there is no such key. */
-size_t config_key_find(const char *section, const char *name);
-bool config_section_exists(const char *name);
+/* jw_config_key_count() when there is no such key. */
+size_t jw_config_key_find(const char *section, const char *name);
+bool jw_config_section_exists(const char *name);
 
 /* Why a name that does not exist does not, and what was meant. */
-void config_explain_section(const char *name, struct jw_why *why);
-void config_explain_key(
+void jw_config_explain_section(const char *name, struct jw_why *why);
+void jw_config_explain_key(
     const char *section, const char *name, struct jw_why *why);
 
 /*
  * Read a value of at most 198 octets into config, in place of the one before.
  * JW_BAD_CONFIG or JW_BAD_POLICY with why, or JW_NO_MEMORY.
  */
-enum jw_err config_key_parse(
+enum jw_err jw_config_key_parse(
     size_t i, const char *value, struct jw_config *config, struct jw_why *why);
 /* Write a value to buf of CONFIG_VALUE_SIZE; "" for one that is not set. */
-void config_key_format(size_t i, const struct jw_config *config, char *buf);
+void jw_config_key_format(size_t i, const struct jw_config *config, char *buf);
 
-/* Nothing set but numbers and the policy; config_fill_defaults() the rest. */
-void config_init(struct jw_config *ret_config);
-enum jw_err config_fill_defaults(struct jw_config *config);
-void config_done(struct jw_config *config);
+/* Nothing set but numbers and the policy; jw_config_fill_defaults() the rest.
+ */
+void jw_config_init(struct jw_config *ret_config);
+enum jw_err jw_config_fill_defaults(struct jw_config *config);
+void jw_config_done(struct jw_config *config);
 
 #endif

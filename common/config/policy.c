@@ -267,8 +267,8 @@ parse_word(const struct jw_param *param, const char *text, word_fn *word,
 }
 
 static enum jw_err
-parse_number(const struct jw_param *param, const char *text, int64_t *ret_value,
-    struct jw_why *why)
+policy_parse_number(const struct jw_param *param, const char *text,
+    int64_t *ret_value, struct jw_why *why)
 {
 	size_t digits = strspn(text, "0123456789");
 
@@ -312,7 +312,7 @@ parse_kind(const struct jw_param *param, const char *text, int64_t *ret_value,
 	if (param->kind == JW_PARAM_DURATION) {
 		return parse_duration(param, text, ret_value, why);
 	}
-	return parse_number(param, text, ret_value, why);
+	return policy_parse_number(param, text, ret_value, why);
 }
 
 enum jw_err

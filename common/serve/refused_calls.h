@@ -6,17 +6,17 @@
 
 #include <stdbool.h>
 
-struct control_call;
-struct control_server;
+struct serve_call;
+struct serve_server;
 
 /* `error` is the qualified name that is answered; static text.  Runs before
  * the answer, on the event loop, and must not answer the call itself. */
-typedef void control_refused_fn(
-    const struct control_call *call, const char *error, void *arg);
-void control_watch_refused(
-    struct control_server *server, control_refused_fn *fn, void *arg);
+typedef void serve_refused_fn(
+    const struct serve_call *call, const char *error, void *arg);
+void serve_watch_refused(
+    struct serve_server *server, serve_refused_fn *fn, void *arg);
 
 /* Does its method change something?  False for one that is not known. */
-bool control_changes(const struct control_call *call);
+bool serve_changes(const struct serve_call *call);
 
 #endif

@@ -29,13 +29,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/buffer.h"
 #include "common/base/clock.h"
 #include "common/base/group.h"
 #include "common/base/log.h"
 #include "common/base/timeval.h"
-#include "common/wire/varlink.h"
-#include "common/base/buffer.h"
 #include "common/serve/turns.h"
+#include "common/wire/varlink.h"
 
 enum {
 	BACKLOG = 128,
@@ -57,7 +57,7 @@ enum {
 	SLACK = 4096, /* that a buffer may have beyond what is in it */
 };
 
-const struct control_limits control_default_limits = {
+const struct serve_limits serve_default_limits = {
     .connections = 64,
     .per_uid = 16,
     .calls = 1,
@@ -69,19 +69,19 @@ const struct control_limits control_default_limits = {
 
 struct conn;
 
-struct control_call {
-	TAILQ_ENTRY(control_call) link;
+struct serve_call {
+	TAILQ_ENTRY(serve_call) link;
 	struct conn *conn;
 	struct varlink_call request;
-	struct octets out; /* until it is this call's turn */
+	struct jw_buffer out; /* until it is this call's turn */
 	bool ended;
 	bool busy; /* not followed: the answer is being made */
-	void (*closed)(struct control_call *call, void *arg);
-	void (*drained)(struct control_call *call, void *arg);
+	void (*closed)(struct serve_call *call, void *arg);
+	void (*drained)(struct serve_call *call, void *arg);
 	void *arg;
 };
 
-TAILQ_HEAD(call_list, control_call);
+TAILQ_HEAD(call_list, serve_call);
 
 enum place {
 	PLACE_SERVED,
@@ -91,18 +91,18 @@ enum place {
 
 struct conn {
 	TAILQ_ENTRY(conn) link;
-	struct control_server *server;
+	struct serve_server *server;
 	int fd;
 	struct event *readable, *writable;
 	struct event *half; /* a message has begun and must end; or the time
 			     * that it may be parked */
 	enum place place;
-	struct turn turn;
-	struct octets in, out;
+	struct serve_turn turn;
+	struct jw_buffer in, out;
 	size_t behind;   /* output of calls whose turn has not come */
 	size_t held;     /* counted of all three */
 	size_t searched; /* of `in`: there is no NUL octet */
-	struct control_peer peer;
+	struct serve_peer peer;
 	struct call_list calls;
 	int ncalls;
 	const char *text; /* of the call that is being started */
@@ -119,14 +119,14 @@ struct conn {
 
 TAILQ_HEAD(conn_list, conn);
 
-struct control_server {
+struct serve_server {
 	struct event_base *base;
-	struct turns *turns, *own_turns;
+	struct serve_turns *turns, *own_turns;
 	const struct varlink_service *service;
 	void *context;
-	struct control_limits limits;
-	bool (*quick)(struct control_call *call, void *context);
-	control_refused_fn *refused;
+	struct serve_limits limits;
+	bool (*quick)(struct serve_call *call, void *context);
+	serve_refused_fn *refused;
 	void *refused_arg;
 	struct evconnlistener *listener;
 	struct event *resume;
@@ -142,7 +142,7 @@ struct control_server {
 	void (*drained)(void *arg); /* NULL: it has been called */
 	void *drained_arg;
 	/* Of the last connection that had been busy, for the next one. */
-	struct octets spare_in, spare_out;
+	struct jw_buffer spare_in, spare_out;
 	bool has_group;
 	gid_t group;
 };
@@ -150,41 +150,41 @@ struct control_server {
 /* ---- buffers ---- */
 
 static char *
-room_in(struct octets *octets, struct octets *spare, size_t n)
+room_in(struct jw_buffer *octets, struct jw_buffer *spare, size_t n)
 {
 	if (octets->data == NULL) {
 		*octets = *spare;
-		*spare = (struct octets){NULL, 0, 0, 0};
+		*spare = (struct jw_buffer){NULL, 0, 0, 0};
 	}
-	return octets_room(octets, n);
+	return jw_buffer_room(octets, n);
 }
 
 /* A buffer is as large as what is in it: most connections are idle. */
 static void
-give_back(struct octets *octets, struct octets *spare)
+give_back(struct jw_buffer *octets, struct jw_buffer *spare)
 {
-	struct octets rest = {NULL, 0, 0, 0};
+	struct jw_buffer rest = {NULL, 0, 0, 0};
 
 	if (octets->room <= 2 * octets->len + SLACK && octets->len > 0)
 		return;
 	if (octets->len > 0 &&
-	    !octets_add(&rest, octets->data + octets->start, octets->len))
+	    !jw_buffer_add(&rest, octets->data + octets->start, octets->len))
 		return;
-	octets_take(octets, octets->len);
+	jw_buffer_take(octets, octets->len);
 	if (spare->data == NULL && octets->room <= SPARE_MAX)
 		*spare = *octets;
 	else
-		octets_free(octets);
+		jw_buffer_free(octets);
 	*octets = rest;
 }
 
 /* ---- connections ---- */
 
 static void
-call_free(struct control_call *call)
+call_free(struct serve_call *call)
 {
 	varlink_call_done(&call->request);
-	octets_free(&call->out);
+	jw_buffer_free(&call->out);
 	free(call);
 }
 
@@ -200,14 +200,14 @@ static void
 conn_soon(struct conn *conn)
 {
 	if (conn->text == NULL)
-		turn_ask(&conn->turn);
+		serve_turn_ask(&conn->turn);
 }
 
 /* After a change of what it holds. */
 static void
 count_held(struct conn *conn)
 {
-	struct control_server *server = conn->server;
+	struct serve_server *server = conn->server;
 	size_t held = conn->in.len + conn->out.len + conn->behind;
 	struct conn *other;
 
@@ -222,10 +222,10 @@ count_held(struct conn *conn)
 	}
 }
 
-static void admit_waiting(struct control_server *server, uid_t uid);
+static void admit_waiting(struct serve_server *server, uid_t uid);
 
 static void
-tell_empty(struct control_server *server)
+tell_empty(struct serve_server *server)
 {
 	void (*drained)(void *arg) = server->drained;
 
@@ -241,7 +241,7 @@ static void
 leave_place(struct conn *conn)
 {
 	static const struct timeval at_once = {0, 0};
-	struct control_server *server = conn->server;
+	struct serve_server *server = conn->server;
 
 	if (conn->place != PLACE_SERVED) {
 		TAILQ_REMOVE(&server->waiting, conn, link);
@@ -260,9 +260,9 @@ leave_place(struct conn *conn)
 static void
 conn_free(struct conn *conn)
 {
-	struct control_call *call;
+	struct serve_call *call;
 
-	turn_leave(&conn->turn);
+	serve_turn_leave(&conn->turn);
 	while ((call = TAILQ_FIRST(&conn->calls)) != NULL) {
 		TAILQ_REMOVE(&conn->calls, call, link);
 		if (call->closed != NULL)
@@ -271,8 +271,8 @@ conn_free(struct conn *conn)
 	}
 	leave_place(conn);
 	conn->behind = 0;
-	octets_free(&conn->in);
-	octets_free(&conn->out);
+	jw_buffer_free(&conn->in);
+	jw_buffer_free(&conn->out);
 	count_held(conn);
 	tell_empty(conn->server);
 	event_done(conn->readable);
@@ -289,7 +289,7 @@ out_room(struct conn *conn, size_t n)
 }
 
 static void
-no_memory_for(struct control_call *call)
+no_memory_for(struct serve_call *call)
 {
 	jw_log(JW_LOG_ERROR, "no memory for a reply");
 	/* The next reply would take its place. */
@@ -301,7 +301,7 @@ no_memory_for(struct control_call *call)
 static void
 flush(struct conn *conn)
 {
-	struct control_call *call;
+	struct serve_call *call;
 	char *at;
 
 	while ((call = TAILQ_FIRST(&conn->calls)) != NULL) {
@@ -315,9 +315,9 @@ flush(struct conn *conn)
 			}
 			memcpy(at, call->out.data + call->out.start,
 			    call->out.len);
-			octets_put(&conn->out, call->out.len);
+			jw_buffer_put(&conn->out, call->out.len);
 			conn->behind -= call->out.len;
-			octets_free(&call->out);
+			jw_buffer_free(&call->out);
 			conn->filled = true;
 		}
 		if (!call->ended)
@@ -331,38 +331,38 @@ flush(struct conn *conn)
 /* ---- answering ---- */
 
 const struct json_t *
-control_parameters(const struct control_call *call)
+serve_parameters(const struct serve_call *call)
 {
 	return call->request.parameters;
 }
 
 const struct varlink_fault *
-control_fault(const struct control_call *call)
+serve_fault(const struct serve_call *call)
 {
 	return &call->request.fault;
 }
 
 const char *
-control_method(const struct control_call *call)
+serve_method(const struct serve_call *call)
 {
 	return call->request.method;
 }
 
 const char *
-control_text(const struct control_call *call, size_t *ret_len)
+serve_text(const struct serve_call *call, size_t *ret_len)
 {
 	*ret_len = call->conn->text_len;
 	return call->conn->text;
 }
 
-const struct control_peer *
-control_peer(const struct control_call *call)
+const struct serve_peer *
+serve_peer(const struct serve_call *call)
 {
 	return &call->conn->peer;
 }
 
 bool
-control_first_refusal(struct control_call *call)
+serve_first_refusal(struct serve_call *call)
 {
 	bool first = !call->conn->refused;
 
@@ -371,7 +371,7 @@ control_first_refusal(struct control_call *call)
 }
 
 bool
-control_changes(const struct control_call *call)
+serve_changes(const struct serve_call *call)
 {
 	return (varlink_service_flags(
 		    call->conn->server->service, call->request.method) &
@@ -379,15 +379,15 @@ control_changes(const struct control_call *call)
 }
 
 bool
-control_wants_more(const struct control_call *call)
+serve_wants_more(const struct serve_call *call)
 {
 	return call->request.more;
 }
 
 void
-control_follow(struct control_call *call,
-    void (*closed)(struct control_call *call, void *arg),
-    void (*drained)(struct control_call *call, void *arg), void *arg)
+serve_follow(struct serve_call *call,
+    void (*closed)(struct serve_call *call, void *arg),
+    void (*drained)(struct serve_call *call, void *arg), void *arg)
 {
 	call->closed = closed;
 	call->drained = drained;
@@ -395,15 +395,15 @@ control_follow(struct control_call *call,
 }
 
 void
-control_wait(struct control_call *call,
-    void (*closed)(struct control_call *call, void *arg), void *arg)
+serve_wait(struct serve_call *call,
+    void (*closed)(struct serve_call *call, void *arg), void *arg)
 {
 	call->busy = true;
-	control_follow(call, closed, NULL, arg);
+	serve_follow(call, closed, NULL, arg);
 }
 
 static void
-emit(struct control_call *call, const char *error, json_t *take_parameters,
+emit(struct serve_call *call, const char *error, json_t *take_parameters,
     bool continues)
 {
 	size_t len;
@@ -419,7 +419,7 @@ emit(struct control_call *call, const char *error, json_t *take_parameters,
 		return;
 	}
 	text = varlink_reply_format(error, take_parameters, continues, &len);
-	if (text == NULL || !octets_add(&call->out, text, len))
+	if (text == NULL || !jw_buffer_add(&call->out, text, len))
 		no_memory_for(call);
 	else
 		call->conn->behind += len;
@@ -428,7 +428,7 @@ emit(struct control_call *call, const char *error, json_t *take_parameters,
 }
 
 static void
-end_call(struct control_call *call)
+end_call(struct serve_call *call)
 {
 	struct conn *conn = call->conn;
 
@@ -441,7 +441,7 @@ end_call(struct control_call *call)
 }
 
 void
-control_reply(struct control_call *call, struct json_t *take_parameters)
+serve_reply(struct serve_call *call, struct json_t *take_parameters)
 {
 	emit(call, NULL, take_parameters, false);
 	end_call(call);
@@ -449,43 +449,43 @@ control_reply(struct control_call *call, struct json_t *take_parameters)
 
 /* Its turn has come, and what it has said already is on the way. */
 static bool
-is_next(const struct control_call *call)
+is_next(const struct serve_call *call)
 {
 	return call == TAILQ_FIRST(&call->conn->calls) && call->out.len == 0;
 }
 
 char *
-control_room(struct control_call *call, size_t room)
+serve_room(struct serve_call *call, size_t room)
 {
 	if (is_next(call))
 		return out_room(call->conn, room);
-	return octets_room(&call->out, room);
+	return jw_buffer_room(&call->out, room);
 }
 
 void
-control_put(struct control_call *call, size_t len)
+serve_put(struct serve_call *call, size_t len)
 {
 	if (is_next(call)) {
-		octets_put(&call->conn->out, len);
+		jw_buffer_put(&call->conn->out, len);
 		call->conn->filled = true;
 	} else {
-		octets_put(&call->out, len);
+		jw_buffer_put(&call->out, len);
 		call->conn->behind += len;
 	}
 	end_call(call);
 }
 
 bool
-control_is_oneway(const struct control_call *call)
+serve_is_oneway(const struct serve_call *call)
 {
 	return call->request.oneway;
 }
 
 void
-control_fail(
-    struct control_call *call, enum jw_err err, struct json_t *take_parameters)
+serve_fail(
+    struct serve_call *call, enum jw_err err, struct json_t *take_parameters)
 {
-	const struct control_server *server = call->conn->server;
+	const struct serve_server *server = call->conn->server;
 	const char *wire = jw_err_wire(err);
 
 	if (wire == NULL) {
@@ -501,7 +501,7 @@ control_fail(
 }
 
 bool
-control_continue(struct control_call *call, struct json_t *take_parameters)
+serve_continue(struct serve_call *call, struct json_t *take_parameters)
 {
 	struct conn *conn = call->conn;
 
@@ -516,19 +516,19 @@ control_continue(struct control_call *call, struct json_t *take_parameters)
 }
 
 void
-control_hang_up(struct control_call *call)
+serve_hang_up(struct serve_call *call)
 {
 	call->conn->closing = true;
 }
 
 int
-control_keep_open(const struct control_call *call)
+serve_keep_open(const struct serve_call *call)
 {
 	return fcntl(call->conn->fd, F_DUPFD, STDERR_FILENO + 1);
 }
 
 size_t
-control_unread(const struct control_call *call)
+serve_unread(const struct serve_call *call)
 {
 	const struct conn *conn = call->conn;
 	int in_kernel = 0;
@@ -541,24 +541,24 @@ control_unread(const struct control_call *call)
 /* ---- reading ---- */
 
 static void
-run_verb(struct conn *conn, struct control_call *call)
+run_verb(struct conn *conn, struct serve_call *call)
 {
 	const struct varlink_verb *verb = NULL;
-	const struct control_verb *handler;
+	const struct serve_verb *handler;
 	json_t *parameters = NULL;
 	enum jw_err err = varlink_service_resolve(
 	    conn->server->service, &call->request, &verb, &parameters);
 
 	if (err == JW_OK && verb != NULL && !conn->allowed) {
-		if (control_first_refusal(call))
+		if (serve_first_refusal(call))
 			jw_log(JW_LOG_WARNING, "uid %u may not call %s",
 			    (unsigned)conn->peer.uid, call->request.method);
 		err = JW_PERMISSION_DENIED;
 	}
 	if (err != JW_OK) {
-		control_fail(call, err, parameters);
+		serve_fail(call, err, parameters);
 	} else if (verb == NULL) {
-		control_reply(call, parameters);
+		serve_reply(call, parameters);
 	} else {
 		handler = verb->tag;
 		handler->run(call, conn->server->context);
@@ -576,9 +576,9 @@ log_no_call(const struct conn *conn, const char *what)
 
 /* JW_PROTOCOL, JW_NO_MEMORY: it was no call, and has not been taken. */
 static enum jw_err
-run_call(struct conn *conn, struct control_call *call)
+run_call(struct conn *conn, struct serve_call *call)
 {
-	const struct control_server *server = conn->server;
+	const struct serve_server *server = conn->server;
 	struct jw_why why = {"", ""};
 	enum jw_err err;
 
@@ -588,8 +588,8 @@ run_call(struct conn *conn, struct control_call *call)
 	err = varlink_call_parse(
 	    conn->text, conn->text_len, &call->request, &why);
 	if (err == JW_OK && conn->place == PLACE_TURNED_AWAY) {
-		control_hang_up(call);
-		control_fail(call, JW_OVERLOADED, NULL);
+		serve_hang_up(call);
+		serve_fail(call, JW_OVERLOADED, NULL);
 		return JW_OK;
 	}
 	if (err == JW_OK) {
@@ -607,7 +607,7 @@ run_call(struct conn *conn, struct control_call *call)
 static enum jw_err
 start_call(struct conn *conn)
 {
-	struct control_call *call = calloc(1, sizeof(*call));
+	struct serve_call *call = calloc(1, sizeof(*call));
 
 	if (call == NULL)
 		return JW_NO_MEMORY;
@@ -621,7 +621,7 @@ start_call(struct conn *conn)
 static enum jw_err
 next_message(struct conn *conn)
 {
-	struct octets *in = &conn->in;
+	struct jw_buffer *in = &conn->in;
 	const char *text = in->data + in->start, *end = NULL;
 	enum jw_err err;
 
@@ -639,7 +639,7 @@ next_message(struct conn *conn)
 	conn->text = text;
 	conn->text_len = (size_t)(end - text);
 	err = start_call(conn);
-	octets_take(in, conn->text_len + 1);
+	jw_buffer_take(in, conn->text_len + 1);
 	conn->text = NULL;
 	return err;
 }
@@ -647,16 +647,16 @@ next_message(struct conn *conn)
 static bool
 is_following(const struct conn *conn)
 {
-	const struct control_call *head = TAILQ_FIRST(&conn->calls);
+	const struct serve_call *head = TAILQ_FIRST(&conn->calls);
 
 	return head != NULL && head->closed != NULL && !head->busy;
 }
 
 /* A client that does not read its replies gets no further ones. */
 static bool
-may_go_on(struct conn *conn)
+serve_may_go_on(struct conn *conn)
 {
-	const struct control_limits *limits = &conn->server->limits;
+	const struct serve_limits *limits = &conn->server->limits;
 	size_t unsent = conn->out.len + conn->behind;
 
 	/* What was to end the loop ends it: nothing may be there to ask. */
@@ -669,13 +669,13 @@ may_go_on(struct conn *conn)
 static enum jw_err
 take_turn(struct conn *conn)
 {
-	const struct turns *turns = conn->server->turns;
+	const struct serve_turns *turns = conn->server->turns;
 	enum jw_err err = JW_OK;
 	size_t taken = 0;
 
 	for (int i = 0;
 	     i < CALLS_A_TURN && taken < OCTETS_A_TURN && err == JW_OK &&
-	     may_go_on(conn) && (i == 0 || !turns_over(turns));
+	     serve_may_go_on(conn) && (i == 0 || !serve_turns_over(turns));
 	     i++) {
 		err = next_message(conn);
 		taken += conn->text_len + 1;
@@ -690,14 +690,14 @@ take_turn(struct conn *conn)
 static void
 send_out(struct conn *conn)
 {
-	struct octets *out = &conn->out;
+	struct jw_buffer *out = &conn->out;
 	ssize_t n = 1;
 
 	while (out->len > 0 && n > 0) {
 		n = send(conn->fd, out->data + out->start, out->len,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
-			octets_take(out, (size_t)n);
+			jw_buffer_take(out, (size_t)n);
 		else if (errno != EAGAIN && errno != EINTR)
 			conn->broken = true;
 	}
@@ -757,7 +757,7 @@ says_too_much(const struct conn *conn)
 static void
 tell_drained(struct conn *conn)
 {
-	struct control_call *head = TAILQ_FIRST(&conn->calls);
+	struct serve_call *head = TAILQ_FIRST(&conn->calls);
 
 	if (!conn->filled || conn->out.len > 0)
 		return;
@@ -772,7 +772,7 @@ stop_reading(struct conn *conn)
 {
 	if (is_following(conn))
 		conn->broken = true;
-	octets_take(&conn->in, conn->in.len);
+	jw_buffer_take(&conn->in, conn->in.len);
 	conn->searched = 0;
 	conn->at_end = true;
 	return JW_IO;
@@ -785,7 +785,7 @@ stop_reading(struct conn *conn)
 static bool
 is_abandoned(const struct conn *conn)
 {
-	const struct control_call *head = TAILQ_FIRST(&conn->calls);
+	const struct serve_call *head = TAILQ_FIRST(&conn->calls);
 	struct pollfd look = {.fd = conn->fd};
 
 	return conn->at_end && conn->in.len == 0 && head != NULL &&
@@ -819,7 +819,7 @@ process(struct conn *conn)
 	}
 	await_reader(conn);
 	guard_half_message(conn, err == JW_IO);
-	if ((err == JW_OK && may_go_on(conn)) ||
+	if ((err == JW_OK && serve_may_go_on(conn)) ||
 	    (conn->has_input && may_read(conn)))
 		conn_soon(conn);
 	give_back(&conn->in, &conn->server->spare_in);
@@ -839,7 +839,7 @@ take_in(struct conn *conn)
 	else
 		n = recv(conn->fd, at, READ_SIZE, MSG_DONTWAIT);
 	if (n > 0)
-		octets_put(&conn->in, (size_t)n);
+		jw_buffer_put(&conn->in, (size_t)n);
 	if (n == 0)
 		conn->at_end = true;
 	/* What arrives from now on is reported again; the end is not. */
@@ -862,7 +862,7 @@ on_turn(void *arg)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+serve_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 
@@ -870,7 +870,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	conn->has_input = true;
 	if ((what & EV_CLOSED) != 0)
 		conn->has_end = true;
-	turn_ask(&conn->turn);
+	serve_turn_ask(&conn->turn);
 }
 
 /* A client that does not take the last words has had its time. */
@@ -882,13 +882,13 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if ((what & EV_TIMEOUT) != 0)
 		conn->broken = true;
-	turn_ask(&conn->turn);
+	serve_turn_ask(&conn->turn);
 }
 
 /* ---- places ---- */
 
 static bool
-has_place(const struct control_server *server, uid_t uid)
+serve_has_place(const struct serve_server *server, uid_t uid)
 {
 	const struct conn *conn;
 	int of_uid = 0;
@@ -904,7 +904,7 @@ has_place(const struct control_server *server, uid_t uid)
 static void
 tell_full(struct conn *conn)
 {
-	struct control_server *server = conn->server;
+	struct serve_server *server = conn->server;
 	int64_t now = jw_clock_monotonic_s();
 
 	if (server->told_at != 0 && now - server->told_at < FULL_LINE_S)
@@ -929,7 +929,7 @@ start_waiting(struct conn *conn, enum place place)
 
 /* How many wait so (uid: NULL: of all), and the one that has waited longest. */
 static int
-count_waiting(const struct control_server *server, enum place place,
+count_waiting(const struct serve_server *server, enum place place,
     const uid_t *uid, struct conn **ret_first)
 {
 	struct conn *conn;
@@ -948,7 +948,7 @@ count_waiting(const struct control_server *server, enum place place,
 
 /* What would have ended soon ends now, where there are too many of it. */
 static void
-bound_waiting(struct control_server *server, enum place place, const uid_t *uid,
+bound_waiting(struct serve_server *server, enum place place, const uid_t *uid,
     void (*end)(struct conn *conn))
 {
 	struct conn *first = NULL;
@@ -972,7 +972,7 @@ turn_away(struct conn *conn)
 static void
 park(struct conn *conn)
 {
-	struct control_server *server = conn->server;
+	struct serve_server *server = conn->server;
 
 	bound_waiting(server, PLACE_PARKED, &conn->peer.uid, turn_away);
 	TAILQ_INSERT_TAIL(&server->waiting, conn, link);
@@ -982,7 +982,7 @@ park(struct conn *conn)
 static void
 serve_conn(struct conn *conn)
 {
-	struct control_server *server = conn->server;
+	struct serve_server *server = conn->server;
 
 	TAILQ_INSERT_TAIL(&server->conns, conn, link);
 	server->nconns++;
@@ -992,14 +992,14 @@ serve_conn(struct conn *conn)
 }
 
 static void
-admit_waiting(struct control_server *server, uid_t uid)
+admit_waiting(struct serve_server *server, uid_t uid)
 {
 	struct conn *conn;
 
 	TAILQ_FOREACH(conn, &server->waiting, link)
 	if (conn->place == PLACE_PARKED && conn->peer.uid == uid)
 		break;
-	if (conn == NULL || !has_place(server, uid) ||
+	if (conn == NULL || !serve_has_place(server, uid) ||
 	    server->nconns >= server->limits.connections)
 		return;
 	TAILQ_REMOVE(&server->waiting, conn, link);
@@ -1018,7 +1018,7 @@ is_left(const struct conn *conn)
 
 /* Connections that clients of the uid have closed make room for others. */
 static void
-reap(struct control_server *server, uid_t uid)
+serve_reap(struct serve_server *server, uid_t uid)
 {
 	struct conn *conn, *next;
 
@@ -1036,7 +1036,7 @@ end_waiting(struct conn *conn)
 		conn_free(conn);
 		return;
 	}
-	reap(conn->server, conn->peer.uid);
+	serve_reap(conn->server, conn->peer.uid);
 	if (conn->place == PLACE_PARKED)
 		turn_away(conn);
 }
@@ -1082,18 +1082,18 @@ has_group(int fd, gid_t group)
 }
 
 bool
-control_is_member(const struct control_call *call, gid_t group)
+serve_is_member(const struct serve_call *call, gid_t group)
 {
-	const struct control_peer *peer = &call->conn->peer;
+	const struct serve_peer *peer = &call->conn->peer;
 
 	return peer->uid == 0 || peer->uid == geteuid() || peer->gid == group ||
 	       has_group(call->conn->fd, group);
 }
 
 static bool
-identify(struct conn *conn)
+serve_identify(struct conn *conn)
 {
-	const struct control_server *server = conn->server;
+	const struct serve_server *server = conn->server;
 	const int fd = conn->fd;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -1112,12 +1112,12 @@ identify(struct conn *conn)
 
 /* The kernel reports each change of a descriptor once. */
 static bool
-watch(struct conn *conn)
+serve_watch(struct conn *conn)
 {
 	struct event_base *base = conn->server->base;
 
 	conn->readable = event_new(base, conn->fd,
-	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_readable, conn);
+	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, serve_on_readable, conn);
 	conn->writable =
 	    event_new(base, conn->fd, EV_WRITE | EV_ET, on_writable, conn);
 	conn->half = evtimer_new(base, on_half, conn);
@@ -1127,7 +1127,7 @@ watch(struct conn *conn)
 
 /* NULL: no memory, or the client is gone; take_fd is closed then. */
 static struct conn *
-conn_new(struct control_server *server, int take_fd)
+conn_new(struct serve_server *server, int take_fd)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
@@ -1138,8 +1138,8 @@ conn_new(struct control_server *server, int take_fd)
 	conn->server = server;
 	conn->fd = take_fd;
 	TAILQ_INIT(&conn->calls);
-	if (identify(conn) && watch(conn) &&
-	    turn_join(&conn->turn, server->turns, server, conn->peer.uid,
+	if (serve_identify(conn) && serve_watch(conn) &&
+	    serve_turn_join(&conn->turn, server->turns, server, conn->peer.uid,
 		on_turn, conn) == JW_OK)
 		return conn;
 	event_done(conn->readable);
@@ -1151,7 +1151,7 @@ conn_new(struct control_server *server, int take_fd)
 }
 
 static void
-tell_files(struct control_server *server, bool out_of_files)
+tell_files(struct serve_server *server, bool out_of_files)
 {
 	if (server->out_of_files == out_of_files)
 		return;
@@ -1165,19 +1165,19 @@ tell_files(struct control_server *server, bool out_of_files)
 }
 
 static void
-on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+serve_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct sockaddr *sa, int len, void *arg)
 {
 	const struct timeval now = {0, 0};
-	struct control_server *server = arg;
+	struct serve_server *server = arg;
 	struct conn *conn = conn_new(server, fd);
 
 	(void)sa;
 	(void)len;
 	tell_files(server, false);
-	if (conn != NULL && !has_place(server, conn->peer.uid))
-		reap(server, conn->peer.uid);
-	if (conn != NULL && has_place(server, conn->peer.uid))
+	if (conn != NULL && !serve_has_place(server, conn->peer.uid))
+		serve_reap(server, conn->peer.uid);
+	if (conn != NULL && serve_has_place(server, conn->peer.uid))
 		serve_conn(conn);
 	else if (conn != NULL)
 		park(conn);
@@ -1196,7 +1196,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {
-	struct control_server *server = arg;
+	struct serve_server *server = arg;
 	struct timeval wait = {0, PAUSE_MS * 1000};
 
 	tell_files(server, true);
@@ -1207,7 +1207,7 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 static void
 on_resume(evutil_socket_t fd, short what, void *arg)
 {
-	struct control_server *server = arg;
+	struct serve_server *server = arg;
 
 	(void)fd;
 	(void)what;
@@ -1265,8 +1265,7 @@ somebody_answers(const char *path)
 }
 
 enum jw_err
-control_bind(
-    const char *path, const char *group, int *ret_fd, struct jw_why *why)
+serve_bind(const char *path, const char *group, int *ret_fd, struct jw_why *why)
 {
 	char temporary[sizeof(((struct sockaddr_un *)0)->sun_path) + 8];
 	bool grouped;
@@ -1301,10 +1300,10 @@ control_bind(
 }
 
 enum jw_err
-control_server_new(
-    const struct control_options *options, struct control_server **ret_server)
+serve_server_new(
+    const struct serve_options *options, struct serve_server **ret_server)
 {
-	struct control_server *server = calloc(1, sizeof(*server));
+	struct serve_server *server = calloc(1, sizeof(*server));
 
 	if (server == NULL) {
 		close(options->take_fd);
@@ -1320,16 +1319,17 @@ control_server_new(
 	server->has_group = jw_group_find(options->group, &server->group);
 	server->turns = options->turns;
 	if (server->turns == NULL &&
-	    turns_new(server->base, &server->own_turns) == JW_OK)
+	    serve_turns_new(server->base, &server->own_turns) == JW_OK)
 		server->turns = server->own_turns;
 	server->resume = evtimer_new(server->base, on_resume, server);
-	server->listener = evconnlistener_new(server->base, on_accept, server,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, options->take_fd);
+	server->listener = evconnlistener_new(server->base, serve_on_accept,
+	    server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
+	    options->take_fd);
 	if (server->listener == NULL || server->resume == NULL ||
 	    server->turns == NULL) {
 		if (server->listener == NULL)
 			close(options->take_fd);
-		control_server_free(server);
+		serve_server_free(server);
 		return JW_NO_MEMORY;
 	}
 	evconnlistener_set_error_cb(server->listener, on_accept_error);
@@ -1349,8 +1349,8 @@ end_input(struct conn *conn)
 }
 
 void
-control_server_drain(
-    struct control_server *server, void (*done)(void *arg), void *arg)
+serve_server_drain(
+    struct serve_server *server, void (*done)(void *arg), void *arg)
 {
 	struct conn *conn;
 
@@ -1366,15 +1366,15 @@ control_server_drain(
 }
 
 void
-control_watch_refused(
-    struct control_server *server, control_refused_fn *fn, void *arg)
+serve_watch_refused(
+    struct serve_server *server, serve_refused_fn *fn, void *arg)
 {
 	server->refused = fn;
 	server->refused_arg = arg;
 }
 
 void
-control_server_free(struct control_server *server)
+serve_server_free(struct serve_server *server)
 {
 	struct conn *conn;
 
@@ -1390,8 +1390,8 @@ control_server_free(struct control_server *server)
 		evconnlistener_free(server->listener);
 	if (server->resume != NULL)
 		event_free(server->resume);
-	turns_free(server->own_turns);
-	octets_free(&server->spare_in);
-	octets_free(&server->spare_out);
+	serve_turns_free(server->own_turns);
+	jw_buffer_free(&server->spare_in);
+	jw_buffer_free(&server->spare_out);
 	free(server);
 }

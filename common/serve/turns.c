@@ -23,13 +23,13 @@ enum {
 
 struct turns_share {
 	LIST_ENTRY(turns_share) link;
-	struct agenda_item item; /* due: the time used, ns */
-	struct turns *turns;
+	struct jw_deadline item; /* due: the time used, ns */
+	struct serve_turns *turns;
 	const void *socket;
 	uid_t uid;
 	size_t members;
-	struct agenda asking; /* turns of this share */
-	int64_t floor;        /* the time used of the last one that ran */
+	struct jw_deadlines asking; /* turns of this share */
+	int64_t floor;              /* the time used of the last one that ran */
 	/* What each would have used if all had the same: where new connections
 	 * begin.  With less, one that is opened for each call would always be
 	 * ahead of those that stay. */
@@ -38,52 +38,52 @@ struct turns_share {
 
 LIST_HEAD(share_list, turns_share);
 
-struct turns {
+struct serve_turns {
 	struct event_base *base;
 	struct event *run;
-	bool armed;             /* `run` is going to be called */
-	struct agenda asking;   /* shares */
-	struct share_list list; /* all of them */
+	bool armed;                 /* `run` is going to be called */
+	struct jw_deadlines asking; /* shares */
+	struct share_list list;     /* all of them */
 	int64_t floor;
 	/* The turn that is under way; NULL: none, or its owner has left. */
-	struct turn *current;
+	struct serve_turn *current;
 	struct turns_share *serving;
 	int64_t began;
 };
 
 static void
-queue(struct agenda *asking, struct agenda_item *item, int64_t floor)
+queue(struct jw_deadlines *asking, struct jw_deadline *item, int64_t floor)
 {
 	int64_t least = floor - CREDIT_NS;
 	int64_t used = item->due < least ? least : item->due;
 
-	agenda_set(asking, item, used);
+	jw_deadlines_set(asking, item, used);
 }
 
 /* ---- running ---- */
 
 static struct turns_share *
-share_of(struct agenda_item *item)
+share_of(struct jw_deadline *item)
 {
 	return (
 	    struct turns_share *)(void *)((char *)item -
 					  offsetof(struct turns_share, item));
 }
 
-static struct turn *
-turn_of(struct agenda_item *item)
+static struct serve_turn *
+turn_of(struct jw_deadline *item)
 {
-	return (
-	    struct turn *)(void *)((char *)item - offsetof(struct turn, item));
+	return (struct serve_turn *)(void *)((char *)item -
+					     offsetof(struct serve_turn, item));
 }
 
 /* The one that has used least, with the mark for those that come back. */
-static struct agenda_item *
-take_first(struct agenda *asking, int64_t *floor)
+static struct jw_deadline *
+take_first(struct jw_deadlines *asking, int64_t *floor)
 {
-	struct agenda_item *first = agenda_first(asking);
+	struct jw_deadline *first = jw_deadlines_first(asking);
 
-	agenda_remove(asking, first);
+	jw_deadlines_remove(asking, first);
 	if (first->due > *floor)
 		*floor = first->due;
 	return first;
@@ -91,10 +91,10 @@ take_first(struct agenda *asking, int64_t *floor)
 
 /* Charge what it took, and queue again what asked for more. */
 static void
-settle(struct turns *turns, int64_t now)
+settle(struct serve_turns *turns, int64_t now)
 {
 	struct turns_share *share = turns->serving;
-	struct turn *turn = turns->current;
+	struct serve_turn *turn = turns->current;
 	int64_t used = now - turns->began;
 
 	if (used < LEAST_NS)
@@ -111,17 +111,18 @@ settle(struct turns *turns, int64_t now)
 			queue(&share->asking, &turn->item, share->floor);
 		turn->again = false;
 	}
-	if (agenda_first(&share->asking) != NULL)
+	if (jw_deadlines_first(&share->asking) != NULL)
 		queue(&turns->asking, &share->item, turns->floor);
 }
 
 /* Returns when it ended. */
 static int64_t
-run_next(struct turns *turns, int64_t now)
+run_next(struct serve_turns *turns, int64_t now)
 {
 	struct turns_share *share =
 	    share_of(take_first(&turns->asking, &turns->floor));
-	struct turn *turn = turn_of(take_first(&share->asking, &share->floor));
+	struct serve_turn *turn =
+	    turn_of(take_first(&share->asking, &share->floor));
 
 	turns->serving = share;
 	turns->current = turn;
@@ -136,22 +137,22 @@ static void
 on_run(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once = {0, 0};
-	struct turns *turns = arg;
+	struct serve_turns *turns = arg;
 	int64_t now = jw_clock_monotonic_ns(), end = now + SLICE_NS;
 
 	(void)fd;
 	(void)what;
-	while (agenda_first(&turns->asking) != NULL && now < end &&
+	while (jw_deadlines_first(&turns->asking) != NULL && now < end &&
 	       !event_base_got_break(turns->base))
 		now = run_next(turns, now);
-	turns->armed = agenda_first(&turns->asking) != NULL;
+	turns->armed = jw_deadlines_first(&turns->asking) != NULL;
 	/* A timer: the loop looks at its descriptors before it is called. */
 	if (turns->armed)
 		evtimer_add(turns->run, &at_once);
 }
 
 bool
-turns_over(const struct turns *turns)
+serve_turns_over(const struct serve_turns *turns)
 {
 	return jw_clock_monotonic_ns() - turns->began >= TURN_NS;
 }
@@ -159,10 +160,10 @@ turns_over(const struct turns *turns)
 /* ---- taking part ---- */
 
 void
-turn_ask(struct turn *turn)
+serve_turn_ask(struct serve_turn *turn)
 {
 	struct turns_share *share = turn->share;
-	struct turns *turns = share->turns;
+	struct serve_turns *turns = share->turns;
 
 	if (turn == turns->current) {
 		turn->again = true;
@@ -184,7 +185,7 @@ turn_ask(struct turn *turn)
 /* A share without members is kept as long as it has used more than others:
  * its user may come back at once. */
 static void
-forget_idle(struct turns *turns)
+forget_idle(struct serve_turns *turns)
 {
 	struct turns_share *share = LIST_FIRST(&turns->list), *next;
 
@@ -194,13 +195,13 @@ forget_idle(struct turns *turns)
 		    share == turns->serving)
 			continue;
 		LIST_REMOVE(share, link);
-		agenda_done(&share->asking);
+		jw_deadlines_done(&share->asking);
 		free(share);
 	}
 }
 
 static struct turns_share *
-find_share(struct turns *turns, const void *socket, uid_t uid)
+serve_find_share(struct serve_turns *turns, const void *socket, uid_t uid)
 {
 	struct turns_share *share;
 
@@ -219,15 +220,15 @@ find_share(struct turns *turns, const void *socket, uid_t uid)
 }
 
 enum jw_err
-turn_join(struct turn *turn, struct turns *turns, const void *socket, uid_t uid,
-    void (*run)(void *arg), void *arg)
+serve_turn_join(struct serve_turn *turn, struct serve_turns *turns,
+    const void *socket, uid_t uid, void (*run)(void *arg), void *arg)
 {
-	struct turns_share *share = find_share(turns, socket, uid);
+	struct turns_share *share = serve_find_share(turns, socket, uid);
 
 	if (share == NULL)
 		return JW_NO_MEMORY;
 	share->members++;
-	*turn = (struct turn){
+	*turn = (struct serve_turn){
 	    .item.due = share->even,
 	    .share = share,
 	    .run = run,
@@ -237,17 +238,17 @@ turn_join(struct turn *turn, struct turns *turns, const void *socket, uid_t uid,
 }
 
 void
-turn_leave(struct turn *turn)
+serve_turn_leave(struct serve_turn *turn)
 {
 	struct turns_share *share = turn->share;
 
 	if (share == NULL)
 		return;
-	agenda_remove(&share->asking, &turn->item);
+	jw_deadlines_remove(&share->asking, &turn->item);
 	if (turn == share->turns->current)
 		share->turns->current = NULL;
-	if (agenda_first(&share->asking) == NULL)
-		agenda_remove(&share->turns->asking, &share->item);
+	if (jw_deadlines_first(&share->asking) == NULL)
+		jw_deadlines_remove(&share->turns->asking, &share->item);
 	share->members--;
 	turn->share = NULL;
 }
@@ -255,9 +256,9 @@ turn_leave(struct turn *turn)
 /* ---- start and end ---- */
 
 enum jw_err
-turns_new(struct event_base *base, struct turns **ret_turns)
+serve_turns_new(struct event_base *base, struct serve_turns **ret_turns)
 {
-	struct turns *turns = calloc(1, sizeof(*turns));
+	struct serve_turns *turns = calloc(1, sizeof(*turns));
 
 	if (turns == NULL)
 		return JW_NO_MEMORY;
@@ -273,7 +274,7 @@ turns_new(struct event_base *base, struct turns **ret_turns)
 }
 
 void
-turns_free(struct turns *turns)
+serve_turns_free(struct serve_turns *turns)
 {
 	struct turns_share *share;
 
@@ -281,10 +282,10 @@ turns_free(struct turns *turns)
 		return;
 	while ((share = LIST_FIRST(&turns->list)) != NULL) {
 		LIST_REMOVE(share, link);
-		agenda_done(&share->asking);
+		jw_deadlines_done(&share->asking);
 		free(share);
 	}
-	agenda_done(&turns->asking);
+	jw_deadlines_done(&turns->asking);
 	event_free(turns->run);
 	free(turns);
 }

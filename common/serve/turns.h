@@ -5,8 +5,8 @@
  * least time; one that had nothing to do for a while begins with a little less
  * than what the others have had, and not with all the time that it left unused.
  *
- * A turn may ask for another one, and ends soon after turns_over() says so.
- * All functions run on the event loop.
+ * A turn may ask for another one, and ends soon after serve_turns_over() says
+ * so. All functions run on the event loop.
  */
 #ifndef JWKSD_COMMON_SERVE_TURNS_H
 #define JWKSD_COMMON_SERVE_TURNS_H
@@ -15,16 +15,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/base/err.h"
 #include "common/base/deadline_heap.h"
+#include "common/base/err.h"
 
 struct event_base;
-struct turns;
+struct serve_turns;
 struct turns_share; /* of one user at one socket */
 
-/* Embedded in a connection; all zeroes before turn_join(). */
-struct turn {
-	struct agenda_item item; /* due: the time used, ns */
+/* Embedded in a connection; all zeroes before serve_turn_join(). */
+struct serve_turn {
+	struct jw_deadline item; /* due: the time used, ns */
 	struct turns_share *share;
 	bool again; /* asked for within the turn itself */
 	void (*run)(void *arg);
@@ -32,23 +32,24 @@ struct turn {
 };
 
 /* JW_NO_MEMORY. */
-enum jw_err turns_new(struct event_base *base, struct turns **ret_turns);
+enum jw_err serve_turns_new(
+    struct event_base *base, struct serve_turns **ret_turns);
 /* After every turn has left. */
-void turns_free(struct turns *turns);
+void serve_turns_free(struct serve_turns *turns);
 
 /*
  * Take part, with a function that does a turn's work.  socket is only
  * compared.  JW_NO_MEMORY: the turn has not joined.
  */
-enum jw_err turn_join(struct turn *turn, struct turns *turns,
+enum jw_err serve_turn_join(struct serve_turn *turn, struct serve_turns *turns,
     const void *socket, uid_t uid, void (*run)(void *arg), void *arg);
 /* Also within the turn, whose owner may be freed then; nothing where it has
  * not joined. */
-void turn_leave(struct turn *turn);
+void serve_turn_leave(struct serve_turn *turn);
 /* There is something to do: run is called once, soon. */
-void turn_ask(struct turn *turn);
+void serve_turn_ask(struct serve_turn *turn);
 
 /* Has the turn that is under way had its time? */
-bool turns_over(const struct turns *turns);
+bool serve_turns_over(const struct serve_turns *turns);
 
 #endif

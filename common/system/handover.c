@@ -30,7 +30,7 @@ union control {
 
 static void
 attach(struct msghdr *msg, union control *control,
-    const struct handover_offer *offer)
+    const struct sys_handover_offer *offer)
 {
 	struct cmsghdr *cmsg;
 	size_t size = offer->nfds * sizeof(int);
@@ -66,7 +66,7 @@ detach(struct msghdr *msg, int *fds)
 }
 
 static ssize_t
-receive(int sock, int timeout_ms, struct msghdr *msg)
+sys_receive(int sock, int timeout_ms, struct msghdr *msg)
 {
 	struct pollfd pfd = {.fd = sock, .events = POLLIN};
 	int ready;
@@ -91,7 +91,7 @@ close_all(const int *fds, size_t count)
 }
 
 enum jw_err
-handover_send(int sock, const struct handover_offer *offer)
+sys_handover_send(int sock, const struct sys_handover_offer *offer)
 {
 	struct packet packet = {
 	    .magic = OFFER_MAGIC,
@@ -116,7 +116,8 @@ handover_send(int sock, const struct handover_offer *offer)
 }
 
 enum jw_err
-handover_receive(int sock, int timeout_ms, struct handover_offer *ret_offer)
+sys_handover_receive(
+    int sock, int timeout_ms, struct sys_handover_offer *ret_offer)
 {
 	struct packet packet = {0};
 	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
@@ -127,8 +128,8 @@ handover_receive(int sock, int timeout_ms, struct handover_offer *ret_offer)
 	    .msg_control = control.bytes,
 	    .msg_controllen = sizeof(control.bytes),
 	};
-	struct handover_offer offer = {0};
-	ssize_t n = receive(sock, timeout_ms, &msg);
+	struct sys_handover_offer offer = {0};
+	ssize_t n = sys_receive(sock, timeout_ms, &msg);
 
 	if (n < 0)
 		return JW_IO;

@@ -29,7 +29,7 @@ enum { HANDOVER_FDS_MAX = 32 };
 #define HANDOVER_DRAIN 'D'
 #define HANDOVER_STOP 'S'
 
-struct handover_offer {
+struct sys_handover_offer {
 	int64_t serving_since; /* seconds since the epoch; 0: not serving */
 	int64_t pid;           /* of the front's supervisor */
 	size_t nfds;
@@ -37,14 +37,14 @@ struct handover_offer {
 };
 
 /* Send an offer; the descriptors stay the caller's.  JW_IO on failure. */
-enum jw_err handover_send(int sock, const struct handover_offer *offer);
+enum jw_err sys_handover_send(int sock, const struct sys_handover_offer *offer);
 
 /*
  * Receive an offer, blocking at most timeout_ms.  The descriptors are the
  * caller's, close-on-exec.  JW_IO, or JW_PROTOCOL for anything but an offer
  * (descriptors that came along are closed).
  */
-enum jw_err handover_receive(
-    int sock, int timeout_ms, struct handover_offer *ret_offer);
+enum jw_err sys_handover_receive(
+    int sock, int timeout_ms, struct sys_handover_offer *ret_offer);
 
 #endif

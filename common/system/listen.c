@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/config/config.h"
 #include "common/base/memory.h"
+#include "common/config/config.h"
 #include "common/system/notify.h"
 
 enum { BACKLOG = 4096 };
@@ -146,7 +146,7 @@ is_bound_to(int fd, const struct jw_listen *where)
 
 /* Takes it out of the offer; -1 when there is none. */
 static int
-take_offered(struct handover_offer *offer, const struct jw_listen *where)
+take_offered(struct sys_handover_offer *offer, const struct jw_listen *where)
 {
 	int fd;
 
@@ -161,8 +161,8 @@ take_offered(struct handover_offer *offer, const struct jw_listen *where)
 }
 
 static enum jw_err
-open_all(struct handover_offer *offer, const struct jw_config *config,
-    struct listeners *listeners, struct jw_why *why)
+open_all(struct sys_handover_offer *offer, const struct jw_config *config,
+    struct sys_listeners *listeners, struct jw_why *why)
 {
 	const struct jw_listen *where;
 	enum jw_err err = JW_OK;
@@ -177,57 +177,58 @@ open_all(struct handover_offer *offer, const struct jw_config *config,
 			return err;
 		listeners->count++;
 		if (where->kind == JW_LISTEN_UNIX)
-			listeners->paths[i] = memory_copy(where->path);
+			listeners->paths[i] = jw_strdup(where->path);
 	}
 	return JW_OK;
 }
 
 enum jw_err
-listeners_reuse(const struct handover_offer *take_offer,
-    const struct jw_config *config, struct listeners *ret_listeners,
+sys_listeners_reuse(const struct sys_handover_offer *take_offer,
+    const struct jw_config *config, struct sys_listeners *ret_listeners,
     struct jw_why *why)
 {
-	struct handover_offer offer = *take_offer;
-	struct listeners listeners = {0};
+	struct sys_handover_offer offer = *take_offer;
+	struct sys_listeners listeners = {0};
 	enum jw_err err = open_all(&offer, config, &listeners, why);
 
 	for (size_t i = 0; i < offer.nfds; i++)
 		close(offer.fds[i]);
 	if (err != JW_OK)
-		listeners_close(&listeners, offer.nfds == 0);
+		sys_listeners_close(&listeners, offer.nfds == 0);
 	else
 		*ret_listeners = listeners;
 	return err;
 }
 
 enum jw_err
-listeners_open(struct notify_fds *handed, const struct jw_config *config,
-    struct listeners *ret_listeners, struct jw_why *why)
+sys_listeners_open(struct sys_notify_fds *handed,
+    const struct jw_config *config, struct sys_listeners *ret_listeners,
+    struct jw_why *why)
 {
-	const struct handover_offer none = {0};
-	struct listeners listeners = {0};
+	const struct sys_handover_offer none = {0};
+	struct sys_listeners listeners = {0};
 	enum jw_err err = JW_OK;
 	int fd;
 
 	while (listeners.count < HANDOVER_FDS_MAX &&
-	       (fd = notify_fds_next(handed, "http")) >= 0) {
+	       (fd = sys_notify_fds_next(handed, "http")) >= 0) {
 		listeners.fds[listeners.count++] = fd;
 		if (err == JW_OK)
-			err = notify_check_socket(
+			err = sys_notify_check_socket(
 			    fd, "http", NOTIFY_UNIX_OR_INET, why);
 	}
 	if (err != JW_OK) {
-		listeners_close(&listeners, false);
+		sys_listeners_close(&listeners, false);
 		return err;
 	}
 	if (listeners.count == 0)
-		return listeners_reuse(&none, config, ret_listeners, why);
+		return sys_listeners_reuse(&none, config, ret_listeners, why);
 	*ret_listeners = listeners;
 	return JW_OK;
 }
 
 void
-listeners_close(struct listeners *listeners, int unlink_paths)
+sys_listeners_close(struct sys_listeners *listeners, int unlink_paths)
 {
 	size_t i;
 

@@ -12,9 +12,9 @@
 #include "common/system/handover.h"
 
 struct jw_config;
-struct notify_fds;
+struct sys_notify_fds;
 
-struct listeners {
+struct sys_listeners {
 	size_t count;
 	int fds[HANDOVER_FDS_MAX];
 	char *paths[HANDOVER_FDS_MAX]; /* Unix sockets that we made, or NULL */
@@ -26,21 +26,21 @@ struct listeners {
  * address), or JW_BAD_CONFIG for a descriptor that is no listening stream
  * socket.
  */
-enum jw_err listeners_open(struct notify_fds *handed,
-    const struct jw_config *config, struct listeners *ret_listeners,
+enum jw_err sys_listeners_open(struct sys_notify_fds *handed,
+    const struct jw_config *config, struct sys_listeners *ret_listeners,
     struct jw_why *why);
 /*
  * What config names: an offered socket where one is bound there already
  * (those are taken over, the others closed), else a new one.  Errors as
  * above; then every offered socket is closed.
  */
-enum jw_err listeners_reuse(const struct handover_offer *take_offer,
-    const struct jw_config *config, struct listeners *ret_listeners,
+enum jw_err sys_listeners_reuse(const struct sys_handover_offer *take_offer,
+    const struct jw_config *config, struct sys_listeners *ret_listeners,
     struct jw_why *why);
 /*
  * unlink_paths: remove the Unix sockets that we made.  Not after a hand-over,
  * when others listen there.
  */
-void listeners_close(struct listeners *listeners, int unlink_paths);
+void sys_listeners_close(struct sys_listeners *listeners, int unlink_paths);
 
 #endif

@@ -28,7 +28,7 @@
 
 enum { FIELDS_MAX = 9 };
 
-struct notify_fds {
+struct sys_notify_fds {
 	char **names; /* count of them, NULL-terminated; NULL: none */
 	int count;
 	bool *taken;
@@ -36,7 +36,7 @@ struct notify_fds {
 
 /* Ours until somebody takes it: not blocking, not inherited further. */
 static enum jw_err
-prepare(int fd)
+sys_prepare(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
@@ -48,9 +48,9 @@ prepare(int fd)
 }
 
 enum jw_err
-notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why)
+sys_notify_fds_take(struct sys_notify_fds **ret_fds, struct jw_why *why)
 {
-	struct notify_fds *fds = calloc(1, sizeof(*fds));
+	struct sys_notify_fds *fds = calloc(1, sizeof(*fds));
 	enum jw_err err = JW_NO_MEMORY;
 	char **names = NULL;
 	int n;
@@ -76,7 +76,7 @@ notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why)
 	fds->count = n;
 	err = JW_OK;
 	for (int i = 0; i < n && err == JW_OK; i++) {
-		err = prepare(SD_LISTEN_FDS_START + i);
+		err = sys_prepare(SD_LISTEN_FDS_START + i);
 		if (err != JW_OK) {
 			jw_why_set(why,
 			    "LISTEN_FDS: descriptor %d (\"%s\") cannot be "
@@ -91,12 +91,12 @@ notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why)
 	*ret_fds = fds;
 	fds = NULL;
 out:
-	notify_fds_free(fds);
+	sys_notify_fds_free(fds);
 	return err;
 }
 
 void
-notify_fds_free(struct notify_fds *fds)
+sys_notify_fds_free(struct sys_notify_fds *fds)
 {
 	int saved = errno;
 
@@ -118,7 +118,7 @@ notify_fds_free(struct notify_fds *fds)
 }
 
 int
-notify_fds_next(struct notify_fds *fds, const char *name)
+sys_notify_fds_next(struct sys_notify_fds *fds, const char *name)
 {
 	for (int i = 0; i < fds->count; i++) {
 		if (!fds->taken[i] && strcmp(fds->names[i], name) == 0) {
@@ -130,7 +130,7 @@ notify_fds_next(struct notify_fds *fds, const char *name)
 }
 
 const char *
-notify_fds_left(const struct notify_fds *fds, size_t index)
+sys_notify_fds_left(const struct sys_notify_fds *fds, size_t index)
 {
 	for (int i = 0; i < fds->count; i++) {
 		if (!fds->taken[i] && index-- == 0) {
@@ -141,8 +141,8 @@ notify_fds_left(const struct notify_fds *fds, size_t index)
 }
 
 enum jw_err
-notify_check_socket(
-    int fd, const char *name, enum notify_family family, struct jw_why *why)
+sys_notify_check_socket(
+    int fd, const char *name, enum sys_notify_family family, struct jw_why *why)
 {
 	bool fits = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
 
@@ -166,7 +166,7 @@ notify_check_socket(
 
 /* The names as they came, with colons between them; NULL: no memory. */
 static char *
-join_names(const struct notify_fds *fds)
+join_names(const struct sys_notify_fds *fds)
 {
 	char *joined = NULL;
 	size_t size = 0;
@@ -186,7 +186,7 @@ join_names(const struct notify_fds *fds)
 }
 
 enum jw_err
-notify_fds_pass_on(const struct notify_fds *fds)
+sys_notify_fds_pass_on(const struct sys_notify_fds *fds)
 {
 	char *names = join_names(fds);
 	char number[24];
@@ -229,13 +229,13 @@ send_status(const char *prefix, const char *status)
 }
 
 void
-notify_ready(const char *status)
+sys_notify_ready(const char *status)
 {
 	send_status("READY=1\n", status != NULL ? status : "");
 }
 
 void
-notify_status(const char *fmt, ...)
+sys_notify_status(const char *fmt, ...)
 {
 	char line[512];
 	va_list args;
@@ -247,27 +247,27 @@ notify_status(const char *fmt, ...)
 }
 
 void
-notify_reloading(void)
+sys_notify_reloading(void)
 {
 	(void)sd_notifyf(
 	    0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, jw_clock_monotonic_us());
 }
 
 void
-notify_stopping(void)
+sys_notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
 }
 
 void
-notify_extend_timeout(unsigned seconds)
+sys_notify_extend_timeout(unsigned seconds)
 {
 	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
 	    (unsigned long long)seconds * 1000000);
 }
 
 uint64_t
-notify_watchdog_interval(void)
+sys_notify_watchdog_interval(void)
 {
 	uint64_t usec;
 
@@ -276,13 +276,13 @@ notify_watchdog_interval(void)
 }
 
 void
-notify_watchdog(void)
+sys_notify_watchdog(void)
 {
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
 void
-notify_watchdog_within(unsigned seconds)
+sys_notify_watchdog_within(unsigned seconds)
 {
 	uint64_t usec = (uint64_t)seconds * 1000000;
 
@@ -361,7 +361,7 @@ send_to_journal(const char *program, int priority, const char *text,
 }
 
 void
-notify_journal(void)
+sys_notify_journal(void)
 {
 	jw_log_set_sink(send_to_journal);
 }

@@ -15,7 +15,7 @@
 
 #include "common/base/err.h"
 
-struct notify_fds;
+struct sys_notify_fds;
 
 /*
  * Take all handed-over descriptors once, at start; the environment variables
@@ -23,50 +23,52 @@ struct notify_fds;
  * never NULL on JW_OK and may be empty.  JW_IO with why (LISTEN_FDS, and the
  * name of the descriptor) and errno.
  */
-enum jw_err notify_fds_take(struct notify_fds **ret_fds, struct jw_why *why);
+enum jw_err sys_notify_fds_take(
+    struct sys_notify_fds **ret_fds, struct jw_why *why);
 /* Closes what nobody took. */
-void notify_fds_free(struct notify_fds *fds);
+void sys_notify_fds_free(struct sys_notify_fds *fds);
 
 /*
  * The next descriptor of that name, -1 when there is none (left).  It is the
  * caller's from now on.
  */
-int notify_fds_next(struct notify_fds *fds, const char *name);
+int sys_notify_fds_next(struct sys_notify_fds *fds, const char *name);
 /* The name of the index-th descriptor that was not taken; NULL: no further. */
-const char *notify_fds_left(const struct notify_fds *fds, size_t index);
+const char *sys_notify_fds_left(const struct sys_notify_fds *fds, size_t index);
 
-enum notify_family { NOTIFY_UNIX, NOTIFY_UNIX_OR_INET };
+enum sys_notify_family { NOTIFY_UNIX, NOTIFY_UNIX_OR_INET };
 
 /*
  * Is the descriptor that was handed over under that name a listening stream
  * socket of the family?  JW_BAD_CONFIG with why otherwise.
  */
-enum jw_err notify_check_socket(
-    int fd, const char *name, enum notify_family family, struct jw_why *why);
+enum jw_err sys_notify_check_socket(int fd, const char *name,
+    enum sys_notify_family family, struct jw_why *why);
 
 /*
  * Before an execve(2) of this process: let it inherit all descriptors, under
  * their names.  Those that were taken must still be open.  JW_IO, JW_NO_MEMORY.
  */
-enum jw_err notify_fds_pass_on(const struct notify_fds *fds);
+enum jw_err sys_notify_fds_pass_on(const struct sys_notify_fds *fds);
 
-void notify_ready(const char *status);
-void notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void notify_reloading(void);
-void notify_stopping(void);
-void notify_extend_timeout(unsigned seconds);
+void sys_notify_ready(const char *status);
+void sys_notify_status(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+void sys_notify_reloading(void);
+void sys_notify_stopping(void);
+void sys_notify_extend_timeout(unsigned seconds);
 /* Microseconds between two watchdog pings that are wanted; 0: none. */
-uint64_t notify_watchdog_interval(void);
-void notify_watchdog(void);
+uint64_t sys_notify_watchdog_interval(void);
+void sys_notify_watchdog(void);
 /* The next ping may take so long; 0: as long as the service manager had said
  * at the start of the process. */
-void notify_watchdog_within(unsigned seconds);
+void sys_notify_watchdog_within(unsigned seconds);
 
 /*
  * Where standard error is the journal, let events (log.h) reach it with their
  * MESSAGE_ID and JWKSD_KEYSET, JWKSD_KID, JWKSD_GENERATION, JWKSD_STATE,
  * JWKSD_UID; elsewhere they stay plain lines.  After jw_log_init().
  */
-void notify_journal(void);
+void sys_notify_journal(void);
 
 #endif

@@ -14,13 +14,13 @@
 
 /* The same text for the log and for the mark. */
 static void
-cut(char *to, const char *text)
+sys_cut(char *to, const char *text)
 {
 	(void)snprintf(to, REFUSAL_TEXT, "%s", text);
 }
 
 static void
-read_mark(struct refusal *refusal)
+read_mark(struct sys_refusal *refusal)
 {
 	int fd = open(refusal->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n;
@@ -34,7 +34,7 @@ read_mark(struct refusal *refusal)
 }
 
 static bool
-write_mark(struct refusal *refusal, const char *text)
+write_mark(struct sys_refusal *refusal, const char *text)
 {
 	ssize_t len = (ssize_t)strlen(text);
 	bool good;
@@ -51,8 +51,8 @@ write_mark(struct refusal *refusal, const char *text)
 }
 
 void
-refusal_init(
-    struct refusal *refusal, const char *program, const char *directory)
+sys_refusal_init(
+    struct sys_refusal *refusal, const char *program, const char *directory)
 {
 	const char *given = getenv("RUNTIME_DIRECTORY");
 
@@ -71,35 +71,35 @@ refusal_init(
 }
 
 bool
-refusal_is_passing(int status)
+sys_refusal_is_passing(int status)
 {
 	return status == EX_CANTCREAT || status == EX_IOERR ||
 	       status == EX_TEMPFAIL;
 }
 
 bool
-refusal_stays(struct refusal *refusal, int status, bool waiting)
+sys_refusal_stays(struct sys_refusal *refusal, int status, bool waiting)
 {
 	if (refusal->marked)
-		return waiting || refusal_is_passing(status);
+		return waiting || sys_refusal_is_passing(status);
 	return !write_mark(refusal, "");
 }
 
 bool
-refusal_note(struct refusal *refusal, const char *text)
+sys_refusal_note(struct sys_refusal *refusal, const char *text)
 {
 	char noted[REFUSAL_TEXT];
 
-	cut(noted, text);
+	sys_cut(noted, text);
 	if (strcmp(noted, refusal->text) == 0)
 		return false;
-	cut(refusal->text, text);
+	sys_cut(refusal->text, text);
 	(void)write_mark(refusal, noted);
 	return true;
 }
 
 void
-refusal_clear(struct refusal *refusal)
+sys_refusal_clear(struct sys_refusal *refusal)
 {
 	if (refusal->path[0] != '\0')
 		(void)unlink(refusal->path);

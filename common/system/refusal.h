@@ -15,31 +15,31 @@
 
 enum { REFUSAL_PATH = 4096, REFUSAL_TEXT = 600 };
 
-struct refusal {
+struct sys_refusal {
 	char path[REFUSAL_PATH]; /* of the mark; "": there is no place for it */
 	bool marked;             /* by an earlier start */
 	char text[REFUSAL_TEXT]; /* what that one has logged, or "" */
 };
 
 /* directory is where the mark is without $RUNTIME_DIRECTORY; or NULL. */
-void refusal_init(
-    struct refusal *refusal, const char *program, const char *directory);
+void sys_refusal_init(
+    struct sys_refusal *refusal, const char *program, const char *directory);
 
 /* Why a start with that exit status is refused may go away by itself: room on
  * a disk, input and output, another daemon's lock. */
-bool refusal_is_passing(int status);
+bool sys_refusal_is_passing(int status);
 
 /*
  * Is this refused start to stay up?  waiting: a client has connected and waits.
  * When not, the mark has been left.  Where no mark can be left it stays at
  * once, for the next start could not know of this one.
  */
-bool refusal_stays(struct refusal *refusal, int status, bool waiting);
+bool sys_refusal_stays(struct sys_refusal *refusal, int status, bool waiting);
 
 /* Note what has been logged.  False: it was there already. */
-bool refusal_note(struct refusal *refusal, const char *text);
+bool sys_refusal_note(struct sys_refusal *refusal, const char *text);
 
 /* The mark goes: after a good start, and when the program is told to end. */
-void refusal_clear(struct refusal *refusal);
+void sys_refusal_clear(struct sys_refusal *refusal);
 
 #endif

@@ -14,30 +14,18 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/wire/varlink.h"
 #include "common/wire/client.h"
+#include "common/wire/varlink.h"
 
 enum { RETRY_CONNECT_MS = 20, READ_SIZE = 64 * 1024 };
 
-struct client {
+struct varlink_client {
 	int sock, stop_fd, out_fd;
 	bool stopped;
 	char *data; /* len octets that no reply has consumed */
 	size_t len, size;
 	size_t searched; /* so many of them hold no NUL */
 };
-
-int64_t
-client_clock(void)
-{
-	return jw_clock_monotonic_ms();
-}
-
-void
-client_sleep(int64_t milliseconds)
-{
-	jw_clock_nap_ms(milliseconds);
-}
 
 /* ---- connect ---- */
 
@@ -85,18 +73,18 @@ connect_until(int sock, const struct sockaddr_un *address, int64_t deadline)
 			return 0;
 		if (errno != EAGAIN && errno != EINTR)
 			return errno;
-		if (client_clock() >= deadline)
+		if (jw_clock_monotonic_ms() >= deadline)
 			return EAGAIN;
-		client_sleep(RETRY_CONNECT_MS);
+		jw_clock_nap_ms(RETRY_CONNECT_MS);
 	}
 }
 
 enum jw_err
-client_open(const char *path, int64_t deadline, struct client **ret_client,
-    struct jw_why *why)
+varlink_client_open(const char *path, int64_t deadline,
+    struct varlink_client **ret_client, struct jw_why *why)
 {
 	struct sockaddr_un address;
-	struct client *client;
+	struct varlink_client *client;
 	enum jw_err err;
 	int error;
 
@@ -113,7 +101,7 @@ client_open(const char *path, int64_t deadline, struct client **ret_client,
 		    ? errno
 		    : connect_until(client->sock, &address, deadline);
 	if (error != 0) {
-		client_close(client);
+		varlink_client_close(client);
 		return explain_connect(path, error, why);
 	}
 	*ret_client = client;
@@ -121,7 +109,7 @@ client_open(const char *path, int64_t deadline, struct client **ret_client,
 }
 
 void
-client_close(struct client *client)
+varlink_client_close(struct varlink_client *client)
 {
 	if (client == NULL)
 		return;
@@ -132,14 +120,14 @@ client_close(struct client *client)
 }
 
 void
-client_stop_on(struct client *client, int stop_fd, int out_fd)
+varlink_client_stop_on(struct varlink_client *client, int stop_fd, int out_fd)
 {
 	client->stop_fd = stop_fd;
 	client->out_fd = out_fd;
 }
 
 bool
-client_stopped(const struct client *client)
+varlink_client_stopped(const struct varlink_client *client)
 {
 	return client->stopped;
 }
@@ -153,14 +141,14 @@ until(int64_t deadline)
 
 	if (deadline == CLIENT_FOREVER)
 		return -1;
-	left = deadline - client_clock();
+	left = deadline - jw_clock_monotonic_ms();
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
 /* JW_OK when the socket is worth a try. */
 static enum jw_err
-wait_for(
-    struct client *client, short events, int64_t deadline, struct jw_why *why)
+wait_for(struct varlink_client *client, short events, int64_t deadline,
+    struct jw_why *why)
 {
 	struct pollfd fds[] = {
 	    {.fd = client->sock, .events = events},
@@ -183,8 +171,8 @@ wait_for(
 /* ---- send ---- */
 
 static enum jw_err
-send_all(struct client *client, const char *data, size_t len, int64_t deadline,
-    struct jw_why *why)
+send_all(struct varlink_client *client, const char *data, size_t len,
+    int64_t deadline, struct jw_why *why)
 {
 	while (len > 0) {
 		ssize_t n = send(client->sock, data, len, MSG_NOSIGNAL);
@@ -196,7 +184,7 @@ send_all(struct client *client, const char *data, size_t len, int64_t deadline,
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR)
-			return JW_OK; /* client_receive() finds out */
+			return JW_OK; /* varlink_client_receive() finds out */
 		err = wait_for(client, POLLOUT, deadline, why);
 		if (err != JW_OK)
 			return err;
@@ -205,7 +193,7 @@ send_all(struct client *client, const char *data, size_t len, int64_t deadline,
 }
 
 enum jw_err
-client_send(struct client *client, const char *method,
+varlink_client_send(struct varlink_client *client, const char *method,
     const struct json_t *parameters, bool more, int64_t deadline,
     struct jw_why *why)
 {
@@ -230,7 +218,7 @@ client_send(struct client *client, const char *method,
 /* ---- receive ---- */
 
 static enum jw_err
-make_room(struct client *client, struct jw_why *why)
+varlink_make_room(struct varlink_client *client, struct jw_why *why)
 {
 	size_t size = client->size == 0 ? READ_SIZE : client->size * 2;
 	char *data;
@@ -251,7 +239,7 @@ make_room(struct client *client, struct jw_why *why)
 }
 
 static enum jw_err
-hung_up(struct client *client, struct jw_why *why)
+hung_up(struct varlink_client *client, struct jw_why *why)
 {
 	jw_why_set(why, "the daemon hung up %s",
 	    client->len > 0 ? "in the middle of a reply" : "without an answer");
@@ -260,9 +248,9 @@ hung_up(struct client *client, struct jw_why *why)
 }
 
 static enum jw_err
-read_some(struct client *client, int64_t deadline, struct jw_why *why)
+read_some(struct varlink_client *client, int64_t deadline, struct jw_why *why)
 {
-	enum jw_err err = make_room(client, why);
+	enum jw_err err = varlink_make_room(client, why);
 	ssize_t n;
 
 	if (err == JW_OK)
@@ -282,7 +270,7 @@ read_some(struct client *client, int64_t deadline, struct jw_why *why)
 
 /* The length of the first whole message without its NUL; or false. */
 static bool
-find_message(struct client *client, size_t *ret_len)
+find_message(struct varlink_client *client, size_t *ret_len)
 {
 	char *nul = NULL;
 
@@ -297,7 +285,7 @@ find_message(struct client *client, size_t *ret_len)
 }
 
 static void
-consume(struct client *client, size_t len)
+consume(struct varlink_client *client, size_t len)
 {
 	client->len -= len;
 	memmove(client->data, client->data + len, client->len);
@@ -305,7 +293,7 @@ consume(struct client *client, size_t len)
 }
 
 enum jw_err
-client_receive(struct client *client, int64_t deadline,
+varlink_client_receive(struct varlink_client *client, int64_t deadline,
     struct varlink_reply *ret_reply, struct jw_why *why)
 {
 	enum jw_err err;

@@ -8,7 +8,7 @@
 #include "common/base/memory.h"
 
 void
-memory_init(void)
+varlink_json_init(void)
 {
-	json_set_alloc_funcs(memory_get, free);
+	json_set_alloc_funcs(jw_alloc, free);
 }

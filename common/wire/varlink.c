@@ -30,20 +30,20 @@ struct member {
 };
 
 static bool
-has_type(const json_t *value, json_type type)
+varlink_has_type(const json_t *value, json_type type)
 {
 	return type == JSON_TRUE ? json_is_boolean(value)
 				 : json_typeof(value) == type;
 }
 
 static bool
-take_member(
+varlink_take_member(
     const struct member *members, size_t count, const char *name, json_t *value)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(members[i].name, name) == 0) {
 			*members[i].ret_value = value;
-			return has_type(value, members[i].type);
+			return varlink_has_type(value, members[i].type);
 		}
 	}
 	return false;
@@ -57,7 +57,7 @@ take_members(json_t *root, const struct member *members, size_t count)
 	json_t *value;
 
 	json_object_foreach (root, name, value) {
-		if (!take_member(members, count, name, value))
+		if (!varlink_take_member(members, count, name, value))
 			return false;
 	}
 	return true;

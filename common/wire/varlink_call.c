@@ -40,7 +40,7 @@ struct envelope {
 };
 
 static enum jw_err
-refuse(struct jw_why *why, const char *what)
+varlink_call_refuse(struct jw_why *why, const char *what)
 {
 	jw_why_set(why, "%s", what);
 	return JW_PROTOCOL;
@@ -53,7 +53,7 @@ is_null(const struct jw_span *value)
 }
 
 static bool
-has_type(const json_t *value, json_type type)
+varlink_call_has_type(const json_t *value, json_type type)
 {
 	return value != NULL &&
 	       (type == JSON_TRUE ? json_is_boolean(value)
@@ -62,7 +62,8 @@ has_type(const json_t *value, json_type type)
 
 /* False: not of its type.  The object of the parameters is not looked into. */
 static bool
-take_value(struct envelope *envelope, int i, const struct jw_span *value)
+varlink_take_value(
+    struct envelope *envelope, int i, const struct jw_span *value)
 {
 	if (is_null(value))
 		return i != METHOD;
@@ -73,11 +74,11 @@ take_value(struct envelope *envelope, int i, const struct jw_span *value)
 	if (value->at[0] != '{' && value->at[0] != '[')
 		envelope->values[i] =
 		    varlink_value(value->at, value->len, 1, NULL);
-	return has_type(envelope->values[i], rows[i].type);
+	return varlink_call_has_type(envelope->values[i], rows[i].type);
 }
 
 static enum jw_err
-take_member(struct envelope *envelope, const struct jw_span *name,
+varlink_call_take_member(struct envelope *envelope, const struct jw_span *name,
     const struct jw_span *value, struct jw_why *why)
 {
 	int i = 0;
@@ -85,14 +86,15 @@ take_member(struct envelope *envelope, const struct jw_span *name,
 	while (i < MEMBERS && !jw_span_is(name, rows[i].name))
 		i++;
 	if (i == MEMBERS)
-		return refuse(why, "a member of the message that is none of "
-				   "Varlink's");
+		return varlink_call_refuse(why,
+		    "a member of the message that is none of "
+		    "Varlink's");
 	if (envelope->there[i]) {
 		jw_why_set(why, "two members \"%s\"", rows[i].name);
 		return JW_PROTOCOL;
 	}
 	envelope->there[i] = true;
-	if (take_value(envelope, i, value))
+	if (varlink_take_value(envelope, i, value))
 		return JW_OK;
 	jw_why_set(why, "\"%s\" is not %s", rows[i].name, rows[i].article);
 	return JW_PROTOCOL;
@@ -102,12 +104,13 @@ static enum jw_err
 check_envelope(const struct envelope *envelope, struct jw_why *why)
 {
 	if (envelope->values[METHOD] == NULL)
-		return refuse(why, "there is no \"method\"");
+		return varlink_call_refuse(why, "there is no \"method\"");
 	if (json_is_true(envelope->values[UPGRADE]))
-		return refuse(why, "\"upgrade\" is not offered");
+		return varlink_call_refuse(why, "\"upgrade\" is not offered");
 	if (json_is_true(envelope->values[MORE]) &&
 	    json_is_true(envelope->values[ONEWAY]))
-		return refuse(why, "\"oneway\" and \"more\" at once");
+		return varlink_call_refuse(
+		    why, "\"oneway\" and \"more\" at once");
 	return JW_OK;
 }
 
@@ -120,16 +123,16 @@ read_envelope(
 	enum jw_err err;
 
 	if (data == NULL || len >= VARLINK_MESSAGE_MAX)
-		return refuse(why, "longer than 256 KiB");
+		return varlink_call_refuse(why, "longer than 256 KiB");
 	if (!jw_span_open(data, len, &walk))
-		return refuse(why, "not a JSON object");
+		return varlink_call_refuse(why, "not a JSON object");
 	while (jw_span_next(&walk, &name, &value)) {
-		err = take_member(envelope, &name, &value, why);
+		err = varlink_call_take_member(envelope, &name, &value, why);
 		if (err != JW_OK)
 			return err;
 	}
 	if (!jw_span_ended(&walk))
-		return refuse(why, "not one whole JSON object");
+		return varlink_call_refuse(why, "not one whole JSON object");
 	return check_envelope(envelope, why);
 }
 
@@ -205,7 +208,8 @@ find_fault(const struct jw_span *parameters, struct varlink_fault *ret_fault)
 }
 
 static json_t *
-read_parameters(const struct jw_span *span, struct varlink_fault *ret_fault)
+varlink_read_parameters(
+    const struct jw_span *span, struct varlink_fault *ret_fault)
 {
 	json_t *parameters;
 
@@ -232,7 +236,8 @@ varlink_call_parse(const char *data, size_t len, struct varlink_call *ret_call,
 	if (err != JW_OK)
 		goto out;
 	call.method = strdup(json_string_value(envelope.values[METHOD]));
-	call.parameters = read_parameters(&envelope.parameters, &call.fault);
+	call.parameters =
+	    varlink_read_parameters(&envelope.parameters, &call.fault);
 	call.more = json_is_true(envelope.values[MORE]);
 	call.oneway = json_is_true(envelope.values[ONEWAY]);
 	if (call.method == NULL || call.parameters == NULL) {

@@ -33,7 +33,7 @@ varlink_clip(const char *s, size_t len, size_t room)
 
 /* Returns the length so far; the full one when s had to be cut. */
 static size_t
-append(char *name, size_t used, const char *s)
+varlink_append(char *name, size_t used, const char *s)
 {
 	size_t len = strlen(s);
 	size_t n = varlink_clip(s, len, VARLINK_NAME_SIZE - 1 - used);
@@ -53,17 +53,18 @@ append_place(char *name, const struct place *place)
 		return 0;
 	used = append_place(name, place->up);
 	if (place->up->up != NULL)
-		used = append(name, used, ".");
+		used = varlink_append(name, used, ".");
 	snprintf(index, sizeof(index), "%zu", place->index);
-	return append(name, used, place->name != NULL ? place->name : index);
+	return varlink_append(
+	    name, used, place->name != NULL ? place->name : index);
 }
 
-static bool fits(const struct type *type, json_t *value,
+static bool fits(const struct varlink_type *type, json_t *value,
     const struct place *place, char *name);
 
 static bool
-fits_plain(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_plain(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	(void)place;
 	(void)name;
@@ -82,15 +83,15 @@ fits_plain(const struct type *type, json_t *value, const struct place *place,
 }
 
 static bool
-fits_named(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_named(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	return fits(type->element, value, place, name);
 }
 
 static bool
-fits_enum(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_enum(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	(void)place;
 	(void)name;
@@ -99,8 +100,8 @@ fits_enum(const struct type *type, json_t *value, const struct place *place,
 }
 
 static bool
-fits_struct(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_struct(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	struct place member = {place, NULL, 0};
 	json_t *v;
@@ -114,7 +115,8 @@ fits_struct(const struct type *type, json_t *value, const struct place *place,
 			return false;
 		}
 	}
-	for (const struct field *f = type->fields; f != NULL; f = f->next) {
+	for (const struct varlink_field *f = type->fields; f != NULL;
+	     f = f->next) {
 		member.name = f->name;
 		v = json_object_get(value, f->name);
 		if (!fits(f->type, v, &member, name))
@@ -124,8 +126,8 @@ fits_struct(const struct type *type, json_t *value, const struct place *place,
 }
 
 static bool
-fits_array(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_array(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	struct place element = {place, NULL, 0};
 	json_t *v;
@@ -140,8 +142,8 @@ fits_array(const struct type *type, json_t *value, const struct place *place,
 }
 
 static bool
-fits_map(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_map(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	struct place member = {place, NULL, 0};
 	json_t *v;
@@ -156,8 +158,8 @@ fits_map(const struct type *type, json_t *value, const struct place *place,
 }
 
 static bool
-fits_optional(const struct type *type, json_t *value, const struct place *place,
-    char *name)
+fits_optional(const struct varlink_type *type, json_t *value,
+    const struct place *place, char *name)
 {
 	return value == NULL || json_is_null(value) ||
 	       fits(type->element, value, place, name);
@@ -165,11 +167,11 @@ fits_optional(const struct type *type, json_t *value, const struct place *place,
 
 /* An absent value is NULL.  The innermost misfit has written its name. */
 static bool
-fits(const struct type *type, json_t *value, const struct place *place,
+fits(const struct varlink_type *type, json_t *value, const struct place *place,
     char *name)
 {
-	static bool (*const checks[KIND_COUNT])(
-	    const struct type *, json_t *, const struct place *, char *) = {
+	static bool (*const checks[KIND_COUNT])(const struct varlink_type *,
+	    json_t *, const struct place *, char *) = {
 	    [TYPE_BOOL] = fits_plain,
 	    [TYPE_INT] = fits_plain,
 	    [TYPE_FLOAT] = fits_plain,
@@ -192,7 +194,7 @@ fits(const struct type *type, json_t *value, const struct place *place,
 
 enum jw_err
 varlink_type_check(
-    const struct type *type, const json_t *parameters, char *ret_name)
+    const struct varlink_type *type, const json_t *parameters, char *ret_name)
 {
 	const struct place whole = {NULL, NULL, 0};
 	char name[VARLINK_NAME_SIZE] = "";

@@ -23,15 +23,15 @@
 /* A named type or an error. */
 struct definition {
 	const char *name;
-	const struct type *type;
+	const struct varlink_type *type;
 	struct definition *next;
 };
 
 struct varlink_method {
 	const char *name;
 	const char *doc;
-	const struct type *input;
-	const struct type *output;
+	const struct varlink_type *input;
+	const struct varlink_type *output;
 	struct varlink_method *next;
 };
 
@@ -46,7 +46,7 @@ struct varlink_interface {
 	struct definition *types;
 	struct definition *errors;
 	struct varlink_method *methods;
-	struct type *named; /* every use of a name */
+	struct varlink_type *named; /* every use of a name */
 	struct chunk *chunks;
 };
 
@@ -121,7 +121,7 @@ fail_expected(struct parser *p, const char *what)
 /* ---- words ---- */
 
 static void
-skip_blanks(struct parser *p)
+varlink_skip_blanks(struct parser *p)
 {
 	for (;;) {
 		p->at += strspn(p->at, " \t\r\n");
@@ -136,7 +136,7 @@ accept(struct parser *p, const char *token)
 {
 	size_t len = strlen(token);
 
-	skip_blanks(p);
+	varlink_skip_blanks(p);
 	if (strncmp(p->at, token, len) != 0)
 		return false;
 	p->at += len;
@@ -158,7 +158,7 @@ expect(struct parser *p, const char *token)
 static bool
 accept_word(struct parser *p, const char *word)
 {
-	skip_blanks(p);
+	varlink_skip_blanks(p);
 	if (strspn(p->at, ALNUM "_") != strlen(word))
 		return false;
 	return accept(p, word);
@@ -166,13 +166,13 @@ accept_word(struct parser *p, const char *word)
 
 /* A word made of `set` that begins with one of `first`. */
 static const char *
-take_word(
+varlink_take_word(
     struct parser *p, const char *first, const char *set, const char *what)
 {
 	size_t len;
 	char *word;
 
-	skip_blanks(p);
+	varlink_skip_blanks(p);
 	len = strspn(p->at, set);
 	if (len == 0 || strchr(first, *p->at) == NULL) {
 		fail_expected(p, what);
@@ -194,7 +194,8 @@ take_word(
 static const char *
 take_field_name(struct parser *p)
 {
-	const char *name = take_word(p, LETTERS, ALNUM "_", "a field's name");
+	const char *name =
+	    varlink_take_word(p, LETTERS, ALNUM "_", "a field's name");
 
 	if (name == NULL)
 		return NULL;
@@ -223,19 +224,19 @@ is_interface_name(const char *name)
 
 /* ---- types ---- */
 
-static struct type *parse_type(struct parser *p);
+static struct varlink_type *parse_type(struct parser *p);
 
-static struct type *
-new_type(struct parser *p, enum kind kind)
+static struct varlink_type *
+new_type(struct parser *p, enum varlink_kind kind)
 {
-	struct type *type = parser_take(p, sizeof(*type));
+	struct varlink_type *type = parser_take(p, sizeof(*type));
 
 	if (type != NULL)
 		type->kind = kind;
 	return type;
 }
 
-static struct type *
+static struct varlink_type *
 parse_name(struct parser *p)
 {
 	static const char *const plain[] = {
@@ -246,17 +247,17 @@ parse_name(struct parser *p)
 	    [TYPE_OBJECT] = "object",
 	};
 	const char *at;
-	struct type *type;
+	struct varlink_type *type;
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
 		if (accept_word(p, plain[i]))
-			return new_type(p, (enum kind)i);
+			return new_type(p, (enum varlink_kind)i);
 	}
 	at = p->at;
 	type = new_type(p, TYPE_NAMED);
 	if (type == NULL)
 		return NULL;
-	type->name = take_word(p, UPPER, ALNUM, "a type");
+	type->name = varlink_take_word(p, UPPER, ALNUM, "a type");
 	if (type->name == NULL)
 		return NULL;
 	type->at = at;
@@ -265,10 +266,10 @@ parse_name(struct parser *p)
 	return type;
 }
 
-static struct type *
-parse_wrapped(struct parser *p, enum kind kind)
+static struct varlink_type *
+parse_wrapped(struct parser *p, enum varlink_kind kind)
 {
-	struct type *type = new_type(p, kind);
+	struct varlink_type *type = new_type(p, kind);
 	const char *at = p->at;
 
 	if (type == NULL)
@@ -283,10 +284,11 @@ parse_wrapped(struct parser *p, enum kind kind)
 	return type;
 }
 
-const struct field *
-varlink_type_field(const struct type *type, const char *name)
+const struct varlink_field *
+varlink_type_field(const struct varlink_type *type, const char *name)
 {
-	for (const struct field *f = type->fields; f != NULL; f = f->next) {
+	for (const struct varlink_field *f = type->fields; f != NULL;
+	     f = f->next) {
 		if (strcmp(f->name, name) == 0)
 			return f;
 	}
@@ -294,10 +296,10 @@ varlink_type_field(const struct type *type, const char *name)
 }
 
 /* The first field says whether a group is a struct or an enum. */
-static struct field *
-parse_field(struct parser *p, struct type *group)
+static struct varlink_field *
+varlink_parse_field(struct parser *p, struct varlink_type *group)
 {
-	struct field *field = parser_take(p, sizeof(*field));
+	struct varlink_field *field = parser_take(p, sizeof(*field));
 
 	if (field == NULL)
 		return NULL;
@@ -308,7 +310,7 @@ parse_field(struct parser *p, struct type *group)
 		fail(p, p->at, "'%s' a second time", field->name);
 		return NULL;
 	}
-	skip_blanks(p);
+	varlink_skip_blanks(p);
 	if (group->fields == NULL && (*p->at == ',' || *p->at == ')'))
 		group->kind = TYPE_ENUM;
 	if (group->kind == TYPE_ENUM)
@@ -320,17 +322,17 @@ parse_field(struct parser *p, struct type *group)
 }
 
 /* A struct or an enum; its '(' has been read. */
-static struct type *
-parse_group(struct parser *p)
+static struct varlink_type *
+varlink_parse_group(struct parser *p)
 {
-	struct type *group = new_type(p, TYPE_STRUCT);
-	struct field **last;
+	struct varlink_type *group = new_type(p, TYPE_STRUCT);
+	struct varlink_field **last;
 
 	if (group == NULL || accept(p, ")"))
 		return group;
 	last = &group->fields;
 	do {
-		*last = parse_field(p, group);
+		*last = varlink_parse_field(p, group);
 		if (*last == NULL)
 			return NULL;
 		last = &(*last)->next;
@@ -338,10 +340,10 @@ parse_group(struct parser *p)
 	return expect(p, ")") ? group : NULL;
 }
 
-static struct type *
+static struct varlink_type *
 parse_type(struct parser *p)
 {
-	struct type *type;
+	struct varlink_type *type;
 
 	if (p->depth >= VARLINK_DEPTH_MAX) {
 		fail(p, p->at, "nested deeper than %d", VARLINK_DEPTH_MAX);
@@ -355,24 +357,24 @@ parse_type(struct parser *p)
 	else if (accept(p, "[string]"))
 		type = parse_wrapped(p, TYPE_MAP);
 	else if (accept(p, "("))
-		type = parse_group(p);
+		type = varlink_parse_group(p);
 	else
 		type = parse_name(p);
 	p->depth--;
 	return type;
 }
 
-static struct type *
+static struct varlink_type *
 parse_struct(struct parser *p)
 {
-	struct type *group;
+	struct varlink_type *group;
 	const char *at;
 
-	skip_blanks(p);
+	varlink_skip_blanks(p);
 	at = p->at;
 	if (!expect(p, "("))
 		return NULL;
-	group = parse_group(p);
+	group = varlink_parse_group(p);
 	if (group != NULL && group->kind != TYPE_STRUCT) {
 		fail(p, at, "an enum where a struct belongs");
 		return NULL;
@@ -454,7 +456,8 @@ static const char *
 take_new_name(struct parser *p)
 {
 	const struct varlink_interface *interface = p->interface;
-	const char *name = take_word(p, UPPER, ALNUM, "a name like 'Name'");
+	const char *name =
+	    varlink_take_word(p, UPPER, ALNUM, "a name like 'Name'");
 
 	if (name == NULL)
 		return NULL;
@@ -478,7 +481,7 @@ parse_typedef(struct parser *p, const char *keyword)
 	definition->name = take_new_name(p);
 	if (definition->name == NULL || !expect(p, "("))
 		return;
-	definition->type = parse_group(p);
+	definition->type = varlink_parse_group(p);
 	definition->next = p->interface->types;
 	p->interface->types = definition;
 }
@@ -549,7 +552,8 @@ parse_head(struct parser *p)
 		fail_expected(p, "'interface'");
 		return;
 	}
-	name = take_word(p, LETTERS, ALNUM ".-", "the interface's name");
+	name =
+	    varlink_take_word(p, LETTERS, ALNUM ".-", "the interface's name");
 	if (name != NULL && !is_interface_name(name))
 		fail(p, p->at,
 		    "'%s' is no interface name; one like "
@@ -563,7 +567,7 @@ resolve_names(struct parser *p)
 {
 	const struct definition *definition;
 
-	for (struct type *t = p->interface->named; t != NULL;
+	for (struct varlink_type *t = p->interface->named; t != NULL;
 	     t = t->next_named) {
 		definition = find_definition(p->interface->types, t->name);
 		if (definition == NULL) {
@@ -587,10 +591,10 @@ varlink_interface_parse(const char *text,
 	p.last_method = &interface->methods;
 	p.last_error = &interface->errors;
 	parse_head(&p);
-	skip_blanks(&p);
+	varlink_skip_blanks(&p);
 	while (p.err == JW_OK && *p.at != '\0') {
 		parse_member(&p);
-		skip_blanks(&p);
+		varlink_skip_blanks(&p);
 	}
 	if (p.err == JW_OK)
 		resolve_names(&p);

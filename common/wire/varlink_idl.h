@@ -11,7 +11,7 @@
 
 struct json_t;
 
-enum kind {
+enum varlink_kind {
 	TYPE_BOOL,
 	TYPE_INT,
 	TYPE_FLOAT,
@@ -26,28 +26,29 @@ enum kind {
 	KIND_COUNT
 };
 
-struct type {
-	enum kind kind;
-	const struct type *element; /* what is wrapped, or what a name means */
-	struct field *fields;       /* of a struct or an enum */
-	const char *name;           /* of a TYPE_NAMED, and all below */
+struct varlink_type {
+	enum varlink_kind kind;
+	const struct varlink_type
+	    *element; /* what is wrapped, or what a name means */
+	struct varlink_field *fields; /* of a struct or an enum */
+	const char *name;             /* of a TYPE_NAMED, and all below */
 	const char *at;
-	struct type *next_named;
+	struct varlink_type *next_named;
 };
 
-struct field {
+struct varlink_field {
 	const char *name;
-	const struct type *type; /* NULL in an enum */
-	struct field *next;
+	const struct varlink_type *type; /* NULL in an enum */
+	struct varlink_field *next;
 };
 
 /* The field or enum value of that name; NULL without one. */
-const struct field *varlink_type_field(
-    const struct type *type, const char *name);
+const struct varlink_field *varlink_type_field(
+    const struct varlink_type *type, const char *name);
 
 /* As varlink_method_check_input(); parameters may be NULL: an empty object. */
-enum jw_err varlink_type_check(
-    const struct type *type, const struct json_t *parameters, char *ret_name);
+enum jw_err varlink_type_check(const struct varlink_type *type,
+    const struct json_t *parameters, char *ret_name);
 
 /* How many of the len bytes of UTF-8 at s fit room, in whole characters. */
 size_t varlink_clip(const char *s, size_t len, size_t room);

@@ -198,8 +198,8 @@ varlink_service_add(struct varlink_service *service, const char *text,
  * has to fit a message, even when the call hardly did.
  */
 static enum jw_err
-refuse(enum jw_err err, const char *name, const char *value, size_t len,
-    json_t **ret_parameters)
+varlink_service_refuse(enum jw_err err, const char *name, const char *value,
+    size_t len, json_t **ret_parameters)
 {
 	json_t *parameters = json_object();
 	size_t cut = varlink_clip(value, len, VARLINK_NAME_SIZE - 1);
@@ -248,8 +248,8 @@ get_description(const struct varlink_service *service, const json_t *parameters,
 	json_t *reply;
 
 	if (offer == NULL)
-		return refuse(JW_INTERFACE_NOT_FOUND, "interface", name, len,
-		    ret_parameters);
+		return varlink_service_refuse(JW_INTERFACE_NOT_FOUND,
+		    "interface", name, len, ret_parameters);
 	reply = json_pack("{s:O}", "description", offer->description);
 	if (reply == NULL)
 		return JW_NO_MEMORY;
@@ -341,12 +341,12 @@ varlink_service_resolve(const struct varlink_service *service,
 	*ret_verb = NULL;
 	*ret_parameters = NULL;
 	if (offer == NULL)
-		return refuse(JW_INTERFACE_NOT_FOUND, "interface", call->method,
-		    len, ret_parameters);
+		return varlink_service_refuse(JW_INTERFACE_NOT_FOUND,
+		    "interface", call->method, len, ret_parameters);
 	method = varlink_interface_method(offer->interface, dot + 1);
 	if (method == NULL)
-		return refuse(JW_METHOD_NOT_FOUND, "method", call->method,
-		    strlen(call->method), ret_parameters);
+		return varlink_service_refuse(JW_METHOD_NOT_FOUND, "method",
+		    call->method, strlen(call->method), ret_parameters);
 	verb = find_verb(offer->verbs, offer->count, dot + 1);
 	if (call->fault.what != NULL && (verb->flags & VARLINK_FAULTS) != 0) {
 		*ret_verb = verb;
@@ -354,7 +354,7 @@ varlink_service_resolve(const struct varlink_service *service,
 	}
 	err = check_input(method, call, name);
 	if (err != JW_OK)
-		return refuse(
+		return varlink_service_refuse(
 		    err, "parameter", name, strlen(name), ret_parameters);
 	if ((verb->flags & VARLINK_NEEDS_MORE) != 0 && !call->more) {
 		*ret_parameters = json_object();

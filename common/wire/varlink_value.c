@@ -91,7 +91,7 @@ token_len(const char *data, size_t len, size_t i)
 static char *
 widen_integers(const char *data, size_t len, size_t *ret_len)
 {
-	char *copy = memory_get(len + len / LONG_INTEGER * 2 + 1);
+	char *copy = jw_alloc(len + len / LONG_INTEGER * 2 + 1);
 	size_t n, used = 0;
 
 	for (size_t i = 0; i < len; i += n) {
@@ -134,7 +134,7 @@ words(const json_error_t *error)
 }
 
 static json_t *
-load(const char *text, size_t len, json_error_t *error)
+varlink_load(const char *text, size_t len, json_error_t *error)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 	json_t *value = json_loadb(text, len, flags, error);
@@ -163,7 +163,7 @@ varlink_value(
 	else if (!is_shallow(text, len, depth_max))
 		what = "is nested deeper than a message may be (32 levels)";
 	else
-		value = load(text, len, &error);
+		value = varlink_load(text, len, &error);
 	if (what == NULL && value == NULL)
 		what = words(&error);
 	if (value == NULL && ret_what != NULL)

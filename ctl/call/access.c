@@ -39,7 +39,7 @@ user_name(uid_t uid, char buf[ACCESS_SIZE])
 }
 
 const char *
-access_group(const char *path, char buf[ACCESS_SIZE])
+call_access_group(const char *path, char buf[ACCESS_SIZE])
 {
 	struct stat st;
 
@@ -89,7 +89,7 @@ hint_owner(const struct stat *st, const char *what, struct jw_why *why)
 }
 
 void
-access_hint(const char *path, struct jw_why *why)
+call_access_hint(const char *path, struct jw_why *why)
 {
 	char directory[PATH_MAX], what[PATH_MAX + 32];
 	struct stat st;

@@ -18,12 +18,12 @@ enum { ACCESS_SIZE = 80 };
  * The group whose members may write to the socket: its name, or its number
  * where it has none.  "root" where no group may or nothing can be seen.
  */
-const char *access_group(const char *path, char buf[ACCESS_SIZE]);
+const char *call_access_group(const char *path, char buf[ACCESS_SIZE]);
 
 /*
  * Hint at what would let the caller connect to path: the group of the socket,
  * or the directory that is in the way.
  */
-void access_hint(const char *path, struct jw_why *why);
+void call_access_hint(const char *path, struct jw_why *why);
 
 #endif

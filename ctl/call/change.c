@@ -12,27 +12,27 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "ctl/call/request.h"
 #include "ctl/call/change.h"
 #include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
-#include "ctl/reply/reply.h"
 #include "ctl/call/policy_words.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 enum { ID_OCTETS = 16, ID_SIZE = 2 * ID_OCTETS + 1, METHOD_SIZE = 64 };
 
 /* ---- parameters ---- */
 
 enum jw_err
-change_not_utf8(struct ctl *ctl)
+call_change_not_utf8(struct ctl *ctl)
 {
 	jw_why_set(&ctl->why, "an argument is no UTF-8");
 	return JW_USAGE;
 }
 
 enum jw_err
-change_expect(struct json_t *parameters, long long generation)
+call_change_expect(struct json_t *parameters, long long generation)
 {
 	return json_object_set_new(parameters, "expectGeneration",
 		   json_integer(generation)) == 0
@@ -58,17 +58,17 @@ take_generation(struct ctl *ctl, json_t *parameters)
 		    text);
 		return JW_USAGE;
 	}
-	return change_expect(parameters, number);
+	return call_change_expect(parameters, number);
 }
 
 enum jw_err
-change_take_options(struct ctl *ctl, struct json_t *parameters)
+call_change_take_options(struct ctl *ctl, struct json_t *parameters)
 {
 	const char *reason = ctl_line_value(&ctl->line, "reason");
 
 	if (reason != NULL &&
 	    json_object_set_new(parameters, "reason", json_string(reason)) != 0)
-		return change_not_utf8(ctl);
+		return call_change_not_utf8(ctl);
 	return take_generation(ctl, parameters);
 }
 
@@ -87,7 +87,7 @@ random_id(struct ctl *ctl, char *ret_id)
 }
 
 static enum jw_err
-add_request_id(struct ctl *ctl, const struct change *change)
+add_request_id(struct ctl *ctl, const struct call_change *change)
 {
 	const char *given =
 	    change->own_id ? NULL : ctl_line_value(&ctl->line, "request-id");
@@ -107,13 +107,13 @@ add_request_id(struct ctl *ctl, const struct change *change)
 	return json_object_set_new(
 		   change->parameters, "requestId", json_string(given)) == 0
 		   ? JW_OK
-		   : change_not_utf8(ctl);
+		   : call_change_not_utf8(ctl);
 }
 
 /* ---- what came of it ---- */
 
 enum jw_err
-change_key(struct ctl *ctl, const struct json_t *reply, const char *name,
+call_change_key(struct ctl *ctl, const struct json_t *reply, const char *name,
     bool *ret_has, struct reply_key *ret_key)
 {
 	const json_t *object;
@@ -145,15 +145,15 @@ print_quiet(struct ctl *ctl, const json_t *reply, const char *member)
 }
 
 static enum jw_err
-print_reply(
-    struct ctl *ctl, const struct change *change, const json_t *reply, bool dry)
+print_reply(struct ctl *ctl, const struct call_change *change,
+    const json_t *reply, bool dry)
 {
 	json_t *shown;
 	enum jw_err err;
 
 	if (ctl->json)
-		return ctl_print_json(ctl, reply);
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		return call_print_json(ctl, reply);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	if (shown == NULL)
 		return JW_NO_MEMORY;
 	if (ctl->quiet)
@@ -161,7 +161,7 @@ print_reply(
 	else
 		err = change->tell(ctl, shown, dry, stdout);
 	json_decref(shown);
-	return err == JW_OK ? ctl_flush(ctl) : err;
+	return err == JW_OK ? call_flush(ctl) : err;
 }
 
 /* ---- how to repeat it ---- */
@@ -224,7 +224,7 @@ hint_numbers(struct jw_why *why, const json_t *parameters)
 }
 
 static void
-hint_arguments(struct jw_why *why, const struct change *change)
+hint_arguments(struct jw_why *why, const struct call_change *change)
 {
 	const char *name = json_string_value(
 	    json_object_get(change->parameters, change->named));
@@ -243,7 +243,7 @@ hint_arguments(struct jw_why *why, const struct change *change)
  * So what we added, and what was relative, must be in the command.
  */
 static void
-hint_repetition(struct ctl *ctl, const struct change *change)
+hint_repetition(struct ctl *ctl, const struct call_change *change)
 {
 	static const char *const flags[] = {"now", "cancel", "force"};
 	const json_t *parameters = change->parameters;
@@ -272,41 +272,42 @@ hint_repetition(struct ctl *ctl, const struct change *change)
 /* ---- the three ways to ask ---- */
 
 static const char *
-method_of(const struct change *change, char *buf)
+method_of(const struct call_change *change, char *buf)
 {
 	snprintf(buf, METHOD_SIZE, CTL_INTERFACE "%s", change->method);
 	return buf;
 }
 
 static enum jw_err
-dry_run(struct ctl *ctl, const struct change *change, json_t **ret_reply)
+dry_run(struct ctl *ctl, const struct call_change *change, json_t **ret_reply)
 {
 	char method[METHOD_SIZE];
 	json_t *dry = json_copy(change->parameters);
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (dry != NULL && json_object_set_new(dry, "dryRun", json_true()) == 0)
-		err = ask(ctl, method_of(change, method), dry, ret_reply);
+		err =
+		    call_method(ctl, method_of(change, method), dry, ret_reply);
 	json_decref(dry);
 	return err;
 }
 
 /* Say what will happen on standard error, and ask. */
 static enum jw_err
-look_first(struct ctl *ctl, struct change *change)
+look_first(struct ctl *ctl, struct call_change *change)
 {
 	json_t *reply = NULL, *shown = NULL;
 	enum jw_err err = dry_run(ctl, change, &reply);
 
 	if (err != JW_OK)
 		return err;
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	err = shown == NULL ? JW_NO_MEMORY
 			    : change->tell(ctl, shown, true, stderr);
 	if (err == JW_OK && change->pin != NULL)
 		err = change->pin(ctl, reply, change->parameters);
 	if (err == JW_OK)
-		confirm(ctl, change->question);
+		call_confirm(ctl, change->question);
 	json_decref(shown);
 	json_decref(reply);
 	return err;
@@ -320,10 +321,10 @@ is_repetition(const struct ctl *ctl)
 }
 
 static enum jw_err
-do_it(struct ctl *ctl, const struct change *change, json_t **ret_reply)
+do_it(struct ctl *ctl, const struct call_change *change, json_t **ret_reply)
 {
 	char method[METHOD_SIZE];
-	enum jw_err err = ask_surely(
+	enum jw_err err = call_method_surely(
 	    ctl, method_of(change, method), change->parameters, ret_reply);
 
 	if (err == JW_OUTCOME_UNKNOWN)
@@ -333,12 +334,12 @@ do_it(struct ctl *ctl, const struct change *change, json_t **ret_reply)
 
 /* Is it to be done?  If not: an error, or ctl->declined. */
 static enum jw_err
-prepare(struct ctl *ctl, struct change *change)
+call_prepare(struct ctl *ctl, struct call_change *change)
 {
 	enum jw_err err = JW_OK;
 
 	if (change->danger != NULL) {
-		err = confirm_possible(ctl, change->danger);
+		err = call_confirm_possible(ctl, change->danger);
 		if (err == JW_OK && !is_repetition(ctl))
 			err = look_first(ctl, change);
 	}
@@ -348,14 +349,15 @@ prepare(struct ctl *ctl, struct change *change)
 }
 
 enum jw_err
-change_run(struct ctl *ctl, struct change *change, struct json_t **ret_reply)
+call_change_run(
+    struct ctl *ctl, struct call_change *change, struct json_t **ret_reply)
 {
 	bool dry = ctl_line_flag(&ctl->line, "dry-run");
 	json_t *reply = NULL;
 	enum jw_err err = JW_OK;
 
 	if (!dry)
-		err = prepare(ctl, change);
+		err = call_prepare(ctl, change);
 	if (err != JW_OK || ctl->declined)
 		return err;
 	err = dry ? dry_run(ctl, change, &reply) : do_it(ctl, change, &reply);
@@ -368,7 +370,7 @@ change_run(struct ctl *ctl, struct change *change, struct json_t **ret_reply)
 }
 
 enum jw_err
-change_run_policy(struct ctl *ctl, struct change *change)
+call_change_run_policy(struct ctl *ctl, struct call_change *change)
 {
 	json_t *policy = json_object();
 	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
@@ -378,22 +380,22 @@ change_run_policy(struct ctl *ctl, struct change *change)
 	change->nmore = ctl->line.nargs - 1;
 	change->quiet = "keySet";
 	for (size_t i = 0; i < change->nmore && err == JW_OK; i++)
-		err = settings_take(change->more[i], policy, &ctl->why);
+		err = call_policy_take(change->more[i], policy, &ctl->why);
 	if (err != JW_OK)
 		goto out;
 	change->parameters =
-	    json_pack("{s:s, s:O}", "name", ctl_arg(ctl), "policy", policy);
+	    json_pack("{s:s, s:O}", "name", call_arg(ctl), "policy", policy);
 	if (change->parameters == NULL) {
-		err = change_not_utf8(ctl);
+		err = call_change_not_utf8(ctl);
 		goto out;
 	}
 	if (ctl_line_flag(&ctl->line, "now") &&
 	    json_object_set_new(change->parameters, "now", json_true()) != 0)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
-		err = change_take_options(ctl, change->parameters);
+		err = call_change_take_options(ctl, change->parameters);
 	if (err == JW_OK)
-		err = change_run(ctl, change, NULL);
+		err = call_change_run(ctl, change, NULL);
 out:
 	json_decref(change->parameters);
 	json_decref(policy);

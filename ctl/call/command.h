@@ -76,17 +76,17 @@ bool ctl_line_flag(const struct ctl_line *line, const char *name);
 void ctl_command_unknown(const char *name, struct jw_why *why);
 
 /* The functions behind the rows, by file. */
-ctl_run_fn ctl_status, ctl_list, ctl_show, ctl_plan, ctl_jwks; /* look.c */
-ctl_run_fn ctl_rotate;                                         /* rotate.c */
-ctl_run_fn ctl_rollback;                                       /* rollback.c */
-ctl_run_fn ctl_revoke;                                         /* revoke.c */
-ctl_run_fn ctl_freeze, ctl_thaw, ctl_clock, ctl_clock_accept;  /* freeze.c */
-ctl_run_fn ctl_keyset_list, ctl_keyset_show, ctl_keyset_set;   /* keyset.c */
-ctl_run_fn ctl_keyset_add, ctl_keyset_remove; /* keyset_edit.c */
-ctl_run_fn ctl_watch;                         /* watch.c */
-ctl_run_fn ctl_call, ctl_introspect;          /* raw.c */
+ctl_run_fn cmd_status, cmd_list, cmd_show, cmd_plan, cmd_jwks; /* look.c */
+ctl_run_fn cmd_rotate;                                         /* rotate.c */
+ctl_run_fn cmd_rollback;                                       /* rollback.c */
+ctl_run_fn cmd_revoke;                                         /* revoke.c */
+ctl_run_fn cmd_freeze, cmd_thaw, cmd_clock, cmd_clock_accept;  /* freeze.c */
+ctl_run_fn cmd_keyset_list, cmd_keyset_show, cmd_keyset_set;   /* keyset.c */
+ctl_run_fn cmd_keyset_add, cmd_keyset_remove; /* keyset_edit.c */
+ctl_run_fn cmd_watch;                         /* watch.c */
+ctl_run_fn cmd_call, cmd_introspect;          /* raw.c */
 ctl_run_fn ctl_help, ctl_version;             /* help.c */
-ctl_run_fn ctl_sign, ctl_verify;              /* sign.c */
-ctl_run_fn ctl_reload;                        /* reload.c */
+ctl_run_fn cmd_sign, cmd_verify;              /* sign.c */
+ctl_run_fn cmd_reload;                        /* reload.c */
 
 #endif

@@ -13,7 +13,7 @@
 #include "ctl/call/context.h"
 
 enum jw_err
-confirm_possible(struct ctl *ctl, const char *what)
+call_confirm_possible(struct ctl *ctl, const char *what)
 {
 	if (ctl->yes || (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
 		return JW_OK;
@@ -27,7 +27,7 @@ confirm_possible(struct ctl *ctl, const char *what)
 }
 
 void
-confirm(struct ctl *ctl, const char *question)
+call_confirm(struct ctl *ctl, const char *question)
 {
 	char answer[16] = "";
 

@@ -9,12 +9,12 @@
 struct ctl;
 
 /* Is there --yes, or a terminal to ask on?  JW_USAGE with ctl->why if not. */
-enum jw_err confirm_possible(struct ctl *ctl, const char *what);
+enum jw_err call_confirm_possible(struct ctl *ctl, const char *what);
 
 /*
  * Print "question [y/N] " and wait for an answer, or go on with --yes.  Any
  * answer but yes sets ctl->declined.
  */
-void confirm(struct ctl *ctl, const char *question);
+void call_confirm(struct ctl *ctl, const char *question);
 
 #endif

@@ -12,13 +12,13 @@
 #include "ctl/call/context.h"
 
 const char *
-ctl_arg(const struct ctl *ctl)
+call_arg(const struct ctl *ctl)
 {
 	return ctl->line.nargs > 0 ? ctl->line.args[0] : NULL;
 }
 
 enum jw_err
-ctl_print_json(struct ctl *ctl, const struct json_t *value)
+call_print_json(struct ctl *ctl, const struct json_t *value)
 {
 	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
 
@@ -27,11 +27,11 @@ ctl_print_json(struct ctl *ctl, const struct json_t *value)
 		flags |= JSON_ENSURE_ASCII;
 	if (json_dumpf(value, stdout, flags) == 0)
 		putchar('\n');
-	return ctl_flush(ctl);
+	return call_flush(ctl);
 }
 
 enum jw_err
-ctl_time_option(
+call_time_option(
     struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when)
 {
 	const char *value = ctl_line_value(&ctl->line, name);
@@ -48,7 +48,7 @@ ctl_time_option(
 }
 
 enum jw_err
-ctl_not_past(struct ctl *ctl, const char *name, int64_t when)
+call_not_past(struct ctl *ctl, const char *name, int64_t when)
 {
 	if (when >= ctl->text.now)
 		return JW_OK;
@@ -60,7 +60,7 @@ ctl_not_past(struct ctl *ctl, const char *name, int64_t when)
 }
 
 enum jw_err
-ctl_flush(struct ctl *ctl)
+call_flush(struct ctl *ctl)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return JW_OK;

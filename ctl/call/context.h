@@ -17,7 +17,7 @@ struct json_t;
 
 struct ctl {
 	struct ctl_line line;
-	struct text text;
+	struct out_text text;
 	const char *socket;
 	bool json, quiet, yes;
 	bool declined;    /* the operator said no: exit 1, nothing was done */
@@ -26,24 +26,24 @@ struct ctl {
 };
 
 /* The first argument, or NULL. */
-const char *ctl_arg(const struct ctl *ctl);
+const char *call_arg(const struct ctl *ctl);
 
 /* Write a value on one line of standard output, and flush it. */
-enum jw_err ctl_print_json(struct ctl *ctl, const struct json_t *value);
+enum jw_err call_print_json(struct ctl *ctl, const struct json_t *value);
 
 /*
  * The value of a time option in seconds since the epoch; *ret_given says
  * whether it was there.  JW_USAGE with ctl->why.
  */
-enum jw_err ctl_time_option(
+enum jw_err call_time_option(
     struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when);
 /* JW_USAGE with ctl->why when the time of that option lies in the past. */
-enum jw_err ctl_not_past(struct ctl *ctl, const char *name, int64_t when);
+enum jw_err call_not_past(struct ctl *ctl, const char *name, int64_t when);
 
 /*
  * Flush standard output.  JW_IO with ctl->why when it failed; a reader that
  * has gone also sets ctl->reader_gone, which ends the program quietly.
  */
-enum jw_err ctl_flush(struct ctl *ctl);
+enum jw_err call_flush(struct ctl *ctl);
 
 #endif

@@ -15,17 +15,17 @@
 #include "common/base/duration.h"
 #include "common/config/policy.h"
 #include "ctl/call/error_texts.h"
-#include "ctl/reply/reply.h"
 #include "ctl/out/text.h"
+#include "ctl/reply/reply.h"
 
 enum { NAME_SIZE = 32, BOUND_SIZE = JW_DURATION_SIZE + 16 };
 
 typedef bool fault_applies_fn(
-    const struct text *text, const json_t *parameters);
+    const struct out_text *text, const json_t *parameters);
 
 /* Nothing was expected, or just what is: a rotation is in the way. */
 static bool
-is_in_the_way(const struct text *text, const json_t *parameters)
+is_in_the_way(const struct out_text *text, const json_t *parameters)
 {
 	json_int_t expected =
 	    json_integer_value(json_object_get(parameters, "expected"));
@@ -37,7 +37,7 @@ is_in_the_way(const struct text *text, const json_t *parameters)
 }
 
 static bool
-is_request_id(const struct text *text, const json_t *parameters)
+is_request_id(const struct out_text *text, const json_t *parameters)
 {
 	const char *name =
 	    json_string_value(json_object_get(parameters, "parameter"));
@@ -48,7 +48,7 @@ is_request_id(const struct text *text, const json_t *parameters)
 
 /* A name or an algorithm has no arithmetic. */
 static bool
-is_no_number(const struct text *text, const json_t *parameters)
+is_no_number(const struct out_text *text, const json_t *parameters)
 {
 	const char *name =
 	    json_string_value(json_object_get(parameters, "parameter"));
@@ -60,7 +60,7 @@ is_no_number(const struct text *text, const json_t *parameters)
 
 /* No key at all could take over: there is no moment to wait for. */
 static bool
-is_without_moment(const struct text *text, const json_t *parameters)
+is_without_moment(const struct out_text *text, const json_t *parameters)
 {
 	const json_t *at = json_object_get(parameters, "readyAt");
 
@@ -224,7 +224,7 @@ sink_list(struct sink *sink, const json_t *list)
 }
 
 static void
-sink_value(struct sink *sink, const struct text *text, const json_t *value,
+sink_value(struct sink *sink, const struct out_text *text, const json_t *value,
     bool moment)
 {
 	char buf[TEXT_TIME_SIZE];
@@ -236,8 +236,8 @@ sink_value(struct sink *sink, const struct text *text, const json_t *value,
 	} else if (json_is_integer(value) && moment &&
 		   json_integer_value(value) >= 0 &&
 		   json_integer_value(value) <= REPLY_TIME_MAX) {
-		sink_string(
-		    sink, text_moment(text, json_integer_value(value), buf));
+		sink_string(sink,
+		    out_text_moment(text, json_integer_value(value), buf));
 	} else if (json_is_integer(value)) {
 		snprintf(buf, sizeof(buf), "%" JSON_INTEGER_FORMAT,
 		    json_integer_value(value));
@@ -249,7 +249,7 @@ sink_value(struct sink *sink, const struct text *text, const json_t *value,
 
 /* s is behind the brace; returns what follows the closing one. */
 static const char *
-sink_parameter(struct sink *sink, const struct text *text, const char *s,
+sink_parameter(struct sink *sink, const struct out_text *text, const char *s,
     const json_t *parameters)
 {
 	bool moment = *s == '@';
@@ -264,8 +264,8 @@ sink_parameter(struct sink *sink, const struct text *text, const char *s,
 }
 
 static void
-fill(const struct text *text, const char *sentence, const json_t *parameters,
-    char *out, size_t size)
+fill(const struct out_text *text, const char *sentence,
+    const json_t *parameters, char *out, size_t size)
 {
 	struct sink sink = {.out = out, .size = size};
 
@@ -345,7 +345,7 @@ explain_unknown(const char *error, const json_t *parameters, struct jw_why *why)
 }
 
 static bool
-applies(const struct fault *fault, const struct text *text, enum jw_err err,
+applies(const struct fault *fault, const struct out_text *text, enum jw_err err,
     const char *verb, const json_t *parameters)
 {
 	return fault->err == err &&
@@ -354,8 +354,8 @@ applies(const struct fault *fault, const struct text *text, enum jw_err err,
 }
 
 enum jw_err
-fault_explain(const struct text *text, const char *method, const char *error,
-    const struct json_t *parameters, struct jw_why *why)
+call_explain_error(const struct out_text *text, const char *method,
+    const char *error, const struct json_t *parameters, struct jw_why *why)
 {
 	enum jw_err err = jw_err_from_wire(error);
 	const char *dot = strrchr(method, '.');

@@ -7,7 +7,7 @@
 #include "common/base/err.h"
 
 struct json_t;
-struct text;
+struct out_text;
 
 /*
  * The value for a qualified error of a qualified method, with why (and a hint
@@ -15,7 +15,7 @@ struct text;
  * "?".  PermissionDenied has none: its hint shows what the caller has put
  * there as "group".  JW_PROTOCOL for an error that we do not know.
  */
-enum jw_err fault_explain(const struct text *text, const char *method,
+enum jw_err call_explain_error(const struct out_text *text, const char *method,
     const char *error, const struct json_t *parameters, struct jw_why *why);
 
 #endif

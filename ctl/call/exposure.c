@@ -31,8 +31,8 @@ put_class(const struct ctl *ctl, const struct verifier_class *class,
 	else if (until == 0)
 		fputs("until they meet a kid they have never seen\n", out);
 	else
-		fprintf(
-		    out, "until %s\n", text_moment(&ctl->text, until, when));
+		fprintf(out, "until %s\n",
+		    out_text_moment(&ctl->text, until, when));
 }
 
 /* An object without a single member says that it does not happen. */
@@ -60,7 +60,7 @@ put_part(struct ctl *ctl, const json_t *exposure, const char *name,
 }
 
 enum jw_err
-exposure_tell(struct ctl *ctl, const struct json_t *reply, FILE *out)
+call_exposure_tell(struct ctl *ctl, const struct json_t *reply, FILE *out)
 {
 	const json_t *exposure;
 	enum jw_err err = reply_object(reply, "exposure", &exposure, &ctl->why);

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/call/error_texts.h"
 #include "ctl/call/key_sets.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 enum { NOTES_MAX = 8 };
 
@@ -57,19 +57,20 @@ no_such_key_set(struct ctl *ctl, const char *name)
 		return JW_USAGE;
 	}
 	if (ctl->json)
-		err = ctl_print_json(ctl, error);
+		err = call_print_json(ctl, error);
 	if (err == JW_OK)
-		err = fault_explain(&ctl->text, "ListKeySets", wire,
+		err = call_explain_error(&ctl->text, "ListKeySets", wire,
 		    json_object_get(error, "parameters"), &ctl->why);
 	json_decref(error);
 	return err;
 }
 
 enum jw_err
-key_sets_find(struct ctl *ctl, const char *name, struct json_t **ret_key_set)
+call_key_sets_find(
+    struct ctl *ctl, const char *name, struct json_t **ret_key_set)
 {
 	struct search search = {.name = name};
-	enum jw_err err = ask_each(
+	enum jw_err err = call_method_each(
 	    ctl, CTL_INTERFACE "ListKeySets", NULL, search_reply, &search);
 
 	if (err != JW_OK) {
@@ -106,14 +107,14 @@ quiet_end(struct ctl *ctl, const struct quiet *quiet)
 }
 
 bool
-key_sets_parameter(struct ctl *ctl, const char *key_set, const char *parameter,
-    int64_t *ret_value)
+call_key_sets_parameter(struct ctl *ctl, const char *key_set,
+    const char *parameter, int64_t *ret_value)
 {
 	struct quiet quiet = quiet_begin(ctl);
 	int64_t value = REPLY_NONE;
 	json_t *found = NULL;
 
-	if (key_sets_find(ctl, key_set, &found) == JW_OK &&
+	if (call_key_sets_find(ctl, key_set, &found) == JW_OK &&
 	    reply_number(json_object_get(found, "policy"), parameter, &value,
 		&ctl->why) == JW_OK &&
 	    value != REPLY_NONE)
@@ -174,7 +175,7 @@ note_set(struct notes *notes, const struct reply_key_set *set)
 static enum jw_err
 note_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 {
-	json_t *shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	json_t *shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	struct reply_key_set set;
 	const json_t *item;
 	size_t i;
@@ -230,16 +231,16 @@ ask_status(struct ctl *ctl, struct notes *notes)
 {
 	json_t *status = NULL, *shown = NULL;
 
-	if (ask(ctl, CTL_INTERFACE "Status", NULL, &status) != JW_OK)
+	if (call_method(ctl, CTL_INTERFACE "Status", NULL, &status) != JW_OK)
 		return;
-	shown = reply_visible(status, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(status, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	note_status(shown, notes);
 	json_decref(shown);
 	json_decref(status);
 }
 
 void
-key_sets_note(struct ctl *ctl, const char *key_set)
+call_key_sets_note(struct ctl *ctl, const char *key_set)
 {
 	struct notes notes = {.key_set = key_set};
 	struct quiet quiet;
@@ -248,6 +249,7 @@ key_sets_note(struct ctl *ctl, const char *key_set)
 		return;
 	quiet = quiet_begin(ctl);
 	ask_status(ctl, &notes);
-	ask_each(ctl, CTL_INTERFACE "ListKeySets", NULL, note_sets, &notes);
+	call_method_each(
+	    ctl, CTL_INTERFACE "ListKeySets", NULL, note_sets, &notes);
 	quiet_end(ctl, &quiet);
 }

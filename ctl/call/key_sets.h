@@ -15,19 +15,20 @@ struct json_t;
 
 /*
  * The KeySet of that name; the caller drops it.  JW_NO_SUCH_KEY_SET with
- * ctl->why (and on standard output with --json), and what ask_each() returns.
+ * ctl->why (and on standard output with --json), and what call_method_each()
+ * returns.
  */
-enum jw_err key_sets_find(
+enum jw_err call_key_sets_find(
     struct ctl *ctl, const char *name, struct json_t **ret_key_set);
 
 /* A number of a key set's policy; false (and nothing said) without one. */
-bool key_sets_parameter(struct ctl *ctl, const char *key_set,
+bool call_key_sets_parameter(struct ctl *ctl, const char *key_set,
     const char *parameter, int64_t *ret_value);
 
 /*
  * For people, on standard error: what stops or waits in a key set (NULL: in
  * any).  Says nothing when the daemon does not tell, or with --json and -q.
  */
-void key_sets_note(struct ctl *ctl, const char *key_set);
+void call_key_sets_note(struct ctl *ctl, const char *key_set);
 
 #endif

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "common/base/duration.h"
-#include "common/config/policy.h"
 #include "common/base/nearest.h"
+#include "common/config/policy.h"
 #include "ctl/reply/reply.h"
 
 enum { PARAM_SIZE = 48 };
@@ -22,13 +22,13 @@ static enum jw_err
 unknown_param(const char *name, struct jw_why *why)
 {
 	const struct jw_param *camel = jw_policy_param_camel(name);
-	struct nearest nearest;
+	struct jw_nearest nearest;
 	size_t count;
 	const struct jw_param *params = jw_policy_params(&count);
 
-	nearest_init(&nearest, name);
+	jw_nearest_init(&nearest, name);
 	for (size_t i = 0; i < count; i++)
-		nearest_consider(&nearest, params[i].snake);
+		jw_nearest_consider(&nearest, params[i].snake);
 	jw_why_set(why, "a policy has no parameter \"%s\"", name);
 	if (camel != NULL || nearest.best != NULL)
 		jw_why_hint(why, "did you mean %s?",
@@ -57,7 +57,7 @@ not_a_setting(const char *word, struct jw_why *why)
 }
 
 enum jw_err
-settings_take(const char *word, struct json_t *policy, struct jw_why *why)
+call_policy_take(const char *word, struct json_t *policy, struct jw_why *why)
 {
 	size_t len = strcspn(word, "=");
 	char name[PARAM_SIZE];
@@ -83,7 +83,7 @@ settings_take(const char *word, struct json_t *policy, struct jw_why *why)
 }
 
 const struct jw_param *
-settings_param(const char *word)
+call_policy_param(const char *word)
 {
 	char name[PARAM_SIZE];
 
@@ -92,7 +92,7 @@ settings_param(const char *word)
 }
 
 enum jw_err
-settings_text(const struct json_t *policy, const struct jw_param *param,
+call_policy_text(const struct json_t *policy, const struct jw_param *param,
     char *ret_text, struct jw_why *why)
 {
 	const json_t *value = json_object_get(policy, param->camel);

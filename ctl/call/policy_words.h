@@ -15,17 +15,17 @@ struct jw_param;
  * "rotation_period=14d" becomes a member of policy.  JW_USAGE with why, which
  * says what would be right; JW_NO_MEMORY.
  */
-enum jw_err settings_take(
+enum jw_err call_policy_take(
     const char *word, struct json_t *policy, struct jw_why *why);
 
 /* The parameter that such a word, taken before, is about. */
-const struct jw_param *settings_param(const char *word);
+const struct jw_param *call_policy_param(const char *word);
 
 /*
  * A member of a policy as the configuration file writes it, JW_DURATION_SIZE
  * octets at most; "-" when it is absent.  JW_PROTOCOL with why.
  */
-enum jw_err settings_text(const struct json_t *policy,
+enum jw_err call_policy_text(const struct json_t *policy,
     const struct jw_param *param, char *ret_text, struct jw_why *why);
 
 #endif

@@ -11,12 +11,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
+#include "common/wire/client.h"
 #include "common/wire/varlink.h"
 #include "ctl/call/access.h"
-#include "ctl/call/request.h"
-#include "common/wire/client.h"
 #include "ctl/call/context.h"
 #include "ctl/call/error_texts.h"
+#include "ctl/call/request.h"
 #include "ctl/reply/reply.h"
 
 enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
@@ -24,7 +25,7 @@ enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
 static int64_t
 patience(void)
 {
-	return client_clock() + CLIENT_PATIENCE_MS;
+	return jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
 }
 
 static int64_t
@@ -43,33 +44,34 @@ print_error(struct ctl *ctl, const struct varlink_reply *reply)
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (object != NULL)
-		err = ctl_print_json(ctl, object);
+		err = call_print_json(ctl, object);
 	json_decref(object);
 	return err;
 }
 
 enum jw_err
-ask_explain(
+call_explain(
     struct ctl *ctl, const char *method, const struct varlink_reply *reply)
 {
 	char group[ACCESS_SIZE];
 
 	if (jw_err_from_wire(reply->error) == JW_PERMISSION_DENIED)
 		json_object_set_new(reply->parameters, "group",
-		    json_string(access_group(ctl->socket, group)));
-	return fault_explain(
+		    json_string(call_access_group(ctl->socket, group)));
+	return call_explain_error(
 	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
 }
 
 /* Connect to the daemon, and hint at what would let the caller do so. */
 static enum jw_err
-open_client(struct ctl *ctl, int64_t deadline, struct client **ret_client)
+open_client(
+    struct ctl *ctl, int64_t deadline, struct varlink_client **ret_client)
 {
 	enum jw_err err =
-	    client_open(ctl->socket, deadline, ret_client, &ctl->why);
+	    varlink_client_open(ctl->socket, deadline, ret_client, &ctl->why);
 
 	if (err == JW_PERMISSION_DENIED)
-		access_hint(ctl->socket, &ctl->why);
+		call_access_hint(ctl->socket, &ctl->why);
 	return err;
 }
 
@@ -81,7 +83,7 @@ take_reply(struct ctl *ctl, const char *method,
 	enum jw_err err = JW_OK;
 
 	/* What has happened until then is not to come "in 1s". */
-	ctl->text.now = text_clock();
+	ctl->text.now = out_text_clock();
 	if (reply->error == NULL) {
 		*ret_reply = json_incref(reply->parameters);
 		return JW_OK;
@@ -90,7 +92,7 @@ take_reply(struct ctl *ctl, const char *method,
 		err = print_error(ctl, reply);
 	if (err != JW_OK)
 		return err;
-	return ask_explain(ctl, method, reply);
+	return call_explain(ctl, method, reply);
 }
 
 struct once {
@@ -104,19 +106,19 @@ struct once {
 static enum jw_err
 ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 {
-	struct client *client = NULL;
+	struct varlink_client *client = NULL;
 	enum jw_err err;
 
 	err = open_client(ctl, sooner(once->deadline, patience()), &client);
 	if (err != JW_OK)
 		return err;
 	once->sent = true;
-	err = client_send(client, once->method, once->parameters, false,
+	err = varlink_client_send(client, once->method, once->parameters, false,
 	    sooner(once->deadline, patience()), &ctl->why);
 	if (err == JW_OK)
-		err = client_receive(client, sooner(once->deadline, patience()),
-		    ret_reply, &ctl->why);
-	client_close(client);
+		err = varlink_client_receive(client,
+		    sooner(once->deadline, patience()), ret_reply, &ctl->why);
+	varlink_client_close(client);
 	if (err == JW_OK && ret_reply->continues) {
 		jw_why_set(&ctl->why, "the daemon sent a stream unasked");
 		varlink_reply_done(ret_reply);
@@ -126,8 +128,8 @@ ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 }
 
 enum jw_err
-ask(struct ctl *ctl, const char *method, const struct json_t *parameters,
-    struct json_t **ret_reply)
+call_method(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply)
 {
 	struct once once = {.method = method,
 	    .parameters = parameters,
@@ -166,18 +168,18 @@ ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 		if (!is_open(once, err, ret_reply) || tries == TRIES_MAX)
 			return err;
 		once->deadline = sooner(once->deadline, patience());
-		if (client_clock() + pause >= once->deadline)
+		if (jw_clock_monotonic_ms() + pause >= once->deadline)
 			return err;
 		varlink_reply_done(ret_reply);
 		memset(ret_reply, 0, sizeof(*ret_reply));
-		client_sleep(pause);
+		jw_clock_nap_ms(pause);
 		pause *= 2;
 	}
 }
 
 enum jw_err
-ask_surely(struct ctl *ctl, const char *method, const struct json_t *parameters,
-    struct json_t **ret_reply)
+call_method_surely(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply)
 {
 	struct once once = {.method = method,
 	    .parameters = parameters,
@@ -221,13 +223,13 @@ open_signals(struct ctl *ctl, int *ret_fd)
 
 struct stream {
 	const char *method;
-	struct client *client;
+	struct varlink_client *client;
 	int64_t patience_ms; /* for each reply; CLIENT_FOREVER */
 	bool continues;
 };
 
 static enum jw_err
-next_reply(struct ctl *ctl, struct stream *stream, ask_fn *fn, void *arg)
+next_reply(struct ctl *ctl, struct stream *stream, call_reply_fn *fn, void *arg)
 {
 	struct varlink_reply reply = {0};
 	json_t *parameters = NULL;
@@ -235,8 +237,9 @@ next_reply(struct ctl *ctl, struct stream *stream, ask_fn *fn, void *arg)
 	enum jw_err err;
 
 	if (stream->patience_ms != CLIENT_FOREVER)
-		deadline = client_clock() + stream->patience_ms;
-	err = client_receive(stream->client, deadline, &reply, &ctl->why);
+		deadline = jw_clock_monotonic_ms() + stream->patience_ms;
+	err =
+	    varlink_client_receive(stream->client, deadline, &reply, &ctl->why);
 	if (err != JW_OK)
 		return err;
 	stream->continues = reply.continues;
@@ -250,9 +253,9 @@ next_reply(struct ctl *ctl, struct stream *stream, ask_fn *fn, void *arg)
 
 static enum jw_err
 read_stream(struct ctl *ctl, struct stream *stream,
-    const struct json_t *parameters, ask_fn *fn, void *arg)
+    const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
-	enum jw_err err = client_send(stream->client, stream->method,
+	enum jw_err err = varlink_client_send(stream->client, stream->method,
 	    parameters, true, patience(), &ctl->why);
 
 	stream->continues = true;
@@ -262,8 +265,8 @@ read_stream(struct ctl *ctl, struct stream *stream,
 }
 
 enum jw_err
-ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
-    ask_fn *fn, void *arg)
+call_method_stream(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
 	struct stream stream = {
 	    .method = method, .patience_ms = CLIENT_FOREVER};
@@ -274,21 +277,21 @@ ask_stream(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	if (err == JW_OK)
 		err = open_signals(ctl, &signals);
 	if (err == JW_OK) {
-		client_stop_on(stream.client, signals, STDOUT_FILENO);
+		varlink_client_stop_on(stream.client, signals, STDOUT_FILENO);
 		err = read_stream(ctl, &stream, parameters, fn, arg);
 	}
 	if (err == JW_UNREACHABLE && stream.client != NULL &&
-	    client_stopped(stream.client))
+	    varlink_client_stopped(stream.client))
 		err = JW_OK;
 	if (signals >= 0)
 		close(signals);
-	client_close(stream.client);
+	varlink_client_close(stream.client);
 	return err;
 }
 
 enum jw_err
-ask_each(struct ctl *ctl, const char *method, const struct json_t *parameters,
-    ask_fn *fn, void *arg)
+call_method_each(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
 	struct stream stream = {
 	    .method = method, .patience_ms = CLIENT_PATIENCE_MS};
@@ -297,7 +300,7 @@ ask_each(struct ctl *ctl, const char *method, const struct json_t *parameters,
 	err = open_client(ctl, patience(), &stream.client);
 	if (err == JW_OK)
 		err = read_stream(ctl, &stream, parameters, fn, arg);
-	client_close(stream.client);
+	varlink_client_close(stream.client);
 	return err;
 }
 
@@ -332,11 +335,13 @@ join(struct ctl *ctl, const struct json_t *reply, void *arg)
 }
 
 enum jw_err
-ask_all(struct ctl *ctl, const char *method, const struct json_t *parameters,
-    const char *list, struct json_t **ret_reply)
+call_method_all(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, const char *list,
+    struct json_t **ret_reply)
 {
 	struct joined joined = {.list = list};
-	enum jw_err err = ask_each(ctl, method, parameters, join, &joined);
+	enum jw_err err =
+	    call_method_each(ctl, method, parameters, join, &joined);
 
 	if (err == JW_OK)
 		*ret_reply = joined.reply;

@@ -18,11 +18,12 @@ struct json_t;
 
 struct varlink_reply;
 
-/* fault_explain() of an error that came from ctl->socket, into ctl->why. */
-enum jw_err ask_explain(
+/* call_explain_error() of an error that came from ctl->socket, into ctl->why.
+ */
+enum jw_err call_explain(
     struct ctl *ctl, const char *method, const struct varlink_reply *reply);
 
-enum jw_err ask(struct ctl *ctl, const char *method,
+enum jw_err call_method(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);
 
 /*
@@ -31,7 +32,7 @@ enum jw_err ask(struct ctl *ctl, const char *method,
  * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN when that did not help: then the
  * caller hints how to repeat it.
  */
-enum jw_err ask_surely(struct ctl *ctl, const char *method,
+enum jw_err call_method_surely(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);
 
 /*
@@ -39,7 +40,7 @@ enum jw_err ask_surely(struct ctl *ctl, const char *method,
  * reply whose array `list` has the items of all.  A daemon that answers once
  * is as good.
  */
-enum jw_err ask_all(struct ctl *ctl, const char *method,
+enum jw_err call_method_all(struct ctl *ctl, const char *method,
     const struct json_t *parameters, const char *list,
     struct json_t **ret_reply);
 
@@ -48,16 +49,16 @@ enum jw_err ask_all(struct ctl *ctl, const char *method,
  * with JW_OK after the last reply, on SIGINT or SIGTERM, and when nobody reads
  * standard output any more; with JW_UNREACHABLE when the daemon hangs up.
  */
-typedef enum jw_err ask_fn(
+typedef enum jw_err call_reply_fn(
     struct ctl *ctl, const struct json_t *reply, void *arg);
-enum jw_err ask_stream(struct ctl *ctl, const char *method,
-    const struct json_t *parameters, ask_fn *fn, void *arg);
+enum jw_err call_method_stream(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, call_reply_fn *fn, void *arg);
 
 /*
  * The same for a stream that ends by itself, with CLIENT_PATIENCE_MS for each
  * reply; signals do what they always do.
  */
-enum jw_err ask_each(struct ctl *ctl, const char *method,
-    const struct json_t *parameters, ask_fn *fn, void *arg);
+enum jw_err call_method_each(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, call_reply_fn *fn, void *arg);
 
 #endif

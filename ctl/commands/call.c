@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "common/wire/varlink.h"
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 /* ---- call ---- */
 
@@ -49,7 +49,7 @@ read_stdin(struct ctl *ctl, char **ret_data, size_t *ret_len)
 }
 
 static enum jw_err
-read_parameters(struct ctl *ctl, json_t **ret_parameters)
+cmd_read_parameters(struct ctl *ctl, json_t **ret_parameters)
 {
 	const char *text = ctl->line.nargs > 1 ? ctl->line.args[1] : "{}";
 	json_error_t error = {0};
@@ -77,25 +77,25 @@ static enum jw_err
 print_one(struct ctl *ctl, const struct json_t *reply, void *arg)
 {
 	(void)arg;
-	return ctl_print_json(ctl, reply);
+	return call_print_json(ctl, reply);
 }
 
 static enum jw_err
 call_once(struct ctl *ctl, const char *method, const json_t *parameters)
 {
 	json_t *reply = NULL;
-	enum jw_err err = ask(ctl, method, parameters, &reply);
+	enum jw_err err = call_method(ctl, method, parameters, &reply);
 
 	if (err == JW_OK)
-		err = ctl_print_json(ctl, reply);
+		err = call_print_json(ctl, reply);
 	json_decref(reply);
 	return err;
 }
 
 enum jw_err
-ctl_call(struct ctl *ctl)
+cmd_call(struct ctl *ctl)
 {
-	const char *name = ctl_arg(ctl);
+	const char *name = call_arg(ctl);
 	char method[VARLINK_NAME_SIZE];
 	json_t *parameters = NULL;
 	enum jw_err err;
@@ -107,11 +107,12 @@ ctl_call(struct ctl *ctl)
 		jw_why_set(&ctl->why, "no method has such a long name");
 		return JW_USAGE;
 	}
-	err = read_parameters(ctl, &parameters);
+	err = cmd_read_parameters(ctl, &parameters);
 	if (err != JW_OK)
 		return err;
 	if (ctl_line_flag(&ctl->line, "more"))
-		err = ask_stream(ctl, method, parameters, print_one, NULL);
+		err = call_method_stream(
+		    ctl, method, parameters, print_one, NULL);
 	else
 		err = call_once(ctl, method, parameters);
 	json_decref(parameters);
@@ -169,27 +170,27 @@ print_introspection(struct ctl *ctl, const json_t *reply, bool description)
 	enum jw_err err;
 
 	if (ctl->json)
-		return ctl_print_json(ctl, reply);
-	shown = reply_visible(reply, flags | (description ? TEXT_LINES : 0));
+		return call_print_json(ctl, reply);
+	shown = out_visible(reply, flags | (description ? TEXT_LINES : 0));
 	if (shown == NULL)
 		return JW_NO_MEMORY;
 	err = description ? print_description(ctl, shown)
 			  : print_info(ctl, shown);
 	json_decref(shown);
-	return err == JW_OK ? ctl_flush(ctl) : err;
+	return err == JW_OK ? call_flush(ctl) : err;
 }
 
 enum jw_err
-ctl_introspect(struct ctl *ctl)
+cmd_introspect(struct ctl *ctl)
 {
-	const char *interface = ctl_arg(ctl);
+	const char *interface = call_arg(ctl);
 	json_t *parameters = json_pack("{s:s*}", "interface", interface);
 	json_t *reply = NULL;
 	enum jw_err err;
 
 	if (parameters == NULL)
 		return JW_NO_MEMORY;
-	err = ask(ctl,
+	err = call_method(ctl,
 	    interface != NULL ? "org.varlink.service.GetInterfaceDescription"
 			      : "org.varlink.service.GetInfo",
 	    parameters, &reply);

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/call/request.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/call/request.h"
 #include "ctl/reply/reply.h"
 
 /* ---- freeze and thaw ---- */
@@ -17,7 +17,7 @@
 static const char *
 of_what(const struct ctl *ctl)
 {
-	return ctl_arg(ctl) != NULL ? ctl_arg(ctl) : "every key set";
+	return call_arg(ctl) != NULL ? call_arg(ctl) : "every key set";
 }
 
 /* An older daemon does not say. */
@@ -77,42 +77,42 @@ tell_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 }
 
 static enum jw_err
-run(struct ctl *ctl, struct change *change)
+cmd_run(struct ctl *ctl, struct call_change *change)
 {
 	enum jw_err err;
 
 	if (change->parameters == NULL)
-		return change_not_utf8(ctl);
-	err = change_take_options(ctl, change->parameters);
+		return call_change_not_utf8(ctl);
+	err = call_change_take_options(ctl, change->parameters);
 	if (err == JW_OK)
-		err = change_run(ctl, change, NULL);
+		err = call_change_run(ctl, change, NULL);
 	json_decref(change->parameters);
 	return err;
 }
 
 static enum jw_err
-freeze(struct ctl *ctl, bool frozen, change_tell_fn *tell)
+freeze(struct ctl *ctl, bool frozen, call_change_tell_fn *tell)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "Freeze",
 	    .command = frozen ? "freeze" : "thaw",
 	    .parameters = json_pack(
-		"{s:b, s:s*}", "frozen", frozen, "keySet", ctl_arg(ctl)),
+		"{s:b, s:s*}", "frozen", frozen, "keySet", call_arg(ctl)),
 	    .named = "keySet",
 	    .tell = tell,
 	};
 
-	return run(ctl, &change);
+	return cmd_run(ctl, &change);
 }
 
 enum jw_err
-ctl_freeze(struct ctl *ctl)
+cmd_freeze(struct ctl *ctl)
 {
 	return freeze(ctl, true, tell_frozen);
 }
 
 enum jw_err
-ctl_thaw(struct ctl *ctl)
+cmd_thaw(struct ctl *ctl)
 {
 	return freeze(ctl, false, tell_thawed);
 }
@@ -131,27 +131,28 @@ put_clock(struct ctl *ctl, const json_t *status)
 	}
 	if (json_is_true(value)) {
 		puts("the clock is trusted: everything happens when it is due");
-		return ctl_flush(ctl);
+		return call_flush(ctl);
 	}
 	puts("the clock is not trusted, because it jumped: nothing becomes "
 	     "ready, rotates by\n"
 	     "schedule or is removed until it has been stable for 10min; "
 	     "serving, signing,\n"
 	     "rollback and revoke go on");
-	if (ctl_flush(ctl) != JW_OK)
+	if (call_flush(ctl) != JW_OK)
 		return JW_IO;
 	fputs("hint: if `date` is right: jwksctl clock accept\n", stderr);
 	return JW_OK;
 }
 
 enum jw_err
-ctl_clock(struct ctl *ctl)
+cmd_clock(struct ctl *ctl)
 {
 	json_t *status = NULL;
-	enum jw_err err = ask(ctl, CTL_INTERFACE "Status", NULL, &status);
+	enum jw_err err =
+	    call_method(ctl, CTL_INTERFACE "Status", NULL, &status);
 
 	if (err == JW_OK)
-		err = ctl->json ? ctl_print_json(ctl, status)
+		err = ctl->json ? call_print_json(ctl, status)
 				: put_clock(ctl, status);
 	json_decref(status);
 	return err;
@@ -174,9 +175,9 @@ tell_accepted(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 }
 
 enum jw_err
-ctl_clock_accept(struct ctl *ctl)
+cmd_clock_accept(struct ctl *ctl)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "AcceptClock",
 	    .command = "clock accept",
 	    .parameters = json_object(),
@@ -184,5 +185,5 @@ ctl_clock_accept(struct ctl *ctl)
 	    .tell = tell_accepted,
 	};
 
-	return run(ctl, &change);
+	return cmd_run(ctl, &change);
 }

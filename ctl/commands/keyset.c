@@ -12,24 +12,24 @@
 
 #include "common/base/duration.h"
 #include "common/config/policy.h"
-#include "ctl/call/request.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
 #include "ctl/call/key_sets.h"
-#include "ctl/reply/reply.h"
 #include "ctl/call/policy_words.h"
+#include "ctl/call/request.h"
 #include "ctl/out/table.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 enum { NUMBER_SIZE = 24 };
 
 /* Takes text. */
 static enum jw_err
-put(struct ctl *ctl, char *text)
+keyset_put(struct ctl *ctl, char *text)
 {
 	fputs(text, stdout);
 	free(text);
-	return ctl_flush(ctl);
+	return call_flush(ctl);
 }
 
 /* ---- list ---- */
@@ -43,10 +43,10 @@ mode_in_force(const struct reply_key_set *set)
 }
 
 static enum jw_err
-add_set(struct table *table, const struct reply_key_set *set)
+add_set(struct out_table *table, const struct reply_key_set *set)
 {
 	char active[NUMBER_SIZE] = "-", version[NUMBER_SIZE];
-	const struct table_cell cells[] = {
+	const struct out_table_cell cells[] = {
 	    {set->name, NULL},
 	    {set->alg, NULL},
 	    {mode_in_force(set), NULL},
@@ -59,13 +59,13 @@ add_set(struct table *table, const struct reply_key_set *set)
 		snprintf(
 		    active, sizeof(active), "%" PRId64, set->active_generation);
 	snprintf(version, sizeof(version), "%" PRId64, set->version);
-	return table_add(table, cells);
+	return out_table_add(table, cells);
 }
 
 static enum jw_err
 render_sets(struct ctl *ctl, const json_t *sets, char **ret_text)
 {
-	static const struct table_column columns[] = {
+	static const struct out_table_column columns[] = {
 	    {"NAME", TABLE_CUT},
 	    {"ALG", 0},
 	    {"MODE", 0},
@@ -75,10 +75,10 @@ render_sets(struct ctl *ctl, const json_t *sets, char **ret_text)
 	    {NULL, 0},
 	};
 	struct reply_key_set set;
-	struct table *table = NULL;
+	struct out_table *table = NULL;
 	const json_t *item;
 	size_t i;
-	enum jw_err err = table_new(&ctl->text, columns, &table);
+	enum jw_err err = out_table_new(&ctl->text, columns, &table);
 
 	json_array_foreach (sets, i, item) {
 		if (err == JW_OK)
@@ -87,13 +87,13 @@ render_sets(struct ctl *ctl, const json_t *sets, char **ret_text)
 			err = add_set(table, &set);
 	}
 	if (err == JW_OK)
-		err = table_render(table, ret_text);
-	table_free(table);
+		err = out_table_render(table, ret_text);
+	out_table_free(table);
 	return err;
 }
 
 static enum jw_err
-put_names(struct ctl *ctl, const json_t *sets)
+keyset_put_names(struct ctl *ctl, const json_t *sets)
 {
 	const json_t *item;
 	const char *name;
@@ -106,11 +106,11 @@ put_names(struct ctl *ctl, const json_t *sets)
 		if (err == JW_OK)
 			printf("%s\n", name);
 	}
-	return err == JW_OK ? ctl_flush(ctl) : err;
+	return err == JW_OK ? call_flush(ctl) : err;
 }
 
 static enum jw_err
-print_list(struct ctl *ctl, const json_t *reply)
+keyset_print_list(struct ctl *ctl, const json_t *reply)
 {
 	const json_t *sets;
 	char *text;
@@ -119,9 +119,9 @@ print_list(struct ctl *ctl, const json_t *reply)
 	if (err != JW_OK)
 		return err;
 	if (ctl->quiet)
-		return put_names(ctl, sets);
+		return keyset_put_names(ctl, sets);
 	err = render_sets(ctl, sets, &text);
-	return err == JW_OK ? put(ctl, text) : err;
+	return err == JW_OK ? keyset_put(ctl, text) : err;
 }
 
 /* Print a reply as it came, or what it means. */
@@ -133,22 +133,22 @@ print(struct ctl *ctl, const json_t *reply,
 	enum jw_err err;
 
 	if (ctl->json)
-		return ctl_print_json(ctl, reply);
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		return call_print_json(ctl, reply);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	err = shown != NULL ? fn(ctl, shown) : JW_NO_MEMORY;
 	json_decref(shown);
 	return err;
 }
 
 enum jw_err
-ctl_keyset_list(struct ctl *ctl)
+cmd_keyset_list(struct ctl *ctl)
 {
 	json_t *reply = NULL;
-	enum jw_err err =
-	    ask_all(ctl, CTL_INTERFACE "ListKeySets", NULL, "keySets", &reply);
+	enum jw_err err = call_method_all(
+	    ctl, CTL_INTERFACE "ListKeySets", NULL, "keySets", &reply);
 
 	if (err == JW_OK)
-		err = print(ctl, reply, print_list);
+		err = print(ctl, reply, keyset_print_list);
 	json_decref(reply);
 	return err;
 }
@@ -158,7 +158,7 @@ ctl_keyset_list(struct ctl *ctl)
 static enum jw_err
 render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
 {
-	static const struct table_column columns[] = {
+	static const struct out_table_column columns[] = {
 	    {"PARAMETER", 0},
 	    {"VALUE", 0},
 	    {"MEANING", TABLE_WRAP},
@@ -166,24 +166,24 @@ render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
 	};
 	size_t count;
 	const struct jw_param *params = jw_policy_params(&count);
-	struct table *table = NULL;
-	enum jw_err err = table_new(&ctl->text, columns, &table);
+	struct out_table *table = NULL;
+	enum jw_err err = out_table_new(&ctl->text, columns, &table);
 
 	for (size_t i = 0; i < count && err == JW_OK; i++) {
 		char value[JW_DURATION_SIZE];
-		const struct table_cell cells[] = {
+		const struct out_table_cell cells[] = {
 		    {params[i].snake, NULL},
 		    {value, NULL},
 		    {params[i].help, NULL},
 		};
 
-		err = settings_text(policy, &params[i], value, &ctl->why);
+		err = call_policy_text(policy, &params[i], value, &ctl->why);
 		if (err == JW_OK)
-			err = table_add(table, cells);
+			err = out_table_add(table, cells);
 	}
 	if (err == JW_OK)
-		err = table_render(table, ret_text);
-	table_free(table);
+		err = out_table_render(table, ret_text);
+	out_table_free(table);
 	return err;
 }
 
@@ -205,17 +205,17 @@ put_set(const struct ctl *ctl, const struct reply_key_set *set)
 	else
 		printf("active     no generation yet: the first one signs from "
 		       "%s\n",
-		    text_moment(&ctl->text, set->signs_at, when));
+		    out_text_moment(&ctl->text, set->signs_at, when));
 	if (set->scheduled_for != REPLY_NONE)
 		printf("scheduled  a rotation for %s\n",
-		    text_moment(&ctl->text, set->scheduled_for, when));
+		    out_text_moment(&ctl->text, set->scheduled_for, when));
 	if (set->frozen)
 		puts("frozen     by an operator: nothing rotates or is "
 		     "removed until it is thawed");
 }
 
 static enum jw_err
-print_show(struct ctl *ctl, const json_t *reply)
+keyset_print_show(struct ctl *ctl, const json_t *reply)
 {
 	struct reply_key_set set;
 	char *text;
@@ -226,26 +226,27 @@ print_show(struct ctl *ctl, const json_t *reply)
 		return err;
 	if (ctl->quiet) {
 		printf("%s\n", set.name);
-		return ctl_flush(ctl);
+		return call_flush(ctl);
 	}
 	err = render_policy(ctl, set.policy, &text);
 	if (err != JW_OK)
 		return err;
 	put_set(ctl, &set);
 	putchar('\n');
-	return put(ctl, text);
+	return keyset_put(ctl, text);
 }
 
 enum jw_err
-ctl_keyset_show(struct ctl *ctl)
+cmd_keyset_show(struct ctl *ctl)
 {
 	json_t *found = NULL, *reply = NULL;
-	enum jw_err err = key_sets_find(ctl, ctl_arg(ctl), &found);
+	enum jw_err err = call_key_sets_find(ctl, call_arg(ctl), &found);
 
 	if (err != JW_OK)
 		return err;
 	reply = json_pack("{s:o}", "keySet", found);
-	err = reply != NULL ? print(ctl, reply, print_show) : JW_NO_MEMORY;
+	err =
+	    reply != NULL ? print(ctl, reply, keyset_print_show) : JW_NO_MEMORY;
 	json_decref(reply);
 	return err;
 }
@@ -273,10 +274,10 @@ tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 
 	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++) {
 		const struct jw_param *param =
-		    settings_param(ctl->line.args[i]);
+		    call_policy_param(ctl->line.args[i]);
 		char value[JW_DURATION_SIZE];
 
-		err = settings_text(set.policy, param, value, &ctl->why);
+		err = call_policy_text(set.policy, param, value, &ctl->why);
 		if (err == JW_OK)
 			put_setting(out, set.name, param, value, dry);
 	}
@@ -284,10 +285,10 @@ tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 }
 
 enum jw_err
-ctl_keyset_set(struct ctl *ctl)
+cmd_keyset_set(struct ctl *ctl)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "SetPolicy", .command = "keyset set", .tell = tell_set};
 
-	return change_run_policy(ctl, &change);
+	return call_change_run_policy(ctl, &change);
 }

@@ -14,17 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/duration.h"
 #include "common/config/policy.h"
-#include "common/wire/varlink.h"
-#include "ctl/call/request.h"
-#include "ctl/call/change.h"
 #include "common/wire/client.h"
+#include "common/wire/varlink.h"
+#include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/call/policy_words.h"
+#include "ctl/call/request.h"
+#include "ctl/commands/keyset_file.h"
 #include "ctl/out/progress.h"
 #include "ctl/reply/reply.h"
-#include "ctl/commands/keyset_file.h"
-#include "ctl/call/policy_words.h"
 
 #define ADD CTL_INTERFACE "AddKeySet"
 
@@ -40,32 +41,32 @@ enum state { MISSING, THERE, ADDED, DIFFERENT, FAILED, STATES };
 
 /* One request on its way; its connection stays for the next one. */
 struct slot {
-	struct client *client;
+	struct varlink_client *client;
 	json_t *parameters; /* NULL: nothing is under way */
 	size_t at;
 };
 
 struct bulk {
 	struct ctl *ctl;
-	struct set_file file;
+	struct cmd_keyset_file file;
 	enum state *states; /* of each line */
-	const struct set_line **by_name;
+	const struct cmd_keyset_line **by_name;
 	struct slot slots[SLOTS];
 	size_t answered;
 	size_t waiting; /* of the file, and there: they sign later */
 	enum jw_err first_fault;
-	struct progress progress;
+	struct out_progress progress;
 };
 
 /* ---- telling ---- */
 
 static void
-tell_line(const struct ctl *ctl, const struct set_file *file, long number,
-    const struct jw_why *why)
+tell_line(const struct ctl *ctl, const struct cmd_keyset_file *file,
+    long number, const struct jw_why *why)
 {
 	unsigned flags = ctl->text.utf8 ? TEXT_UTF8 : 0;
-	char *text = text_visible(why->text, flags);
-	char *hint = text_visible(why->hint, flags);
+	char *text = out_text_visible(why->text, flags);
+	char *hint = out_text_visible(why->hint, flags);
 
 	fprintf(stderr, "jwksctl: %s:%ld: %s%s%s%s\n", file->path, number,
 	    text != NULL ? text : "", why->hint[0] != '\0' ? " (" : "",
@@ -75,7 +76,8 @@ tell_line(const struct ctl *ctl, const struct set_file *file, long number,
 }
 
 static void
-on_mistake(const struct set_file *file, long number, const struct jw_why *why)
+on_mistake(
+    const struct cmd_keyset_file *file, long number, const struct jw_why *why)
 {
 	struct ctl plain = {.text.utf8 = false};
 
@@ -86,7 +88,7 @@ static void
 note(struct bulk *bulk, size_t at, enum state state, const struct jw_why *why)
 {
 	bulk->states[at] = state;
-	progress_clear(&bulk->progress);
+	out_progress_clear(&bulk->progress);
 	tell_line(bulk->ctl, &bulk->file, bulk->file.lines[at].number, why);
 }
 
@@ -105,7 +107,7 @@ count(const struct bulk *bulk, enum state state)
 static int
 compare_lines(const void *a, const void *b)
 {
-	const struct set_line *const *x = a, *const *y = b;
+	const struct cmd_keyset_line *const *x = a, *const *y = b;
 
 	return strcmp((*x)->name, (*y)->name);
 }
@@ -113,7 +115,7 @@ compare_lines(const void *a, const void *b)
 static int
 compare_name(const void *name, const void *line)
 {
-	const struct set_line *const *y = line;
+	const struct cmd_keyset_line *const *y = line;
 
 	return strcmp(name, (*y)->name);
 }
@@ -136,13 +138,13 @@ static void
 note_difference(
     struct bulk *bulk, size_t at, const json_t *policy, const char *member)
 {
-	const struct set_line *line = &bulk->file.lines[at];
+	const struct cmd_keyset_line *line = &bulk->file.lines[at];
 	const struct jw_param *param = jw_policy_param_camel(member);
 	char is[JW_DURATION_SIZE] = "-", wanted[JW_DURATION_SIZE] = "-";
 	struct jw_why why = {"", ""};
 
-	(void)settings_text(policy, param, is, NULL);
-	(void)settings_text(line->policy, param, wanted, NULL);
+	(void)call_policy_text(policy, param, is, NULL);
+	(void)call_policy_text(line->policy, param, wanted, NULL);
 	jw_why_set(&why, "%s is there with another policy: %s is %s, not %s",
 	    line->name, param->snake, is, wanted);
 	note(bulk, at, DIFFERENT, &why);
@@ -151,8 +153,8 @@ note_difference(
 static void
 meet(struct bulk *bulk, const struct reply_key_set *set)
 {
-	const struct set_line *const *found = bsearch(set->name, bulk->by_name,
-	    bulk->file.count, sizeof(*found), compare_name);
+	const struct cmd_keyset_line *const *found = bsearch(set->name,
+	    bulk->by_name, bulk->file.count, sizeof(*found), compare_name);
 	const char *member;
 	size_t at;
 
@@ -187,13 +189,14 @@ on_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 
 /* Which of the file are there, and as it says?  *ret_all: every one is. */
 static enum jw_err
-look(struct bulk *bulk, bool *ret_all)
+keyset_bulk_look(struct bulk *bulk, bool *ret_all)
 {
 	struct ctl *ctl = bulk->ctl;
 	enum jw_err err;
 
 	bulk->answered = bulk->waiting = 0;
-	err = ask_each(ctl, CTL_INTERFACE "ListKeySets", NULL, on_sets, bulk);
+	err = call_method_each(
+	    ctl, CTL_INTERFACE "ListKeySets", NULL, on_sets, bulk);
 	*ret_all = bulk->answered == bulk->file.count;
 	return err;
 }
@@ -227,7 +230,7 @@ add_id(json_t *parameters, int round)
 		snprintf(id, sizeof(id), "add-%016" PRIx64, digest(text));
 	else
 		snprintf(id, sizeof(id), "add-%016" PRIx64 "-%" PRIx64,
-		    digest(text), (uint64_t)client_clock());
+		    digest(text), (uint64_t)jw_clock_monotonic_ms());
 	free(text);
 	return json_object_set_new(parameters, "requestId", json_string(id)) ==
 		       0
@@ -238,13 +241,13 @@ add_id(json_t *parameters, int round)
 static enum jw_err
 request_of(struct bulk *bulk, size_t at, json_t **ret_parameters)
 {
-	const struct set_line *line = &bulk->file.lines[at];
+	const struct cmd_keyset_line *line = &bulk->file.lines[at];
 	json_t *parameters =
 	    json_pack("{s:s, s:O}", "name", line->name, "policy", line->policy);
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (parameters != NULL)
-		err = change_take_options(bulk->ctl, parameters);
+		err = call_change_take_options(bulk->ctl, parameters);
 	if (err == JW_OK)
 		*ret_parameters = parameters;
 	else
@@ -276,7 +279,7 @@ try_policy(struct bulk *bulk, size_t at)
 	if (json_object_set_new(parameters, "dryRun", json_true()) != 0)
 		err = JW_NO_MEMORY;
 	else
-		err = ask(ctl, ADD, parameters, &reply);
+		err = call_method(ctl, ADD, parameters, &reply);
 	ctl->json = json;
 	json_decref(parameters);
 	json_decref(reply);
@@ -330,7 +333,7 @@ check_policies(struct bulk *bulk)
 static void
 slot_hang_up(struct slot *slot)
 {
-	client_close(slot->client);
+	varlink_client_close(slot->client);
 	slot->client = NULL;
 }
 
@@ -338,7 +341,7 @@ slot_hang_up(struct slot *slot)
 static enum jw_err
 ask_until_known(struct bulk *bulk, struct slot *slot)
 {
-	int64_t deadline = client_clock() + CLIENT_PATIENCE_MS;
+	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
 	struct ctl *ctl = bulk->ctl;
 	json_t *reply = NULL;
 	bool json = ctl->json;
@@ -346,11 +349,11 @@ ask_until_known(struct bulk *bulk, struct slot *slot)
 
 	ctl->json = false;
 	for (;;) {
-		err = ask_surely(ctl, ADD, slot->parameters, &reply);
+		err = call_method_surely(ctl, ADD, slot->parameters, &reply);
 		if ((err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN) ||
-		    client_clock() >= deadline)
+		    jw_clock_monotonic_ms() >= deadline)
 			break;
-		client_sleep(PAUSE_MS);
+		jw_clock_nap_ms(PAUSE_MS);
 	}
 	ctl->json = json;
 	json_decref(reply);
@@ -358,7 +361,7 @@ ask_until_known(struct bulk *bulk, struct slot *slot)
 }
 
 static enum jw_err
-receive(struct bulk *bulk, struct slot *slot)
+cmd_receive(struct bulk *bulk, struct slot *slot)
 {
 	struct varlink_reply reply = {0};
 	struct ctl *ctl = bulk->ctl;
@@ -366,10 +369,10 @@ receive(struct bulk *bulk, struct slot *slot)
 
 	if (slot->client == NULL)
 		return ask_until_known(bulk, slot);
-	err = client_receive(
-	    slot->client, client_clock() + REPLY_MS, &reply, &ctl->why);
+	err = varlink_client_receive(slot->client,
+	    jw_clock_monotonic_ms() + REPLY_MS, &reply, &ctl->why);
 	if (err == JW_OK && reply.error != NULL)
-		err = ask_explain(ctl, ADD, &reply);
+		err = call_explain(ctl, ADD, &reply);
 	varlink_reply_done(&reply);
 	if (err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN)
 		return err;
@@ -379,14 +382,14 @@ receive(struct bulk *bulk, struct slot *slot)
 
 /* A conflict is looked into when all have been sent. */
 static enum jw_err
-finish(struct bulk *bulk, struct slot *slot)
+cmd_finish(struct bulk *bulk, struct slot *slot)
 {
 	size_t at = slot->at;
 	enum jw_err err;
 
 	if (slot->parameters == NULL)
 		return JW_OK;
-	err = receive(bulk, slot);
+	err = cmd_receive(bulk, slot);
 	json_decref(slot->parameters);
 	slot->parameters = NULL;
 	if (err == JW_OK)
@@ -399,7 +402,7 @@ finish(struct bulk *bulk, struct slot *slot)
 		note(bulk, at, FAILED, &bulk->ctl->why);
 	}
 	bulk->ctl->why = (struct jw_why){"", ""};
-	progress_tell(&bulk->progress, ++bulk->answered);
+	out_progress_tell(&bulk->progress, ++bulk->answered);
 	return JW_OK;
 }
 
@@ -407,7 +410,7 @@ static enum jw_err
 send_one(struct bulk *bulk, struct slot *slot, size_t at, int round)
 {
 	struct jw_why *why = &bulk->ctl->why;
-	int64_t deadline = client_clock() + CLIENT_PATIENCE_MS;
+	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
 	enum jw_err err = request_of(bulk, at, &slot->parameters);
 
 	if (err == JW_OK)
@@ -415,10 +418,10 @@ send_one(struct bulk *bulk, struct slot *slot, size_t at, int round)
 	if (err != JW_OK)
 		return err;
 	slot->at = at;
-	if (slot->client == NULL && client_open(bulk->ctl->socket, deadline,
-					&slot->client, why) != JW_OK)
-		return JW_OK; /* receive() asks on, and says why not */
-	return client_send(
+	if (slot->client == NULL && varlink_client_open(bulk->ctl->socket,
+					deadline, &slot->client, why) != JW_OK)
+		return JW_OK; /* cmd_receive() asks on, and says why not */
+	return varlink_client_send(
 	    slot->client, ADD, slot->parameters, false, deadline, why);
 }
 
@@ -430,21 +433,21 @@ send_missing(struct bulk *bulk, int round)
 	size_t turn = 0;
 
 	bulk->answered = 0;
-	progress_begin(&bulk->progress, count(bulk, MISSING), "key sets",
+	out_progress_begin(&bulk->progress, count(bulk, MISSING), "key sets",
 	    bulk->ctl->quiet || bulk->ctl->json);
 	for (size_t i = 0; i < bulk->file.count && err == JW_OK; i++) {
 		struct slot *slot = &bulk->slots[turn % SLOTS];
 
 		if (bulk->states[i] != MISSING)
 			continue;
-		err = finish(bulk, slot);
+		err = cmd_finish(bulk, slot);
 		if (err == JW_OK)
 			err = send_one(bulk, slot, i, round);
 		turn++;
 	}
 	for (size_t i = 0; i < SLOTS && err == JW_OK; i++)
-		err = finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
-	progress_clear(&bulk->progress);
+		err = cmd_finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
+	out_progress_clear(&bulk->progress);
 	return err;
 }
 
@@ -471,7 +474,7 @@ look_again(struct bulk *bulk, bool *ret_all)
 	for (size_t i = 0; i < bulk->file.count; i++)
 		if (claimed[i] == ADDED)
 			bulk->states[i] = MISSING;
-	err = look(bulk, ret_all);
+	err = keyset_bulk_look(bulk, ret_all);
 	forget_vanished(bulk, claimed);
 	free(claimed);
 	return err;
@@ -494,12 +497,12 @@ add_missing(struct bulk *bulk)
 /* ---- what came of it ---- */
 
 static enum jw_err
-put_names(struct bulk *bulk)
+keyset_bulk_put_names(struct bulk *bulk)
 {
 	for (size_t i = 0; i < bulk->file.count; i++)
 		if (bulk->states[i] == ADDED)
 			printf("%s\n", bulk->file.lines[i].name);
-	return ctl_flush(bulk->ctl);
+	return call_flush(bulk->ctl);
 }
 
 static json_t *
@@ -525,7 +528,7 @@ put_json(struct bulk *bulk)
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (object != NULL)
-		err = ctl_print_json(bulk->ctl, object);
+		err = call_print_json(bulk->ctl, object);
 	json_decref(object);
 	return err;
 }
@@ -547,7 +550,7 @@ put_summary(struct bulk *bulk, bool dry)
 	if (bulk->ctl->json)
 		return put_json(bulk);
 	if (bulk->ctl->quiet)
-		return put_names(bulk);
+		return keyset_bulk_put_names(bulk);
 	printf("%zu key set%s: %zu %s", n, n == 1 ? "" : "s",
 	    count(bulk, dry ? MISSING : ADDED),
 	    dry ? "would be added" : "added");
@@ -561,7 +564,7 @@ put_summary(struct bulk *bulk, bool dry)
 		printf(", %zu of them sign later (`jwksctl status`)",
 		    bulk->waiting);
 	putchar('\n');
-	return ctl_flush(bulk->ctl);
+	return call_flush(bulk->ctl);
 }
 
 /* All of them are there, or why not. */
@@ -612,11 +615,12 @@ give_up(struct bulk *bulk, enum jw_err err)
 /* ---- the whole ---- */
 
 static enum jw_err
-prepare(struct bulk *bulk, const char *path)
+cmd_prepare(struct bulk *bulk, const char *path)
 {
 	struct jw_why *why = &bulk->ctl->why;
 	size_t n;
-	enum jw_err err = set_file_read(path, on_mistake, &bulk->file, why);
+	enum jw_err err =
+	    cmd_keyset_file_read(path, on_mistake, &bulk->file, why);
 
 	if (err != JW_OK)
 		return err;
@@ -640,18 +644,18 @@ bulk_done(struct bulk *bulk)
 	}
 	free(bulk->states);
 	free(bulk->by_name);
-	set_file_done(&bulk->file);
+	cmd_keyset_file_done(&bulk->file);
 }
 
 enum jw_err
-bulk_add(struct ctl *ctl, const char *path)
+cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 {
 	bool dry = ctl_line_flag(&ctl->line, "dry-run"), all;
 	struct bulk bulk = {.ctl = ctl};
-	enum jw_err err = prepare(&bulk, path);
+	enum jw_err err = cmd_prepare(&bulk, path);
 
 	if (err == JW_OK)
-		err = look(&bulk, &all);
+		err = keyset_bulk_look(&bulk, &all);
 	if (err == JW_OK)
 		err = check_policies(&bulk);
 	if (err == JW_OK && !dry) {

@@ -15,6 +15,6 @@ struct ctl;
  * JW_CONFLICT when one is there with another policy; what the daemon said of
  * the first that could not be made; with ctl->why.
  */
-enum jw_err bulk_add(struct ctl *ctl, const char *path);
+enum jw_err cmd_keyset_bulk_add(struct ctl *ctl, const char *path);
 
 #endif

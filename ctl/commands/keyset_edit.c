@@ -8,10 +8,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "ctl/commands/keyset_bulk.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
+#include "ctl/commands/keyset_bulk.h"
 #include "ctl/reply/reply.h"
 
 static enum jw_err
@@ -51,25 +51,25 @@ tell_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 		fprintf(out,
 		    "It is published now and signs from %s: verifiers may hold "
 		    "copies of an\nearlier key set of that name until then\n",
-		    text_moment(&ctl->text, set.signs_at, when));
-	return exposure_tell(ctl, reply, out);
+		    out_text_moment(&ctl->text, set.signs_at, when));
+	return call_exposure_tell(ctl, reply, out);
 }
 
 static enum jw_err
 add_one(struct ctl *ctl)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "AddKeySet", .command = "keyset add", .tell = tell_added};
 
 	if (ctl_line_flag(&ctl->line, "now")) {
 		change.danger = "keyset add --now";
 		change.question = "Add it, and sign at once?";
 	}
-	return change_run_policy(ctl, &change);
+	return call_change_run_policy(ctl, &change);
 }
 
 enum jw_err
-ctl_keyset_add(struct ctl *ctl)
+cmd_keyset_add(struct ctl *ctl)
 {
 	const char *from = ctl_line_value(&ctl->line, "from");
 	bool own_id = ctl_line_flag(&ctl->line, "request-id");
@@ -84,11 +84,11 @@ ctl_keyset_add(struct ctl *ctl)
 		return JW_USAGE;
 	}
 	if (ctl->line.nargs == 0 && !own_id && !now)
-		return bulk_add(ctl, from);
+		return cmd_keyset_bulk_add(ctl, from);
 	jw_why_set(&ctl->why, "--from says it all: %s beside it has no meaning",
 	    now      ? "--now"
 	    : own_id ? "--request-id"
-		     : ctl_arg(ctl));
+		     : call_arg(ctl));
 	return JW_USAGE;
 }
 
@@ -109,7 +109,7 @@ tell_exposed(struct ctl *ctl, const struct json_t *reply, FILE *out)
 		fprintf(out,
 		    "Verifiers that read the set again reject its tokens that "
 		    "are still valid,\nthe last of them until %s\n",
-		    text_moment(&ctl->text, until, when));
+		    out_text_moment(&ctl->text, until, when));
 	return err;
 }
 
@@ -135,21 +135,22 @@ tell_removed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 }
 
 static enum jw_err
-pin(struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+keyset_edit_pin(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 {
 	struct reply_key_set set;
 	enum jw_err err = read_set(ctl, reply, &set);
 
 	if (err == JW_OK && set.active_generation != REPLY_NONE)
-		err = change_expect(parameters, set.active_generation);
+		err = call_change_expect(parameters, set.active_generation);
 	return err;
 }
 
 enum jw_err
-ctl_keyset_remove(struct ctl *ctl)
+cmd_keyset_remove(struct ctl *ctl)
 {
 	bool force = ctl_line_flag(&ctl->line, "force");
-	struct change change = {
+	struct call_change change = {
 	    .method = "RemoveKeySet",
 	    .command = "keyset remove",
 	    .named = "name",
@@ -157,17 +158,17 @@ ctl_keyset_remove(struct ctl *ctl)
 	    .question = "Remove it?",
 	    .quiet = "keySet",
 	    .tell = tell_removed,
-	    .pin = pin,
+	    .pin = keyset_edit_pin,
 	};
 	enum jw_err err;
 
-	change.parameters = json_pack("{s:s, s:o*}", "name", ctl_arg(ctl),
+	change.parameters = json_pack("{s:s, s:o*}", "name", call_arg(ctl),
 	    "force", force ? json_true() : NULL);
 	if (change.parameters == NULL)
-		return change_not_utf8(ctl);
-	err = change_take_options(ctl, change.parameters);
+		return call_change_not_utf8(ctl);
+	err = call_change_take_options(ctl, change.parameters);
 	if (err == JW_OK)
-		err = change_run(ctl, &change, NULL);
+		err = call_change_run(ctl, &change, NULL);
 	json_decref(change.parameters);
 	return err;
 }

@@ -44,7 +44,7 @@ next_word(char **text, bool *ret_open)
 /* ---- lines ---- */
 
 static enum jw_err
-take_words(char *text, struct set_line *line, struct jw_why *why)
+take_words(char *text, struct cmd_keyset_line *line, struct jw_why *why)
 {
 	bool open = false;
 	enum jw_err err = JW_OK;
@@ -62,24 +62,24 @@ take_words(char *text, struct set_line *line, struct jw_why *why)
 			if (line->name == NULL)
 				err = JW_NO_MEMORY;
 		} else {
-			err = settings_take(word, line->policy, why);
+			err = call_policy_take(word, line->policy, why);
 		}
 	}
 	return err;
 }
 
 static void
-line_done(struct set_line *line)
+line_done(struct cmd_keyset_line *line)
 {
 	free(line->name);
 	json_decref(line->policy);
 }
 
 static enum jw_err
-append(struct set_file *file, const struct set_line *line)
+cmd_append(struct cmd_keyset_file *file, const struct cmd_keyset_line *line)
 {
 	size_t room = file->room == 0 ? 64 : file->room * 2;
-	struct set_line *grown;
+	struct cmd_keyset_line *grown;
 
 	if (file->count == file->room) {
 		grown = realloc(file->lines, room * sizeof(*grown));
@@ -93,8 +93,8 @@ append(struct set_file *file, const struct set_line *line)
 }
 
 static void
-mistake(struct set_file *file, set_file_mistake_fn *tell, long number,
-    const struct jw_why *why)
+mistake(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell,
+    long number, const struct jw_why *why)
 {
 	file->mistakes++;
 	tell(file, number, why);
@@ -102,10 +102,11 @@ mistake(struct set_file *file, set_file_mistake_fn *tell, long number,
 
 /* A line with a mistake is told of, and left out. */
 static enum jw_err
-take_line(struct set_file *file, char *text, size_t len, long number,
-    set_file_mistake_fn *tell)
+take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
+    cmd_keyset_file_mistake_fn *tell)
 {
-	struct set_line line = {.policy = json_object(), .number = number};
+	struct cmd_keyset_line line = {
+	    .policy = json_object(), .number = number};
 	struct jw_why why = {"", ""};
 	enum jw_err err = JW_NO_MEMORY;
 
@@ -116,7 +117,7 @@ take_line(struct set_file *file, char *text, size_t len, long number,
 		err = take_words(text, &line, &why);
 	}
 	if (err == JW_OK && line.name != NULL)
-		err = append(file, &line);
+		err = cmd_append(file, &line);
 	if (err != JW_OK || line.name == NULL)
 		line_done(&line);
 	if (err != JW_USAGE)
@@ -130,7 +131,7 @@ take_line(struct set_file *file, char *text, size_t len, long number,
 static int
 compare(const void *a, const void *b)
 {
-	const struct set_line *const *x = a, *const *y = b;
+	const struct cmd_keyset_line *const *x = a, *const *y = b;
 	int order = strcmp((*x)->name, (*y)->name);
 
 	if (order != 0)
@@ -141,19 +142,19 @@ compare(const void *a, const void *b)
 static int
 compare_numbers(const void *a, const void *b)
 {
-	const struct set_line *const *x = a, *const *y = b;
+	const struct cmd_keyset_line *const *x = a, *const *y = b;
 
 	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
 }
 
 /* Move the later ones of each name to the front, ordered by line. */
 static size_t
-gather_repeated(const struct set_line **sorted, size_t count)
+gather_repeated(const struct cmd_keyset_line **sorted, size_t count)
 {
 	size_t n = 0;
 
 	for (size_t i = 1; i < count; i++) {
-		const struct set_line *line = sorted[i];
+		const struct cmd_keyset_line *line = sorted[i];
 
 		if (strcmp(sorted[i - 1]->name, line->name) == 0) {
 			sorted[i] = sorted[i - 1];
@@ -165,9 +166,9 @@ gather_repeated(const struct set_line **sorted, size_t count)
 }
 
 static enum jw_err
-check_names(struct set_file *file, set_file_mistake_fn *tell)
+check_names(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell)
 {
-	const struct set_line **sorted =
+	const struct cmd_keyset_line **sorted =
 	    calloc(file->count + 1, sizeof(*sorted));
 	struct jw_why why = {"", ""};
 	size_t repeated;
@@ -189,7 +190,8 @@ check_names(struct set_file *file, set_file_mistake_fn *tell)
 /* ---- the whole ---- */
 
 static enum jw_err
-take_lines(struct set_file *file, FILE *in, set_file_mistake_fn *tell)
+take_lines(
+    struct cmd_keyset_file *file, FILE *in, cmd_keyset_file_mistake_fn *tell)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -204,14 +206,14 @@ take_lines(struct set_file *file, FILE *in, set_file_mistake_fn *tell)
 }
 
 static enum jw_err
-unreadable(const struct set_file *file, struct jw_why *why)
+unreadable(const struct cmd_keyset_file *file, struct jw_why *why)
 {
 	jw_why_set(why, "cannot read %s: %s", file->path, strerror(errno));
 	return JW_IO;
 }
 
 static enum jw_err
-judge(const struct set_file *file, struct jw_why *why)
+judge(const struct cmd_keyset_file *file, struct jw_why *why)
 {
 	if (file->mistakes > 0)
 		jw_why_set(why, "%s has %zu mistake%s: nothing was sent",
@@ -226,8 +228,8 @@ judge(const struct set_file *file, struct jw_why *why)
 }
 
 enum jw_err
-set_file_read(const char *path, set_file_mistake_fn *tell,
-    struct set_file *ret_file, struct jw_why *why)
+cmd_keyset_file_read(const char *path, cmd_keyset_file_mistake_fn *tell,
+    struct cmd_keyset_file *ret_file, struct jw_why *why)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
@@ -248,7 +250,7 @@ set_file_read(const char *path, set_file_mistake_fn *tell,
 }
 
 void
-set_file_done(struct set_file *file)
+cmd_keyset_file_done(struct cmd_keyset_file *file)
 {
 	for (size_t i = 0; i < file->count; i++)
 		line_done(&file->lines[i]);

@@ -4,11 +4,11 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 static void
 put_keys(const char *what, const json_t *keys)
@@ -33,7 +33,7 @@ put_exposure(struct ctl *ctl, const json_t *reply)
 		puts(
 		    "With the other domain, key sets get URLs that answer "
 		    "with another one today;\nif the daemon is restarted now:");
-	return exposure_tell(ctl, reply, stdout);
+	return call_exposure_tell(ctl, reply, stdout);
 }
 
 static enum jw_err
@@ -52,7 +52,7 @@ put_reply(struct ctl *ctl, const json_t *reply)
 	put_keys("at the next start:", restart);
 	err = put_exposure(ctl, reply);
 	if (err == JW_OK)
-		err = ctl_flush(ctl);
+		err = call_flush(ctl);
 	if (err == JW_OK && json_array_size(restart) > 0)
 		fputs("hint: systemctl restart jwksd jwksd-http: nobody is "
 		      "refused\n",
@@ -61,15 +61,16 @@ put_reply(struct ctl *ctl, const json_t *reply)
 }
 
 enum jw_err
-ctl_reload(struct ctl *ctl)
+cmd_reload(struct ctl *ctl)
 {
 	json_t *reply = NULL, *shown = NULL;
-	enum jw_err err = ask(ctl, CTL_INTERFACE "Reload", NULL, &reply);
+	enum jw_err err =
+	    call_method(ctl, CTL_INTERFACE "Reload", NULL, &reply);
 
 	if (err == JW_OK && ctl->json) {
-		err = ctl_print_json(ctl, reply);
+		err = call_print_json(ctl, reply);
 	} else if (err == JW_OK) {
-		shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 		err = shown != NULL ? put_reply(ctl, shown) : JW_NO_MEMORY;
 	}
 	json_decref(shown);

@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/call/request.h"
 #include "ctl/call/change.h"
 #include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
-#include "ctl/reply/reply.h"
-#include "ctl/out/visible.h"
+#include "ctl/call/request.h"
 #include "ctl/commands/rotate.h"
+#include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 struct outcome {
 	struct reply_key revoked, activated;
@@ -27,21 +27,23 @@ struct outcome {
 };
 
 static enum jw_err
-read_outcome(struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
+revoke_read_outcome(
+    struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
 {
 	struct outcome out = {0};
 	bool has_revoked = false;
 	enum jw_err err;
 
-	err = change_key(ctl, reply, "revoked", &has_revoked, &out.revoked);
+	err =
+	    call_change_key(ctl, reply, "revoked", &has_revoked, &out.revoked);
 	if (err == JW_OK && !has_revoked) {
 		jw_why_set(&ctl->why,
 		    "the daemon's reply does not say which key it is about");
 		err = JW_PROTOCOL;
 	}
 	if (err == JW_OK)
-		err = change_key(ctl, reply, "activated", &out.has_activated,
-		    &out.activated);
+		err = call_change_key(ctl, reply, "activated",
+		    &out.has_activated, &out.activated);
 	if (err == JW_OK)
 		err = reply_number(reply, "flushAt", &out.flush_at, &ctl->why);
 	if (err == JW_OK)
@@ -65,11 +67,11 @@ role(const struct outcome *outcome)
 }
 
 static enum jw_err
-tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+revoke_tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	struct outcome outcome;
 	const struct reply_key *key = &outcome.revoked;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = revoke_read_outcome(ctl, reply, &outcome);
 
 	if (err != JW_OK)
 		return err;
@@ -83,21 +85,23 @@ tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 		    key->key_set, outcome.activated.generation,
 		    outcome.activated.kid,
 		    dry ? "would sign now" : "signs now");
-	return exposure_tell(ctl, reply, out);
+	return call_exposure_tell(ctl, reply, out);
 }
 
 /* A prefix may come to name another key, and KEYSET#GEN is no kid. */
 static enum jw_err
-pin(struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+revoke_pin(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 {
 	struct outcome outcome;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = revoke_read_outcome(ctl, reply, &outcome);
 
 	if (err == JW_OK && json_object_set_new(parameters, "key",
 				json_string(outcome.revoked.kid)) != 0)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK && outcome.has_activated)
-		err = change_expect(parameters, outcome.revoked.generation);
+		err =
+		    call_change_expect(parameters, outcome.revoked.generation);
 	return err;
 }
 
@@ -128,7 +132,7 @@ count_known(struct ctl *ctl, const struct reply_key *revoked)
 	size_t i, known = 0;
 
 	ctl->json = false;
-	(void)ask_all(
+	(void)call_method_all(
 	    ctl, CTL_INTERFACE "ListKeys", parameters, "keys", &reply);
 	json_array_foreach (json_object_get(reply, "keys"), i, item) {
 		if (reply_key(item, &key, &ctl->why) == JW_OK &&
@@ -157,7 +161,7 @@ put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
 	    "Microsoft.IdentityModel nor those that poll every 12 to 24 h: "
 	    "they drop the\n"
 	    "key when they read the set again.\n",
-	    text_moment(&ctl->text, outcome->flush_at, when));
+	    out_text_moment(&ctl->text, outcome->flush_at, when));
 	if (known == 1)
 		fputs("The next key to sign was published before it: that "
 		      "takes 2 rotations.\n",
@@ -180,7 +184,7 @@ can_ask(const struct ctl *ctl)
 static enum jw_err
 schedule(struct ctl *ctl, const struct outcome *outcome)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "Rotate",
 	    .command = "rotate",
 	    .parameters = json_pack("{s:s, s:s}", "keySet",
@@ -189,24 +193,24 @@ schedule(struct ctl *ctl, const struct outcome *outcome)
 	    .named = "keySet",
 	    .own_id = true,
 	    .quiet = "activated",
-	    .tell = rotate_tell,
+	    .tell = cmd_rotate_tell,
 	};
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (change.parameters != NULL)
-		err = change_run(ctl, &change, NULL);
+		err = call_change_run(ctl, &change, NULL);
 	json_decref(change.parameters);
 	return err;
 }
 
 static enum jw_err
-offer(struct ctl *ctl, const struct outcome *outcome)
+cmd_offer(struct ctl *ctl, const struct outcome *outcome)
 {
 	size_t known = count_known(ctl, &outcome->revoked);
 
 	put_offer(ctl, outcome, known);
 	if (known == 0 && can_ask(ctl)) {
-		confirm(ctl, "Schedule it as soon as it is safe?");
+		call_confirm(ctl, "Schedule it as soon as it is safe?");
 		if (!ctl->declined)
 			return schedule(ctl, outcome);
 		/* The revocation itself was not declined. */
@@ -219,7 +223,7 @@ offer(struct ctl *ctl, const struct outcome *outcome)
 /* ---- revoke ---- */
 
 static enum jw_err
-check_options(struct ctl *ctl)
+revoke_check_options(struct ctl *ctl)
 {
 	const char *reason = ctl_line_value(&ctl->line, "reason");
 
@@ -229,52 +233,53 @@ check_options(struct ctl *ctl)
 	    "revoke needs --reason TEXT: a revocation is for ever, and the "
 	    "reason stays with the key and in the audit trail");
 	jw_why_hint(&ctl->why, "jwksctl revoke %s --reason \"what happened\"",
-	    ctl_arg(ctl));
+	    call_arg(ctl));
 	return JW_USAGE;
 }
 
 static enum jw_err
-revoke_and_offer(struct ctl *ctl, struct change *change)
+revoke_and_offer(struct ctl *ctl, struct call_change *change)
 {
 	struct outcome outcome = {0};
 	json_t *reply = NULL, *shown = NULL;
-	enum jw_err err = change_take_options(ctl, change->parameters);
+	enum jw_err err = call_change_take_options(ctl, change->parameters);
 
 	if (err == JW_OK)
-		err = change_run(ctl, change, &reply);
+		err = call_change_run(ctl, change, &reply);
 	if (err != JW_OK || reply == NULL)
 		return err;
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
-	err = shown == NULL ? JW_NO_MEMORY : read_outcome(ctl, shown, &outcome);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	err = shown == NULL ? JW_NO_MEMORY
+			    : revoke_read_outcome(ctl, shown, &outcome);
 	if (err == JW_OK && outcome.flush_at != REPLY_NONE)
-		err = offer(ctl, &outcome);
+		err = cmd_offer(ctl, &outcome);
 	json_decref(shown);
 	json_decref(reply);
 	return err;
 }
 
 enum jw_err
-ctl_revoke(struct ctl *ctl)
+cmd_revoke(struct ctl *ctl)
 {
 	bool force = ctl_line_flag(&ctl->line, "force");
-	struct change change = {
+	struct call_change change = {
 	    .method = "Revoke",
 	    .command = "revoke",
 	    .named = "key",
 	    .danger = "revoke",
 	    .question = "Revoke it?",
 	    .quiet = "revoked",
-	    .tell = tell,
-	    .pin = pin,
+	    .tell = revoke_tell,
+	    .pin = revoke_pin,
 	};
-	enum jw_err err = check_options(ctl);
+	enum jw_err err = revoke_check_options(ctl);
 
 	if (err != JW_OK)
 		return err;
-	change.parameters = json_pack("{s:s, s:o*}", "key", ctl_arg(ctl),
+	change.parameters = json_pack("{s:s, s:o*}", "key", call_arg(ctl),
 	    "force", force ? json_true() : NULL);
 	if (change.parameters == NULL)
-		return change_not_utf8(ctl);
+		return call_change_not_utf8(ctl);
 	err = revoke_and_offer(ctl, &change);
 	json_decref(change.parameters);
 	return err;

@@ -20,15 +20,16 @@ struct outcome {
 };
 
 static enum jw_err
-read_outcome(struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
+rollback_read_outcome(
+    struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
 {
 	bool has_activated = false, has_retired = false;
 	enum jw_err err;
 
-	err = change_key(
+	err = call_change_key(
 	    ctl, reply, "activated", &has_activated, &ret_outcome->activated);
 	if (err == JW_OK)
-		err = change_key(
+		err = call_change_key(
 		    ctl, reply, "retired", &has_retired, &ret_outcome->retired);
 	if (err == JW_OK && (!has_activated || !has_retired)) {
 		jw_why_set(&ctl->why,
@@ -39,7 +40,7 @@ read_outcome(struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
 }
 
 static void
-put_outcome(
+rollback_put_outcome(
     const struct ctl *ctl, const struct outcome *outcome, bool dry, FILE *out)
 {
 	const struct reply_key *a = &outcome->activated, *r = &outcome->retired;
@@ -53,21 +54,21 @@ put_outcome(
 	    dry ? "would be" : "is", dry ? "would stay" : "stays");
 	if (r->at[REPLY_REMOVE] != REPLY_NONE)
 		fprintf(out, " until %s",
-		    text_moment(&ctl->text, r->at[REPLY_REMOVE], when));
+		    out_text_moment(&ctl->text, r->at[REPLY_REMOVE], when));
 	fputc('\n', out);
 }
 
 /* A rollback is no revocation. */
 static enum jw_err
-tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+rollback_tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	struct outcome outcome;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = rollback_read_outcome(ctl, reply, &outcome);
 
 	if (err != JW_OK)
 		return err;
-	put_outcome(ctl, &outcome, dry, out);
-	err = exposure_tell(ctl, reply, out);
+	rollback_put_outcome(ctl, &outcome, dry, out);
+	err = call_exposure_tell(ctl, reply, out);
 	if (err != JW_OK)
 		return err;
 	/* Said once: where it is still to be decided. */
@@ -83,13 +84,14 @@ tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 }
 
 static enum jw_err
-pin(struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+rollback_pin(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 {
 	struct outcome outcome;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = rollback_read_outcome(ctl, reply, &outcome);
 
 	return err == JW_OK
-		   ? change_expect(parameters, outcome.retired.generation)
+		   ? call_change_expect(parameters, outcome.retired.generation)
 		   : err;
 }
 
@@ -97,13 +99,13 @@ pin(struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 static void
 explain_window(struct ctl *ctl)
 {
-	const char *name = ctl_arg(ctl);
+	const char *name = call_arg(ctl);
 	char window[JW_DURATION_SIZE];
 	int64_t seconds;
 
 	if (name == NULL)
 		name = "default";
-	if (!key_sets_parameter(ctl, name, "rollbackWindow", &seconds))
+	if (!call_key_sets_parameter(ctl, name, "rollbackWindow", &seconds))
 		return;
 	jw_why_set(&ctl->why,
 	    "there is no generation to go back to: none was retired, or its "
@@ -114,28 +116,28 @@ explain_window(struct ctl *ctl)
 }
 
 enum jw_err
-ctl_rollback(struct ctl *ctl)
+cmd_rollback(struct ctl *ctl)
 {
 	bool now = ctl_line_flag(&ctl->line, "now");
-	struct change change = {
+	struct call_change change = {
 	    .method = "Rollback",
 	    .command = "rollback",
-	    .parameters = json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl),
+	    .parameters = json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl),
 		"now", now ? json_true() : NULL),
 	    .named = "keySet",
 	    .danger = now ? "rollback --now" : "rollback",
 	    .question = "Roll back?",
 	    .quiet = "activated",
-	    .tell = tell,
-	    .pin = pin,
+	    .tell = rollback_tell,
+	    .pin = rollback_pin,
 	};
 	enum jw_err err;
 
 	if (change.parameters == NULL)
-		return change_not_utf8(ctl);
-	err = change_take_options(ctl, change.parameters);
+		return call_change_not_utf8(ctl);
+	err = call_change_take_options(ctl, change.parameters);
 	if (err == JW_OK)
-		err = change_run(ctl, &change, NULL);
+		err = call_change_run(ctl, &change, NULL);
 	if (err == JW_BAD_STATE)
 		explain_window(ctl);
 	json_decref(change.parameters);

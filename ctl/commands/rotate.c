@@ -12,8 +12,8 @@
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
-#include "ctl/reply/reply.h"
 #include "ctl/commands/rotate.h"
+#include "ctl/reply/reply.h"
 
 /* ---- what is asked for ---- */
 
@@ -25,7 +25,7 @@ contradiction(struct ctl *ctl, const char *a, const char *b)
 }
 
 static enum jw_err
-check_options(struct ctl *ctl)
+rotate_check_options(struct ctl *ctl)
 {
 	static const char *const pairs[][2] = {
 	    {"now", "at"},
@@ -54,19 +54,19 @@ make_parameters(struct ctl *ctl, json_t **ret_parameters)
 	json_t *parameters;
 	int64_t at = 0;
 	bool given;
-	enum jw_err err = ctl_time_option(ctl, "at", &given, &at);
+	enum jw_err err = call_time_option(ctl, "at", &given, &at);
 
 	if (err == JW_OK && given)
-		err = ctl_not_past(ctl, "at", at);
+		err = call_not_past(ctl, "at", at);
 	if (err != JW_OK)
 		return err;
-	parameters =
-	    json_pack("{s:s*, s:o*, s:o*, s:o*}", "keySet", ctl_arg(ctl), "now",
-		flag_json(ctl, "now"), "at", given ? json_integer(at) : NULL,
-		"cancel", flag_json(ctl, "cancel"));
+	parameters = json_pack("{s:s*, s:o*, s:o*, s:o*}", "keySet",
+	    call_arg(ctl), "now", flag_json(ctl, "now"), "at",
+	    given ? json_integer(at) : NULL, "cancel",
+	    flag_json(ctl, "cancel"));
 	if (parameters == NULL)
-		return change_not_utf8(ctl);
-	err = change_take_options(ctl, parameters);
+		return call_change_not_utf8(ctl);
+	err = call_change_take_options(ctl, parameters);
 	if (err == JW_OK)
 		*ret_parameters = parameters;
 	else
@@ -84,17 +84,18 @@ struct outcome {
 };
 
 static enum jw_err
-read_outcome(struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
+rotate_read_outcome(
+    struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
 {
 	struct outcome out = {0};
 	enum jw_err err;
 
 	err = reply_name(reply, "keySet", &out.key_set, &ctl->why);
 	if (err == JW_OK)
-		err = change_key(ctl, reply, "activated", &out.has_activated,
-		    &out.activated);
+		err = call_change_key(ctl, reply, "activated",
+		    &out.has_activated, &out.activated);
 	if (err == JW_OK)
-		err = change_key(
+		err = call_change_key(
 		    ctl, reply, "retired", &out.has_retired, &out.retired);
 	if (err == JW_OK)
 		err = reply_number(
@@ -121,7 +122,7 @@ put_activated(
 	if (outcome->has_retired &&
 	    outcome->retired.at[REPLY_REMOVE] != REPLY_NONE)
 		fprintf(out, " until %s",
-		    text_moment(
+		    out_text_moment(
 			&ctl->text, outcome->retired.at[REPLY_REMOVE], when));
 	fputc('\n', out);
 }
@@ -142,7 +143,7 @@ put_cancelled(const struct outcome *outcome, bool dry, FILE *out)
 }
 
 static void
-put_outcome(
+rotate_put_outcome(
     const struct ctl *ctl, const struct outcome *outcome, bool dry, FILE *out)
 {
 	char when[TEXT_TIME_SIZE];
@@ -157,60 +158,62 @@ put_outcome(
 	}
 	fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
 	    dry ? "would be " : "",
-	    text_moment(&ctl->text, outcome->scheduled_for, when));
+	    out_text_moment(&ctl->text, outcome->scheduled_for, when));
 	if (outcome->cause != NULL)
 		fprintf(out, ": %s", outcome->cause);
 	fputc('\n', out);
 }
 
 enum jw_err
-rotate_tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+cmd_rotate_tell(
+    struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	struct outcome outcome;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = rotate_read_outcome(ctl, reply, &outcome);
 
 	if (err != JW_OK)
 		return err;
-	put_outcome(ctl, &outcome, dry, out);
+	rotate_put_outcome(ctl, &outcome, dry, out);
 	if (dry && ctl_line_flag(&ctl->line, "now") &&
 	    json_object_get(reply, "exposure") == NULL)
 		fputs("No verifier that re-reads the key set in time rejects a "
 		      "token.\n",
 		    out);
-	return exposure_tell(ctl, reply, out);
+	return call_exposure_tell(ctl, reply, out);
 }
 
 static enum jw_err
-pin(struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+rotate_pin(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 {
 	struct outcome outcome;
-	enum jw_err err = read_outcome(ctl, reply, &outcome);
+	enum jw_err err = rotate_read_outcome(ctl, reply, &outcome);
 
 	if (err != JW_OK || !outcome.has_retired)
 		return err;
-	return change_expect(parameters, outcome.retired.generation);
+	return call_change_expect(parameters, outcome.retired.generation);
 }
 
 enum jw_err
-ctl_rotate(struct ctl *ctl)
+cmd_rotate(struct ctl *ctl)
 {
-	struct change change = {
+	struct call_change change = {
 	    .method = "Rotate",
 	    .command = "rotate",
 	    .named = "keySet",
 	    .question = "Rotate now?",
 	    .quiet = "activated",
-	    .tell = rotate_tell,
-	    .pin = pin,
+	    .tell = cmd_rotate_tell,
+	    .pin = rotate_pin,
 	};
-	enum jw_err err = check_options(ctl);
+	enum jw_err err = rotate_check_options(ctl);
 
 	if (err == JW_OK)
 		err = make_parameters(ctl, &change.parameters);
 	if (ctl_line_flag(&ctl->line, "now"))
 		change.danger = "rotate --now";
 	if (err == JW_OK)
-		err = change_run(ctl, &change, NULL);
+		err = call_change_run(ctl, &change, NULL);
 	json_decref(change.parameters);
 	return err;
 }

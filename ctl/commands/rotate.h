@@ -6,6 +6,6 @@
 
 #include "ctl/call/change.h"
 
-change_tell_fn rotate_tell;
+call_change_tell_fn cmd_rotate_tell;
 
 #endif

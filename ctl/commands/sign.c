@@ -13,10 +13,10 @@
 
 #include "common/base/duration.h"
 #include "common/wire/varlink.h"
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 #define SIGN_METHOD "org.jwksd.sign.Sign"
 #define CONTROL_NAME "control.sock"
@@ -140,7 +140,7 @@ ask_signer(struct ctl *ctl, const json_t *parameters, json_t **ret_reply)
 	if (err != JW_OK)
 		return err;
 	ctl->socket = path;
-	err = ask(ctl, SIGN_METHOD, parameters, ret_reply);
+	err = call_method(ctl, SIGN_METHOD, parameters, ret_reply);
 	ctl->socket = control;
 	return err;
 }
@@ -152,17 +152,17 @@ print_token(struct ctl *ctl, const json_t *reply)
 	enum jw_err err;
 
 	if (ctl->json)
-		return ctl_print_json(ctl, reply);
+		return call_print_json(ctl, reply);
 	err =
 	    reply_name(reply, ctl->quiet ? "kid" : "token", &token, &ctl->why);
 	if (err != JW_OK)
 		return err;
 	puts(token);
-	return ctl_flush(ctl);
+	return call_flush(ctl);
 }
 
 enum jw_err
-ctl_sign(struct ctl *ctl)
+cmd_sign(struct ctl *ctl)
 {
 	json_t *claims = NULL, *parameters = NULL, *reply = NULL;
 	enum jw_err err = read_claims(ctl, &claims);
@@ -171,7 +171,7 @@ ctl_sign(struct ctl *ctl)
 		err = set_exp(ctl, claims);
 	if (err != JW_OK)
 		goto out;
-	parameters = json_pack("{s:s*, s:O, s:s*}", "keySet", ctl_arg(ctl),
+	parameters = json_pack("{s:s*, s:O, s:s*}", "keySet", call_arg(ctl),
 	    "claims", claims, "type", ctl_line_value(&ctl->line, "type"));
 	err = parameters == NULL ? JW_NO_MEMORY
 				 : ask_signer(ctl, parameters, &reply);
@@ -217,7 +217,7 @@ put_verdict(struct ctl *ctl, const json_t *reply)
 	if (json_is_integer(exp) && json_integer_value(exp) >= 0 &&
 	    json_integer_value(exp) <= REPLY_TIME_MAX)
 		printf("%-10s %s\n", "expires",
-		    text_time(&ctl->text, json_integer_value(exp), buf));
+		    out_text_time(&ctl->text, json_integer_value(exp), buf));
 }
 
 static enum jw_err
@@ -230,13 +230,13 @@ print_verdict(struct ctl *ctl, const json_t *reply)
 	enum jw_err err = reply_bool(reply, "valid", &valid, &ctl->why);
 
 	if (err == JW_OK && ctl->json) {
-		err = ctl_print_json(ctl, reply);
+		err = call_print_json(ctl, reply);
 	} else if (err == JW_OK) {
 		if (!ctl->quiet)
 			put_verdict(ctl, reply);
 		else if (kid != NULL)
 			puts(kid);
-		err = ctl_flush(ctl);
+		err = call_flush(ctl);
 	}
 	if (err != JW_OK || valid)
 		return err;
@@ -256,9 +256,9 @@ verify(struct ctl *ctl, const char *token)
 		jw_why_set(&ctl->why, "the token is no UTF-8 text");
 		return JW_BAD_KEY;
 	}
-	err = ask(ctl, CTL_INTERFACE "Verify", parameters, &reply);
+	err = call_method(ctl, CTL_INTERFACE "Verify", parameters, &reply);
 	if (err == JW_OK) {
-		shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 		err = shown == NULL
 			  ? JW_NO_MEMORY
 			  : print_verdict(ctl, ctl->json ? reply : shown);
@@ -270,9 +270,9 @@ verify(struct ctl *ctl, const char *token)
 }
 
 enum jw_err
-ctl_verify(struct ctl *ctl)
+cmd_verify(struct ctl *ctl)
 {
-	const char *token = ctl_arg(ctl);
+	const char *token = call_arg(ctl);
 	char *text = NULL, *start;
 	enum jw_err err;
 

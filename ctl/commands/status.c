@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "common/base/duration.h"
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
 #include "ctl/call/key_sets.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/timeline.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 typedef enum jw_err print_fn(struct ctl *ctl, const json_t *reply);
 
@@ -35,18 +35,19 @@ look_at(struct ctl *ctl, json_t *parameters, const char *list, print_fn *print)
 		return JW_NO_MEMORY;
 	snprintf(method, sizeof(method), CTL_INTERFACE "%s",
 	    ctl->line.command->method);
-	err = list != NULL ? ask_all(ctl, method, parameters, list, &reply)
-			   : ask(ctl, method, parameters, &reply);
+	err = list != NULL
+		  ? call_method_all(ctl, method, parameters, list, &reply)
+		  : call_method(ctl, method, parameters, &reply);
 	if (err != JW_OK)
 		goto out;
 	if (ctl->json) {
-		err = ctl_print_json(ctl, reply);
+		err = call_print_json(ctl, reply);
 		goto out;
 	}
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	err = shown != NULL ? print(ctl, shown) : JW_NO_MEMORY;
 	if (err == JW_OK)
-		err = ctl_flush(ctl);
+		err = call_flush(ctl);
 out:
 	json_decref(shown);
 	json_decref(reply);
@@ -55,14 +56,14 @@ out:
 }
 
 static enum jw_err
-look(struct ctl *ctl, json_t *parameters, print_fn *print)
+status_look(struct ctl *ctl, json_t *parameters, print_fn *print)
 {
 	return look_at(ctl, parameters, NULL, print);
 }
 
 /* Takes text. */
 static void
-put(char *text)
+status_put(char *text)
 {
 	fputs(text, stdout);
 	free(text);
@@ -150,8 +151,8 @@ put_next(struct ctl *ctl, const json_t *next)
 	printf("next       %s", change.key_set);
 	if (change.generation != REPLY_NONE)
 		printf("#%" PRId64, change.generation);
-	printf(" %s, %s\n", timeline_step(&ctl->text, &change, step),
-	    text_moment(&ctl->text, change.time, when));
+	printf(" %s, %s\n", out_timeline_step(&ctl->text, &change, step),
+	    out_text_moment(&ctl->text, change.time, when));
 	printf("           %s\n", change.cause);
 	return JW_OK;
 }
@@ -182,7 +183,7 @@ print_status(struct ctl *ctl, const json_t *reply)
 	    status.ready ? "ready" : "not ready");
 	if (status.started != REPLY_NONE)
 		printf("started    %s\n",
-		    text_moment(&ctl->text, status.started, when));
+		    out_text_moment(&ctl->text, status.started, when));
 	put_rotation(&status);
 	printf("key sets   %" PRId64 "\n", status.key_sets);
 	printf("keys       %" PRId64 "\n", status.generations);
@@ -195,15 +196,15 @@ print_status(struct ctl *ctl, const json_t *reply)
 }
 
 enum jw_err
-ctl_status(struct ctl *ctl)
+cmd_status(struct ctl *ctl)
 {
-	return look(ctl, json_object(), print_status);
+	return status_look(ctl, json_object(), print_status);
 }
 
 /* ---- list ---- */
 
 static enum jw_err
-print_list(struct ctl *ctl, const json_t *reply)
+status_print_list(struct ctl *ctl, const json_t *reply)
 {
 	const json_t *keys;
 	char *text;
@@ -215,30 +216,30 @@ print_list(struct ctl *ctl, const json_t *reply)
 		put_kids(keys);
 		return JW_OK;
 	}
-	err = timeline_keys(&ctl->text, keys, ctl_line_flag(&ctl->line, "long"),
-	    &text, &ctl->why);
+	err = out_timeline_keys(&ctl->text, keys,
+	    ctl_line_flag(&ctl->line, "long"), &text, &ctl->why);
 	if (err == JW_OK)
-		put(text);
+		status_put(text);
 	return err;
 }
 
 enum jw_err
-ctl_list(struct ctl *ctl)
+cmd_list(struct ctl *ctl)
 {
 	json_t *all = ctl_line_flag(&ctl->line, "all") ? json_true() : NULL;
 	enum jw_err err = look_at(ctl,
-	    json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl), "all", all),
-	    "keys", print_list);
+	    json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl), "all", all),
+	    "keys", status_print_list);
 
 	if (err == JW_OK)
-		key_sets_note(ctl, ctl_arg(ctl));
+		call_key_sets_note(ctl, call_arg(ctl));
 	return err;
 }
 
 /* ---- show ---- */
 
 static void
-put_moments(const struct text *text, const struct reply_key *key)
+put_moments(const struct out_text *text, const struct reply_key *key)
 {
 	static const char *const labels[REPLY_MOMENTS] = {
 	    [REPLY_CREATED] = "created",
@@ -257,7 +258,7 @@ put_moments(const struct text *text, const struct reply_key *key)
 	for (size_t i = 0; i < REPLY_MOMENTS; i++) {
 		if (key->at[i] != REPLY_NONE)
 			printf("%-11s%s\n", labels[i],
-			    text_moment(text, key->at[i], when));
+			    out_text_moment(text, key->at[i], when));
 	}
 }
 
@@ -282,7 +283,7 @@ is_living(const struct reply_key *key)
 }
 
 static enum jw_err
-print_show(struct ctl *ctl, const json_t *reply)
+status_print_show(struct ctl *ctl, const json_t *reply)
 {
 	const json_t *object;
 	const char *colour;
@@ -298,7 +299,7 @@ print_show(struct ctl *ctl, const json_t *reply)
 		printf("%s\n", key.kid);
 		return JW_OK;
 	}
-	colour = text_state_colour(&ctl->text, key.state);
+	colour = out_text_state_colour(&ctl->text, key.state);
 	printf("kid        %s\n", key.kid);
 	printf("key set    %s\n", key.key_set);
 	printf("generation %" PRId64 "\n", key.generation);
@@ -310,16 +311,16 @@ print_show(struct ctl *ctl, const json_t *reply)
 		printf("reason     %s\n", key.reason);
 	err = key.jwk != NULL ? put_jwk(key.jwk) : JW_OK;
 	if (err == JW_OK)
-		err = ctl_flush(ctl);
+		err = call_flush(ctl);
 	if (err == JW_OK && is_living(&key))
-		key_sets_note(ctl, key.key_set);
+		call_key_sets_note(ctl, key.key_set);
 	return err;
 }
 
 enum jw_err
-ctl_show(struct ctl *ctl)
+cmd_show(struct ctl *ctl)
 {
-	const char *key = ctl_arg(ctl);
+	const char *key = call_arg(ctl);
 
 	if (key[0] == '#' || key[0] == '\0') {
 		jw_why_set(&ctl->why, "\"%s\" names no key set", key);
@@ -327,7 +328,8 @@ ctl_show(struct ctl *ctl)
 				       "its kid or like default#2");
 		return JW_USAGE;
 	}
-	return look(ctl, json_pack("{s:s}", "key", key), print_show);
+	return status_look(
+	    ctl, json_pack("{s:s}", "key", key), status_print_show);
 }
 
 /* ---- plan ---- */
@@ -345,9 +347,9 @@ print_plan(struct ctl *ctl, const json_t *reply)
 		fputs("nothing is planned\n", stderr);
 		return JW_OK;
 	}
-	err = timeline_changes(&ctl->text, changes, &text, &ctl->why);
+	err = out_timeline_changes(&ctl->text, changes, &text, &ctl->why);
 	if (err == JW_OK)
-		put(text);
+		status_put(text);
 	return err;
 }
 
@@ -358,26 +360,26 @@ look_at_time(struct ctl *ctl, const char *option, const char *name,
 {
 	int64_t when = 0;
 	bool given;
-	enum jw_err err = ctl_time_option(ctl, option, &given, &when);
+	enum jw_err err = call_time_option(ctl, option, &given, &when);
 
 	if (err == JW_OK && given)
-		err = ctl_not_past(ctl, option, when);
+		err = call_not_past(ctl, option, when);
 	if (err != JW_OK)
 		return err;
 	return look_at(ctl,
-	    json_pack("{s:s*, s:o*}", "keySet", ctl_arg(ctl), name,
+	    json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl), name,
 		given ? json_integer(when) : NULL),
 	    list, print);
 }
 
 enum jw_err
-ctl_plan(struct ctl *ctl)
+cmd_plan(struct ctl *ctl)
 {
 	enum jw_err err =
 	    look_at_time(ctl, "until", "until", "changes", print_plan);
 
 	if (err == JW_OK)
-		key_sets_note(ctl, ctl_arg(ctl));
+		call_key_sets_note(ctl, call_arg(ctl));
 	return err;
 }
 
@@ -406,7 +408,7 @@ print_jwks(struct ctl *ctl, const json_t *reply)
 }
 
 enum jw_err
-ctl_jwks(struct ctl *ctl)
+cmd_jwks(struct ctl *ctl)
 {
 	return look_at_time(ctl, "at", "at", NULL, print_jwks);
 }

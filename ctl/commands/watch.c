@@ -10,17 +10,17 @@
 #include <string.h>
 
 #include "common/base/duration.h"
-#include "ctl/call/request.h"
 #include "ctl/call/context.h"
-#include "ctl/reply/reply.h"
+#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 /* Now: a reply does not say when, but comes at once. */
 static void
 put_time(const struct ctl *ctl)
 {
 	char when[JW_TIME_SIZE];
-	int64_t now = text_clock();
+	int64_t now = out_text_clock();
 
 	if (ctl->text.times == TEXT_UNIX)
 		printf("%" PRId64, now);
@@ -41,7 +41,7 @@ put_key(struct ctl *ctl, const char *event, const json_t *object)
 		printf("%s\n", key.kid);
 		return JW_OK;
 	}
-	colour = text_state_colour(&ctl->text, key.state);
+	colour = out_text_state_colour(&ctl->text, key.state);
 	put_time(ctl);
 	printf("  %-9s  %s#%" PRId64 "  %s  %s%s%s\n", event, key.key_set,
 	    key.generation, key.kid, colour != NULL ? colour : "", key.state,
@@ -94,25 +94,25 @@ take_event(struct ctl *ctl, const struct json_t *reply, void *arg)
 
 	*lagged = is_lagged(reply);
 	if (ctl->json)
-		return ctl_print_json(ctl, reply);
-	shown = reply_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		return call_print_json(ctl, reply);
+	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
 	if (shown == NULL)
 		return JW_NO_MEMORY;
 	err = put_event(ctl, shown);
 	json_decref(shown);
-	return err == JW_OK ? ctl_flush(ctl) : err;
+	return err == JW_OK ? call_flush(ctl) : err;
 }
 
 enum jw_err
-ctl_watch(struct ctl *ctl)
+cmd_watch(struct ctl *ctl)
 {
-	json_t *parameters = json_pack("{s:s*}", "keySet", ctl_arg(ctl));
+	json_t *parameters = json_pack("{s:s*}", "keySet", call_arg(ctl));
 	bool lagged = false;
 	enum jw_err err;
 
 	if (parameters == NULL)
 		return JW_NO_MEMORY;
-	err = ask_stream(
+	err = call_method_stream(
 	    ctl, CTL_INTERFACE "Monitor", parameters, take_event, &lagged);
 	if (lagged && (err == JW_OK || err == JW_UNREACHABLE)) {
 		jw_why_set(&ctl->why,

@@ -8,20 +8,20 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/duration.h"
-#include "common/wire/client.h"
 
 enum { INTERVAL_MS = 100, LINE_SIZE = 128, COLUMNS = 80 };
 
 void
-progress_begin(
-    struct progress *ret_progress, size_t total, const char *what, bool quiet)
+out_progress_begin(struct out_progress *ret_progress, size_t total,
+    const char *what, bool quiet)
 {
-	*ret_progress = (struct progress){
+	*ret_progress = (struct out_progress){
 	    .on = !quiet && isatty(STDERR_FILENO),
 	    .total = total,
 	    .what = what,
-	    .started_ms = client_clock(),
+	    .started_ms = jw_clock_monotonic_ms(),
 	};
 }
 
@@ -37,8 +37,8 @@ columns(void)
 
 /* "120 of 1000 key sets (12 %), 800 a second, 2s left" */
 static void
-describe(
-    const struct progress *progress, size_t done, int64_t elapsed, char *line)
+describe(const struct out_progress *progress, size_t done, int64_t elapsed,
+    char *line)
 {
 	size_t total = progress->total > 0 ? progress->total : 1;
 	int at = snprintf(line, LINE_SIZE, "%zu of %zu %s (%zu %%)", done,
@@ -57,9 +57,9 @@ describe(
 }
 
 void
-progress_tell(struct progress *progress, size_t done)
+out_progress_tell(struct out_progress *progress, size_t done)
 {
-	int64_t now = client_clock();
+	int64_t now = jw_clock_monotonic_ms();
 	char line[LINE_SIZE];
 	int shown, width;
 
@@ -76,7 +76,7 @@ progress_tell(struct progress *progress, size_t done)
 }
 
 void
-progress_clear(struct progress *progress)
+out_progress_clear(struct out_progress *progress)
 {
 	if (progress->shown > 0)
 		fprintf(stderr, "\r%*s\r", progress->shown, "");

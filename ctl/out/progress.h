@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct progress {
+struct out_progress {
 	bool on;
 	int shown; /* columns of the line that stands there; 0: none */
 	size_t total;
@@ -18,13 +18,13 @@ struct progress {
 };
 
 /* what is counted stays the caller's: "key sets". */
-void progress_begin(
-    struct progress *ret_progress, size_t total, const char *what, bool quiet);
+void out_progress_begin(struct out_progress *ret_progress, size_t total,
+    const char *what, bool quiet);
 
 /* At most ten times a second. */
-void progress_tell(struct progress *progress, size_t done);
+void out_progress_tell(struct out_progress *progress, size_t done);
 
 /* Before anything else is written to standard error; and at the end. */
-void progress_clear(struct progress *progress);
+void out_progress_clear(struct out_progress *progress);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * A table for people, by libsmartcols.
  *
- * Cells are already fit for a terminal (reply_visible()), so the library's own
+ * Cells are already fit for a terminal (out_visible()), so the library's own
  * escaping is off; nothing unchecked may come here.
  */
 #include <assert.h>
@@ -15,7 +15,7 @@
 
 enum { COLUMNS_MAX = 8, GAP = 2, WRAP_LEAST = 16 };
 
-struct table {
+struct out_table {
 	struct libscols_table *scols;
 	size_t ncolumns;
 	size_t widths[COLUMNS_MAX]; /* the widest text of each column */
@@ -25,7 +25,7 @@ struct table {
 };
 
 static int
-column_flags(const struct text *text, unsigned flags)
+column_flags(const struct out_text *text, unsigned flags)
 {
 	int result = 0;
 
@@ -37,7 +37,7 @@ column_flags(const struct text *text, unsigned flags)
 }
 
 static enum jw_err
-configure(struct libscols_table *scols, const struct text *text)
+configure(struct libscols_table *scols, const struct out_text *text)
 {
 	int failed = scols_table_enable_noencoding(scols, 1) != 0 ||
 		     scols_table_enable_colors(scols, text->colour) != 0 ||
@@ -66,7 +66,7 @@ width_of(const char *s)
 }
 
 static void
-widen(struct table *table, size_t column, const char *s)
+widen(struct out_table *table, size_t column, const char *s)
 {
 	size_t width = width_of(s);
 
@@ -75,8 +75,8 @@ widen(struct table *table, size_t column, const char *s)
 }
 
 static enum jw_err
-add_column(struct table *table, const struct text *text,
-    const struct table_column *column)
+add_column(struct out_table *table, const struct out_text *text,
+    const struct out_table_column *column)
 {
 	struct libscols_column *made = scols_table_new_column(
 	    table->scols, column->name, 0, column_flags(text, column->flags));
@@ -97,10 +97,10 @@ add_column(struct table *table, const struct text *text,
 }
 
 enum jw_err
-table_new(const struct text *text, const struct table_column *columns,
-    struct table **ret_table)
+out_table_new(const struct out_text *text,
+    const struct out_table_column *columns, struct out_table **ret_table)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct out_table *table = calloc(1, sizeof(*table));
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (table == NULL)
@@ -112,7 +112,7 @@ table_new(const struct text *text, const struct table_column *columns,
 	for (; err == JW_OK && columns->name != NULL; columns++)
 		err = add_column(table, text, columns);
 	if (err != JW_OK) {
-		table_free(table);
+		out_table_free(table);
 		return err;
 	}
 	*ret_table = table;
@@ -120,7 +120,7 @@ table_new(const struct text *text, const struct table_column *columns,
 }
 
 void
-table_free(struct table *table)
+out_table_free(struct out_table *table)
 {
 	if (table == NULL)
 		return;
@@ -129,7 +129,7 @@ table_free(struct table *table)
 }
 
 enum jw_err
-table_add(struct table *table, const struct table_cell *cells)
+out_table_add(struct out_table *table, const struct out_table_cell *cells)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
 
@@ -150,7 +150,7 @@ table_add(struct table *table, const struct table_cell *cells)
 
 /* What all columns (but the one that wraps) take, gaps included. */
 static size_t
-total_width(const struct table *table)
+total_width(const struct out_table *table)
 {
 	size_t total = GAP * (table->ncolumns - 1);
 
@@ -162,7 +162,7 @@ total_width(const struct table *table)
 }
 
 static size_t
-room_to_wrap(const struct table *table)
+room_to_wrap(const struct out_table *table)
 {
 	size_t used = total_width(table);
 
@@ -190,7 +190,7 @@ break_lines(char *s, size_t room)
 }
 
 static enum jw_err
-wrap(struct table *table)
+wrap(struct out_table *table)
 {
 	size_t room = room_to_wrap(table);
 	size_t lines = scols_table_get_nlines(table->scols);
@@ -232,7 +232,7 @@ take_whole_lines(char *text)
 }
 
 enum jw_err
-table_render(struct table *table, char **ret_text)
+out_table_render(struct out_table *table, char **ret_text)
 {
 	char *text = NULL;
 

@@ -2,8 +2,8 @@
  * How values look to people.
  *
  * Text that came from a daemon, and so perhaps from somebody else, passes
- * through text_visible() before it reaches a terminal; nothing here may copy
- * such text on its own.
+ * through out_text_visible() before it reaches a terminal; nothing here may
+ * copy such text on its own.
  */
 #include <langinfo.h>
 #include <stdio.h>
@@ -42,17 +42,17 @@ colour_wanted(void)
 }
 
 void
-text_init(struct text *ret_text)
+out_text_init(struct out_text *ret_text)
 {
 	ret_text->times = TEXT_RELATIVE;
 	ret_text->width = terminal_width();
 	ret_text->colour = ret_text->width > 0 && colour_wanted();
 	ret_text->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	ret_text->now = text_clock();
+	ret_text->now = out_text_clock();
 }
 
 bool
-text_times_parse(const char *word, enum text_times *ret_times)
+out_text_times_parse(const char *word, enum out_text_times *ret_times)
 {
 	static const char *const words[] = {
 	    [TEXT_RELATIVE] = "relative",
@@ -62,7 +62,7 @@ text_times_parse(const char *word, enum text_times *ret_times)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcmp(word, words[i]) == 0) {
-			*ret_times = (enum text_times)i;
+			*ret_times = (enum out_text_times)i;
 			return true;
 		}
 	}
@@ -70,7 +70,7 @@ text_times_parse(const char *word, enum text_times *ret_times)
 }
 
 int64_t
-text_clock(void)
+out_text_clock(void)
 {
 	return jw_clock_wall_s();
 }
@@ -83,7 +83,7 @@ unix_time(int64_t when, char *buf)
 }
 
 char *
-text_time(const struct text *text, int64_t when, char *buf)
+out_text_time(const struct out_text *text, int64_t when, char *buf)
 {
 	if (text->times == TEXT_UNIX)
 		return unix_time(when, buf);
@@ -93,19 +93,19 @@ text_time(const struct text *text, int64_t when, char *buf)
 }
 
 char *
-text_moment(const struct text *text, int64_t when, char *buf)
+out_text_moment(const struct out_text *text, int64_t when, char *buf)
 {
 	char iso[JW_TIME_SIZE], relative[JW_TIME_SIZE];
 
 	if (text->times != TEXT_RELATIVE)
-		return text_time(text, when, buf);
+		return out_text_time(text, when, buf);
 	snprintf(buf, TEXT_TIME_SIZE, "%s (%s)", jw_time_format(when, iso),
 	    jw_time_format_relative(when, text->now, relative));
 	return buf;
 }
 
 const char *
-text_state_colour(const struct text *text, const char *state)
+out_text_state_colour(const struct out_text *text, const char *state)
 {
 	static const struct {
 		const char *state, *sequence;
@@ -129,7 +129,7 @@ text_state_colour(const struct text *text, const char *state)
 }
 
 const char *
-text_arrow(const struct text *text)
+out_text_arrow(const struct out_text *text)
 {
 	return text->utf8 ? " \xe2\x86\x92 " : " -> ";
 }
@@ -203,7 +203,7 @@ replace(uint32_t point, char *out)
 }
 
 char *
-text_visible(const char *s, unsigned flags)
+out_text_visible(const char *s, unsigned flags)
 {
 	/* Signed char would make every octet above 0x7f negative. */
 	const unsigned char *in = (const unsigned char *)s;

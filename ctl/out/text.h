@@ -1,6 +1,6 @@
 /*
  * How values look to people: times, colours, and text from elsewhere that
- * must not reach a terminal as it is.  Only text_clock() reads the clock.
+ * must not reach a terminal as it is.  Only out_text_clock() reads the clock.
  */
 #ifndef JWKSD_CTL_OUT_TEXT_H
 #define JWKSD_CTL_OUT_TEXT_H
@@ -9,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum text_times { TEXT_RELATIVE, TEXT_ISO, TEXT_UNIX };
+enum out_text_times { TEXT_RELATIVE, TEXT_ISO, TEXT_UNIX };
 
 enum { TEXT_TIME_SIZE = 96 }; /* room for any time written here */
 
-struct text {
-	enum text_times times;
+struct out_text {
+	enum out_text_times times;
 	bool colour;
 	bool utf8;   /* the locale shows more than ASCII */
 	int width;   /* columns of the terminal; 0: not a terminal */
@@ -25,25 +25,26 @@ struct text {
  * From the environment (NO_COLOR, TERM), the locale, standard output and the
  * clock; relative times.  setlocale() has been called.
  */
-void text_init(struct text *ret_text);
+void out_text_init(struct out_text *ret_text);
 
 /* "relative", "iso" or "unix"; false for other words. */
-bool text_times_parse(const char *word, enum text_times *ret_times);
+bool out_text_times_parse(const char *word, enum out_text_times *ret_times);
 
 /* Seconds since the epoch. */
-int64_t text_clock(void);
+int64_t out_text_clock(void);
 
 /* For a table: "in 25h 1min", "2026-11-23T21:16:29Z" or "1795468589". */
-char *text_time(const struct text *text, int64_t when, char *buf);
+char *out_text_time(const struct out_text *text, int64_t when, char *buf);
 
 /* For a sentence: the same, but "2026-11-23T21:16:29Z (in 1d 1h)". */
-char *text_moment(const struct text *text, int64_t when, char *buf);
+char *out_text_moment(const struct out_text *text, int64_t when, char *buf);
 
 /* The escape sequence for a state's colour; NULL for none. */
-const char *text_state_colour(const struct text *text, const char *state);
+const char *out_text_state_colour(
+    const struct out_text *text, const char *state);
 
 /* " -> " or, where the locale has it, an arrow. */
-const char *text_arrow(const struct text *text);
+const char *out_text_arrow(const struct out_text *text);
 
 enum {
 	TEXT_UTF8 = 1 << 0,  /* leave printable UTF-8 alone */
@@ -56,6 +57,6 @@ enum {
  * "\n", "\x1b" or "\u202e"; without TEXT_UTF8 all that is not ASCII does.
  * The caller frees it; NULL when memory is short.
  */
-char *text_visible(const char *s, unsigned flags);
+char *out_text_visible(const char *s, unsigned flags);
 
 #endif

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "common/base/duration.h"
-#include "ctl/reply/reply.h"
 #include "ctl/out/table.h"
 #include "ctl/out/text.h"
 #include "ctl/out/timeline.h"
+#include "ctl/reply/reply.h"
 
 enum { KID_SHORT = 12, NUMBER_SIZE = 24, CELL_SIZE = TEXT_TIME_SIZE + 16 };
 
@@ -54,17 +54,17 @@ number_cell(int64_t number, char *buf)
 }
 
 static const char *
-since_cell(const struct text *text, const struct state_row *row,
+since_cell(const struct out_text *text, const struct state_row *row,
     const struct reply_key *key, char *buf)
 {
 	if (row == NULL || key->at[row->since] == REPLY_NONE)
 		return "-";
-	return text_time(text, key->at[row->since], buf);
+	return out_text_time(text, key->at[row->since], buf);
 }
 
 /* Only relative times leave room for the verb; the state implies it. */
 static const char *
-next_cell(const struct text *text, const struct state_row *row,
+next_cell(const struct out_text *text, const struct state_row *row,
     const struct reply_key *key, char *buf)
 {
 	char when[TEXT_TIME_SIZE];
@@ -76,39 +76,40 @@ next_cell(const struct text *text, const struct state_row *row,
 	if (at == REPLY_NONE)
 		return "-";
 	if (text->times != TEXT_RELATIVE)
-		return text_time(text, at, buf);
+		return out_text_time(text, at, buf);
 	if (at <= text->now)
 		return row->due;
-	snprintf(buf, CELL_SIZE, "%s %s", row->verb, text_time(text, at, when));
+	snprintf(
+	    buf, CELL_SIZE, "%s %s", row->verb, out_text_time(text, at, when));
 	return buf;
 }
 
 static enum jw_err
-add_key(struct table *table, const struct text *text,
+add_key(struct out_table *table, const struct out_text *text,
     const struct reply_key *key, bool whole_kids)
 {
 	const struct state_row *row = state_row(key->state);
 	char number[NUMBER_SIZE], kid[KID_SHORT + 1];
 	char since[CELL_SIZE], next[CELL_SIZE];
-	const struct table_cell cells[] = {
+	const struct out_table_cell cells[] = {
 	    {key->key_set, NULL},
 	    {number_cell(key->generation, number), NULL},
 	    {whole_kids ? key->kid : kid, NULL},
 	    {key->alg, NULL},
-	    {key->state, text_state_colour(text, key->state)},
+	    {key->state, out_text_state_colour(text, key->state)},
 	    {since_cell(text, row, key, since), NULL},
 	    {next_cell(text, row, key, next), NULL},
 	};
 
 	snprintf(kid, sizeof(kid), "%s", key->kid);
-	return table_add(table, cells);
+	return out_table_add(table, cells);
 }
 
 enum jw_err
-timeline_keys(const struct text *text, const struct json_t *keys,
+out_timeline_keys(const struct out_text *text, const struct json_t *keys,
     bool whole_kids, char **ret_text, struct jw_why *why)
 {
-	const struct table_column columns[] = {
+	const struct out_table_column columns[] = {
 	    {"KEYSET", 0},
 	    {"GEN", TABLE_RIGHT},
 	    /* The beginning of a kid still names it. */
@@ -119,13 +120,13 @@ timeline_keys(const struct text *text, const struct json_t *keys,
 	    {"NEXT", 0},
 	    {NULL, 0},
 	};
-	struct table *table = NULL;
+	struct out_table *table = NULL;
 	struct reply_key key;
 	const json_t *item;
 	enum jw_err err;
 	size_t i;
 
-	err = table_new(text, columns, &table);
+	err = out_table_new(text, columns, &table);
 	json_array_foreach (keys, i, item) {
 		if (err == JW_OK)
 			err = reply_key(item, &key, why);
@@ -133,44 +134,44 @@ timeline_keys(const struct text *text, const struct json_t *keys,
 			err = add_key(table, text, &key, whole_kids);
 	}
 	if (err == JW_OK)
-		err = table_render(table, ret_text);
-	table_free(table);
+		err = out_table_render(table, ret_text);
+	out_table_free(table);
 	return err;
 }
 
 char *
-timeline_step(
-    const struct text *text, const struct reply_change *change, char *buf)
+out_timeline_step(
+    const struct out_text *text, const struct reply_change *change, char *buf)
 {
 	snprintf(buf, TIMELINE_STEP_SIZE, "%.16s%s%.16s",
-	    change->from != NULL ? change->from : "new", text_arrow(text),
+	    change->from != NULL ? change->from : "new", out_text_arrow(text),
 	    change->to);
 	return buf;
 }
 
 static enum jw_err
-add_change(struct table *table, const struct text *text,
+add_change(struct out_table *table, const struct out_text *text,
     const struct reply_change *change)
 {
 	char when[TEXT_TIME_SIZE], number[NUMBER_SIZE];
 	char step[TIMELINE_STEP_SIZE];
-	const struct table_cell cells[] = {
-	    {text_time(text, change->time, when), NULL},
+	const struct out_table_cell cells[] = {
+	    {out_text_time(text, change->time, when), NULL},
 	    {change->key_set, NULL},
 	    {number_cell(change->generation, number), NULL},
-	    {timeline_step(text, change, step),
-		text_state_colour(text, change->to)},
+	    {out_timeline_step(text, change, step),
+		out_text_state_colour(text, change->to)},
 	    {change->cause, NULL},
 	};
 
-	return table_add(table, cells);
+	return out_table_add(table, cells);
 }
 
 enum jw_err
-timeline_changes(const struct text *text, const struct json_t *changes,
+out_timeline_changes(const struct out_text *text, const struct json_t *changes,
     char **ret_text, struct jw_why *why)
 {
-	static const struct table_column columns[] = {
+	static const struct out_table_column columns[] = {
 	    {"TIME", 0},
 	    {"KEYSET", TABLE_CUT},
 	    {"GEN", TABLE_RIGHT},
@@ -179,12 +180,12 @@ timeline_changes(const struct text *text, const struct json_t *changes,
 	    {NULL, 0},
 	};
 	struct reply_change change;
-	struct table *table = NULL;
+	struct out_table *table = NULL;
 	const json_t *item;
 	enum jw_err err;
 	size_t i;
 
-	err = table_new(text, columns, &table);
+	err = out_table_new(text, columns, &table);
 	json_array_foreach (changes, i, item) {
 		if (err == JW_OK)
 			err = reply_change(item, &change, why);
@@ -192,7 +193,7 @@ timeline_changes(const struct text *text, const struct json_t *changes,
 			err = add_change(table, text, &change);
 	}
 	if (err == JW_OK)
-		err = table_render(table, ret_text);
-	table_free(table);
+		err = out_table_render(table, ret_text);
+	out_table_free(table);
 	return err;
 }

@@ -10,21 +10,22 @@
 
 struct json_t;
 struct reply_change;
-struct text;
+struct out_text;
 
 /*
  * Arrays of Key and of Change, fit for a terminal, as text that the caller
  * frees.  JW_PROTOCOL with why for one that is none; JW_NO_MEMORY.
  */
-enum jw_err timeline_keys(const struct text *text, const struct json_t *keys,
-    bool whole_kids, char **ret_text, struct jw_why *why);
-enum jw_err timeline_changes(const struct text *text,
+enum jw_err out_timeline_keys(const struct out_text *text,
+    const struct json_t *keys, bool whole_kids, char **ret_text,
+    struct jw_why *why);
+enum jw_err out_timeline_changes(const struct out_text *text,
     const struct json_t *changes, char **ret_text, struct jw_why *why);
 
 enum { TIMELINE_STEP_SIZE = 64 };
 
 /* "published -> ready", "new -> pending"; returns buf. */
-char *timeline_step(
-    const struct text *text, const struct reply_change *change, char *buf);
+char *out_timeline_step(
+    const struct out_text *text, const struct reply_change *change, char *buf);
 
 #endif

@@ -11,7 +11,7 @@
 static json_t *
 visible_string(const json_t *value, unsigned flags)
 {
-	char *s = text_visible(json_string_value(value), flags);
+	char *s = out_text_visible(json_string_value(value), flags);
 	json_t *copy = s != NULL ? json_string(s) : NULL;
 
 	free(s);
@@ -28,7 +28,7 @@ visible_object(const json_t *value, unsigned flags)
 	/* Jansson iterates over objects that are not const only. */
 	json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
 		if (json_object_set_new(
-			copy, name, reply_visible(member, flags)) < 0) {
+			copy, name, out_visible(member, flags)) < 0) {
 			json_decref(copy);
 			return NULL;
 		}
@@ -44,8 +44,7 @@ visible_array(const json_t *value, unsigned flags)
 	const json_t *item;
 
 	json_array_foreach (value, i, item) {
-		if (json_array_append_new(copy, reply_visible(item, flags)) <
-		    0) {
+		if (json_array_append_new(copy, out_visible(item, flags)) < 0) {
 			json_decref(copy);
 			return NULL;
 		}
@@ -54,7 +53,7 @@ visible_array(const json_t *value, unsigned flags)
 }
 
 struct json_t *
-reply_visible(const struct json_t *reply, unsigned flags)
+out_visible(const struct json_t *reply, unsigned flags)
 {
 	if (json_is_string(reply))
 		return visible_string(reply, flags);

@@ -8,8 +8,8 @@ struct json_t;
 
 /*
  * A copy of a reply in which every string is fit for a terminal (flags as for
- * text_visible()).  The caller drops it; NULL when memory is short.
+ * out_text_visible()).  The caller drops it; NULL when memory is short.
  */
-struct json_t *reply_visible(const struct json_t *reply, unsigned flags);
+struct json_t *out_visible(const struct json_t *reply, unsigned flags);
 
 #endif

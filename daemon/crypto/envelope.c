@@ -70,10 +70,10 @@ derive(const uint8_t *kek, const char *info, uint8_t *ret_key, size_t len)
 }
 
 static bool
-derive_row_key(const struct envelope_kek *kek, const struct envelope_row *row,
-    uint8_t *ret_key)
+derive_row_key(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, uint8_t *ret_key)
 {
-	char *info = memory_print(
+	char *info = jw_asprintf(
 	    "jwksd/priv/v1%s%s%s", row->database_uuid, row->key_set, row->kid);
 	bool ok;
 
@@ -108,7 +108,7 @@ aad_put(EVP_CIPHER_CTX *context, const void *data, size_t len)
 
 static bool
 aad_put_row(EVP_CIPHER_CTX *context, const struct envelope_kek *kek,
-    const struct envelope_row *row, const uint8_t *spki_hash)
+    const struct crypto_envelope_row *row, const uint8_t *spki_hash)
 {
 	uint8_t generation[8];
 
@@ -128,8 +128,9 @@ aad_put_row(EVP_CIPHER_CTX *context, const struct envelope_kek *kek,
  * with EVP_CIPHER_CTX_free().
  */
 static EVP_CIPHER_CTX *
-cipher_new(const struct envelope_kek *kek, const struct envelope_row *row,
-    const uint8_t *spki_hash, const uint8_t *nonce, bool seal)
+cipher_new(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, const uint8_t *spki_hash,
+    const uint8_t *nonce, bool seal)
 {
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -150,7 +151,7 @@ cipher_new(const struct envelope_kek *kek, const struct envelope_row *row,
 
 /* blob has room for len + ENVELOPE_OVERHEAD. */
 static bool
-encrypt(const struct envelope_kek *kek, const struct envelope_row *row,
+encrypt(const struct envelope_kek *kek, const struct crypto_envelope_row *row,
     const uint8_t *spki_hash, const uint8_t *text, size_t len, uint8_t *blob)
 {
 	EVP_CIPHER_CTX *context = NULL;
@@ -160,7 +161,7 @@ encrypt(const struct envelope_kek *kek, const struct envelope_row *row,
 
 	blob[0] = VERSION;
 	memcpy(blob + AT_KEK_ID, kek->id, sizeof(kek->id));
-	if (keys_random(blob + AT_NONCE, NONCE_SIZE) != JW_OK)
+	if (crypto_random(blob + AT_NONCE, NONCE_SIZE) != JW_OK)
 		return false;
 	context = cipher_new(kek, row, spki_hash, blob + AT_NONCE, true);
 	ok = context != NULL &&
@@ -175,7 +176,7 @@ encrypt(const struct envelope_kek *kek, const struct envelope_row *row,
 
 /* text has room for len - ENVELOPE_OVERHEAD, and is void on failure. */
 static bool
-decrypt(const struct envelope_kek *kek, const struct envelope_row *row,
+decrypt(const struct envelope_kek *kek, const struct crypto_envelope_row *row,
     const uint8_t *spki_hash, const uint8_t *blob, size_t len, uint8_t *text)
 {
 	const uint8_t *in = blob + AT_CIPHERTEXT;
@@ -199,17 +200,18 @@ decrypt(const struct envelope_kek *kek, const struct envelope_row *row,
 
 /* Does the pair belong in the row at all? */
 static bool
-row_fits(const struct envelope_row *row, const struct keys_pair *pair)
+row_fits(const struct crypto_envelope_row *row, const struct keys_pair *pair)
 {
-	const char *alg = jw_alg_name((int)keys_alg(pair));
+	const char *alg = jw_alg_name((int)crypto_alg(pair));
 
 	return alg != NULL && strcmp(alg, row->alg) == 0 &&
-	       strcmp(keys_kid(pair), row->kid) == 0;
+	       strcmp(crypto_kid(pair), row->kid) == 0;
 }
 
 enum jw_err
-envelope_seal(const struct envelope_kek *kek, const struct envelope_row *row,
-    const struct keys_pair *pair, uint8_t **ret_blob, size_t *ret_len)
+crypto_seal(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, const struct keys_pair *pair,
+    uint8_t **ret_blob, size_t *ret_len)
 {
 	uint8_t *der = NULL, *blob = NULL;
 	size_t len = 0;
@@ -217,7 +219,7 @@ envelope_seal(const struct envelope_kek *kek, const struct envelope_row *row,
 
 	if (!row_fits(row, pair))
 		return JW_BAD_KEY;
-	err = keys_private_export(pair, &der, &len);
+	err = crypto_private_export(pair, &der, &len);
 	if (err != JW_OK)
 		return err;
 	err = JW_BAD_KEY;
@@ -228,7 +230,7 @@ envelope_seal(const struct envelope_kek *kek, const struct envelope_row *row,
 	if (blob == NULL)
 		goto out;
 	err = JW_BAD_KEY;
-	if (!encrypt(kek, row, keys_spki_hash(pair), der, len, blob))
+	if (!encrypt(kek, row, crypto_spki_hash(pair), der, len, blob))
 		goto out;
 	*ret_blob = blob;
 	*ret_len = len + ENVELOPE_OVERHEAD;
@@ -237,7 +239,7 @@ envelope_seal(const struct envelope_kek *kek, const struct envelope_row *row,
 out:
 	if (err != JW_OK)
 		ERR_clear_error();
-	keys_private_free(der, len);
+	crypto_private_free(der, len);
 	free(blob);
 	return err;
 }
@@ -250,10 +252,10 @@ try_pair(const struct keys_pair *pair)
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	size_t len;
 	enum jw_err err =
-	    keys_sign(pair, probe, sizeof(probe), signature, &len);
+	    crypto_sign(pair, probe, sizeof(probe), signature, &len);
 
 	if (err == JW_OK)
-		err = keys_verify(pair, probe, sizeof(probe), signature, len);
+		err = crypto_verify(pair, probe, sizeof(probe), signature, len);
 	return err;
 }
 
@@ -266,9 +268,9 @@ blob_is_ours(const struct envelope_kek *kek, const uint8_t *blob, size_t len)
 }
 
 enum jw_err
-envelope_unseal(const struct envelope_kek *kek, const struct envelope_row *row,
-    const uint8_t *spki_hash, const uint8_t *blob, size_t len,
-    struct keys_pair **ret_pair)
+crypto_unseal(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, const uint8_t *spki_hash,
+    const uint8_t *blob, size_t len, struct keys_pair **ret_pair)
 {
 	int alg = jw_alg_parse(row->alg);
 	struct keys_pair *pair = NULL;
@@ -284,12 +286,12 @@ envelope_unseal(const struct envelope_kek *kek, const struct envelope_row *row,
 	text_len = len - ENVELOPE_OVERHEAD;
 	if (!decrypt(kek, row, spki_hash, blob, len, text))
 		goto out;
-	err = keys_private_import((enum jw_alg)alg, text, text_len, &pair);
+	err = crypto_private_import((enum jw_alg)alg, text, text_len, &pair);
 	if (err != JW_OK)
 		goto out;
 	err = JW_BAD_KEY;
 	if (!row_fits(row, pair) ||
-	    memcmp(keys_spki_hash(pair), spki_hash, KEYS_HASH_SIZE) != 0)
+	    memcmp(crypto_spki_hash(pair), spki_hash, KEYS_HASH_SIZE) != 0)
 		goto out;
 	err = try_pair(pair);
 	if (err == JW_OK) {
@@ -298,13 +300,13 @@ envelope_unseal(const struct envelope_kek *kek, const struct envelope_row *row,
 	}
 out:
 	ERR_clear_error();
-	keys_free(pair);
+	crypto_free(pair);
 	OPENSSL_secure_clear_free(text, text_len);
 	return err == JW_OK || err == JW_NO_MEMORY ? err : JW_UNSEAL;
 }
 
 enum jw_err
-envelope_kek_from_bytes(const uint8_t *bytes, struct envelope_kek **ret_kek)
+crypto_kek_from_bytes(const uint8_t *bytes, struct envelope_kek **ret_kek)
 {
 	struct envelope_kek *kek = OPENSSL_secure_zalloc(sizeof(*kek));
 
@@ -313,7 +315,7 @@ envelope_kek_from_bytes(const uint8_t *bytes, struct envelope_kek **ret_kek)
 	memcpy(kek->bytes, bytes, sizeof(kek->bytes));
 	if (!derive(kek->bytes, "jwksd/kek-id/v1", kek->id, sizeof(kek->id))) {
 		ERR_clear_error();
-		envelope_kek_free(kek);
+		crypto_kek_free(kek);
 		return JW_BUG;
 	}
 	*ret_kek = kek;
@@ -321,13 +323,13 @@ envelope_kek_from_bytes(const uint8_t *bytes, struct envelope_kek **ret_kek)
 }
 
 void
-envelope_kek_free(struct envelope_kek *kek)
+crypto_kek_free(struct envelope_kek *kek)
 {
 	OPENSSL_secure_clear_free(kek, sizeof(*kek));
 }
 
 const uint8_t *
-envelope_kek_id(const struct envelope_kek *kek)
+crypto_kek_id(const struct envelope_kek *kek)
 {
 	return kek->id;
 }
@@ -348,7 +350,7 @@ read_all(int fd, uint8_t *buf, size_t len)
 }
 
 static int
-write_all(int fd, const uint8_t *buf, size_t len)
+crypto_write_all(int fd, const uint8_t *buf, size_t len)
 {
 	ssize_t n;
 
@@ -432,7 +434,7 @@ kek_read(const char *path, bool credential, struct envelope_kek **ret_kek,
 		err = JW_BAD_KEK;
 		goto out;
 	}
-	err = envelope_kek_from_bytes(bytes, ret_kek);
+	err = crypto_kek_from_bytes(bytes, ret_kek);
 	if (err != JW_OK)
 		jw_why_set(why, "%s: %s", path, jw_err_text(err));
 out:
@@ -449,8 +451,8 @@ kek_write(int fd)
 	int result = -1;
 
 	errno = EIO;
-	if (keys_random(bytes, sizeof(bytes)) == JW_OK &&
-	    write_all(fd, bytes, sizeof(bytes)) == 0 && fsync(fd) == 0)
+	if (crypto_random(bytes, sizeof(bytes)) == JW_OK &&
+	    crypto_write_all(fd, bytes, sizeof(bytes)) == 0 && fsync(fd) == 0)
 		result = 0;
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 	return result;
@@ -535,7 +537,7 @@ hint_restore(struct jw_why *why)
 }
 
 enum jw_err
-envelope_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
+crypto_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
     struct jw_why *why)
 {
 	enum jw_err err;

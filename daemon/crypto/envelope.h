@@ -37,17 +37,17 @@ struct envelope_kek;
  * JW_BAD_KEK with why.  Blocks on the file system.  The octets live in the
  * secure heap.
  */
-enum jw_err envelope_kek_load(const char *path, bool create,
+enum jw_err crypto_kek_load(const char *path, bool create,
     struct envelope_kek **ret_kek, struct jw_why *why);
 /* From 32 octets, for tests. */
-enum jw_err envelope_kek_from_bytes(
+enum jw_err crypto_kek_from_bytes(
     const uint8_t *bytes, struct envelope_kek **ret_kek);
-void envelope_kek_free(struct envelope_kek *kek);
+void crypto_kek_free(struct envelope_kek *kek);
 /* Names a KEK without revealing it; ENVELOPE_KEK_ID_SIZE octets. */
-const uint8_t *envelope_kek_id(const struct envelope_kek *kek);
+const uint8_t *crypto_kek_id(const struct envelope_kek *kek);
 
 /* The row that a blob is bound to. */
-struct envelope_row {
+struct crypto_envelope_row {
 	const char *database_uuid;
 	const char *key_set;
 	const char *kid;
@@ -59,8 +59,8 @@ struct envelope_row {
  * Seal a pair's private half for a row.  Draws a fresh nonce.  The caller
  * frees *ret_blob with free().  JW_BAD_KEY, JW_NO_MEMORY.
  */
-enum jw_err envelope_seal(const struct envelope_kek *kek,
-    const struct envelope_row *row, const struct keys_pair *pair,
+enum jw_err crypto_seal(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, const struct keys_pair *pair,
     uint8_t **ret_blob, size_t *ret_len);
 
 /*
@@ -69,8 +69,8 @@ enum jw_err envelope_seal(const struct envelope_kek *kek,
  * verifies once.  JW_NO_MEMORY when the secure heap is full; JW_UNSEAL for
  * every other failure alike.
  */
-enum jw_err envelope_unseal(const struct envelope_kek *kek,
-    const struct envelope_row *row, const uint8_t *spki_hash,
+enum jw_err crypto_unseal(const struct envelope_kek *kek,
+    const struct crypto_envelope_row *row, const uint8_t *spki_hash,
     const uint8_t *blob, size_t len, struct keys_pair **ret_pair);
 
 #endif

@@ -77,7 +77,7 @@ struct family {
 	enum jw_err (*check)(const struct algorithm *algorithm,
 	    const EVP_PKEY *pkey, struct jw_why *why);
 	enum jw_err (*from_jwk)(struct import *import);
-	/* The private half; *ret_der for keys_private_free(). */
+	/* The private half; *ret_der for crypto_private_free(). */
 	enum jw_err (*to_der)(
 	    const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len);
 	/* NULL for anything but such DER. */
@@ -239,31 +239,31 @@ decode(const char *text, size_t len, uint8_t *data)
 }
 
 char *
-keys_base64url(const void *data, size_t len)
+crypto_base64url(const void *data, size_t len)
 {
-	char *text = memory_get(encoded_size(len) + 1);
+	char *text = jw_alloc(encoded_size(len) + 1);
 
 	text[encode(data, len, text)] = '\0';
 	return text;
 }
 
 size_t
-keys_base64url_size(size_t len)
+crypto_base64url_size(size_t len)
 {
 	return encoded_size(len);
 }
 
 size_t
-keys_base64url_write(const void *data, size_t len, char *text)
+crypto_base64url_write(const void *data, size_t len, char *text)
 {
 	return encode(data, len, text);
 }
 
 enum jw_err
-keys_base64url_decode(
+crypto_base64url_decode(
     const char *text, size_t len, uint8_t **ret_data, size_t *ret_len)
 {
-	uint8_t *data = memory_get(decoded_size(len) + 1);
+	uint8_t *data = jw_alloc(decoded_size(len) + 1);
 
 	if (!decode(text, len, data)) {
 		OPENSSL_cleanse(data, decoded_size(len) + 1);
@@ -286,7 +286,7 @@ sha256(const void *data, size_t len, uint8_t *ret_hash)
 }
 
 enum jw_err
-keys_etag(const void *body, size_t len, char *etag)
+crypto_etag(const void *body, size_t len, char *etag)
 {
 	uint8_t hash[KEYS_HASH_SIZE];
 
@@ -298,7 +298,7 @@ keys_etag(const void *body, size_t len, char *etag)
 }
 
 enum jw_err
-keys_random(void *buf, size_t len)
+crypto_random(void *buf, size_t len)
 {
 	if (RAND_bytes_ex(NULL, buf, len, 0) == 1)
 		return JW_OK;
@@ -320,7 +320,7 @@ number_text(const EVP_PKEY *pkey, const char *name, size_t width)
 	len = width == 0 ? BN_num_bytes(number) : (int)width;
 	if (len > RSA_OCTETS_MAX || BN_bn2binpad(number, octets, len) != len)
 		goto out;
-	text = keys_base64url(octets, (size_t)len);
+	text = crypto_base64url(octets, (size_t)len);
 out:
 	BN_free(number);
 	return text;
@@ -328,7 +328,7 @@ out:
 
 /* OpenSSL asks between the candidates for a prime. */
 static int
-may_go_on(EVP_PKEY_CTX *context)
+crypto_may_go_on(EVP_PKEY_CTX *context)
 {
 	const atomic_bool *cancelled = EVP_PKEY_CTX_get_app_data(context);
 
@@ -349,7 +349,7 @@ rsa_generate(const struct algorithm *algorithm, int rsa_bits,
 	    EVP_PKEY_CTX_set_rsa_keygen_bits(context, rsa_bits) == 1) {
 		EVP_PKEY_CTX_set_app_data(
 		    context, (void *)(uintptr_t)cancelled);
-		EVP_PKEY_CTX_set_cb(context, may_go_on);
+		EVP_PKEY_CTX_set_cb(context, crypto_may_go_on);
 		if (EVP_PKEY_generate(context, &pkey) != 1)
 			pkey = NULL;
 	}
@@ -454,7 +454,7 @@ okp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
 	if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1 ||
 	    len != algorithm->octets)
 		return false;
-	ret_members->first = keys_base64url(x, len);
+	ret_members->first = crypto_base64url(x, len);
 	return ret_members->first != NULL;
 }
 
@@ -496,7 +496,7 @@ akp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
 		pkey, OSSL_PKEY_PARAM_PUB_KEY, pub, sizeof(pub), &len) != 1 ||
 	    len != algorithm->octets)
 		return false;
-	ret_members->first = keys_base64url(pub, len);
+	ret_members->first = crypto_base64url(pub, len);
 	return ret_members->first != NULL;
 }
 
@@ -751,15 +751,15 @@ akp_from_jwk(struct import *in)
 static char *
 rsa_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
+	return jw_asprintf("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
 	    members->second, algorithm->family->kty, members->first);
 }
 
 static char *
 ec_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
-			    "\"y\":\"%s\"}",
+	return jw_asprintf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
+			   "\"y\":\"%s\"}",
 	    algorithm->crv, algorithm->family->kty, members->first,
 	    members->second);
 }
@@ -767,7 +767,7 @@ ec_canonical(const struct algorithm *algorithm, const struct members *members)
 static char *
 okp_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
+	return jw_asprintf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
 	    algorithm->crv, algorithm->family->kty, members->first);
 }
 
@@ -775,7 +775,7 @@ okp_canonical(const struct algorithm *algorithm, const struct members *members)
 static char *
 akp_canonical(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
+	return jw_asprintf("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
 	    algorithm->type, algorithm->family->kty, members->first);
 }
 
@@ -783,21 +783,21 @@ static char *
 rsa_tail(const struct algorithm *algorithm, const struct members *members)
 {
 	(void)algorithm;
-	return memory_print(
+	return jw_asprintf(
 	    "\"n\":\"%s\",\"e\":\"%s\"", members->first, members->second);
 }
 
 static char *
 ec_tail(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
+	return jw_asprintf("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
 	    algorithm->crv, members->first, members->second);
 }
 
 static char *
 okp_tail(const struct algorithm *algorithm, const struct members *members)
 {
-	return memory_print(
+	return jw_asprintf(
 	    "\"crv\":\"%s\",\"x\":\"%s\"", algorithm->crv, members->first);
 }
 
@@ -805,7 +805,7 @@ static char *
 akp_tail(const struct algorithm *algorithm, const struct members *members)
 {
 	(void)algorithm;
-	return memory_print("\"pub\":\"%s\"", members->first);
+	return jw_asprintf("\"pub\":\"%s\"", members->first);
 }
 
 static enum jw_err
@@ -820,7 +820,7 @@ any_to_der(const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len)
 	if (der == NULL)
 		return JW_NO_MEMORY;
 	if (i2d_PrivateKey(pkey, &at) != len) {
-		keys_private_free(der, (size_t)len);
+		crypto_private_free(der, (size_t)len);
 		return JW_BAD_KEY;
 	}
 	*ret_der = der;
@@ -856,7 +856,7 @@ akp_to_der(const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len)
 		return JW_NO_MEMORY;
 	memcpy(der, seed_head, sizeof(seed_head));
 	if (!akp_seed(pkey, der + sizeof(seed_head))) {
-		keys_private_free(der, len);
+		crypto_private_free(der, len);
 		return JW_BAD_KEY;
 	}
 	*ret_der = der;
@@ -980,7 +980,7 @@ algorithm_find(enum jw_alg alg, struct jw_why *why)
 }
 
 enum jw_err
-keys_supported(enum jw_alg alg, struct jw_why *why)
+crypto_supported(enum jw_alg alg, struct jw_why *why)
 {
 	return algorithm_find(alg, why) == NULL ? JW_BAD_POLICY : JW_OK;
 }
@@ -1038,7 +1038,7 @@ pen_init(struct pen *pen, const struct algorithm *algorithm, EVP_PKEY *pkey)
 static struct pen *
 pen_new(const struct keys_pair *pair)
 {
-	struct pen *pen = memory_zero(sizeof(*pen));
+	struct pen *pen = jw_zalloc(sizeof(*pen));
 
 	pen->digest = EVP_MD_CTX_new();
 	if (pen->digest != NULL && pen_init(pen, pair->algorithm, pair->pkey))
@@ -1092,8 +1092,8 @@ pair_set_jwk(struct keys_pair *pair, const struct members *members)
 	char *tail = algorithm->family->tail(algorithm, members);
 
 	if (tail != NULL)
-		pair->jwk = memory_print("{\"kty\":\"%s\",\"use\":\"sig\","
-					 "\"alg\":\"%s\",\"kid\":\"%s\",%s}",
+		pair->jwk = jw_asprintf("{\"kty\":\"%s\",\"use\":\"sig\","
+					"\"alg\":\"%s\",\"kid\":\"%s\",%s}",
 		    algorithm->family->kty, jw_alg_name((int)pair->alg),
 		    pair->kid, tail);
 	free(tail);
@@ -1131,7 +1131,7 @@ static enum jw_err
 pair_take(
     enum jw_alg alg, EVP_PKEY *pkey, bool private, struct keys_pair **ret_pair)
 {
-	struct keys_pair *pair = memory_zero(sizeof(*pair));
+	struct keys_pair *pair = jw_zalloc(sizeof(*pair));
 	struct pen *pen = NULL;
 	enum jw_err err = JW_NO_MEMORY;
 
@@ -1147,7 +1147,7 @@ pair_take(
 	if (!pair_describe(pair))
 		goto out;
 	if (private) {
-		pair->pens = memory_zero(sizeof(*pair->pens));
+		pair->pens = jw_zalloc(sizeof(*pair->pens));
 		pen = pen_new(pair);
 		err = JW_BAD_KEY;
 		if (pen == NULL)
@@ -1160,7 +1160,7 @@ pair_take(
 	err = JW_OK;
 out:
 	pen_free(pen);
-	keys_free(pair);
+	crypto_free(pair);
 	return err;
 }
 
@@ -1248,7 +1248,7 @@ wiping_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return memory_get(size);
+	return jw_alloc(size);
 }
 
 static void
@@ -1269,7 +1269,7 @@ wiping_realloc(void *old, size_t size, const char *file, int line)
 	void *data = NULL;
 
 	if (size > 0) {
-		data = memory_get(size);
+		data = jw_alloc(size);
 		if (old_size > 0)
 			memcpy(data, old, old_size < size ? old_size : size);
 	}
@@ -1278,7 +1278,7 @@ wiping_realloc(void *old, size_t size, const char *file, int line)
 }
 
 enum jw_err
-keys_init(size_t secure_heap_bytes, int *ret_locked)
+crypto_init(size_t secure_heap_bytes, int *ret_locked)
 {
 	size_t size = SECURE_HEAP_MIN;
 	int result;
@@ -1300,7 +1300,7 @@ keys_init(size_t secure_heap_bytes, int *ret_locked)
 }
 
 void
-keys_done(void)
+crypto_done(void)
 {
 	CRYPTO_secure_malloc_done();
 }
@@ -1319,7 +1319,7 @@ reseed(void)
 }
 
 enum jw_err
-keys_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
+crypto_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
     struct keys_pair **ret_pair)
 {
 	const struct algorithm *algorithm = algorithm_find(alg, NULL);
@@ -1334,7 +1334,7 @@ keys_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
 }
 
 void
-keys_free(struct keys_pair *pair)
+crypto_free(struct keys_pair *pair)
 {
 	if (pair == NULL)
 		return;
@@ -1347,25 +1347,25 @@ keys_free(struct keys_pair *pair)
 }
 
 enum jw_alg
-keys_alg(const struct keys_pair *pair)
+crypto_alg(const struct keys_pair *pair)
 {
 	return pair->alg;
 }
 
 const char *
-keys_kid(const struct keys_pair *pair)
+crypto_kid(const struct keys_pair *pair)
 {
 	return pair->kid;
 }
 
 const char *
-keys_public_jwk(const struct keys_pair *pair)
+crypto_public_jwk(const struct keys_pair *pair)
 {
 	return pair->jwk;
 }
 
 const uint8_t *
-keys_spki_hash(const struct keys_pair *pair)
+crypto_spki_hash(const struct keys_pair *pair)
 {
 	return pair->spki_hash;
 }
@@ -1472,7 +1472,7 @@ pen_sign_whole(struct pen *pen, EVP_PKEY *pkey, const void *data, size_t len,
 }
 
 enum jw_err
-keys_sign(const struct keys_pair *pair, const void *data, size_t len,
+crypto_sign(const struct keys_pair *pair, const void *data, size_t len,
     uint8_t *signature, size_t *ret_len)
 {
 	const size_t field = pair->algorithm->field;
@@ -1506,7 +1506,7 @@ keys_sign(const struct keys_pair *pair, const void *data, size_t len,
 }
 
 enum jw_err
-keys_verify(const struct keys_pair *pair, const void *data, size_t len,
+crypto_verify(const struct keys_pair *pair, const void *data, size_t len,
     const uint8_t *signature, size_t signature_len)
 {
 	const size_t field = pair->algorithm->field;
@@ -1531,7 +1531,7 @@ out:
 }
 
 enum jw_err
-keys_private_export(
+crypto_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len)
 {
 	if (pair->pens == NULL)
@@ -1541,7 +1541,7 @@ keys_private_export(
 }
 
 void
-keys_private_free(uint8_t *der, size_t len)
+crypto_private_free(uint8_t *der, size_t len)
 {
 	OPENSSL_secure_clear_free(der, len);
 }
@@ -1558,7 +1558,7 @@ halves_match(EVP_PKEY *pkey)
 }
 
 enum jw_err
-keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
+crypto_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
     struct keys_pair **ret_pair)
 {
 	const struct algorithm *algorithm = algorithm_find(alg, NULL);
@@ -1593,7 +1593,7 @@ refuse_passphrase(char *buf, int size, int writing, void *asked)
 }
 
 enum jw_err
-keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
+crypto_from_pem(enum jw_alg alg, const char *pem, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why)
 {
 	const struct algorithm *algorithm = algorithm_find(alg, why);
@@ -1766,14 +1766,15 @@ from_jwk(enum jw_alg alg, const char *jwk, size_t len, bool ours,
 }
 
 enum jw_err
-keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
+crypto_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why)
 {
 	return from_jwk(alg, jwk, len, false, ret_pair, why);
 }
 
 enum jw_err
-keys_from_own_jwk(enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair)
+crypto_from_own_jwk(
+    enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair)
 {
 	return from_jwk(alg, jwk, strlen(jwk), true, ret_pair, NULL);
 }

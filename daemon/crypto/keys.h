@@ -4,7 +4,7 @@
  *
  * Private bytes never leave this module and envelope.c: what goes out is an
  * opaque key, a public JWK, a thumbprint, or a sealed blob.  Functions here
- * are safe to call from several threads at once on different keys; keys_sign
+ * are safe to call from several threads at once on different keys; crypto_sign
  * also on one and the same key.
  */
 #ifndef JWKSD_DAEMON_CRYPTO_KEYS_H
@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/config/alg.h"
 #include "common/base/err.h"
+#include "common/config/alg.h"
 
 enum {
 	KEYS_KID_SIZE = 44,        /* base64url of SHA-256, and NUL */
@@ -31,29 +31,29 @@ struct keys_pair;
  * the locked secure heap.  JW_OK also where the heap could not be locked
  * (then *ret_locked is false).
  */
-enum jw_err keys_init(size_t secure_heap_bytes, int *ret_locked);
-void keys_done(void);
+enum jw_err crypto_init(size_t secure_heap_bytes, int *ret_locked);
+void crypto_done(void);
 
 /*
  * Does the OpenSSL at hand, asked at run time, have alg?  Else JW_BAD_POLICY
  * with why; all that follows then answers JW_BAD_KEY.
  */
-enum jw_err keys_supported(enum jw_alg alg, struct jw_why *why);
+enum jw_err crypto_supported(enum jw_alg alg, struct jw_why *why);
 
 /*
  * Make a new key pair for alg (rsa_bits counts for RSA only).  Reseeds the
  * generator first.  May take 10 s for RSA-4096: never on the event loop; ends
  * early, with JW_BAD_KEY, when another thread sets *cancelled (NULL: none
- * does). JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY.  Free with keys_free().
+ * does). JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY.  Free with crypto_free().
  */
-enum jw_err keys_generate(enum jw_alg alg, int rsa_bits,
+enum jw_err crypto_generate(enum jw_alg alg, int rsa_bits,
     const atomic_bool *cancelled, struct keys_pair **ret_pair);
-void keys_free(struct keys_pair *pair);
+void crypto_free(struct keys_pair *pair);
 
-enum jw_alg keys_alg(const struct keys_pair *pair);
+enum jw_alg crypto_alg(const struct keys_pair *pair);
 
 /* RFC 7638 SHA-256 thumbprint; KEYS_KID_SIZE octets, NUL-terminated. */
-const char *keys_kid(const struct keys_pair *pair);
+const char *crypto_kid(const struct keys_pair *pair);
 
 /*
  * The public JWK as it is published (http.md): compact JSON, members in the
@@ -61,10 +61,10 @@ const char *keys_kid(const struct keys_pair *pair);
  * coordinates have the full field size (RFC 7518 6.2.1.2), n the minimal one
  * (6.3.1.1).  Owned by the pair.
  */
-const char *keys_public_jwk(const struct keys_pair *pair);
+const char *crypto_public_jwk(const struct keys_pair *pair);
 
 /* SHA-256 of the DER SubjectPublicKeyInfo; KEYS_HASH_SIZE octets. */
-const uint8_t *keys_spki_hash(const struct keys_pair *pair);
+const uint8_t *crypto_spki_hash(const struct keys_pair *pair);
 
 /*
  * Sign data with the pair's algorithm in its JWS form: ECDSA as R || S of the
@@ -72,67 +72,67 @@ const uint8_t *keys_spki_hash(const struct keys_pair *pair);
  * signature has room for KEYS_SIGNATURE_MAX.  JW_BAD_KEY for a pair without
  * a private half.
  */
-enum jw_err keys_sign(const struct keys_pair *pair, const void *data,
+enum jw_err crypto_sign(const struct keys_pair *pair, const void *data,
     size_t len, uint8_t *signature, size_t *ret_len);
 
 /* JW_BAD_KEY when the signature does not verify. */
-enum jw_err keys_verify(const struct keys_pair *pair, const void *data,
+enum jw_err crypto_verify(const struct keys_pair *pair, const void *data,
     size_t len, const uint8_t *signature, size_t signature_len);
 
 /*
  * The private half as DER (RFC 8017 A.1.2, RFC 5915, RFC 8410; of ML-DSA the
  * seed, RFC 9881 section 6), for envelope.c alone, in memory of the secure
- * heap; keys_private_free() cleanses and frees it.
+ * heap; crypto_private_free() cleanses and frees it.
  */
-enum jw_err keys_private_export(
+enum jw_err crypto_private_export(
     const struct keys_pair *pair, uint8_t **ret_der, size_t *ret_len);
-void keys_private_free(uint8_t *der, size_t len);
+void crypto_private_free(uint8_t *der, size_t len);
 /*
  * The pair from that DER; derives the public half and checks the algorithm
  * against the key type and curve.  JW_BAD_KEY for anything else.
  */
-enum jw_err keys_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
-    struct keys_pair **ret_pair);
+enum jw_err crypto_private_import(enum jw_alg alg, const uint8_t *der,
+    size_t len, struct keys_pair **ret_pair);
 
 /*
  * From PEM (PKCS#8, or traditional RSA/EC; ML-DSA with its seed) text, for
  * import and tests.  Never asks for a passphrase.  JW_BAD_KEY with why.  For
  * RSA this proves primes, up to some seconds: not on the event loop.
  */
-enum jw_err keys_from_pem(enum jw_alg alg, const char *pem, size_t len,
+enum jw_err crypto_from_pem(enum jw_alg alg, const char *pem, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);
 /*
  * From a JWK text (RFC 7517): kty RSA, EC, OKP, AKP; with or without private
  * members.  Members other than the key's own are ignored.  JW_BAD_KEY with
  * why, also for a private half that does not belong to the public one.  For
- * RSA as slow as keys_from_pem().
+ * RSA as slow as crypto_from_pem().
  */
-enum jw_err keys_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
+enum jw_err crypto_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);
 
 /*
  * A public key as we have published it.  It was checked when it was made, so
  * this is quick enough for the event loop.
  */
-enum jw_err keys_from_own_jwk(
+enum jw_err crypto_from_own_jwk(
     enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair);
 
 /* Strong entity tag (RFC 9110 8.8.3) of a body: quoted base64url of the
  * first 16 octets of its SHA-256.  etag has KEYS_ETAG_SIZE octets. */
-enum jw_err keys_etag(const void *body, size_t len, char *etag);
+enum jw_err crypto_etag(const void *body, size_t len, char *etag);
 
 /* base64url without padding (RFC 7515 section 2).  The caller frees. */
-char *keys_base64url(const void *data, size_t len);
+char *crypto_base64url(const void *data, size_t len);
 /* How long that is, and the same to where the caller has so much room,
  * without a NUL; the length comes back. */
-size_t keys_base64url_size(size_t len);
-size_t keys_base64url_write(const void *data, size_t len, char *text);
+size_t crypto_base64url_size(size_t len);
+size_t crypto_base64url_write(const void *data, size_t len, char *text);
 /* Strict: no padding, blanks or stray bits.  JW_INVALID_PARAMETER.  A NUL
  * stands behind the data. */
-enum jw_err keys_base64url_decode(
+enum jw_err crypto_base64url_decode(
     const char *text, size_t len, uint8_t **ret_data, size_t *ret_len);
 
 /* Random octets for identifiers.  JW_BUG when the generator fails. */
-enum jw_err keys_random(void *buf, size_t len);
+enum jw_err crypto_random(void *buf, size_t len);
 
 #endif

@@ -17,20 +17,20 @@
 
 enum { BUCKETS = 1024, ENDS_AT_ONCE = 16 };
 
-struct signer_key {
-	TAILQ_ENTRY(signer_key) by_use;
-	LIST_ENTRY(signer_key) in_bucket;
+struct crypto_signer_key {
+	TAILQ_ENTRY(crypto_signer_key) by_use;
+	LIST_ENTRY(crypto_signer_key) in_bucket;
 	struct keys_pair *pair;
 	int64_t set_id;
 	int users;             /* the loop's own count; the signer is one */
 	atomic_bool forgotten; /* threads look */
 };
 
-TAILQ_HEAD(key_list, signer_key);
-LIST_HEAD(bucket, signer_key);
+TAILQ_HEAD(key_list, crypto_signer_key);
+LIST_HEAD(bucket, crypto_signer_key);
 
-struct signer {
-	struct worker_pool *threads;
+struct crypto_signer {
+	struct crypto_worker_pool *threads;
 	size_t keys_max, jobs_max;
 	struct key_list by_use; /* the last used first */
 	struct bucket buckets[BUCKETS];
@@ -38,11 +38,11 @@ struct signer {
 };
 
 struct job {
-	struct signer_key *key;
+	struct crypto_signer_key *key;
 	const void *data;
 	size_t len;
 	const atomic_bool *gone;
-	signer_done_fn *done;
+	crypto_signer_done_fn *done;
 	void (*drop)(void *arg);
 	void *arg;
 	enum jw_err err;
@@ -54,7 +54,7 @@ struct job {
 
 /* A kid is a hash already. */
 static struct bucket *
-bucket_of(struct signer *signer, const char *kid)
+bucket_of(struct crypto_signer *signer, const char *kid)
 {
 	unsigned n = 0;
 
@@ -64,16 +64,16 @@ bucket_of(struct signer *signer, const char *kid)
 }
 
 static void
-release(struct signer_key *key)
+release(struct crypto_signer_key *key)
 {
 	if (--key->users > 0)
 		return;
-	keys_free(key->pair);
+	crypto_free(key->pair);
 	free(key);
 }
 
 static void
-forget(struct signer *signer, struct signer_key *key)
+crypto_forget(struct crypto_signer *signer, struct crypto_signer_key *key)
 {
 	TAILQ_REMOVE(&signer->by_use, key, by_use);
 	LIST_REMOVE(key, in_bucket);
@@ -81,21 +81,21 @@ forget(struct signer *signer, struct signer_key *key)
 	release(key);
 }
 
-static struct signer_key *
-look_up(struct signer *signer, const char *kid)
+static struct crypto_signer_key *
+crypto_look_up(struct crypto_signer *signer, const char *kid)
 {
-	struct signer_key *key;
+	struct crypto_signer_key *key;
 
 	LIST_FOREACH(key, bucket_of(signer, kid), in_bucket)
-	if (strcmp(keys_kid(key->pair), kid) == 0)
+	if (strcmp(crypto_kid(key->pair), kid) == 0)
 		return key;
 	return NULL;
 }
 
-struct signer_key *
-signer_find(struct signer *signer, const char *kid)
+struct crypto_signer_key *
+crypto_signer_find(struct crypto_signer *signer, const char *kid)
 {
-	struct signer_key *key = look_up(signer, kid);
+	struct crypto_signer_key *key = crypto_look_up(signer, kid);
 
 	if (key == NULL || key == TAILQ_FIRST(&signer->by_use))
 		return key;
@@ -104,44 +104,46 @@ signer_find(struct signer *signer, const char *kid)
 	return key;
 }
 
-struct signer_key *
-signer_keep(struct signer *signer, int64_t set_id, struct keys_pair *take_pair)
+struct crypto_signer_key *
+crypto_signer_keep(
+    struct crypto_signer *signer, int64_t set_id, struct keys_pair *take_pair)
 {
-	struct signer_key *key = calloc(1, sizeof(*key));
+	struct crypto_signer_key *key = calloc(1, sizeof(*key));
 
 	if (key == NULL) {
-		keys_free(take_pair);
+		crypto_free(take_pair);
 		return NULL;
 	}
 	while (signer->count >= signer->keys_max)
-		forget(signer, TAILQ_LAST(&signer->by_use, key_list));
+		crypto_forget(signer, TAILQ_LAST(&signer->by_use, key_list));
 	key->pair = take_pair;
 	key->set_id = set_id;
 	key->users = 1;
 	atomic_init(&key->forgotten, false);
 	TAILQ_INSERT_HEAD(&signer->by_use, key, by_use);
 	LIST_INSERT_HEAD(
-	    bucket_of(signer, keys_kid(take_pair)), key, in_bucket);
+	    bucket_of(signer, crypto_kid(take_pair)), key, in_bucket);
 	signer->count++;
 	return key;
 }
 
 void
-signer_sweep(struct signer *signer, signer_stay_fn *may_stay, void *arg)
+crypto_signer_sweep(
+    struct crypto_signer *signer, crypto_signer_stay_fn *may_stay, void *arg)
 {
-	struct signer_key *key = TAILQ_FIRST(&signer->by_use), *next;
+	struct crypto_signer_key *key = TAILQ_FIRST(&signer->by_use), *next;
 
 	for (; key != NULL; key = next) {
 		next = TAILQ_NEXT(key, by_use);
-		if (may_stay(key->set_id, keys_kid(key->pair), arg))
+		if (may_stay(key->set_id, crypto_kid(key->pair), arg))
 			continue;
 		atomic_store(&key->forgotten, true);
-		forget(signer, key);
+		crypto_forget(signer, key);
 	}
 }
 
 size_t
-signer_count(const struct signer *signer)
+crypto_signer_count(const struct crypto_signer *signer)
 {
 	return signer->count;
 }
@@ -151,7 +153,7 @@ signer_count(const struct signer *signer)
 static bool
 is_quick(const struct keys_pair *pair)
 {
-	enum jw_alg alg = keys_alg(pair);
+	enum jw_alg alg = crypto_alg(pair);
 
 	return alg == JW_ALG_ES256 || alg == JW_ALG_EDDSA ||
 	       alg == JW_ALG_ED25519;
@@ -166,7 +168,7 @@ job_run(void *arg)
 	    (job->gone != NULL && atomic_load(job->gone)))
 		job->err = JW_CONFLICT;
 	else
-		job->err = keys_sign(job->key->pair, job->data, job->len,
+		job->err = crypto_sign(job->key->pair, job->data, job->len,
 		    job->signature, &job->signature_len);
 }
 
@@ -192,28 +194,29 @@ job_drop(void *arg)
 
 /* As many places of a user's as are left: another user finds some. */
 static bool
-has_place(const struct signer *signer, uid_t uid)
+crypto_has_place(const struct crypto_signer *signer, uid_t uid)
 {
-	size_t taken = worker_pending(signer->threads);
+	size_t taken = crypto_worker_pending(signer->threads);
 
 	return taken < signer->jobs_max &&
-	       worker_waiting(signer->threads, uid) < signer->jobs_max - taken;
+	       crypto_worker_waiting(signer->threads, uid) <
+		   signer->jobs_max - taken;
 }
 
 static enum jw_err
-sign_on_thread(struct signer *signer, uid_t uid, const struct job *draft)
+sign_on_thread(struct crypto_signer *signer, uid_t uid, const struct job *draft)
 {
 	struct job *job;
 	enum jw_err err;
 
-	if (!has_place(signer, uid))
+	if (!crypto_has_place(signer, uid))
 		return JW_OVERLOADED;
 	job = malloc(sizeof(*job));
 	if (job == NULL)
 		return JW_NO_MEMORY;
 	memcpy(job, draft, offsetof(struct job, signature));
 	job->key->users++;
-	err = worker_submit(
+	err = crypto_worker_submit(
 	    signer->threads, uid, job_run, job_done, job_drop, job);
 	if (err != JW_OK) {
 		job->key->users--;
@@ -223,9 +226,9 @@ sign_on_thread(struct signer *signer, uid_t uid, const struct job *draft)
 }
 
 enum jw_err
-signer_sign(struct signer *signer, struct signer_key *key, uid_t uid,
-    const void *data, size_t len, const atomic_bool *gone, signer_done_fn *done,
-    void (*drop)(void *arg), void *arg)
+crypto_signer_sign(struct crypto_signer *signer, struct crypto_signer_key *key,
+    uid_t uid, const void *data, size_t len, const atomic_bool *gone,
+    crypto_signer_done_fn *done, void (*drop)(void *arg), void *arg)
 {
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	struct job job = {
@@ -242,7 +245,7 @@ signer_sign(struct signer *signer, struct signer_key *key, uid_t uid,
 
 	if (!is_quick(key->pair))
 		return sign_on_thread(signer, uid, &job);
-	err = keys_sign(key->pair, data, len, signature, &signature_len);
+	err = crypto_sign(key->pair, data, len, signature, &signature_len);
 	done(err, signature, signature_len, arg);
 	return JW_OK;
 }
@@ -250,10 +253,10 @@ signer_sign(struct signer *signer, struct signer_key *key, uid_t uid,
 /* ---- start and end ---- */
 
 enum jw_err
-signer_new(struct event_base *base, int threads, size_t keys_max,
-    size_t jobs_max, struct signer **ret_signer)
+crypto_signer_new(struct event_base *base, int threads, size_t keys_max,
+    size_t jobs_max, struct crypto_signer **ret_signer)
 {
-	struct signer *signer = calloc(1, sizeof(*signer));
+	struct crypto_signer *signer = calloc(1, sizeof(*signer));
 	enum jw_err err;
 
 	if (signer == NULL)
@@ -261,24 +264,27 @@ signer_new(struct event_base *base, int threads, size_t keys_max,
 	TAILQ_INIT(&signer->by_use);
 	signer->keys_max = keys_max;
 	signer->jobs_max = jobs_max;
-	err = worker_pool_new(base, threads, 0, ENDS_AT_ONCE, &signer->threads);
+	err = crypto_worker_pool_new(
+	    base, threads, 0, ENDS_AT_ONCE, &signer->threads);
 	if (err != JW_OK)
-		signer_free(signer);
+		crypto_signer_free(signer);
 	else
 		*ret_signer = signer;
 	return err;
 }
 
 void
-signer_free(struct signer *signer)
+crypto_signer_free(struct crypto_signer *signer)
 {
-	struct signer_key *key;
+	struct crypto_signer_key *key;
 
 	if (signer == NULL)
 		return;
-	worker_pool_free(signer->threads);
-	/* forget() takes it off the list, which the analyzer cannot see. */
+	crypto_worker_pool_free(signer->threads);
+	/* crypto_forget() takes it off the list, which the analyzer cannot see.
+	 */
 	while ((key = TAILQ_FIRST(&signer->by_use)) != NULL)
-		forget(signer, key); /* NOLINT(clang-analyzer-unix.Malloc) */
+		crypto_forget(
+		    signer, key); /* NOLINT(clang-analyzer-unix.Malloc) */
 	free(signer);
 }

@@ -19,34 +19,37 @@
 
 struct event_base;
 struct keys_pair;
-struct signer;
-struct signer_key; /* lives while the signer has it or a signature uses it */
+struct crypto_signer;
+struct crypto_signer_key; /* lives while the signer has it or a signature uses
+			     it */
 
 /* keys_max keys, jobs_max signatures that wait for one of the threads, of which
  * each user may have as many as it leaves to others. */
-enum jw_err signer_new(struct event_base *base, int threads, size_t keys_max,
-    size_t jobs_max, struct signer **ret_signer);
+enum jw_err crypto_signer_new(struct event_base *base, int threads,
+    size_t keys_max, size_t jobs_max, struct crypto_signer **ret_signer);
 /* What still waits is dropped. */
-void signer_free(struct signer *signer);
+void crypto_signer_free(struct crypto_signer *signer);
 
 /* NULL: it is not here.  Counts as a use. */
-struct signer_key *signer_find(struct signer *signer, const char *kid);
+struct crypto_signer_key *crypto_signer_find(
+    struct crypto_signer *signer, const char *kid);
 /* Keep a pair of a key set; NULL: no memory, and the pair has been freed. */
-struct signer_key *signer_keep(
-    struct signer *signer, int64_t set_id, struct keys_pair *take_pair);
+struct crypto_signer_key *crypto_signer_keep(
+    struct crypto_signer *signer, int64_t set_id, struct keys_pair *take_pair);
 /*
  * Forget every key that `may_stay` says no to.  Signatures that a thread is
  * at are finished with it, others end with JW_CONFLICT.
  */
-typedef bool signer_stay_fn(int64_t set_id, const char *kid, void *arg);
-void signer_sweep(struct signer *signer, signer_stay_fn *may_stay, void *arg);
-size_t signer_count(const struct signer *signer);
+typedef bool crypto_signer_stay_fn(int64_t set_id, const char *kid, void *arg);
+void crypto_signer_sweep(
+    struct crypto_signer *signer, crypto_signer_stay_fn *may_stay, void *arg);
+size_t crypto_signer_count(const struct crypto_signer *signer);
 
 /*
  * A signature, or why there is none: JW_CONFLICT when the key was forgotten
  * before its turn came (sign with its successor), JW_BAD_KEY, JW_NO_MEMORY.
  */
-typedef void signer_done_fn(
+typedef void crypto_signer_done_fn(
     enum jw_err err, const uint8_t *signature, size_t len, void *arg);
 
 /*
@@ -57,8 +60,9 @@ typedef void signer_done_fn(
  * Users take turns at the threads; uid is only compared.
  * JW_OVERLOADED: too many wait; JW_NO_MEMORY.
  */
-enum jw_err signer_sign(struct signer *signer, struct signer_key *key,
-    uid_t uid, const void *data, size_t len, const atomic_bool *gone,
-    signer_done_fn *done, void (*drop)(void *arg), void *arg);
+enum jw_err crypto_signer_sign(struct crypto_signer *signer,
+    struct crypto_signer_key *key, uid_t uid, const void *data, size_t len,
+    const atomic_bool *gone, crypto_signer_done_fn *done,
+    void (*drop)(void *arg), void *arg);
 
 #endif

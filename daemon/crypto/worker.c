@@ -24,9 +24,9 @@ enum { GATHER_NS = 1000000 };
 
 struct job {
 	STAILQ_ENTRY(job) link;
-	worker_run_fn *run;
-	worker_done_fn *done;
-	worker_done_fn *drop;
+	crypto_worker_run_fn *run;
+	crypto_worker_done_fn *done;
+	crypto_worker_done_fn *drop;
 	void *arg;
 };
 
@@ -42,7 +42,7 @@ struct share {
 
 TAILQ_HEAD(share_list, share);
 
-struct worker_pool {
+struct crypto_worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct share_list todo; /* the first has the next turn */
@@ -61,7 +61,7 @@ struct worker_pool {
 
 /* With the lock. */
 static void
-tell(struct worker_pool *pool)
+crypto_tell(struct crypto_worker_pool *pool)
 {
 	if (pool->told || STAILQ_EMPTY(&pool->ended))
 		return;
@@ -71,7 +71,7 @@ tell(struct worker_pool *pool)
 
 /* With the lock.  NULL: none of it waits. */
 static struct share *
-find_share(const struct worker_pool *pool, uint64_t number)
+crypto_find_share(const struct crypto_worker_pool *pool, uint64_t number)
 {
 	struct share *share;
 
@@ -83,7 +83,7 @@ find_share(const struct worker_pool *pool, uint64_t number)
 
 /* With the lock.  Its turn comes after the others', or at once. */
 static void
-put_share(struct worker_pool *pool, struct share *share)
+put_share(struct crypto_worker_pool *pool, struct share *share)
 {
 	if (share->number == WORKER_URGENT)
 		TAILQ_INSERT_HEAD(&pool->todo, share, link);
@@ -93,7 +93,7 @@ put_share(struct worker_pool *pool, struct share *share)
 
 /* With the lock.  No longer in the queue; a share without jobs is forgotten. */
 static void
-take_job(struct worker_pool *pool, struct share *share, struct job *job)
+take_job(struct crypto_worker_pool *pool, struct share *share, struct job *job)
 {
 	STAILQ_REMOVE(&share->jobs, job, job, link);
 	TAILQ_REMOVE(&pool->todo, share, link);
@@ -105,14 +105,14 @@ take_job(struct worker_pool *pool, struct share *share, struct job *job)
 
 /* Nobody sleeps on an end that has not been told. */
 static struct job *
-next_job(struct worker_pool *pool)
+next_job(struct crypto_worker_pool *pool)
 {
 	struct job *job = NULL;
 	struct share *share;
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop && TAILQ_EMPTY(&pool->todo)) {
-		tell(pool);
+		crypto_tell(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
 	}
 	share = pool->stop ? NULL : TAILQ_FIRST(&pool->todo);
@@ -125,7 +125,7 @@ next_job(struct worker_pool *pool)
 }
 
 static void
-end_job(struct worker_pool *pool, struct job *job)
+end_job(struct crypto_worker_pool *pool, struct job *job)
 {
 	int64_t now = pool->ends_at_once > 1 ? jw_clock_monotonic_ns() : 0;
 
@@ -134,14 +134,14 @@ end_job(struct worker_pool *pool, struct job *job)
 		pool->first_ended = now;
 	STAILQ_INSERT_TAIL(&pool->ended, job, link);
 	if (pool->ends_at_once == 1 || now - pool->first_ended >= GATHER_NS)
-		tell(pool);
+		crypto_tell(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
 static void *
 work(void *arg)
 {
-	struct worker_pool *pool = arg;
+	struct crypto_worker_pool *pool = arg;
 	struct job *job;
 
 	if (pool->nice_level != 0)
@@ -156,7 +156,7 @@ work(void *arg)
 
 /* The rest comes in another turn: others wait too. */
 static void
-take_ended(struct worker_pool *pool, struct job_list *ret_jobs)
+take_ended(struct crypto_worker_pool *pool, struct job_list *ret_jobs)
 {
 	struct job *job;
 
@@ -169,19 +169,19 @@ take_ended(struct worker_pool *pool, struct job_list *ret_jobs)
 		STAILQ_INSERT_TAIL(ret_jobs, job, link);
 	}
 	pool->told = false;
-	tell(pool);
+	crypto_tell(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
 static void
-put_back(struct worker_pool *pool, struct job_list *jobs)
+put_back(struct crypto_worker_pool *pool, struct job_list *jobs)
 {
 	if (STAILQ_EMPTY(jobs))
 		return;
 	pthread_mutex_lock(&pool->lock);
 	STAILQ_CONCAT(jobs, &pool->ended);
 	STAILQ_CONCAT(&pool->ended, jobs);
-	tell(pool);
+	crypto_tell(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -189,7 +189,7 @@ static void
 on_ended(evutil_socket_t fd, short what, void *arg)
 {
 	struct job_list jobs = STAILQ_HEAD_INITIALIZER(jobs);
-	struct worker_pool *pool = arg;
+	struct crypto_worker_pool *pool = arg;
 	struct job *job;
 	eventfd_t value;
 
@@ -208,7 +208,7 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 }
 
 static enum jw_err
-start_threads(struct worker_pool *pool, int threads)
+start_threads(struct crypto_worker_pool *pool, int threads)
 {
 	sigset_t all, old;
 	int rc = 0;
@@ -230,10 +230,10 @@ start_threads(struct worker_pool *pool, int threads)
 }
 
 enum jw_err
-worker_pool_new(struct event_base *base, int threads, int nice_level,
-    int ends_at_once, struct worker_pool **ret_pool)
+crypto_worker_pool_new(struct event_base *base, int threads, int nice_level,
+    int ends_at_once, struct crypto_worker_pool **ret_pool)
 {
-	struct worker_pool *pool = calloc(1, sizeof(*pool));
+	struct crypto_worker_pool *pool = calloc(1, sizeof(*pool));
 	enum jw_err err = JW_NO_MEMORY;
 	int error;
 
@@ -255,7 +255,7 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 		err = start_threads(pool, threads);
 	error = errno;
 	if (err != JW_OK)
-		worker_pool_free(pool);
+		crypto_worker_pool_free(pool);
 	else
 		*ret_pool = pool;
 	errno = error;
@@ -264,9 +264,9 @@ worker_pool_new(struct event_base *base, int threads, int nice_level,
 
 /* With the lock.  NULL: no memory. */
 static struct share *
-need_share(struct worker_pool *pool, uint64_t number)
+need_share(struct crypto_worker_pool *pool, uint64_t number)
 {
-	struct share *share = find_share(pool, number);
+	struct share *share = crypto_find_share(pool, number);
 
 	if (share != NULL)
 		return share;
@@ -280,7 +280,7 @@ need_share(struct worker_pool *pool, uint64_t number)
 }
 
 static bool
-put_job(struct worker_pool *pool, uint64_t number, struct job *job)
+put_job(struct crypto_worker_pool *pool, uint64_t number, struct job *job)
 {
 	struct share *share;
 
@@ -296,8 +296,9 @@ put_job(struct worker_pool *pool, uint64_t number, struct job *job)
 }
 
 enum jw_err
-worker_submit(struct worker_pool *pool, uint64_t share, worker_run_fn *run,
-    worker_done_fn *done, worker_done_fn *drop, void *arg)
+crypto_worker_submit(struct crypto_worker_pool *pool, uint64_t share,
+    crypto_worker_run_fn *run, crypto_worker_done_fn *done,
+    crypto_worker_done_fn *drop, void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 
@@ -329,7 +330,7 @@ find_job(const struct share *share, const void *arg)
 
 /* NULL: none waits. */
 static struct job *
-take_waiting(struct worker_pool *pool, const void *arg)
+take_waiting(struct crypto_worker_pool *pool, const void *arg)
 {
 	struct job *job = NULL;
 	struct share *share;
@@ -348,7 +349,7 @@ take_waiting(struct worker_pool *pool, const void *arg)
 }
 
 bool
-worker_cancel(struct worker_pool *pool, const void *arg)
+crypto_worker_cancel(struct crypto_worker_pool *pool, const void *arg)
 {
 	struct job *job = take_waiting(pool, arg);
 
@@ -361,13 +362,13 @@ worker_cancel(struct worker_pool *pool, const void *arg)
 }
 
 size_t
-worker_waiting(struct worker_pool *pool, uint64_t share)
+crypto_worker_waiting(struct crypto_worker_pool *pool, uint64_t share)
 {
 	const struct share *found;
 	size_t count;
 
 	pthread_mutex_lock(&pool->lock);
-	found = find_share(pool, share);
+	found = crypto_find_share(pool, share);
 	count = found == NULL ? 0 : found->count;
 	pthread_mutex_unlock(&pool->lock);
 	return count;
@@ -386,7 +387,7 @@ drop_all(struct job_list *list)
 }
 
 static void
-drop_shares(struct worker_pool *pool)
+drop_shares(struct crypto_worker_pool *pool)
 {
 	struct share *share;
 
@@ -398,7 +399,7 @@ drop_shares(struct worker_pool *pool)
 }
 
 void
-worker_pool_free(struct worker_pool *pool)
+crypto_worker_pool_free(struct crypto_worker_pool *pool)
 {
 	if (pool == NULL)
 		return;
@@ -421,7 +422,7 @@ worker_pool_free(struct worker_pool *pool)
 }
 
 size_t
-worker_pending(const struct worker_pool *pool)
+crypto_worker_pending(const struct crypto_worker_pool *pool)
 {
 	return pool->pending;
 }

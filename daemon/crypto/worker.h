@@ -14,12 +14,12 @@
 #include "common/base/err.h"
 
 struct event_base;
-struct worker_pool;
+struct crypto_worker_pool;
 
 /* On a thread of the pool.  Must not touch what the loop touches. */
-typedef void worker_run_fn(void *arg);
+typedef void crypto_worker_run_fn(void *arg);
 /* On the event loop, in the order in which jobs end. */
-typedef void worker_done_fn(void *arg);
+typedef void crypto_worker_done_fn(void *arg);
 
 /*
  * threads of them at the given nice level (0: as the process).  The ends of at
@@ -28,8 +28,8 @@ typedef void worker_done_fn(void *arg);
  * interrupts a thread: as soon as no job waits; otherwise with the first job
  * that ends a millisecond later.  JW_IO with errno, JW_NO_MEMORY.
  */
-enum jw_err worker_pool_new(struct event_base *base, int threads,
-    int nice_level, int ends_at_once, struct worker_pool **ret_pool);
+enum jw_err crypto_worker_pool_new(struct event_base *base, int threads,
+    int nice_level, int ends_at_once, struct crypto_worker_pool **ret_pool);
 
 /* A share is a number, of a user say; this one goes before all others. */
 #define WORKER_URGENT UINT64_MAX
@@ -38,25 +38,26 @@ enum jw_err worker_pool_new(struct event_base *base, int threads,
  * Queue a job.  Exactly one of `done` and `drop` is called for it: drop when
  * the pool is freed first.  JW_NO_MEMORY: neither.
  */
-enum jw_err worker_submit(struct worker_pool *pool, uint64_t share,
-    worker_run_fn *run, worker_done_fn *done, worker_done_fn *drop, void *arg);
+enum jw_err crypto_worker_submit(struct crypto_worker_pool *pool,
+    uint64_t share, crypto_worker_run_fn *run, crypto_worker_done_fn *done,
+    crypto_worker_done_fn *drop, void *arg);
 
 /*
  * Drop the job with this arg if it still waits; false: no such job waits (a
  * thread may be at it, and `done` will be called).
  */
-bool worker_cancel(struct worker_pool *pool, const void *arg);
+bool crypto_worker_cancel(struct crypto_worker_pool *pool, const void *arg);
 
 /*
  * Ends the threads: waits for jobs that run, drops those that wait or have
  * ended unseen.
  */
-void worker_pool_free(struct worker_pool *pool);
+void crypto_worker_pool_free(struct crypto_worker_pool *pool);
 
 /* Jobs of a share that wait. */
-size_t worker_waiting(struct worker_pool *pool, uint64_t share);
+size_t crypto_worker_waiting(struct crypto_worker_pool *pool, uint64_t share);
 
 /* Jobs that run or wait, or whose end has not been told. */
-size_t worker_pending(const struct worker_pool *pool);
+size_t crypto_worker_pending(const struct crypto_worker_pool *pool);
 
 #endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config/alg.h"
 #include "common/base/memory.h"
+#include "common/config/alg.h"
 
 /* The members of a public key of each type, and no others. */
 static const struct shape {
@@ -58,7 +58,7 @@ is_public_jwk(const json_t *jwk, const char *kid)
 }
 
 bool
-jwks_is_whole(const struct key *key)
+document_is_whole(const struct key *key)
 {
 	json_t *jwk = json_loads(key->jwk, JSON_REJECT_DUPLICATES, NULL);
 	const char *alg = jw_alg_name(key->facts.alg);
@@ -90,7 +90,7 @@ check_key(const struct key *const *keys, size_t at, struct jw_why *why)
 }
 
 enum jw_err
-jwks_render(const struct key *const *keys, size_t count, char **ret_body,
+document_render(const struct key *const *keys, size_t count, char **ret_body,
     struct jw_why *why)
 {
 	size_t size = sizeof("{\"keys\":[]}");
@@ -108,7 +108,7 @@ jwks_render(const struct key *const *keys, size_t count, char **ret_body,
 	}
 	if (err != JW_OK)
 		return err;
-	body = memory_get(size);
+	body = jw_alloc(size);
 	p = stpcpy(body, "{\"keys\":[");
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
@@ -127,7 +127,7 @@ jwks_render(const struct key *const *keys, size_t count, char **ret_body,
 }
 
 void
-jwks_cache_control(const struct jw_policy *policy, char *ret_value)
+document_cache_control(const struct jw_policy *policy, char *ret_value)
 {
 	int n = snprintf(ret_value, JWKS_HEADER_SIZE, "public, max-age=%d",
 	    policy->cache_max_age);
@@ -142,7 +142,7 @@ jwks_cache_control(const struct jw_policy *policy, char *ret_value)
 }
 
 void
-jwks_location(const char *name, char *ret_app, char *ret_path)
+document_location(const char *name, char *ret_app, char *ret_path)
 {
 	const char *slash = strchr(name, '/');
 	int app_len = slash == NULL ? (int)strlen(name) : (int)(slash - name);
@@ -156,13 +156,14 @@ jwks_location(const char *name, char *ret_app, char *ret_path)
 }
 
 size_t
-jwks_urls(const char *name, const char *domain, char (*ret_urls)[JWKS_URL_SIZE])
+document_urls(
+    const char *name, const char *domain, char (*ret_urls)[JWKS_URL_SIZE])
 {
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
 	bool is_default;
 	size_t n = 0;
 
-	jwks_location(name, app, path);
+	document_location(name, app, path);
 	is_default = strcmp(app, "default") == 0;
 	if (domain != NULL)
 		snprintf(ret_urls[n++], JWKS_URL_SIZE, "https://%s.%s%s", app,

@@ -21,7 +21,7 @@ enum {
 };
 
 /* Its jwk is a public JWK with its kid and algorithm, and nothing else. */
-bool jwks_is_whole(const struct key *key);
+bool document_is_whole(const struct key *key);
 
 /*
  * The JWKSet of keys, in their order.  Checked before it is handed out: at
@@ -29,18 +29,18 @@ bool jwks_is_whole(const struct key *key);
  * and of each key exactly the public members of its type.  JW_BUG with why
  * otherwise: never publish it.  The caller frees.
  */
-enum jw_err jwks_render(const struct key *const *keys, size_t count,
+enum jw_err document_render(const struct key *const *keys, size_t count,
     char **ret_body, struct jw_why *why);
 
 /* The value of Cache-Control (RFC 9111, RFC 5861) under a policy;
  * JWKS_HEADER_SIZE octets. */
-void jwks_cache_control(const struct jw_policy *policy, char *ret_value);
+void document_cache_control(const struct jw_policy *policy, char *ret_value);
 
 /*
  * Where a key set is served: "APP" at /.well-known/jwks.json, "APP/NAME" at
  * /.well-known/NAME-jwks.json.  ret_app and ret_path have MODEL_NAME_SIZE.
  */
-void jwks_location(const char *name, char *ret_app, char *ret_path);
+void document_location(const char *name, char *ret_app, char *ret_path);
 
 /*
  * Every URL of a key set, the one to hand out first: with a domain (NULL:
@@ -48,7 +48,7 @@ void jwks_location(const char *name, char *ret_app, char *ret_path);
  * well; a URL that begins with "/" holds for any other host.  Returns how many
  * there are.
  */
-size_t jwks_urls(
+size_t document_urls(
     const char *name, const char *domain, char (*ret_urls)[JWKS_URL_SIZE]);
 
 #endif

@@ -52,19 +52,19 @@ enum {
 };
 
 static const char *
-cache_control(const struct answer *answer)
+cache_control(const struct http_answer *answer)
 {
 	return answer->document->cache_control;
 }
 
 static const char *
-etag(const struct answer *answer)
+etag(const struct http_answer *answer)
 {
 	return answer->document->etag;
 }
 
 static const char *
-last_modified(const struct answer *answer)
+last_modified(const struct http_answer *answer)
 {
 	/* RFC 9110 section 8.8.2.1: never later than the answer itself. */
 	return answer->document->last_modified <= answer->now
@@ -73,13 +73,13 @@ last_modified(const struct answer *answer)
 }
 
 static const char *
-allow_headers(const struct answer *answer)
+allow_headers(const struct http_answer *answer)
 {
 	return answer->allow_headers;
 }
 
 static const char *
-connection(const struct answer *answer)
+connection(const struct http_answer *answer)
 {
 	if (answer->close)
 		return "close";
@@ -91,7 +91,7 @@ struct line {
 	unsigned on;
 	const char *name;
 	const char *value;
-	const char *(*value_of)(const struct answer *answer);
+	const char *(*value_of)(const struct http_answer *answer);
 };
 
 static const char methods[] = "GET, HEAD, OPTIONS";
@@ -116,60 +116,62 @@ static const struct line lines[] = {
 };
 
 static void
-decide_document(const struct head *head, const struct documents *documents,
-    const char *app, struct head_text path, struct answer *answer)
+decide_document(const struct http_request *head,
+    const struct http_documents *documents, const char *app,
+    struct http_request_text path, struct http_answer *answer)
 {
-	struct document *document;
+	struct http_document *document;
 
 	if (documents == NULL) {
 		answer->kind = ANSWER_NO_DOCUMENTS;
 		return;
 	}
-	document = documents_find(documents, app, path.at, path.len);
+	document = http_documents_find(documents, app, path.at, path.len);
 	if (document == NULL) {
 		answer->kind = ANSWER_NOT_FOUND;
 		return;
 	}
-	answer->document = document_ref(document);
-	answer->kind = route_not_modified(head, document->etag,
+	answer->document = http_document_ref(document);
+	answer->kind = http_resource_not_modified(head, document->etag,
 			   document->last_modified, answer->now)
 			   ? ANSWER_NOT_MODIFIED
 			   : ANSWER_DOCUMENT;
 }
 
 static void
-decide_options(const struct head *head, struct answer *answer)
+decide_options(const struct http_request *head, struct http_answer *answer)
 {
 	char names[ROUTE_ALLOW_SIZE];
 
 	answer->kind = ANSWER_OPTIONS;
-	if (route_preflight(head, names))
-		answer->allow_headers = memory_copy(names);
+	if (http_resource_preflight(head, names))
+		answer->allow_headers = jw_strdup(names);
 }
 
 static void
-set_date(struct answer *answer)
+set_date(struct http_answer *answer)
 {
-	answer->now = clock_wall();
-	route_date_format(answer->now, answer->date);
+	answer->now = http_clock_wall();
+	http_resource_date_format(answer->now, answer->date);
 }
 
 void
-answer_decide(const struct head *head, const struct documents *documents,
-    const char *domain, struct answer *ret_answer)
+http_answer_decide(const struct http_request *head,
+    const struct http_documents *documents, const char *domain,
+    struct http_answer *ret_answer)
 {
-	struct answer answer = {
+	struct http_answer answer = {
 	    .head = head->method == HEAD_HEAD,
 	    .close = !head->keep_alive || head->has_body,
 	    .old = head->minor == 0,
 	};
 	char app[ROUTE_APP_SIZE];
-	struct head_text path;
-	enum jw_err err = route_find(head, domain, app, &path);
+	struct http_request_text path;
+	enum jw_err err = http_resource_find(head, domain, app, &path);
 
 	set_date(&answer);
 	if (err == JW_INVALID_PARAMETER) {
-		answer_refuse(answer.head, &answer);
+		http_answer_refuse(answer.head, &answer);
 	} else if (head->method == HEAD_OTHER) {
 		answer.kind = ANSWER_NOT_ALLOWED;
 	} else if (head->method == HEAD_OPTIONS) {
@@ -183,9 +185,9 @@ answer_decide(const struct head *head, const struct documents *documents,
 }
 
 void
-answer_refuse(bool head_only, struct answer *ret_answer)
+http_answer_refuse(bool head_only, struct http_answer *ret_answer)
 {
-	*ret_answer = (struct answer){
+	*ret_answer = (struct http_answer){
 	    .kind = ANSWER_BAD_REQUEST,
 	    .head = head_only,
 	    .close = true,
@@ -194,15 +196,15 @@ answer_refuse(bool head_only, struct answer *ret_answer)
 }
 
 void
-answer_done(struct answer *answer)
+http_answer_done(struct http_answer *answer)
 {
-	document_unref(answer->document);
+	http_document_unref(answer->document);
 	free(answer->allow_headers);
 	memset(answer, 0, sizeof(*answer));
 }
 
 static void
-add_lines(const struct answer *answer, struct evkeyvalq *headers)
+add_lines(const struct http_answer *answer, struct evkeyvalq *headers)
 {
 	const struct line *line;
 	const char *value;
@@ -220,7 +222,7 @@ add_lines(const struct answer *answer, struct evkeyvalq *headers)
 }
 
 static void
-add_body(const struct answer *answer, struct evhttp_request *request)
+add_body(const struct http_answer *answer, struct evhttp_request *request)
 {
 	const struct status *status = &statuses[answer->kind];
 	const char *body = status->body;
@@ -243,7 +245,8 @@ add_body(const struct answer *answer, struct evhttp_request *request)
 }
 
 void
-answer_send(const struct answer *answer, struct evhttp_request *request)
+http_answer_send(
+    const struct http_answer *answer, struct evhttp_request *request)
 {
 	const struct status *status = &statuses[answer->kind];
 

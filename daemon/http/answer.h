@@ -12,11 +12,11 @@
 #include "daemon/http/request.h"
 #include "daemon/http/resource.h"
 
-struct document;
-struct documents;
+struct http_document;
+struct http_documents;
 struct evhttp_request;
 
-enum answer_kind {
+enum http_answer_kind {
 	ANSWER_DOCUMENT,     /* 200 */
 	ANSWER_NOT_MODIFIED, /* 304 */
 	ANSWER_OPTIONS,      /* 204 */
@@ -26,28 +26,30 @@ enum answer_kind {
 	ANSWER_NO_DOCUMENTS, /* 500 */
 };
 
-struct answer {
-	enum answer_kind kind;
-	bool head;                 /* header lines only */
-	bool close;                /* then the connection ends */
-	bool old;                  /* HTTP/1.0 wants to hear of keep-alive */
-	struct document *document; /* with a reference; 200 and 304 only */
-	char *allow_headers;       /* of a preflight, or NULL */
-	int64_t now;               /* as Date says it, in seconds */
+struct http_answer {
+	enum http_answer_kind kind;
+	bool head;  /* header lines only */
+	bool close; /* then the connection ends */
+	bool old;   /* HTTP/1.0 wants to hear of keep-alive */
+	struct http_document *document; /* with a reference; 200 and 304 only */
+	char *allow_headers;            /* of a preflight, or NULL */
+	int64_t now;                    /* as Date says it, in seconds */
 	char date[ROUTE_DATE_SIZE];
 };
 
 /*
  * Decide about a parsed head.  documents NULL: none known yet.  domain as
- * for route_find().  Release with answer_done().
+ * for http_resource_find().  Release with http_answer_done().
  */
-void answer_decide(const struct head *head, const struct documents *documents,
-    const char *domain, struct answer *ret_answer);
+void http_answer_decide(const struct http_request *head,
+    const struct http_documents *documents, const char *domain,
+    struct http_answer *ret_answer);
 /* For a head that could not be parsed: 400, and the end. */
-void answer_refuse(bool head_only, struct answer *ret_answer);
-void answer_done(struct answer *answer);
+void http_answer_refuse(bool head_only, struct http_answer *ret_answer);
+void http_answer_done(struct http_answer *answer);
 
 /* Hand the answer to evhttp, which owns request from then on. */
-void answer_send(const struct answer *answer, struct evhttp_request *request);
+void http_answer_send(
+    const struct http_answer *answer, struct evhttp_request *request);
 
 #endif

@@ -8,13 +8,13 @@
 #include "common/base/clock.h"
 
 int64_t
-clock_ms(void)
+http_clock_ms(void)
 {
 	return jw_clock_monotonic_ms();
 }
 
 int64_t
-clock_wall(void)
+http_clock_wall(void)
 {
 	return jw_clock_wall_s();
 }

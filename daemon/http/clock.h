@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Milliseconds of a clock that only goes forward. */
-int64_t clock_ms(void);
+int64_t http_clock_ms(void);
 /* Seconds since the epoch. */
-int64_t clock_wall(void);
+int64_t http_clock_wall(void);
 
 #endif

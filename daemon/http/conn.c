@@ -19,9 +19,9 @@
 #include "daemon/http/clock.h"
 
 static void
-arm(struct conn *conn, int64_t now)
+arm(struct http_conn *conn, int64_t now)
 {
-	int64_t deadline = pace_deadline(&conn->pace, conn->env->limits);
+	int64_t deadline = http_pace_deadline(&conn->pace, conn->env->limits);
 	int64_t wait = deadline > now ? deadline - now : 0;
 	struct timeval tv = jw_timeval_ms(wait);
 
@@ -33,7 +33,7 @@ arm(struct conn *conn, int64_t now)
 }
 
 static void
-enter(struct conn *conn, enum pace_phase phase, int64_t now)
+enter(struct http_conn *conn, enum http_pace_phase phase, int64_t now)
 {
 	if (conn->pace.phase == phase)
 		return;
@@ -41,25 +41,27 @@ enter(struct conn *conn, enum pace_phase phase, int64_t now)
 		TAILQ_REMOVE(&conn->env->idle, conn, link);
 	if (phase == PACE_IDLE)
 		TAILQ_INSERT_TAIL(&conn->env->idle, conn, link);
-	pace_enter(&conn->pace, phase, now);
+	http_pace_enter(&conn->pace, phase, now);
 }
 
 static void
-decide(struct conn *conn, enum head_status status, const char *data, size_t len)
+decide(struct http_conn *conn, enum http_request_status status,
+    const char *data, size_t len)
 {
-	struct conn_env *env = conn->env;
-	struct head head;
+	struct http_conn_env *env = conn->env;
+	struct http_request head;
 
-	if (status == HEAD_BAD || head_parse(data, len, &head) != JW_OK)
-		answer_refuse(head_is_head(data, len), &conn->answer);
+	if (status == HEAD_BAD || http_request_parse(data, len, &head) != JW_OK)
+		http_answer_refuse(
+		    http_request_is_head(data, len), &conn->answer);
 	else
-		answer_decide(&head, env->documents(env->arg), env->domain,
+		http_answer_decide(&head, env->documents(env->arg), env->domain,
 		    &conn->answer);
 }
 
 /* What evhttp is to see of a request. */
 static void
-feed(struct conn *conn)
+feed(struct http_conn *conn)
 {
 	static const char get[] = "GET / HTTP/1.1\r\n\r\n";
 	static const char head[] = "HEAD / HTTP/1.1\r\n\r\n";
@@ -76,17 +78,18 @@ feed(struct conn *conn)
 }
 
 static void
-begin_answer(struct conn *conn, enum head_status status, const char *data)
+begin_answer(
+    struct http_conn *conn, enum http_request_status status, const char *data)
 {
-	const struct conn_env *env = conn->env;
+	const struct http_conn_env *env = conn->env;
 	size_t skipped = conn->scan.skipped;
-	int64_t now = clock_ms();
+	int64_t now = http_clock_ms();
 
 	decide(conn, status, data + skipped, conn->scan.seen - skipped);
 	evbuffer_drain(conn->raw, conn->scan.seen);
 	memset(&conn->scan, 0, sizeof(conn->scan));
 	enter(conn, PACE_REPLY, now);
-	if (env->ending || pace_last(&conn->pace, env->limits, now))
+	if (env->ending || http_pace_last(&conn->pace, env->limits, now))
 		conn->answer.close = true;
 	if (conn->answer.close) {
 		conn->closing = true;
@@ -100,28 +103,28 @@ begin_answer(struct conn *conn, enum head_status status, const char *data)
 }
 
 static void
-advance(struct conn *conn)
+advance(struct http_conn *conn)
 {
 	size_t len = evbuffer_get_length(conn->raw);
-	enum head_status status;
+	enum http_request_status status;
 	const char *data;
 
 	if (conn->busy || conn->closing || len == 0)
 		return;
 	data = (const char *)evbuffer_pullup(conn->raw, -1);
-	status =
-	    head_scan(&conn->scan, data, len, conn->env->limits->head_bytes);
+	status = http_request_scan(
+	    &conn->scan, data, len, conn->env->limits->head_bytes);
 	if (status != HEAD_MORE) {
 		begin_answer(conn, status, data);
 		return;
 	}
-	enter(conn, PACE_HEAD, clock_ms());
-	arm(conn, clock_ms());
+	enter(conn, PACE_HEAD, http_clock_ms());
+	arm(conn, http_clock_ms());
 }
 
 /* Take what a client sent; the first `ours` octets are feed()'s. */
 static void
-take(struct conn *conn, struct evbuffer *input, size_t ours)
+take(struct http_conn *conn, struct evbuffer *input, size_t ours)
 {
 	struct evbuffer *own = NULL;
 
@@ -144,7 +147,7 @@ take(struct conn *conn, struct evbuffer *input, size_t ours)
 static void
 on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
-	struct conn *conn = arg;
+	struct http_conn *conn = arg;
 
 	/* Also called for what feed() adds and evhttp takes. */
 	if (info->n_added == 0 || conn->feeding)
@@ -154,16 +157,16 @@ on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 }
 
 static void
-on_closed(struct evhttp_connection *evhttp, void *arg)
+conn_on_closed(struct evhttp_connection *evhttp, void *arg)
 {
-	struct conn *conn = arg;
+	struct http_conn *conn = arg;
 
 	(void)evhttp;
 	conn->env->closed(conn, conn->env->arg);
 	if (conn->pace.phase == PACE_IDLE)
 		TAILQ_REMOVE(&conn->env->idle, conn, link);
 	evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->entry);
-	answer_done(&conn->answer);
+	http_answer_done(&conn->answer);
 	event_free(conn->timer);
 	evbuffer_free(conn->raw);
 	free(conn);
@@ -174,7 +177,7 @@ on_closed(struct evhttp_connection *evhttp, void *arg)
  * nobody; but it leaves itself as the argument of the callbacks.
  */
 static void
-open_conn(struct conn *conn)
+open_conn(struct http_conn *conn)
 {
 	void *evhttp = NULL;
 
@@ -184,32 +187,32 @@ open_conn(struct conn *conn)
 		abort();
 	conn->evhttp = evhttp;
 	conn->fd = bufferevent_getfd(conn->bev);
-	evhttp_connection_set_closecb(conn->evhttp, on_closed, conn);
+	evhttp_connection_set_closecb(conn->evhttp, conn_on_closed, conn);
 	conn->env->opened(conn, conn->env->arg);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct conn *conn = arg;
-	int64_t now = clock_ms();
+	struct http_conn *conn = arg;
+	int64_t now = http_clock_ms();
 
 	(void)fd;
 	(void)what;
 	conn->armed = 0;
 	if (conn->evhttp == NULL)
 		open_conn(conn);
-	else if (pace_deadline(&conn->pace, conn->env->limits) <= now) {
-		conn_end(conn);
+	else if (http_pace_deadline(&conn->pace, conn->env->limits) <= now) {
+		http_conn_end(conn);
 		return;
 	}
 	arm(conn, now);
 }
 
 struct bufferevent *
-conn_new(struct conn_env *env)
+http_conn_new(struct http_conn_env *env)
 {
-	struct conn *conn = memory_zero(sizeof(*conn));
+	struct http_conn *conn = jw_zalloc(sizeof(*conn));
 
 	conn->env = env;
 	conn->fd = -1;
@@ -219,7 +222,7 @@ conn_new(struct conn_env *env)
 	conn->timer = evtimer_new(env->base, on_timer, conn);
 	conn->entry =
 	    evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
-	pace_init(&conn->pace, clock_ms());
+	http_pace_init(&conn->pace, http_clock_ms());
 	TAILQ_INSERT_TAIL(&env->idle, conn, link);
 	/* Runs before the loop looks at the new socket. */
 	event_active(conn->timer, EV_TIMEOUT, 0);
@@ -230,11 +233,11 @@ conn_new(struct conn_env *env)
 static void
 on_complete(struct evhttp_request *request, void *arg)
 {
-	struct conn *conn = arg;
-	int64_t now = clock_ms();
+	struct http_conn *conn = arg;
+	int64_t now = http_clock_ms();
 
 	(void)request;
-	answer_done(&conn->answer);
+	http_answer_done(&conn->answer);
 	conn->busy = false;
 	if (conn->closing)
 		return;
@@ -244,10 +247,10 @@ on_complete(struct evhttp_request *request, void *arg)
 }
 
 void
-conn_answer(struct conn *conn, struct evhttp_request *request)
+http_conn_answer(struct http_conn *conn, struct evhttp_request *request)
 {
 	evhttp_request_set_on_complete_cb(request, on_complete, conn);
-	answer_send(&conn->answer, request);
+	http_answer_send(&conn->answer, request);
 	/*
 	 * evhttp reads on while it writes, to notice an end; a client that
 	 * only shut down its sending half would lose its answer that way.
@@ -256,7 +259,7 @@ conn_answer(struct conn *conn, struct evhttp_request *request)
 }
 
 void
-conn_end(struct conn *conn)
+http_conn_end(struct http_conn *conn)
 {
 	evhttp_connection_free(conn->evhttp);
 }

@@ -15,11 +15,11 @@
 #include <sys/queue.h>
 
 #include "daemon/http/answer.h"
-#include "daemon/http/request.h"
 #include "daemon/http/limits.h"
+#include "daemon/http/request.h"
 
 struct bufferevent;
-struct documents;
+struct http_documents;
 struct evbuffer;
 struct evbuffer_cb_entry;
 struct event;
@@ -27,36 +27,36 @@ struct event_base;
 struct evhttp_connection;
 struct evhttp_request;
 
-struct conn;
-TAILQ_HEAD(conn_list, conn);
+struct http_conn;
+TAILQ_HEAD(conn_list, http_conn);
 
 /* What all connections of a process share. */
-struct conn_env {
+struct http_conn_env {
 	struct event_base *base;
-	const struct limits *limits;
+	const struct http_limits *limits;
 	const char *domain; /* or NULL */
-	const struct documents *(*documents)(void *arg);
+	const struct http_documents *(*documents)(void *arg);
 	/* It has its descriptor, and its place among the others. */
-	void (*opened)(struct conn *conn, void *arg);
+	void (*opened)(struct http_conn *conn, void *arg);
 	/* evhttp is about to free it. */
-	void (*closed)(struct conn *conn, void *arg);
+	void (*closed)(struct http_conn *conn, void *arg);
 	void *arg;
 	struct conn_list idle; /* the longest idle first */
 	bool ending;           /* each answer is a connection's last */
 };
 
-struct conn {
-	TAILQ_ENTRY(conn) link; /* in env->idle while idle */
-	struct conn_env *env;
+struct http_conn {
+	TAILQ_ENTRY(http_conn) link; /* in env->idle while idle */
+	struct http_conn_env *env;
 	struct bufferevent *bev;          /* evhttp's */
 	struct evhttp_connection *evhttp; /* NULL until opened */
 	struct evbuffer_cb_entry *entry;
 	struct evbuffer *raw; /* octets that are not answered yet */
 	struct event *timer;
 	int64_t armed; /* when timer fires */
-	struct head_scan scan;
-	struct pace pace;
-	struct answer answer; /* of the present request */
+	struct http_request_scan scan;
+	struct http_pace pace;
+	struct http_answer answer; /* of the present request */
 	int fd;
 	bool busy;    /* evhttp has a request of ours */
 	bool feeding; /* we change evhttp's input ourselves */
@@ -68,10 +68,10 @@ struct conn {
  * The bufferevent for a new connection of evhttp's.  Never NULL: the process
  * ends when memory is short.
  */
-struct bufferevent *conn_new(struct conn_env *env);
+struct bufferevent *http_conn_new(struct http_conn_env *env);
 /* evhttp calls back for the request that conn gave it. */
-void conn_answer(struct conn *conn, struct evhttp_request *request);
+void http_conn_answer(struct http_conn *conn, struct evhttp_request *request);
 /* End it now; env->closed() is called. */
-void conn_end(struct conn *conn);
+void http_conn_end(struct http_conn *conn);
 
 #endif

@@ -17,9 +17,9 @@
 
 enum { BUCKETS_MIN = 16 };
 
-struct documents {
-	struct document **by_path;
-	struct document **by_key_set;
+struct http_documents {
+	struct http_document **by_path;
+	struct http_document **by_key_set;
 	size_t buckets; /* a power of two */
 	size_t count;
 };
@@ -70,7 +70,7 @@ is_etag(const char *etag)
 }
 
 static enum jw_err
-check(const struct document_parts *parts, struct jw_why *why)
+check(const struct http_document_parts *parts, struct jw_why *why)
 {
 	const char *fault = NULL;
 
@@ -91,7 +91,7 @@ check(const struct document_parts *parts, struct jw_why *why)
 }
 
 static const char *
-append(char **end, const char *data, size_t len)
+http_append(char **end, const char *data, size_t len)
 {
 	char *at = *end;
 
@@ -102,63 +102,63 @@ append(char **end, const char *data, size_t len)
 }
 
 static size_t
-size_of(const struct document_parts *parts)
+size_of(const struct http_document_parts *parts)
 {
-	return sizeof(struct document) + strlen(parts->key_set) +
+	return sizeof(struct http_document) + strlen(parts->key_set) +
 	       strlen(parts->app) + strlen(parts->path) + strlen(parts->etag) +
 	       strlen(parts->cache_control) + ROUTE_DATE_SIZE +
 	       parts->body_len + 7;
 }
 
 enum jw_err
-document_new(const struct document_parts *parts, struct document **ret_document,
-    struct jw_why *why)
+http_document_new(const struct http_document_parts *parts,
+    struct http_document **ret_document, struct jw_why *why)
 {
-	struct document *d;
+	struct http_document *d;
 	char date[ROUTE_DATE_SIZE], *end;
 	enum jw_err err = check(parts, why);
 
 	if (err != JW_OK)
 		return err;
-	d = memory_get(size_of(parts));
+	d = jw_alloc(size_of(parts));
 	end = (char *)(d + 1);
 	memset(d, 0, sizeof(*d));
 	d->references = 1;
 	d->version = parts->version;
 	d->last_modified = parts->last_modified;
 	d->body_len = (uint32_t)parts->body_len;
-	d->key_set = append(&end, parts->key_set, strlen(parts->key_set));
-	d->app = append(&end, parts->app, strlen(parts->app));
-	d->path = append(&end, parts->path, strlen(parts->path));
-	d->etag = append(&end, parts->etag, strlen(parts->etag));
-	d->cache_control =
-	    append(&end, parts->cache_control, strlen(parts->cache_control));
-	route_date_format(parts->last_modified, date);
-	d->modified_text = append(&end, date, strlen(date));
-	d->body = append(&end, parts->body, parts->body_len);
+	d->key_set = http_append(&end, parts->key_set, strlen(parts->key_set));
+	d->app = http_append(&end, parts->app, strlen(parts->app));
+	d->path = http_append(&end, parts->path, strlen(parts->path));
+	d->etag = http_append(&end, parts->etag, strlen(parts->etag));
+	d->cache_control = http_append(
+	    &end, parts->cache_control, strlen(parts->cache_control));
+	http_resource_date_format(parts->last_modified, date);
+	d->modified_text = http_append(&end, date, strlen(date));
+	d->body = http_append(&end, parts->body, parts->body_len);
 	*ret_document = d;
 	return JW_OK;
 }
 
-struct document *
-document_ref(struct document *document)
+struct http_document *
+http_document_ref(struct http_document *document)
 {
 	document->references++;
 	return document;
 }
 
 void
-document_unref(struct document *document)
+http_document_unref(struct http_document *document)
 {
 	if (document != NULL && --document->references == 0)
 		free(document);
 }
 
 static void
-link_in(struct documents *documents, struct document *d)
+link_in(struct http_documents *documents, struct http_document *d)
 {
 	size_t mask = documents->buckets - 1;
-	struct document **path, **key_set;
+	struct http_document **path, **key_set;
 
 	path =
 	    &documents
@@ -171,12 +171,12 @@ link_in(struct documents *documents, struct document *d)
 }
 
 static bool
-set_buckets(struct documents *documents, size_t buckets)
+set_buckets(struct http_documents *documents, size_t buckets)
 {
-	struct document **by_path, **by_key_set;
+	struct http_document **by_path, **by_key_set;
 
-	by_path = calloc(buckets, sizeof(struct document *));
-	by_key_set = calloc(buckets, sizeof(struct document *));
+	by_path = calloc(buckets, sizeof(struct http_document *));
+	by_key_set = calloc(buckets, sizeof(struct http_document *));
 	if (by_path == NULL || by_key_set == NULL) {
 		free(by_path);
 		free(by_key_set);
@@ -192,10 +192,10 @@ set_buckets(struct documents *documents, size_t buckets)
 
 /* Longer chains are all that a failure costs. */
 static void
-grow(struct documents *documents)
+grow(struct http_documents *documents)
 {
-	struct documents old = *documents;
-	struct document *d, *next;
+	struct http_documents old = *documents;
+	struct http_document *d, *next;
 	size_t i;
 
 	documents->by_path = NULL;
@@ -214,10 +214,10 @@ grow(struct documents *documents)
 	free(old.by_key_set);
 }
 
-struct documents *
-documents_new(void)
+struct http_documents *
+http_documents_new(void)
 {
-	struct documents *documents = calloc(1, sizeof(*documents));
+	struct http_documents *documents = calloc(1, sizeof(*documents));
 
 	if (documents != NULL && !set_buckets(documents, BUCKETS_MIN)) {
 		free(documents);
@@ -227,9 +227,9 @@ documents_new(void)
 }
 
 void
-documents_free(struct documents *documents)
+http_documents_free(struct http_documents *documents)
 {
-	struct document *d, *next;
+	struct http_document *d, *next;
 	size_t i;
 
 	if (documents == NULL)
@@ -237,7 +237,7 @@ documents_free(struct documents *documents)
 	for (i = 0; i < documents->buckets; i++) {
 		for (d = documents->by_path[i]; d; d = next) {
 			next = d->next_by_path;
-			document_unref(d);
+			http_document_unref(d);
 		}
 	}
 	free(documents->by_path);
@@ -247,10 +247,10 @@ documents_free(struct documents *documents)
 
 /* The table's reference is the caller's then. */
 static void
-unlink_out(struct documents *documents, struct document *gone)
+unlink_out(struct http_documents *documents, struct http_document *gone)
 {
 	size_t mask = documents->buckets - 1;
-	struct document **at;
+	struct http_document **at;
 
 	at = &documents->by_path[hash_path(gone->app, gone->path,
 				     strlen(gone->path)) &
@@ -266,16 +266,17 @@ unlink_out(struct documents *documents, struct document *gone)
 }
 
 void
-documents_put(struct documents *documents, struct document *document)
+http_documents_put(
+    struct http_documents *documents, struct http_document *document)
 {
-	struct document *other;
+	struct http_document *other;
 
-	documents_remove(documents, document->key_set);
-	other = documents_find(
+	http_documents_remove(documents, document->key_set);
+	other = http_documents_find(
 	    documents, document->app, document->path, strlen(document->path));
 	if (other != NULL) {
 		unlink_out(documents, other);
-		document_unref(other);
+		http_document_unref(other);
 	}
 	if (documents->count >= documents->buckets)
 		grow(documents);
@@ -283,10 +284,10 @@ documents_put(struct documents *documents, struct document *document)
 	documents->count++;
 }
 
-static struct document *
-find_key_set(const struct documents *documents, const char *key_set)
+static struct http_document *
+find_key_set(const struct http_documents *documents, const char *key_set)
 {
-	struct document *d;
+	struct http_document *d;
 
 	d = documents
 		->by_key_set[hash_key_set(key_set) & (documents->buckets - 1)];
@@ -295,10 +296,10 @@ find_key_set(const struct documents *documents, const char *key_set)
 	return d;
 }
 
-struct document *
-documents_take(struct documents *documents, const char *key_set)
+struct http_document *
+http_documents_take(struct http_documents *documents, const char *key_set)
 {
-	struct document *d = find_key_set(documents, key_set);
+	struct http_document *d = find_key_set(documents, key_set);
 
 	if (d != NULL)
 		unlink_out(documents, d);
@@ -306,23 +307,23 @@ documents_take(struct documents *documents, const char *key_set)
 }
 
 void
-documents_remove(struct documents *documents, const char *key_set)
+http_documents_remove(struct http_documents *documents, const char *key_set)
 {
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked by then */
-	document_unref(documents_take(documents, key_set));
+	http_document_unref(http_documents_take(documents, key_set));
 }
 
 bool
-documents_has(const struct documents *documents, const char *key_set)
+http_documents_has(const struct http_documents *documents, const char *key_set)
 {
 	return find_key_set(documents, key_set) != NULL;
 }
 
-struct document *
-documents_find(const struct documents *documents, const char *app,
+struct http_document *
+http_documents_find(const struct http_documents *documents, const char *app,
     const char *path, size_t path_len)
 {
-	struct document *d;
+	struct http_document *d;
 
 	d = documents->by_path[hash_path(app, path, path_len) &
 			       (documents->buckets - 1)];
@@ -336,7 +337,7 @@ documents_find(const struct documents *documents, const char *app,
 }
 
 size_t
-documents_count(const struct documents *documents)
+http_documents_count(const struct http_documents *documents)
 {
 	return documents->count;
 }

@@ -13,7 +13,7 @@
 #include "common/base/err.h"
 
 /* What a document is made from; all strings are copied. */
-struct document_parts {
+struct http_document_parts {
 	const char *key_set;
 	const char *app;
 	const char *path;
@@ -25,9 +25,9 @@ struct document_parts {
 	int64_t version;
 };
 
-struct document {
-	struct document *next_by_path;
-	struct document *next_by_key_set;
+struct http_document {
+	struct http_document *next_by_path;
+	struct http_document *next_by_key_set;
 	int64_t last_modified;
 	int64_t version;
 	const char *app;
@@ -46,31 +46,35 @@ struct document {
  * or a client (a control octet, no quotes, an empty or too long body, a path
  * without "/").
  */
-enum jw_err document_new(const struct document_parts *parts,
-    struct document **ret_document, struct jw_why *why);
-struct document *document_ref(struct document *document);
-void document_unref(struct document *document);
+enum jw_err http_document_new(const struct http_document_parts *parts,
+    struct http_document **ret_document, struct jw_why *why);
+struct http_document *http_document_ref(struct http_document *document);
+void http_document_unref(struct http_document *document);
 
-struct documents;
+struct http_documents;
 
 /* NULL when memory is short. */
-struct documents *documents_new(void);
-void documents_free(struct documents *documents);
+struct http_documents *http_documents_new(void);
+void http_documents_free(struct http_documents *documents);
 
 /*
  * Put a document in place of its key set's former one and of any other at
  * the same app and path.  Takes over the caller's reference.
  */
-void documents_put(struct documents *documents, struct document *document);
+void http_documents_put(
+    struct http_documents *documents, struct http_document *document);
 /* An unknown name is fine. */
-void documents_remove(struct documents *documents, const char *key_set);
+void http_documents_remove(
+    struct http_documents *documents, const char *key_set);
 /* Out of the table, with the table's reference; NULL: none of that name. */
-struct document *documents_take(
-    struct documents *documents, const char *key_set);
-bool documents_has(const struct documents *documents, const char *key_set);
+struct http_document *http_documents_take(
+    struct http_documents *documents, const char *key_set);
+bool http_documents_has(
+    const struct http_documents *documents, const char *key_set);
 /* NULL: none.  The table's own reference. */
-struct document *documents_find(const struct documents *documents,
-    const char *app, const char *path, size_t path_len);
-size_t documents_count(const struct documents *documents);
+struct http_document *http_documents_find(
+    const struct http_documents *documents, const char *app, const char *path,
+    size_t path_len);
+size_t http_documents_count(const struct http_documents *documents);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "daemon/http/limits.h"
 
-const struct limits limits_default = {
+const struct http_limits http_limits_default = {
     .head_bytes = 8192,
     .first_ms = 10 * 1000,
     .head_ms = 10 * 1000,
@@ -32,7 +32,7 @@ earlier(int64_t a, int64_t b)
 }
 
 void
-pace_init(struct pace *pace, int64_t now)
+http_pace_init(struct http_pace *pace, int64_t now)
 {
 	pace->phase = PACE_IDLE;
 	pace->born = now;
@@ -41,7 +41,7 @@ pace_init(struct pace *pace, int64_t now)
 }
 
 void
-pace_enter(struct pace *pace, enum pace_phase phase, int64_t now)
+http_pace_enter(struct http_pace *pace, enum http_pace_phase phase, int64_t now)
 {
 	if (pace->phase == phase)
 		return;
@@ -52,7 +52,8 @@ pace_enter(struct pace *pace, enum pace_phase phase, int64_t now)
 }
 
 int64_t
-pace_deadline(const struct pace *pace, const struct limits *limits)
+http_pace_deadline(
+    const struct http_pace *pace, const struct http_limits *limits)
 {
 	const int64_t patience[] = {
 	    [PACE_IDLE] = limits->idle_ms,
@@ -68,14 +69,15 @@ pace_deadline(const struct pace *pace, const struct limits *limits)
 }
 
 bool
-pace_last(const struct pace *pace, const struct limits *limits, int64_t now)
+http_pace_last(
+    const struct http_pace *pace, const struct http_limits *limits, int64_t now)
 {
 	return pace->requests >= limits->requests ||
 	       now - pace->born >= limits->life_ms;
 }
 
 int64_t
-limits_backoff(int64_t last, int64_t minimum, int64_t maximum)
+http_limits_backoff(int64_t last, int64_t minimum, int64_t maximum)
 {
 	if (last < minimum)
 		return minimum;

@@ -19,7 +19,7 @@ enum {
 	LIMIT_SPARE_FDS = 32,           /* kept back from connections */
 };
 
-struct limits {
+struct http_limits {
 	size_t head_bytes;      /* request line and header lines */
 	int64_t first_ms;       /* accept until the first whole request */
 	int64_t head_ms;        /* first octet until the whole of a request */
@@ -40,28 +40,30 @@ struct limits {
 };
 
 /* The values of the documentation. */
-extern const struct limits limits_default;
+extern const struct http_limits http_limits_default;
 
 /* What a connection is waiting for. */
-enum pace_phase { PACE_IDLE, PACE_HEAD, PACE_REPLY };
+enum http_pace_phase { PACE_IDLE, PACE_HEAD, PACE_REPLY };
 
-struct pace {
-	enum pace_phase phase;
+struct http_pace {
+	enum http_pace_phase phase;
 	int64_t born;
 	int64_t since; /* the phase began */
 	int64_t requests;
 };
 
-void pace_init(struct pace *pace, int64_t now);
+void http_pace_init(struct http_pace *pace, int64_t now);
 /* Enter a phase; entering the present one again changes nothing. */
-void pace_enter(struct pace *pace, enum pace_phase phase, int64_t now);
+void http_pace_enter(
+    struct http_pace *pace, enum http_pace_phase phase, int64_t now);
 /* Patience ends then, unless the phase changes before. */
-int64_t pace_deadline(const struct pace *pace, const struct limits *limits);
+int64_t http_pace_deadline(
+    const struct http_pace *pace, const struct http_limits *limits);
 /* Must the answer that begins now be the connection's last? */
-bool pace_last(
-    const struct pace *pace, const struct limits *limits, int64_t now);
+bool http_pace_last(const struct http_pace *pace,
+    const struct http_limits *limits, int64_t now);
 
 /* Twice as long, from minimum to maximum. */
-int64_t limits_backoff(int64_t last, int64_t minimum, int64_t maximum);
+int64_t http_limits_backoff(int64_t last, int64_t minimum, int64_t maximum);
 
 #endif

@@ -26,7 +26,7 @@ struct lingerer {
 
 struct lingerers {
 	struct event_base *base;
-	const struct limits *limits;
+	const struct http_limits *limits;
 	void (*gone)(void *arg);
 	void *arg;
 	LIST_HEAD(lingerer_list, lingerer) all;
@@ -57,7 +57,7 @@ on_over(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+http_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct lingerer *lingerer = arg;
 	char waste[8192];
@@ -70,7 +70,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 struct lingerers *
-linger_new(struct event_base *base, const struct limits *limits,
+http_linger_new(struct event_base *base, const struct http_limits *limits,
     void (*gone)(void *arg), void *arg)
 {
 	struct lingerers *linger = calloc(1, sizeof(*linger));
@@ -86,7 +86,7 @@ linger_new(struct event_base *base, const struct limits *limits,
 }
 
 void
-linger_free(struct lingerers *linger)
+http_linger_free(struct lingerers *linger)
 {
 	struct lingerer *lingerer, *next;
 
@@ -107,7 +107,7 @@ start(struct lingerers *linger, struct lingerer *lingerer)
 
 	lingerer->owner = linger;
 	lingerer->readable = event_new(linger->base, lingerer->fd,
-	    EV_READ | EV_PERSIST, on_readable, lingerer);
+	    EV_READ | EV_PERSIST, http_on_readable, lingerer);
 	lingerer->over = evtimer_new(linger->base, on_over, lingerer);
 	event_add(lingerer->readable, NULL);
 	evtimer_add(lingerer->over, &wait);
@@ -116,7 +116,7 @@ start(struct lingerers *linger, struct lingerer *lingerer)
 }
 
 void
-linger_add(struct lingerers *linger, int fd)
+http_linger_add(struct lingerers *linger, int fd)
 {
 	struct lingerer *lingerer;
 
@@ -133,7 +133,7 @@ linger_add(struct lingerers *linger, int fd)
 }
 
 size_t
-linger_count(const struct lingerers *linger)
+http_linger_count(const struct lingerers *linger)
 {
 	return linger->count;
 }

@@ -14,12 +14,12 @@ struct event_base;
 struct lingerers;
 
 /* NULL when memory is short.  gone is called when one has been closed. */
-struct lingerers *linger_new(struct event_base *base,
-    const struct limits *limits, void (*gone)(void *arg), void *arg);
-void linger_free(struct lingerers *linger);
+struct lingerers *http_linger_new(struct event_base *base,
+    const struct http_limits *limits, void (*gone)(void *arg), void *arg);
+void http_linger_free(struct lingerers *linger);
 
 /* Hold on to a socket that others are about to close; fd stays theirs. */
-void linger_add(struct lingerers *linger, int fd);
-size_t linger_count(const struct lingerers *linger);
+void http_linger_add(struct lingerers *linger, int fd);
+size_t http_linger_count(const struct lingerers *linger);
 
 #endif

@@ -32,19 +32,19 @@ enum {
 	COMPLAIN_MS = 10 * 1000,
 };
 
-struct guard {
-	struct guard_options options;
-	struct conn_env env;
+struct http_listeners {
+	struct http_listeners_options options;
+	struct http_conn_env env;
 	struct evhttp *evhttp;
 	struct evconnlistener **listeners;
 	struct lingerers *linger;
-	struct conn **by_fd;
+	struct http_conn **by_fd;
 	size_t nby_fd;
 	size_t cap;
 	size_t count;
 	struct event *look; /* at the cap, or after a failed accept */
 	int64_t complained;
-	bool open; /* guard_open() and not yet guard_end() */
+	bool open; /* http_listeners_open() and not yet http_listeners_end() */
 	bool full; /* the listeners rest */
 };
 
@@ -58,14 +58,14 @@ on_libevent_log(int severity, const char *text)
 }
 
 void
-guard_init(void)
+http_listeners_init(void)
 {
-	event_set_mem_functions(memory_get, memory_more, free);
+	event_set_mem_functions(jw_alloc, jw_realloc, free);
 	event_set_log_callback(on_libevent_log);
 }
 
 static void
-accept_more(struct guard *guard, bool more)
+accept_more(struct http_listeners *guard, bool more)
 {
 	size_t i;
 
@@ -78,7 +78,7 @@ accept_more(struct guard *guard, bool more)
 }
 
 static void
-look_after(struct guard *guard, int64_t ms)
+look_after(struct http_listeners *guard, int64_t ms)
 {
 	struct timeval wait = jw_timeval_ms(ms);
 
@@ -86,13 +86,13 @@ look_after(struct guard *guard, int64_t ms)
 }
 
 static size_t
-used(const struct guard *guard)
+used(const struct http_listeners *guard)
 {
-	return guard->count + linger_count(guard->linger);
+	return guard->count + http_linger_count(guard->linger);
 }
 
 static void
-rest(struct guard *guard, int64_t ms)
+rest(struct http_listeners *guard, int64_t ms)
 {
 	guard->full = true;
 	accept_more(guard, false);
@@ -100,7 +100,7 @@ rest(struct guard *guard, int64_t ms)
 }
 
 static bool
-somebody_waits(const struct guard *guard)
+somebody_waits(const struct http_listeners *guard)
 {
 	struct pollfd pfd = {.events = POLLIN};
 	size_t i;
@@ -115,19 +115,19 @@ somebody_waits(const struct guard *guard)
 
 /* Make room for one: the longest idle, unless it came only just now. */
 static void
-evict(struct guard *guard)
+evict(struct http_listeners *guard)
 {
-	struct conn *conn = TAILQ_FIRST(&guard->env.idle);
+	struct http_conn *conn = TAILQ_FIRST(&guard->env.idle);
 
 	if (conn != NULL && conn->evhttp != NULL &&
-	    clock_ms() - conn->pace.since >= guard->env.limits->evict_ms)
-		conn_end(conn);
+	    http_clock_ms() - conn->pace.since >= guard->env.limits->evict_ms)
+		http_conn_end(conn);
 }
 
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	(void)fd;
 	(void)what;
@@ -147,7 +147,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 static int
 find_guard(const struct event_base *base, const struct event *event, void *arg)
 {
-	struct guard **ret_guard = arg;
+	struct http_listeners **ret_guard = arg;
 
 	(void)base;
 	if (event_get_callback(event) != on_look)
@@ -160,7 +160,7 @@ find_guard(const struct event_base *base, const struct event *event, void *arg)
 static void
 on_gone(void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	if (!guard->open) {
 		if (used(guard) == 0)
@@ -178,8 +178,8 @@ on_gone(void *arg)
 static void
 on_accept_failed(struct evconnlistener *listener, void *not_ours)
 {
-	struct guard *guard = NULL;
-	int64_t now = clock_ms();
+	struct http_listeners *guard = NULL;
+	int64_t now = http_clock_ms();
 	int error = errno;
 
 	(void)not_ours;
@@ -198,9 +198,9 @@ on_accept_failed(struct evconnlistener *listener, void *not_ours)
 }
 
 static void
-on_opened(struct conn *conn, void *arg)
+on_opened(struct http_conn *conn, void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	if (conn->fd < 0 || (size_t)conn->fd >= guard->nby_fd)
 		abort();
@@ -208,48 +208,48 @@ on_opened(struct conn *conn, void *arg)
 }
 
 static void
-on_closed(struct conn *conn, void *arg)
+listeners_on_closed(struct http_conn *conn, void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	if (conn->fd >= 0)
 		guard->by_fd[conn->fd] = NULL;
 	if (conn->linger)
-		linger_add(guard->linger, conn->fd);
+		http_linger_add(guard->linger, conn->fd);
 	guard->count--;
 	on_gone(guard);
 }
 
 static struct bufferevent *
-on_accept(struct event_base *base, void *arg)
+http_on_accept(struct event_base *base, void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	(void)base;
 	guard->count++;
 	if (used(guard) >= guard->cap && !guard->full)
 		rest(guard, 0);
-	return conn_new(&guard->env);
+	return http_conn_new(&guard->env);
 }
 
 static void
 on_request(struct evhttp_request *request, void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 	struct evhttp_connection *evhttp =
 	    evhttp_request_get_connection(request);
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp));
-	struct conn *conn = guard->by_fd[fd];
+	struct http_conn *conn = guard->by_fd[fd];
 
 	if (conn == NULL || conn->evhttp != evhttp)
 		abort();
-	conn_answer(conn, request);
+	http_conn_answer(conn, request);
 }
 
-static const struct documents *
+static const struct http_documents *
 on_documents(void *arg)
 {
-	struct guard *guard = arg;
+	struct http_listeners *guard = arg;
 
 	return guard->options.documents(guard->options.arg);
 }
@@ -273,7 +273,7 @@ descriptors(void)
 }
 
 static void
-set_cap(struct guard *guard)
+set_cap(struct http_listeners *guard)
 {
 	size_t wanted = guard->options.max_connections;
 
@@ -286,7 +286,7 @@ set_cap(struct guard *guard)
 }
 
 static enum jw_err
-add_listener(struct guard *guard, size_t i)
+add_listener(struct http_listeners *guard, size_t i)
 {
 	struct evconnlistener *listener;
 	int fd = guard->options.fds[i], on = 1;
@@ -305,22 +305,22 @@ add_listener(struct guard *guard, size_t i)
 }
 
 static void
-set_up_env(struct guard *guard, struct event_base *base)
+set_up_env(struct http_listeners *guard, struct event_base *base)
 {
-	guard->env = (struct conn_env){
+	guard->env = (struct http_conn_env){
 	    .base = base,
 	    .limits = guard->options.limits,
 	    .domain = guard->options.domain,
 	    .documents = on_documents,
 	    .opened = on_opened,
-	    .closed = on_closed,
+	    .closed = listeners_on_closed,
 	    .arg = guard,
 	};
 	TAILQ_INIT(&guard->env.idle);
 }
 
 static enum jw_err
-set_up_evhttp(struct guard *guard)
+set_up_evhttp(struct http_listeners *guard)
 {
 	struct evhttp *evhttp = evhttp_new(guard->env.base);
 	enum jw_err err = JW_OK;
@@ -329,7 +329,7 @@ set_up_evhttp(struct guard *guard)
 	if (evhttp == NULL)
 		return JW_NO_MEMORY;
 	guard->evhttp = evhttp;
-	evhttp_set_bevcb(evhttp, on_accept, guard);
+	evhttp_set_bevcb(evhttp, http_on_accept, guard);
 	evhttp_set_gencb(evhttp, on_request, guard);
 	evhttp_set_allowed_methods(evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_default_content_type(evhttp, NULL);
@@ -339,10 +339,11 @@ set_up_evhttp(struct guard *guard)
 }
 
 enum jw_err
-guard_new(struct event_base *base, const struct guard_options *options,
-    struct guard **ret_guard)
+http_listeners_new(struct event_base *base,
+    const struct http_listeners_options *options,
+    struct http_listeners **ret_guard)
 {
-	struct guard *guard = calloc(1, sizeof(*guard));
+	struct http_listeners *guard = calloc(1, sizeof(*guard));
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (guard == NULL)
@@ -350,12 +351,12 @@ guard_new(struct event_base *base, const struct guard_options *options,
 	guard->options = *options;
 	set_up_env(guard, base);
 	set_cap(guard);
-	guard->by_fd = calloc(guard->nby_fd, sizeof(struct conn *));
+	guard->by_fd = calloc(guard->nby_fd, sizeof(struct http_conn *));
 	guard->listeners =
 	    calloc(options->nfds + 1, sizeof(struct evconnlistener *));
 	guard->look = evtimer_new(base, on_look, guard);
 	look_after(guard, LOOK_MS);
-	guard->linger = linger_new(base, options->limits, on_gone, guard);
+	guard->linger = http_linger_new(base, options->limits, on_gone, guard);
 	if (guard->by_fd == NULL || guard->listeners == NULL ||
 	    guard->linger == NULL)
 		goto out;
@@ -365,12 +366,12 @@ guard_new(struct event_base *base, const struct guard_options *options,
 	*ret_guard = guard;
 	guard = NULL;
 out:
-	guard_free(guard);
+	http_listeners_free(guard);
 	return err;
 }
 
 void
-guard_free(struct guard *guard)
+http_listeners_free(struct http_listeners *guard)
 {
 	if (guard == NULL)
 		return;
@@ -378,7 +379,7 @@ guard_free(struct guard *guard)
 	guard->full = false;
 	if (guard->evhttp != NULL)
 		evhttp_free(guard->evhttp);
-	linger_free(guard->linger);
+	http_linger_free(guard->linger);
 	event_free(guard->look);
 	free(guard->listeners);
 	free(guard->by_fd);
@@ -386,7 +387,7 @@ guard_free(struct guard *guard)
 }
 
 void
-guard_open(struct guard *guard)
+http_listeners_open(struct http_listeners *guard)
 {
 	if (guard->open || guard->env.ending)
 		return;
@@ -395,7 +396,7 @@ guard_open(struct guard *guard)
 }
 
 void
-guard_end(struct guard *guard)
+http_listeners_end(struct http_listeners *guard)
 {
 	guard->open = false;
 	guard->env.ending = true;
@@ -403,19 +404,19 @@ guard_end(struct guard *guard)
 }
 
 void
-guard_close_idle(struct guard *guard, bool silent)
+http_listeners_close_idle(struct http_listeners *guard, bool silent)
 {
-	struct conn *conn, *next;
+	struct http_conn *conn, *next;
 
 	for (conn = TAILQ_FIRST(&guard->env.idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
 		if (conn->evhttp != NULL && (silent || conn->pace.requests > 0))
-			conn_end(conn);
+			http_conn_end(conn);
 	}
 }
 
 size_t
-guard_count(const struct guard *guard)
+http_listeners_count(const struct http_listeners *guard)
 {
 	return used(guard);
 }

@@ -11,17 +11,17 @@
 #include "common/base/err.h"
 #include "daemon/http/limits.h"
 
-struct documents;
+struct http_documents;
 struct event_base;
-struct guard;
+struct http_listeners;
 
-struct guard_options {
-	const struct limits *limits;
+struct http_listeners_options {
+	const struct http_limits *limits;
 	const char *domain;     /* or NULL; kept, not copied */
 	size_t max_connections; /* 0: as many as there are descriptors for */
 	const int *fds;         /* listening; they stay the caller's */
 	size_t nfds;
-	const struct documents *(*documents)(void *arg);
+	const struct http_documents *(*documents)(void *arg);
 	/* While ending: the last connection is gone. */
 	void (*empty)(void *arg);
 	void *arg;
@@ -31,19 +31,20 @@ struct guard_options {
  * Make libevent end the process where memory is short, instead of answering
  * 200 with nothing, and log as we do.  Once, before the first event_base.
  */
-void guard_init(void);
+void http_listeners_init(void);
 
-/* Nothing is accepted before guard_open().  JW_NO_MEMORY. */
-enum jw_err guard_new(struct event_base *base,
-    const struct guard_options *options, struct guard **ret_guard);
-void guard_free(struct guard *guard);
+/* Nothing is accepted before http_listeners_open().  JW_NO_MEMORY. */
+enum jw_err http_listeners_new(struct event_base *base,
+    const struct http_listeners_options *options,
+    struct http_listeners **ret_guard);
+void http_listeners_free(struct http_listeners *guard);
 
-void guard_open(struct guard *guard);
+void http_listeners_open(struct http_listeners *guard);
 /* Accept no more; what is answered from now on ends its connection. */
-void guard_end(struct guard *guard);
+void http_listeners_end(struct http_listeners *guard);
 /* Close the connections that wait for another request; with `silent` also
  * those that have not sent their first. */
-void guard_close_idle(struct guard *guard, bool silent);
-size_t guard_count(const struct guard *guard);
+void http_listeners_close_idle(struct http_listeners *guard, bool silent);
+size_t http_listeners_count(const struct http_listeners *guard);
 
 #endif

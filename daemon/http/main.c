@@ -12,24 +12,24 @@
 #include <unistd.h>
 
 #include "common/base/begin.h"
-#include "common/config/config.h"
-#include "common/system/listen.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/config.h"
+#include "common/system/listen.h"
 #include "common/system/notify.h"
 #include "common/system/refusal.h"
 #include "daemon/http/clock.h"
-#include "daemon/http/supervisor.h"
 #include "daemon/http/server.h"
+#include "daemon/http/supervisor.h"
 
-struct front {
+struct daemon_front {
 	struct jw_config *config;
-	struct notify_fds *handed;
-	struct listeners listeners;
-	struct serving *serving;
+	struct sys_notify_fds *handed;
+	struct sys_listeners listeners;
+	struct http_uptime *serving;
 	char *publish_path;
 	int front_fd;
-	struct refusal refusal;
+	struct sys_refusal refusal;
 	bool is_degraded; /* no configuration: no documents */
 };
 
@@ -60,7 +60,7 @@ usage:
 }
 
 static enum jw_err
-load_config(const char *file, struct front *front)
+load_config(const char *file, struct daemon_front *front)
 {
 	struct jw_config_errors errors = {0};
 	enum jw_err err = jw_config_load(file, &front->config, &errors);
@@ -76,16 +76,16 @@ load_config(const char *file, struct front *front)
 }
 
 static enum jw_err
-open_sockets(struct front *front, struct jw_why *why)
+open_sockets(struct daemon_front *front, struct jw_why *why)
 {
 	const char *name;
 	enum jw_err err;
 
-	front->front_fd = notify_fds_next(front->handed, "front");
-	err = listeners_open(
+	front->front_fd = sys_notify_fds_next(front->handed, "front");
+	err = sys_listeners_open(
 	    front->handed, front->config, &front->listeners, why);
-	for (size_t i = 0; (name = notify_fds_left(front->handed, i)) != NULL;
-	     i++)
+	for (size_t i = 0;
+	     (name = sys_notify_fds_left(front->handed, i)) != NULL; i++)
 		jw_log(JW_LOG_WARNING,
 		    "a socket named \"%s\" was handed over and is not used: "
 		    "FileDescriptorName= is to be http",
@@ -99,14 +99,14 @@ open_sockets(struct front *front, struct jw_why *why)
  * configuration and without a keeper, and answers 500 until it is restarted.
  */
 static enum jw_err
-stay_up(struct front *front, enum jw_err err)
+stay_up(struct daemon_front *front, enum jw_err err)
 {
-	if (notify_fds_left(front->handed, 0) == NULL)
+	if (sys_notify_fds_left(front->handed, 0) == NULL)
 		return err;
-	refusal_init(&front->refusal, "jwksd-http", NULL);
+	sys_refusal_init(&front->refusal, "jwksd-http", NULL);
 	/* A keeper that started this front starts it again, with backoff. */
 	if (front->refusal.path[0] == '\0' ||
-	    !refusal_stays(&front->refusal, jw_err_exit(err), true) ||
+	    !sys_refusal_stays(&front->refusal, jw_err_exit(err), true) ||
 	    jw_config_default(&front->config) != JW_OK)
 		return err;
 	front->is_degraded = true;
@@ -114,7 +114,7 @@ stay_up(struct front *front, enum jw_err err)
 }
 
 static int
-report(enum jw_err err, const struct jw_why *why)
+http_report(enum jw_err err, const struct jw_why *why)
 {
 	if (why->text[0] != '\0')
 		jw_log(JW_LOG_ERROR, "%s", why->text);
@@ -138,10 +138,10 @@ from_keeper(const char *name)
 }
 
 static enum jw_err
-share_memory(struct front *front)
+share_memory(struct daemon_front *front)
 {
-	front->serving = serving_new(from_keeper("JWKSD_REPLACES") != 0,
-	    from_keeper("JWKSD_SERVING_SINCE"), clock_ms());
+	front->serving = http_uptime_new(from_keeper("JWKSD_REPLACES") != 0,
+	    from_keeper("JWKSD_SERVING_SINCE"), http_clock_ms());
 	if (front->serving == NULL ||
 	    asprintf(&front->publish_path, "%s/publish.sock",
 		front->config->runtime_directory) < 0) {
@@ -154,9 +154,9 @@ share_memory(struct front *front)
 static int
 work(size_t slot, void *arg)
 {
-	struct front *front = arg;
-	const struct server_options options = {
-	    .limits = &limits_default,
+	struct daemon_front *front = arg;
+	const struct http_server_options options = {
+	    .limits = &http_limits_default,
 	    .domain = front->config->domain,
 	    .max_connections = (size_t)front->config->max_connections,
 	    .publish_path = front->is_degraded ? NULL : front->publish_path,
@@ -166,15 +166,15 @@ work(size_t slot, void *arg)
 	    .number = from_keeper("JWKSD_FRONT"),
 	};
 
-	return server_run(&options, slot);
+	return http_server_run(&options, slot);
 }
 
 static enum jw_err
-supervise(struct front *front, bool *ret_handed)
+supervise(struct daemon_front *front, bool *ret_handed)
 {
-	const struct master_options options = {
+	const struct http_supervisor_options options = {
 	    .processes = (size_t)front->config->processes,
-	    .limits = &limits_default,
+	    .limits = &http_limits_default,
 	    .serving = front->serving,
 	    .fds = front->listeners.fds,
 	    .nfds = front->listeners.count,
@@ -184,21 +184,22 @@ supervise(struct front *front, bool *ret_handed)
 	};
 
 	if (front->is_degraded)
-		notify_ready("degraded: the configuration has mistakes; every "
-			     "request is answered 500");
+		sys_notify_ready(
+		    "degraded: the configuration has mistakes; every "
+		    "request is answered 500");
 	else
-		notify_ready("serving");
-	return master_run(&options, ret_handed);
+		sys_notify_ready("serving");
+	return http_supervisor_run(&options, ret_handed);
 }
 
 static void
-front_done(struct front *front, bool handed)
+front_done(struct daemon_front *front, bool handed)
 {
-	listeners_close(&front->listeners, !handed);
+	sys_listeners_close(&front->listeners, !handed);
 	if (front->front_fd >= 0)
 		close(front->front_fd);
-	notify_fds_free(front->handed);
-	serving_free(front->serving);
+	sys_notify_fds_free(front->handed);
+	http_uptime_free(front->serving);
 	free(front->publish_path);
 	jw_config_free(front->config);
 }
@@ -206,21 +207,21 @@ front_done(struct front *front, bool handed)
 int
 main(int argc, char **argv)
 {
-	struct front front = {.front_fd = -1};
+	struct daemon_front front = {.front_fd = -1};
 	const char *file = NULL;
 	struct jw_why why = {"", ""};
 	bool handed = false;
 	enum jw_err err;
 
-	begin_process();
+	jw_begin_process();
 	jw_log_init("jwksd-http");
-	memory_init();
-	notify_journal();
+	varlink_json_init();
+	sys_notify_journal();
 	err = parse_arguments(argc, argv, &file);
 	/* Before anything else is opened: a number that is free would be taken
 	 * for a socket that was handed over. */
 	if (err == JW_OK)
-		err = notify_fds_take(&front.handed, &why);
+		err = sys_notify_fds_take(&front.handed, &why);
 	if (err == JW_OK)
 		err = load_config(file, &front);
 	if (err == JW_BAD_CONFIG)
@@ -228,15 +229,15 @@ main(int argc, char **argv)
 	if (err == JW_OK)
 		err = open_sockets(&front, &why);
 	if (err == JW_OK && !front.is_degraded) {
-		refusal_init(&front.refusal, "jwksd-http", NULL);
-		refusal_clear(&front.refusal);
+		sys_refusal_init(&front.refusal, "jwksd-http", NULL);
+		sys_refusal_clear(&front.refusal);
 	}
 	if (err == JW_OK)
 		err = share_memory(&front);
 	if (err == JW_OK)
 		err = supervise(&front, &handed);
 	if (front.is_degraded && err == JW_OK)
-		refusal_clear(&front.refusal);
+		sys_refusal_clear(&front.refusal);
 	front_done(&front, handed);
-	return report(err, &why);
+	return http_report(err, &why);
 }

@@ -24,50 +24,51 @@
 #include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
 
-struct follow {
-	struct follow_options options;
+struct http_publish_client {
+	struct http_publish_client_options options;
 	struct event_base *base;
 	struct sockaddr_un address;
 	struct event *retry;
 	struct bufferevent *bev;
 	size_t searched; /* octets of the input without a NUL */
 	int64_t backoff_ms;
-	bool said_refused;         /* to the keeper, of serving_refused() */
-	struct documents *live;    /* served; NULL before the first set */
-	struct documents *pending; /* of this connection, until complete */
+	bool said_refused; /* to the keeper, of http_uptime_refused() */
+	struct http_documents *live;    /* served; NULL before the first set */
+	struct http_documents *pending; /* of this connection, until complete */
 	json_t *kept; /* names: what is live of them goes into pending */
 };
 
 static void
-disconnect(struct follow *follow)
+disconnect(struct http_publish_client *follow)
 {
 	if (follow->bev != NULL)
 		bufferevent_free(follow->bev);
 	follow->bev = NULL;
-	documents_free(follow->pending);
+	http_documents_free(follow->pending);
 	follow->pending = NULL;
 	json_decref(follow->kept);
 	follow->kept = NULL;
 }
 
 static void
-retry_later(struct follow *follow)
+retry_later(struct http_publish_client *follow)
 {
-	const struct limits *limits = follow->options.limits;
+	const struct http_limits *limits = follow->options.limits;
 	struct timeval wait;
 
 	disconnect(follow);
-	follow->backoff_ms = limits_backoff(follow->backoff_ms,
+	follow->backoff_ms = http_limits_backoff(follow->backoff_ms,
 	    limits->reconnect_min_ms, limits->reconnect_max_ms);
 	wait = jw_timeval_ms(follow->backoff_ms);
 	evtimer_add(follow->retry, &wait);
 }
 
 static enum jw_err
-put_document(struct documents *documents, json_t *value, struct jw_why *why)
+put_document(
+    struct http_documents *documents, json_t *value, struct jw_why *why)
 {
-	struct document_parts parts = {0};
-	struct document *document;
+	struct http_document_parts parts = {0};
+	struct http_document *document;
 	json_int_t modified, version;
 	json_error_t error;
 	enum jw_err err;
@@ -84,15 +85,15 @@ put_document(struct documents *documents, json_t *value, struct jw_why *why)
 	}
 	parts.last_modified = modified;
 	parts.version = version;
-	err = document_new(&parts, &document, why);
+	err = http_document_new(&parts, &document, why);
 	if (err == JW_OK)
-		documents_put(documents, document);
+		http_documents_put(documents, document);
 	return err;
 }
 
 /* Its last good document stays, if there is one. */
 static void
-keep(struct follow *follow, const json_t *name)
+keep(struct http_publish_client *follow, const json_t *name)
 {
 	if (follow->pending != NULL && json_is_string(name))
 		json_object_set_new(
@@ -100,21 +101,22 @@ keep(struct follow *follow, const json_t *name)
 }
 
 static void
-withdraw(struct follow *follow, struct documents *documents, const json_t *name)
+withdraw(struct http_publish_client *follow, struct http_documents *documents,
+    const json_t *name)
 {
 	if (!json_is_string(name))
 		return;
-	documents_remove(documents, json_string_value(name));
+	http_documents_remove(documents, json_string_value(name));
 	if (follow->kept != NULL)
 		json_object_del(follow->kept, json_string_value(name));
 }
 
 /* One bad document must not cost the others. */
 static void
-apply(struct follow *follow, json_t *changed, json_t *withdrawn,
+apply(struct http_publish_client *follow, json_t *changed, json_t *withdrawn,
     const json_t *kept)
 {
-	struct documents *documents =
+	struct http_documents *documents =
 	    follow->pending != NULL ? follow->pending : follow->live;
 	struct jw_why why;
 	json_t *value;
@@ -135,19 +137,19 @@ apply(struct follow *follow, json_t *changed, json_t *withdrawn,
 
 /* A document is in one table only: it changes over when pending does. */
 static void
-take_kept(struct follow *follow)
+take_kept(struct http_publish_client *follow)
 {
-	struct document *document;
+	struct http_document *document;
 	const char *name;
 	json_t *value;
 
 	json_object_foreach (follow->kept, name, value) {
 		if (follow->live == NULL ||
-		    documents_has(follow->pending, name))
+		    http_documents_has(follow->pending, name))
 			continue;
-		document = documents_take(follow->live, name);
+		document = http_documents_take(follow->live, name);
 		if (document != NULL)
-			documents_put(follow->pending, document);
+			http_documents_put(follow->pending, document);
 	}
 	json_decref(follow->kept);
 	follow->kept = NULL;
@@ -155,13 +157,13 @@ take_kept(struct follow *follow)
 
 /* The set is whole: from here on changes go straight to what is served. */
 static void
-complete(struct follow *follow)
+complete(struct http_publish_client *follow)
 {
-	const struct follow_options *options = &follow->options;
+	const struct http_publish_client_options *options = &follow->options;
 	bool first = follow->live == NULL;
 
 	take_kept(follow);
-	documents_free(follow->live);
+	http_documents_free(follow->live);
 	follow->live = follow->pending;
 	follow->pending = NULL;
 	follow->backoff_ms = 0;
@@ -169,17 +171,17 @@ complete(struct follow *follow)
 	malloc_trim(0);
 	if (!first)
 		return;
-	serving_begin(
-	    options->serving, options->slot, clock_wall(), clock_ms());
+	http_uptime_begin(options->serving, options->slot, http_clock_wall(),
+	    http_clock_ms());
 	jw_log(JW_LOG_INFO, "serving %zu key set%s",
-	    documents_count(follow->live),
-	    documents_count(follow->live) == 1 ? "" : "s");
+	    http_documents_count(follow->live),
+	    http_documents_count(follow->live) == 1 ? "" : "s");
 	options->first(options->arg);
 }
 
 static enum jw_err
-take_reply(struct follow *follow, const struct varlink_reply *reply,
-    struct jw_why *why)
+take_reply(struct http_publish_client *follow,
+    const struct varlink_reply *reply, struct jw_why *why)
 {
 	json_t *changed, *withdrawn, *kept = NULL;
 	int whole;
@@ -198,7 +200,7 @@ take_reply(struct follow *follow, const struct varlink_reply *reply,
 	if (!whole || follow->pending == NULL)
 		return JW_OK;
 	if (follow->live == NULL && !follow->said_refused &&
-	    serving_refused(follow->options.serving)) {
+	    http_uptime_refused(follow->options.serving)) {
 		jw_why_set(why, "clients were refused, and the keeper does "
 				"not know");
 		return JW_PROTOCOL;
@@ -208,8 +210,8 @@ take_reply(struct follow *follow, const struct varlink_reply *reply,
 }
 
 static enum jw_err
-take_frame(
-    struct follow *follow, const char *data, size_t len, struct jw_why *why)
+take_frame(struct http_publish_client *follow, const char *data, size_t len,
+    struct jw_why *why)
 {
 	struct varlink_reply reply;
 	enum jw_err err;
@@ -230,7 +232,8 @@ take_frame(
 
 /* JW_OK with *ret_more false: the rest of a frame is still to come. */
 static enum jw_err
-next_frame(struct follow *follow, bool *ret_more, struct jw_why *why)
+next_frame(
+    struct http_publish_client *follow, bool *ret_more, struct jw_why *why)
 {
 	struct evbuffer *input = bufferevent_get_input(follow->bev);
 	struct evbuffer_ptr from, at;
@@ -261,7 +264,7 @@ next_frame(struct follow *follow, bool *ret_more, struct jw_why *why)
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
-	struct follow *follow = arg;
+	struct http_publish_client *follow = arg;
 	struct jw_why why = {0};
 	enum jw_err err;
 	bool more = true;
@@ -278,18 +281,18 @@ on_read(struct bufferevent *bev, void *arg)
 }
 
 static void
-ask(struct follow *follow)
+ask(struct http_publish_client *follow)
 {
-	const struct follow_options *options = &follow->options;
+	const struct http_publish_client_options *options = &follow->options;
 	json_t *parameters =
 	    json_pack("{s:I}", "front", (json_int_t)options->number);
-	int64_t since = serving_since(options->serving, clock_ms());
+	int64_t since = http_uptime_since(options->serving, http_clock_ms());
 	char *call = NULL;
 	size_t len;
 
-	follow->said_refused = serving_refused(options->serving);
+	follow->said_refused = http_uptime_refused(options->serving);
 	/* After a clock was set back nobody could believe it. */
-	if (since != 0 && since <= clock_wall())
+	if (since != 0 && since <= http_clock_wall())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
 	if (follow->said_refused)
@@ -305,7 +308,7 @@ ask(struct follow *follow)
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
-	struct follow *follow = arg;
+	struct http_publish_client *follow = arg;
 
 	(void)bev;
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
@@ -320,13 +323,13 @@ on_event(struct bufferevent *bev, short what, void *arg)
 static void
 connect_keeper(evutil_socket_t fd, short what, void *arg)
 {
-	struct follow *follow = arg;
+	struct http_publish_client *follow = arg;
 
 	(void)fd;
 	(void)what;
 	disconnect(follow);
 	follow->searched = 0;
-	follow->pending = documents_new();
+	follow->pending = http_documents_new();
 	follow->kept = json_object();
 	follow->bev =
 	    bufferevent_socket_new(follow->base, -1, BEV_OPT_CLOSE_ON_FREE);
@@ -347,10 +350,11 @@ connect_keeper(evutil_socket_t fd, short what, void *arg)
 }
 
 enum jw_err
-follow_new(struct event_base *base, const struct follow_options *options,
-    struct follow **ret_follow, struct jw_why *why)
+http_publish_client_new(struct event_base *base,
+    const struct http_publish_client_options *options,
+    struct http_publish_client **ret_follow, struct jw_why *why)
 {
-	struct follow *follow;
+	struct http_publish_client *follow;
 	struct timeval now = {0, 0};
 
 	if (strlen(options->socket_path) >= sizeof(follow->address.sun_path)) {
@@ -377,18 +381,18 @@ follow_new(struct event_base *base, const struct follow_options *options,
 }
 
 void
-follow_free(struct follow *follow)
+http_publish_client_free(struct http_publish_client *follow)
 {
 	if (follow == NULL)
 		return;
 	disconnect(follow);
-	documents_free(follow->live);
+	http_documents_free(follow->live);
 	event_free(follow->retry);
 	free(follow);
 }
 
 void
-follow_again(struct follow *follow)
+http_publish_client_again(struct http_publish_client *follow)
 {
 	const struct timeval now = {0, 0};
 
@@ -398,8 +402,8 @@ follow_again(struct follow *follow)
 	evtimer_add(follow->retry, &now);
 }
 
-const struct documents *
-follow_documents(const struct follow *follow)
+const struct http_documents *
+http_publish_client_documents(const struct http_publish_client *follow)
 {
 	return follow == NULL ? NULL : follow->live;
 }

@@ -12,33 +12,34 @@
 #include "daemon/http/limits.h"
 #include "daemon/http/uptime.h"
 
-struct documents;
+struct http_documents;
 struct event_base;
-struct follow;
+struct http_publish_client;
 
-struct follow_options {
+struct http_publish_client_options {
 	const char *socket_path; /* RUNTIME/publish.sock; kept, not copied */
-	struct serving *serving;
+	struct http_uptime *serving;
 	size_t slot;    /* this worker's in serving */
 	int64_t number; /* of this front, as its keeper knows it; or 0 */
-	const struct limits *limits;
+	const struct http_limits *limits;
 	void (*first)(void *arg); /* the first full set is there */
 	void *arg;
 };
 
 /* JW_NO_MEMORY, or JW_INVALID_PARAMETER: the path is too long (why). */
-enum jw_err follow_new(struct event_base *base,
-    const struct follow_options *options, struct follow **ret_follow,
-    struct jw_why *why);
-void follow_free(struct follow *follow);
+enum jw_err http_publish_client_new(struct event_base *base,
+    const struct http_publish_client_options *options,
+    struct http_publish_client **ret_follow, struct jw_why *why);
+void http_publish_client_free(struct http_publish_client *follow);
 
 /* Ask anew, if an answer is awaited: what was said of us is true no more. */
-void follow_again(struct follow *follow);
+void http_publish_client_again(struct http_publish_client *follow);
 
 /*
  * What is to be served; NULL before the first full set.  Good until the
  * event loop runs again.
  */
-const struct documents *follow_documents(const struct follow *follow);
+const struct http_documents *http_publish_client_documents(
+    const struct http_publish_client *follow);
 
 #endif

@@ -50,20 +50,20 @@ is_target(char c)
 }
 
 bool
-head_text_is(struct head_text text, const char *word)
+http_request_text_is(struct http_request_text text, const char *word)
 {
 	return text.len == strlen(word) && memcmp(text.at, word, text.len) == 0;
 }
 
 bool
-head_text_is_nocase(struct head_text text, const char *word)
+http_request_text_is_nocase(struct http_request_text text, const char *word)
 {
 	return text.len == strlen(word) &&
 	       strncasecmp(text.at, word, text.len) == 0;
 }
 
-struct head_text
-head_trim(struct head_text text)
+struct http_request_text
+http_request_trim(struct http_request_text text)
 {
 	while (text.len > 0 && is_blank(text.at[0])) {
 		text.at++;
@@ -75,7 +75,7 @@ head_trim(struct head_text text)
 }
 
 bool
-head_is_token(struct head_text text)
+http_request_is_token(struct http_request_text text)
 {
 	size_t i;
 
@@ -88,9 +88,10 @@ head_is_token(struct head_text text)
 }
 
 bool
-head_list_next(struct head_text *rest, struct head_text *ret_element)
+http_request_list_next(
+    struct http_request_text *rest, struct http_request_text *ret_element)
 {
-	struct head_text element;
+	struct http_request_text element;
 	const char *comma;
 
 	while (rest->len > 0) {
@@ -104,7 +105,7 @@ head_list_next(struct head_text *rest, struct head_text *ret_element)
 			rest->at++;
 			rest->len--;
 		}
-		element = head_trim(element);
+		element = http_request_trim(element);
 		if (element.len > 0) {
 			*ret_element = element;
 			return true;
@@ -115,7 +116,8 @@ head_list_next(struct head_text *rest, struct head_text *ret_element)
 
 /* Cut text at the first octet c: what is before it, and *rest after it. */
 static bool
-cut(struct head_text *rest, char c, struct head_text *ret_before)
+http_cut(struct http_request_text *rest, char c,
+    struct http_request_text *ret_before)
 {
 	const char *at = memchr(rest->at, c, rest->len);
 
@@ -139,8 +141,8 @@ is_sound(const char *data, size_t at)
 	return c == '\r' || c == '\t' || (c >= 0x20 && c != 0x7f);
 }
 
-static enum head_status
-end_line(struct head_scan *scan)
+static enum http_request_status
+end_line(struct http_request_scan *scan)
 {
 	size_t len = scan->seen - scan->line_start;
 
@@ -157,11 +159,11 @@ end_line(struct head_scan *scan)
 	return scan->lines > LIMIT_HEAD_LINES + 1 ? HEAD_BAD : HEAD_MORE;
 }
 
-enum head_status
-head_scan(
-    struct head_scan *scan, const char *data, size_t len, size_t head_bytes)
+enum http_request_status
+http_request_scan(struct http_request_scan *scan, const char *data, size_t len,
+    size_t head_bytes)
 {
-	enum head_status status = HEAD_MORE;
+	enum http_request_status status = HEAD_MORE;
 
 	while (status == HEAD_MORE && scan->seen < len) {
 		if (scan->seen >= head_bytes || !is_sound(data, scan->seen))
@@ -173,21 +175,21 @@ head_scan(
 	return status;
 }
 
-static enum head_method
-method_of(struct head_text text)
+static enum http_request_method
+method_of(struct http_request_text text)
 {
 	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
 	size_t i;
 
 	for (i = 0; i < HEAD_OTHER; i++) {
-		if (head_text_is(text, names[i]))
-			return (enum head_method)i;
+		if (http_request_text_is(text, names[i]))
+			return (enum http_request_method)i;
 	}
 	return HEAD_OTHER;
 }
 
 static bool
-parse_version(struct head_text text, int *ret_minor)
+parse_version(struct http_request_text text, int *ret_minor)
 {
 	if (text.len != 8 || memcmp(text.at, "HTTP/1.", 7) != 0 ||
 	    !is_digit(text.at[7]))
@@ -198,7 +200,7 @@ parse_version(struct head_text text, int *ret_minor)
 }
 
 static bool
-is_target_text(struct head_text text)
+is_target_text(struct http_request_text text)
 {
 	size_t i;
 
@@ -214,7 +216,7 @@ is_target_text(struct head_text text)
 }
 
 static size_t
-scheme_len(struct head_text target)
+scheme_len(struct http_request_text target)
 {
 	if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0)
 		return 7;
@@ -224,7 +226,7 @@ scheme_len(struct head_text target)
 }
 
 static void
-drop_query(struct head_text *path)
+drop_query(struct http_request_text *path)
 {
 	const char *query = memchr(path->at, '?', path->len);
 
@@ -234,7 +236,7 @@ drop_query(struct head_text *path)
 
 /* RFC 9112 3.2.2: the authority of the target wins over Host. */
 static bool
-parse_absolute(struct head_text target, struct head *head)
+parse_absolute(struct http_request_text target, struct http_request *head)
 {
 	size_t scheme = scheme_len(target);
 	size_t i = scheme;
@@ -255,14 +257,15 @@ parse_absolute(struct head_text target, struct head *head)
 }
 
 static bool
-parse_target(struct head_text target, struct head *head)
+parse_target(struct http_request_text target, struct http_request *head)
 {
 	/* [v6] in an authority is the one place with brackets */
 	if (scheme_len(target) == 0 && !is_target_text(target))
 		return false;
 	if (head->method == HEAD_OTHER || target.at[0] == '/')
 		head->path = target;
-	else if (head_text_is(target, "*") && head->method == HEAD_OPTIONS)
+	else if (http_request_text_is(target, "*") &&
+		 head->method == HEAD_OPTIONS)
 		head->path = target;
 	else if (!parse_absolute(target, head))
 		return false;
@@ -273,69 +276,71 @@ parse_target(struct head_text target, struct head *head)
 }
 
 static bool
-parse_request_line(struct head_text line, struct head *head)
+parse_request_line(struct http_request_text line, struct http_request *head)
 {
-	struct head_text method, target;
+	struct http_request_text method, target;
 
-	if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target))
+	if (!http_cut(&line, ' ', &method) || !http_cut(&line, ' ', &target))
 		return false;
-	if (!head_is_token(method) || target.len == 0)
+	if (!http_request_is_token(method) || target.len == 0)
 		return false;
 	head->method = method_of(method);
 	return parse_version(line, &head->minor) && parse_target(target, head);
 }
 
 static bool
-parse_field(struct head_text line, struct head_field *ret_field)
+http_parse_field(
+    struct http_request_text line, struct http_request_field *ret_field)
 {
-	struct head_text name;
+	struct http_request_text name;
 
 	/* A blank in front is obs-fold; one before the colon no token. */
-	if (!cut(&line, ':', &name) || !head_is_token(name))
+	if (!http_cut(&line, ':', &name) || !http_request_is_token(name))
 		return false;
 	ret_field->name = name;
-	ret_field->value = head_trim(line);
+	ret_field->value = http_request_trim(line);
 	return true;
 }
 
 static bool
-parse_fields(struct head_text rest, struct head *head)
+parse_fields(struct http_request_text rest, struct http_request *head)
 {
-	struct head_text line;
+	struct http_request_text line;
 
-	while (cut(&rest, '\n', &line)) {
+	while (http_cut(&rest, '\n', &line)) {
 		line.len--;
 		if (line.len == 0)
 			return rest.len == 0;
 		if (head->nfields == LIMIT_HEAD_LINES ||
-		    !parse_field(line, &head->fields[head->nfields]))
+		    !http_parse_field(line, &head->fields[head->nfields]))
 			return false;
 		head->nfields++;
 	}
 	return false;
 }
 
-const struct head_field *
-head_next(
-    const struct head *head, const char *name, const struct head_field *after)
+const struct http_request_field *
+http_request_next(const struct http_request *head, const char *name,
+    const struct http_request_field *after)
 {
 	size_t i = after == NULL ? 0 : (size_t)(after - head->fields) + 1;
 
 	for (; i < head->nfields; i++) {
-		if (head_text_is_nocase(head->fields[i].name, name))
+		if (http_request_text_is_nocase(head->fields[i].name, name))
 			return &head->fields[i];
 	}
 	return NULL;
 }
 
 static bool
-take_host(struct head *head)
+take_host(struct http_request *head)
 {
-	const struct head_field *host = head_next(head, "Host", NULL);
+	const struct http_request_field *host =
+	    http_request_next(head, "Host", NULL);
 
 	if (host == NULL)
 		return head->minor == 0;
-	if (head_next(head, "Host", host) != NULL)
+	if (http_request_next(head, "Host", host) != NULL)
 		return false;
 	if (head->authority.at == NULL)
 		head->authority = host->value;
@@ -343,7 +348,7 @@ take_host(struct head *head)
 }
 
 static bool
-is_number(struct head_text text, bool *ret_zero)
+is_number(struct http_request_text text, bool *ret_zero)
 {
 	bool zero = true;
 	size_t i;
@@ -363,15 +368,15 @@ is_number(struct head_text text, bool *ret_zero)
  * that are refused anyway may have a body: the connection ends after them.
  */
 static bool
-take_framing(struct head *head)
+take_framing(struct http_request *head)
 {
-	const struct head_field *length, *coding;
+	const struct http_request_field *length, *coding;
 	bool zero = true;
 
-	length = head_next(head, "Content-Length", NULL);
-	coding = head_next(head, "Transfer-Encoding", NULL);
+	length = http_request_next(head, "Content-Length", NULL);
+	coding = http_request_next(head, "Transfer-Encoding", NULL);
 	if (length != NULL &&
-	    (head_next(head, "Content-Length", length) != NULL ||
+	    (http_request_next(head, "Content-Length", length) != NULL ||
 		coding != NULL || !is_number(length->value, &zero)))
 		return false;
 	if (coding != NULL && head->minor == 0)
@@ -381,15 +386,15 @@ take_framing(struct head *head)
 }
 
 static bool
-connection_says(const struct head *head, const char *word)
+connection_says(const struct http_request *head, const char *word)
 {
-	const struct head_field *field = NULL;
-	struct head_text rest, element;
+	const struct http_request_field *field = NULL;
+	struct http_request_text rest, element;
 
-	while ((field = head_next(head, "Connection", field)) != NULL) {
+	while ((field = http_request_next(head, "Connection", field)) != NULL) {
 		rest = field->value;
-		while (head_list_next(&rest, &element)) {
-			if (head_text_is_nocase(element, word))
+		while (http_request_list_next(&rest, &element)) {
+			if (http_request_text_is_nocase(element, word))
 				return true;
 		}
 	}
@@ -397,13 +402,13 @@ connection_says(const struct head *head, const char *word)
 }
 
 enum jw_err
-head_parse(const char *data, size_t len, struct head *ret_head)
+http_request_parse(const char *data, size_t len, struct http_request *ret_head)
 {
-	struct head_text rest = {data, len}, line;
-	struct head head;
+	struct http_request_text rest = {data, len}, line;
+	struct http_request head;
 
 	memset(&head, 0, sizeof(head));
-	if (!cut(&rest, '\n', &line) || line.len == 0)
+	if (!http_cut(&rest, '\n', &line) || line.len == 0)
 		return JW_PROTOCOL;
 	line.len--;
 	if (!parse_request_line(line, &head) || !parse_fields(rest, &head) ||
@@ -417,7 +422,7 @@ head_parse(const char *data, size_t len, struct head *ret_head)
 }
 
 bool
-head_is_head(const char *data, size_t len)
+http_request_is_head(const char *data, size_t len)
 {
 	return len >= 5 && memcmp(data, "HEAD ", 5) == 0;
 }

@@ -23,7 +23,7 @@ is_name_octet(char c)
 }
 
 static bool
-is_label(struct head_text label)
+http_is_label(struct http_request_text label)
 {
 	size_t i;
 
@@ -37,8 +37,8 @@ is_label(struct head_text label)
 	return true;
 }
 
-static struct head_text
-first_label(struct head_text name)
+static struct http_request_text
+first_label(struct http_request_text name)
 {
 	const char *dot = memchr(name.at, '.', name.len);
 
@@ -48,15 +48,15 @@ first_label(struct head_text name)
 }
 
 static bool
-is_name(struct head_text name)
+http_is_name(struct http_request_text name)
 {
-	struct head_text label;
+	struct http_request_text label;
 
 	if (name.len == 0 || name.len > 253)
 		return false;
 	for (;;) {
 		label = first_label(name);
-		if (!is_label(label))
+		if (!http_is_label(label))
 			return false;
 		if (label.len == name.len)
 			return true;
@@ -67,7 +67,7 @@ is_name(struct head_text name)
 
 /* The octets of an IPv6 address; which one it is does not matter here. */
 static bool
-is_v6(struct head_text literal)
+is_v6(struct http_request_text literal)
 {
 	static const char octets[] = "0123456789abcdefABCDEF:.";
 	size_t i;
@@ -83,7 +83,7 @@ is_v6(struct head_text literal)
 }
 
 static bool
-is_port(struct head_text port)
+is_port(struct http_request_text port)
 {
 	unsigned long value = 0;
 	size_t i;
@@ -100,9 +100,9 @@ is_port(struct head_text port)
 
 /* The colon that begins a port comes after the bracket of [v6]. */
 static bool
-drop_port(struct head_text *host)
+drop_port(struct http_request_text *host)
 {
-	struct head_text port = {host->at + host->len, 0};
+	struct http_request_text port = {host->at + host->len, 0};
 	size_t i = host->len;
 
 	while (i > 0 && host->at[i - 1] != ':' && host->at[i - 1] != ']')
@@ -117,16 +117,17 @@ drop_port(struct head_text *host)
 
 /* RFC 9110 4.2: host [ ":" port ], nothing else. */
 static bool
-parse_authority(struct head_text authority, struct head_text *ret_name)
+parse_authority(
+    struct http_request_text authority, struct http_request_text *ret_name)
 {
-	struct head_text name = authority;
+	struct http_request_text name = authority;
 
 	if (!drop_port(&name))
 		return false;
 	if (!is_v6(name)) {
 		if (name.len > 0 && name.at[name.len - 1] == '.')
 			name.len--;
-		if (!is_name(name))
+		if (!http_is_name(name))
 			return false;
 	}
 	*ret_name = name;
@@ -134,7 +135,7 @@ parse_authority(struct head_text authority, struct head_text *ret_name)
 }
 
 static void
-copy_lower(struct head_text text, char *ret_copy)
+copy_lower(struct http_request_text text, char *ret_copy)
 {
 	size_t i;
 
@@ -148,17 +149,17 @@ copy_lower(struct head_text text, char *ret_copy)
 
 /* Is name "LABELS.domain"?  Then ret_labels is what stands before the dot. */
 static bool
-is_under(
-    struct head_text name, const char *domain, struct head_text *ret_labels)
+is_under(struct http_request_text name, const char *domain,
+    struct http_request_text *ret_labels)
 {
 	size_t len = strlen(domain);
-	struct head_text tail = name;
+	struct http_request_text tail = name;
 
 	if (name.len < len + 2)
 		return false;
 	tail.at += name.len - len;
 	tail.len = len;
-	if (tail.at[-1] != '.' || !head_text_is_nocase(tail, domain))
+	if (tail.at[-1] != '.' || !http_request_text_is_nocase(tail, domain))
 		return false;
 	ret_labels->at = name.at;
 	ret_labels->len = name.len - len - 1;
@@ -166,9 +167,9 @@ is_under(
 }
 
 static enum jw_err
-app_of_host(struct head_text name, const char *domain, char *ret_app)
+app_of_host(struct http_request_text name, const char *domain, char *ret_app)
 {
-	struct head_text labels;
+	struct http_request_text labels;
 
 	if (domain == NULL || !is_under(name, domain, &labels)) {
 		memcpy(ret_app, "default", sizeof("default"));
@@ -182,7 +183,8 @@ app_of_host(struct head_text name, const char *domain, char *ret_app)
 
 /* "/APP/.well-known/...": the app, and the path behind it. */
 static bool
-app_of_path(struct head_text path, char *ret_app, struct head_text *ret_path)
+app_of_path(struct http_request_text path, char *ret_app,
+    struct http_request_text *ret_path)
 {
 	static const char well_known[] = "/.well-known/";
 	const size_t len = sizeof(well_known) - 1;
@@ -206,10 +208,10 @@ app_of_path(struct head_text path, char *ret_app, struct head_text *ret_path)
 }
 
 enum jw_err
-route_find(const struct head *head, const char *domain, char *ret_app,
-    struct head_text *ret_path)
+http_resource_find(const struct http_request *head, const char *domain,
+    char *ret_app, struct http_request_text *ret_path)
 {
-	struct head_text name = {"", 0};
+	struct http_request_text name = {"", 0};
 
 	if (head->authority.at != NULL &&
 	    !parse_authority(head->authority, &name))
@@ -222,7 +224,7 @@ route_find(const struct head *head, const char *domain, char *ret_app,
 
 /* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; commas may be inside. */
 static bool
-next_tag(struct head_text *rest, struct head_text *ret_opaque)
+next_tag(struct http_request_text *rest, struct http_request_text *ret_opaque)
 {
 	const char *end;
 
@@ -247,35 +249,36 @@ next_tag(struct head_text *rest, struct head_text *ret_opaque)
 }
 
 static bool
-matches(struct head_text value, const char *etag)
+matches(struct http_request_text value, const char *etag)
 {
-	struct head_text opaque;
+	struct http_request_text opaque;
 
-	if (head_text_is(value, "*"))
+	if (http_request_text_is(value, "*"))
 		return true;
 	while (next_tag(&value, &opaque)) {
-		if (head_text_is(opaque, etag))
+		if (http_request_text_is(opaque, etag))
 			return true;
 	}
 	return false;
 }
 
 bool
-route_not_modified(const struct head *head, const char *etag,
+http_resource_not_modified(const struct http_request *head, const char *etag,
     int64_t last_modified, int64_t now)
 {
-	const struct head_field *field;
+	const struct http_request_field *field;
 	int64_t since;
 
-	field = head_next(head, "If-None-Match", NULL);
+	field = http_request_next(head, "If-None-Match", NULL);
 	if (field == NULL) {
-		field = head_next(head, "If-Modified-Since", NULL);
+		field = http_request_next(head, "If-Modified-Since", NULL);
 		return field != NULL &&
-		       head_next(head, "If-Modified-Since", field) == NULL &&
-		       route_date_parse(field->value, &since) &&
+		       http_request_next(head, "If-Modified-Since", field) ==
+			   NULL &&
+		       http_resource_date_parse(field->value, &since) &&
 		       last_modified <= since && last_modified < now;
 	}
-	for (; field; field = head_next(head, "If-None-Match", field)) {
+	for (; field; field = http_request_next(head, "If-None-Match", field)) {
 		if (matches(field->value, etag))
 			return true;
 	}
@@ -283,7 +286,7 @@ route_not_modified(const struct head *head, const char *etag,
 }
 
 static void
-add_name(struct head_text name, char *names, size_t *len)
+add_name(struct http_request_text name, char *names, size_t *len)
 {
 	size_t glue = *len == 0 ? 0 : 2;
 
@@ -296,17 +299,17 @@ add_name(struct head_text name, char *names, size_t *len)
 }
 
 bool
-route_preflight(const struct head *head, char *ret_names)
+http_resource_preflight(const struct http_request *head, char *ret_names)
 {
 	static const char header[] = "Access-Control-Request-Headers";
-	const struct head_field *field = NULL;
-	struct head_text rest, element;
+	const struct http_request_field *field = NULL;
+	struct http_request_text rest, element;
 	size_t len = 0;
 
-	while ((field = head_next(head, header, field)) != NULL) {
+	while ((field = http_request_next(head, header, field)) != NULL) {
 		rest = field->value;
-		while (head_list_next(&rest, &element)) {
-			if (head_is_token(element))
+		while (http_request_list_next(&rest, &element)) {
+			if (http_request_is_token(element))
 				add_name(element, ret_names, &len);
 		}
 	}
@@ -314,7 +317,7 @@ route_preflight(const struct head *head, char *ret_names)
 }
 
 char *
-route_date_format(int64_t when, char *buf)
+http_resource_date_format(int64_t when, char *buf)
 {
 	static const char epoch[] = "Thu, 01 Jan 1970 00:00:00 GMT";
 	struct jw_calendar c;
@@ -352,7 +355,7 @@ join(const struct tm *tm, int64_t *ret_when)
 }
 
 bool
-route_date_parse(struct head_text text, int64_t *ret_when)
+http_resource_date_parse(struct http_request_text text, int64_t *ret_when)
 {
 	static const char *const forms[] = {
 	    "%a, %d %b %Y %H:%M:%S GMT",

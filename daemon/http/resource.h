@@ -29,26 +29,26 @@ enum {
  * JW_NO_SUCH_KEY_SET: several labels under domain (404).
  * ret_app has room for ROUTE_APP_SIZE; ret_path points into the head.
  */
-enum jw_err route_find(const struct head *head, const char *domain,
-    char *ret_app, struct head_text *ret_path);
+enum jw_err http_resource_find(const struct http_request *head,
+    const char *domain, char *ret_app, struct http_request_text *ret_path);
 
 /*
  * RFC 9110 section 13.1: If-None-Match in any number of lines, compared
  * weakly with etag (with its quotes); without it If-Modified-Since, which
  * never confirms a version of this second: another one may share it.
  */
-bool route_not_modified(const struct head *head, const char *etag,
-    int64_t last_modified, int64_t now);
+bool http_resource_not_modified(const struct http_request *head,
+    const char *etag, int64_t last_modified, int64_t now);
 
 /*
  * The names in Access-Control-Request-Headers that are tokens, separated by
  * ", " in ret_names (ROUTE_ALLOW_SIZE); as many as fit.  False: none.
  */
-bool route_preflight(const struct head *head, char *ret_names);
+bool http_resource_preflight(const struct http_request *head, char *ret_names);
 
 /* IMF-fixdate; buf has ROUTE_DATE_SIZE; returns buf. */
-char *route_date_format(int64_t when, char *buf);
+char *http_resource_date_format(int64_t when, char *buf);
 /* Any of the three forms of RFC 9110 section 5.6.7. */
-bool route_date_parse(struct head_text text, int64_t *ret_when);
+bool http_resource_date_parse(struct http_request_text text, int64_t *ret_when);
 
 #endif

@@ -17,16 +17,16 @@
 #include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "daemon/http/clock.h"
-#include "daemon/http/publish_client.h"
 #include "daemon/http/listeners.h"
+#include "daemon/http/publish_client.h"
 
 enum { ON_WARM, ON_STOP, ON_DRAIN, ON_IDLE_END, ON_END, MOMENTS };
 
 struct server {
-	const struct server_options *options;
+	const struct http_server_options *options;
 	struct event_base *base;
-	struct follow *follow;
-	struct guard *guard;
+	struct http_publish_client *follow;
+	struct http_listeners *guard;
 	struct event *moments[MOMENTS];
 };
 
@@ -47,10 +47,10 @@ end_when_empty(void *arg)
 }
 
 static void
-begin_end(struct server *server)
+http_server_begin_end(struct server *server)
 {
-	guard_end(server->guard);
-	if (guard_count(server->guard) == 0)
+	http_listeners_end(server->guard);
+	if (http_listeners_count(server->guard) == 0)
 		end_when_empty(server);
 }
 
@@ -58,20 +58,20 @@ static void
 on_warm(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
-	struct serving *serving = server->options->serving;
-	int64_t wait = serving_patience(serving, clock_ms());
+	struct http_uptime *serving = server->options->serving;
+	int64_t wait = http_uptime_patience(serving, http_clock_ms());
 
 	(void)fd;
 	(void)what;
-	if (follow_documents(server->follow) != NULL)
+	if (http_publish_client_documents(server->follow) != NULL)
 		return;
 	if (wait > 0) {
 		after(server, ON_WARM, wait);
 		return;
 	}
-	serving_refuse(serving);
-	follow_again(server->follow);
-	guard_open(server->guard);
+	http_uptime_refuse(serving);
+	http_publish_client_again(server->follow);
+	http_listeners_open(server->guard);
 }
 
 static void
@@ -83,11 +83,11 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	after(server, ON_END, server->options->limits->stop_ms);
 	after(server, ON_IDLE_END, server->options->limits->stop_silent_ms);
-	guard_end(server->guard);
+	http_listeners_end(server->guard);
 	/* The first request of a new connection is on its way: a client that
 	 * gets no answer to it has been refused. */
-	guard_close_idle(server->guard, false);
-	begin_end(server);
+	http_listeners_close_idle(server->guard, false);
+	http_server_begin_end(server);
 }
 
 static void
@@ -99,7 +99,7 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	after(server, ON_IDLE_END, server->options->limits->drain_idle_ms);
 	after(server, ON_END, server->options->limits->drain_ms);
-	begin_end(server);
+	http_server_begin_end(server);
 }
 
 static void
@@ -109,7 +109,7 @@ on_idle_end(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	guard_close_idle(server->guard, true);
+	http_listeners_close_idle(server->guard, true);
 }
 
 static void
@@ -146,7 +146,7 @@ add_moments(struct server *server)
 	}
 	/* Where an earlier front answers, one without documents only waits:
 	 * its keeper may have been killed, and the next comes with another. */
-	if (!serving_elsewhere(server->options->serving))
+	if (!http_uptime_elsewhere(server->options->serving))
 		after(server, ON_WARM, server->options->limits->warm_ms);
 }
 
@@ -155,22 +155,22 @@ on_first(void *arg)
 {
 	struct server *server = arg;
 
-	guard_open(server->guard);
+	http_listeners_open(server->guard);
 }
 
-static const struct documents *
+static const struct http_documents *
 documents_of(void *arg)
 {
 	struct server *server = arg;
 
-	return follow_documents(server->follow);
+	return http_publish_client_documents(server->follow);
 }
 
 static enum jw_err
 open_guard(struct server *server)
 {
-	const struct server_options *options = server->options;
-	const struct guard_options guard = {
+	const struct http_server_options *options = server->options;
+	const struct http_listeners_options guard = {
 	    .limits = options->limits,
 	    .domain = options->domain,
 	    .max_connections = options->max_connections,
@@ -181,13 +181,13 @@ open_guard(struct server *server)
 	    .arg = server,
 	};
 
-	return guard_new(server->base, &guard, &server->guard);
+	return http_listeners_new(server->base, &guard, &server->guard);
 }
 
 static enum jw_err
 open_follow(struct server *server, size_t slot, struct jw_why *why)
 {
-	const struct follow_options follow = {
+	const struct http_publish_client_options follow = {
 	    .socket_path = server->options->publish_path,
 	    .serving = server->options->serving,
 	    .slot = slot,
@@ -197,7 +197,8 @@ open_follow(struct server *server, size_t slot, struct jw_why *why)
 	    .arg = server,
 	};
 
-	return follow_new(server->base, &follow, &server->follow, why);
+	return http_publish_client_new(
+	    server->base, &follow, &server->follow, why);
 }
 
 static void
@@ -205,8 +206,8 @@ server_done(struct server *server)
 {
 	int i;
 
-	guard_free(server->guard);
-	follow_free(server->follow);
+	http_listeners_free(server->guard);
+	http_publish_client_free(server->follow);
 	for (i = 0; i < MOMENTS; i++) {
 		if (server->moments[i] != NULL)
 			event_free(server->moments[i]);
@@ -217,7 +218,7 @@ server_done(struct server *server)
 }
 
 int
-server_run(const struct server_options *options, size_t slot)
+http_server_run(const struct http_server_options *options, size_t slot)
 {
 	struct server server = {.options = options};
 	struct jw_why why = {0};
@@ -225,7 +226,7 @@ server_run(const struct server_options *options, size_t slot)
 
 	/* Later there may be no file system to read the time zone from. */
 	tzset();
-	guard_init();
+	http_listeners_init();
 	server.base = event_base_new();
 	if (server.base == NULL)
 		goto out;

@@ -12,18 +12,18 @@
 #include "daemon/http/limits.h"
 #include "daemon/http/uptime.h"
 
-struct server_options {
-	const struct limits *limits;
+struct http_server_options {
+	const struct http_limits *limits;
 	const char *domain;
 	size_t max_connections;
 	const char *publish_path; /* NULL: no keeper, and no documents */
 	const int *fds;           /* listening */
 	size_t nfds;
-	struct serving *serving;
+	struct http_uptime *serving;
 	int64_t number; /* what the keeper calls this front */
 };
 
 /* Runs until it is told to end; returns the exit status of the process. */
-int server_run(const struct server_options *options, size_t slot);
+int http_server_run(const struct http_server_options *options, size_t slot);
 
 #endif

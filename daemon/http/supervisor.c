@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/system/handover.h"
 #include "common/base/log.h"
+#include "common/system/handover.h"
 #include "daemon/http/clock.h"
 
 enum {
@@ -39,7 +39,7 @@ struct worker {
 enum phase { RUNNING, DRAINING, STOPPING };
 
 struct master {
-	const struct master_options *options;
+	const struct http_supervisor_options *options;
 	struct worker workers[SERVING_SLOTS];
 	enum phase phase;
 	int64_t deadline; /* of draining or stopping */
@@ -50,11 +50,11 @@ struct master {
 };
 
 int64_t
-master_delay(int64_t last_delay_ms, int64_t lived_ms)
+http_supervisor_delay(int64_t last_delay_ms, int64_t lived_ms)
 {
 	if (lived_ms >= YOUNG_MS)
 		return 0;
-	return limits_backoff(last_delay_ms, DELAY_MIN_MS, DELAY_MAX_MS);
+	return http_limits_backoff(last_delay_ms, DELAY_MIN_MS, DELAY_MAX_MS);
 }
 
 /* The new process: nothing of the master's may stay with it. */
@@ -98,7 +98,7 @@ start_worker(struct master *master, size_t slot, int64_t now)
 		return;
 	}
 	jw_log(JW_LOG_ERROR, "cannot start a worker: %s", strerror(errno));
-	worker->delay = master_delay(worker->delay, 0);
+	worker->delay = http_supervisor_delay(worker->delay, 0);
 	worker->due = now + worker->delay;
 }
 
@@ -129,12 +129,12 @@ tell_workers(const struct master *master, int signo)
 }
 
 static void
-begin_end(struct master *master, enum phase phase, int64_t within_ms)
+supervisor_begin_end(struct master *master, enum phase phase, int64_t within_ms)
 {
 	if (phase <= master->phase)
 		return;
 	master->phase = phase;
-	master->deadline = clock_ms() + within_ms + GRACE_MS;
+	master->deadline = http_clock_ms() + within_ms + GRACE_MS;
 	tell_workers(master, phase == DRAINING ? SIGUSR1 : SIGTERM);
 }
 
@@ -142,13 +142,14 @@ static void
 worker_ended(struct master *master, size_t slot, int status)
 {
 	struct worker *worker = &master->workers[slot];
-	int64_t now = clock_ms();
+	int64_t now = http_clock_ms();
 
 	worker->pid = 0;
-	serving_end(master->options->serving, slot, now);
+	http_uptime_end(master->options->serving, slot, now);
 	if (master->phase != RUNNING)
 		return;
-	worker->delay = master_delay(worker->delay, now - worker->started);
+	worker->delay =
+	    http_supervisor_delay(worker->delay, now - worker->started);
 	worker->due = now + worker->delay;
 	if (WIFSIGNALED(status))
 		jw_log(JW_LOG_WARNING,
@@ -161,7 +162,7 @@ worker_ended(struct master *master, size_t slot, int status)
 }
 
 static void
-reap(struct master *master, int flags)
+http_reap(struct master *master, int flags)
 {
 	pid_t pid;
 	size_t i;
@@ -182,9 +183,9 @@ take_signals(struct master *master)
 
 	while (read(master->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
-			reap(master, WNOHANG);
+			http_reap(master, WNOHANG);
 		else
-			begin_end(
+			supervisor_begin_end(
 			    master, STOPPING, master->options->limits->stop_ms);
 	}
 }
@@ -202,15 +203,16 @@ is_friend(int fd)
 static enum jw_err
 offer_sockets(const struct master *master, int fd)
 {
-	const struct master_options *options = master->options;
-	struct handover_offer offer = {
-	    .serving_since = serving_since(options->serving, clock_ms()),
+	const struct http_supervisor_options *options = master->options;
+	struct sys_handover_offer offer = {
+	    .serving_since =
+		http_uptime_since(options->serving, http_clock_ms()),
 	    .pid = getpid(),
 	    .nfds = options->nfds,
 	};
 
 	memcpy(offer.fds, options->fds, options->nfds * sizeof(int));
-	return handover_send(fd, &offer);
+	return sys_handover_send(fd, &offer);
 }
 
 static void
@@ -237,7 +239,7 @@ accept_peer(struct master *master)
 static bool
 obey(struct master *master, char octet)
 {
-	const struct limits *limits = master->options->limits;
+	const struct http_limits *limits = master->options->limits;
 
 	if (octet != HANDOVER_DRAIN && octet != HANDOVER_STOP)
 		return false;
@@ -245,9 +247,9 @@ obey(struct master *master, char octet)
 		jw_log(JW_LOG_INFO, "another front takes over");
 	master->handed = true;
 	if (octet == HANDOVER_DRAIN)
-		begin_end(master, DRAINING, limits->drain_ms);
+		supervisor_begin_end(master, DRAINING, limits->drain_ms);
 	else
-		begin_end(master, STOPPING, limits->stop_ms);
+		supervisor_begin_end(master, STOPPING, limits->stop_ms);
 	return true;
 }
 
@@ -305,7 +307,7 @@ wait_for_something(struct master *master)
 		pfds[2 + i].fd = master->peers[i];
 		pfds[2 + i].events = POLLIN;
 	}
-	if (poll(pfds, 2 + PEERS, patience(master, clock_ms())) <= 0)
+	if (poll(pfds, 2 + PEERS, patience(master, http_clock_ms())) <= 0)
 		return;
 	if (pfds[0].revents != 0)
 		take_signals(master);
@@ -333,11 +335,11 @@ static bool
 is_over(const struct master *master)
 {
 	return master->phase != RUNNING &&
-	       (!any_worker(master) || clock_ms() >= master->deadline);
+	       (!any_worker(master) || http_clock_ms() >= master->deadline);
 }
 
 static enum jw_err
-begin(struct master *master, const struct master_options *options)
+begin(struct master *master, const struct http_supervisor_options *options)
 {
 	sigset_t mask;
 	size_t i;
@@ -366,7 +368,8 @@ begin(struct master *master, const struct master_options *options)
 }
 
 enum jw_err
-master_run(const struct master_options *options, bool *ret_handed)
+http_supervisor_run(
+    const struct http_supervisor_options *options, bool *ret_handed)
 {
 	struct master master;
 	enum jw_err err = begin(&master, options);
@@ -375,11 +378,11 @@ master_run(const struct master_options *options, bool *ret_handed)
 	if (err != JW_OK)
 		return err;
 	while (!is_over(&master)) {
-		start_due(&master, clock_ms());
+		start_due(&master, http_clock_ms());
 		wait_for_something(&master);
 	}
 	tell_workers(&master, SIGKILL);
-	reap(&master, 0);
+	http_reap(&master, 0);
 	for (i = 0; i < PEERS; i++) {
 		if (master.peers[i] >= 0)
 			close(master.peers[i]);

@@ -14,10 +14,10 @@
 #include "daemon/http/limits.h"
 #include "daemon/http/uptime.h"
 
-struct master_options {
+struct http_supervisor_options {
 	size_t processes;
-	const struct limits *limits;
-	struct serving *serving;
+	const struct http_limits *limits;
+	struct http_uptime *serving;
 	const int *fds; /* listening; what is handed over */
 	size_t nfds;
 	int front_fd; /* where a later keeper asks for them; -1: nowhere */
@@ -30,12 +30,13 @@ struct master_options {
  * Blocks until SIGTERM, SIGINT or a hand-over has ended everything.  JW_IO
  * when it could not begin.  ret_handed: another front listens on.
  */
-enum jw_err master_run(const struct master_options *options, bool *ret_handed);
+enum jw_err http_supervisor_run(
+    const struct http_supervisor_options *options, bool *ret_handed);
 
 /*
  * How long to wait before a worker that lived lived_ms is started again,
  * after the wait before it: not at all, unless it died young.
  */
-int64_t master_delay(int64_t last_delay_ms, int64_t lived_ms);
+int64_t http_supervisor_delay(int64_t last_delay_ms, int64_t lived_ms);
 
 #endif

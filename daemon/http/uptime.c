@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-struct serving {
+struct http_uptime {
 	_Atomic int64_t since;
 	_Atomic int64_t lost_ms; /* nobody serves since then; 0: somebody */
 	_Atomic bool elsewhere;  /* an earlier front serves on until we do */
@@ -17,10 +17,10 @@ struct serving {
 	_Atomic bool up[SERVING_SLOTS];
 };
 
-struct serving *
-serving_new(bool replaces, int64_t inherited, int64_t now_ms)
+struct http_uptime *
+http_uptime_new(bool replaces, int64_t inherited, int64_t now_ms)
 {
-	struct serving *serving;
+	struct http_uptime *serving;
 
 	serving = mmap(NULL, sizeof(*serving), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -34,14 +34,14 @@ serving_new(bool replaces, int64_t inherited, int64_t now_ms)
 }
 
 void
-serving_free(struct serving *serving)
+http_uptime_free(struct http_uptime *serving)
 {
 	if (serving != NULL)
 		munmap(serving, sizeof(*serving));
 }
 
 static bool
-gap_too_long(const struct serving *serving, int64_t now_ms)
+gap_too_long(const struct http_uptime *serving, int64_t now_ms)
 {
 	int64_t lost = atomic_load(&serving->lost_ms);
 
@@ -49,8 +49,8 @@ gap_too_long(const struct serving *serving, int64_t now_ms)
 }
 
 void
-serving_begin(
-    struct serving *serving, size_t slot, int64_t wall, int64_t now_ms)
+http_uptime_begin(
+    struct http_uptime *serving, size_t slot, int64_t wall, int64_t now_ms)
 {
 	int64_t none = 0;
 
@@ -64,7 +64,7 @@ serving_begin(
 }
 
 static bool
-anybody_serves(const struct serving *serving)
+anybody_serves(const struct http_uptime *serving)
 {
 	for (size_t i = 0; i < SERVING_SLOTS; i++) {
 		if (atomic_load(&serving->up[i]))
@@ -74,7 +74,7 @@ anybody_serves(const struct serving *serving)
 }
 
 void
-serving_end(struct serving *serving, size_t slot, int64_t now_ms)
+http_uptime_end(struct http_uptime *serving, size_t slot, int64_t now_ms)
 {
 	if (atomic_exchange(&serving->up[slot], false) &&
 	    !anybody_serves(serving))
@@ -82,13 +82,13 @@ serving_end(struct serving *serving, size_t slot, int64_t now_ms)
 }
 
 bool
-serving_elsewhere(const struct serving *serving)
+http_uptime_elsewhere(const struct http_uptime *serving)
 {
 	return atomic_load(&serving->elsewhere);
 }
 
 int64_t
-serving_since(const struct serving *serving, int64_t now_ms)
+http_uptime_since(const struct http_uptime *serving, int64_t now_ms)
 {
 	if (gap_too_long(serving, now_ms))
 		return 0;
@@ -96,7 +96,7 @@ serving_since(const struct serving *serving, int64_t now_ms)
 }
 
 int64_t
-serving_patience(const struct serving *serving, int64_t now_ms)
+http_uptime_patience(const struct http_uptime *serving, int64_t now_ms)
 {
 	int64_t lost = atomic_load(&serving->lost_ms);
 
@@ -108,14 +108,14 @@ serving_patience(const struct serving *serving, int64_t now_ms)
 }
 
 void
-serving_refuse(struct serving *serving)
+http_uptime_refuse(struct http_uptime *serving)
 {
 	atomic_store(&serving->refused, true);
 	atomic_store(&serving->since, 0);
 }
 
 bool
-serving_refused(const struct serving *serving)
+http_uptime_refused(const struct http_uptime *serving)
 {
 	return atomic_load(&serving->refused);
 }

@@ -11,9 +11,9 @@
 #include "common/base/memory.h"
 
 #include "daemon/keeper/difference.h"
+#include "daemon/keeper/internal.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
-#include "daemon/keeper/internal.h"
 
 /* Rows as the store has them, by id. */
 struct rows {
@@ -67,8 +67,8 @@ copy_tombstone(int64_t set_id, const struct key *key, void *arg)
 	if (key->facts.number != found->number)
 		return false;
 	found->key = *key;
-	found->key.jwk = memory_copy(key->jwk);
-	found->key.reason = memory_copy(key->reason);
+	found->key.jwk = jw_strdup(key->jwk);
+	found->key.reason = jw_strdup(key->reason);
 	found->err = JW_OK;
 	return false;
 }
@@ -113,13 +113,13 @@ add_ended(struct keeper *keeper, const struct key_set *was, struct key_set *row)
 /* ---- telling ---- */
 
 static void
-tell(struct keeper *keeper, struct keeper_set *set, const struct key_set *was,
-    const char *cause)
+keeper_catch_up_tell(struct keeper *keeper, struct keeper_set *set,
+    const struct key_set *was, const char *cause)
 {
-	struct difference d;
+	struct keeper_difference d;
 	struct keeper_news news = {.set = set};
 
-	difference_make(was, &set->row, keeper_now(keeper), cause, &d);
+	keeper_difference_make(was, &set->row, keeper_now(keeper), cause, &d);
 	for (size_t i = 0; i < d.count; i++)
 		keeper_log_change(set, &d.changes[i], d.keys[i]->kid);
 	news.changes = d.changes;
@@ -145,7 +145,7 @@ take_over(struct keeper *keeper, struct keeper_set *set,
 		return err;
 	}
 	keeper_replace_row(keeper, set, take_row);
-	tell(keeper, set, &was, cause);
+	keeper_catch_up_tell(keeper, set, &was, cause);
 	store_set_done(&was);
 	keeper_drop_tombstones(keeper, set);
 	if (set->row.facts.removed_at != 0)
@@ -177,7 +177,7 @@ welcome(struct keeper *keeper, struct key_set *take_row, const char *cause)
 	if (err != JW_OK)
 		return err;
 	set = keeper_by_id(keeper, id);
-	tell(keeper, set, NULL, cause);
+	keeper_catch_up_tell(keeper, set, NULL, cause);
 	keeper_reconsider(keeper, set);
 	return JW_OK;
 }

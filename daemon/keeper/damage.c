@@ -12,8 +12,8 @@
 
 #include "common/base/log.h"
 #include "daemon/document/jwks.h"
-#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/internal.h"
+#include "daemon/keeper/keeper.h"
 
 /* " 1#3 1#4 ": ids of key sets, numbers of generations. */
 static const char name[] = "left_out";
@@ -41,7 +41,7 @@ keeper_note_damage(struct keeper_set *set)
 	for (size_t i = 0; i < set->row.nkeys; i++) {
 		struct key *key = &set->row.keys[i];
 
-		key->facts.damaged = !jwks_is_whole(key);
+		key->facts.damaged = !document_is_whole(key);
 		if (!key->facts.damaged)
 			continue;
 		set->damaged++;
@@ -60,7 +60,7 @@ is_named(const char *text, int64_t set_id, int64_t number)
 }
 
 static bool
-is_new(const struct keeper *keeper, const struct keeper_set *set)
+keeper_is_new(const struct keeper *keeper, const struct keeper_set *set)
 {
 	for (size_t i = 0; i < set->row.nkeys; i++) {
 		const struct generation *gen = &set->row.keys[i].facts;
@@ -107,7 +107,8 @@ keeper_look_for_damage(struct keeper *keeper)
 	for (size_t i = 0; i < keeper->nsets && !any; i++)
 		any = keeper->sets[i]->damaged > 0;
 	for (size_t i = 0; i < keeper->nsets && any; i++) {
-		keeper->sets[i]->to_restate = is_new(keeper, keeper->sets[i]);
+		keeper->sets[i]->to_restate =
+		    keeper_is_new(keeper, keeper->sets[i]);
 		keeper->unrestated += keeper->sets[i]->to_restate;
 	}
 	return err == JW_NO_SUCH_KEY ? JW_OK : err;
@@ -115,7 +116,8 @@ keeper_look_for_damage(struct keeper *keeper)
 
 /* As it was published, and as it can be. */
 static void
-begin(struct keeper *keeper, struct keeper_set *set, struct keeper_edit *edit)
+keeper_begin(
+    struct keeper *keeper, struct keeper_set *set, struct keeper_edit *edit)
 {
 	keeper_edit_begin(keeper, set, edit);
 	for (size_t i = 0; i < edit->before.count; i++)
@@ -155,7 +157,7 @@ keeper_restate(struct keeper *keeper, struct keeper_set *set)
 	};
 	struct keeper_edit edit;
 
-	begin(keeper, set, &edit);
+	keeper_begin(keeper, set, &edit);
 	if (edit.before.facts.version == edit.after.facts.version)
 		return JW_OK;
 	return keeper_commit(keeper, &edit, &how);

@@ -18,13 +18,13 @@ find(const struct key_set *set, int64_t number)
 }
 
 bool
-difference_in_document(
+keeper_difference_in_document(
     const struct key_set_facts *before, const struct key_set_facts *after)
 {
 	char was[JWKS_HEADER_SIZE], is[JWKS_HEADER_SIZE];
 
-	jwks_cache_control(&before->policy, was);
-	jwks_cache_control(&after->policy, is);
+	document_cache_control(&before->policy, was);
+	document_cache_control(&after->policy, is);
 	return after->removed_at != 0 || before->version != after->version ||
 	       strcmp(was, is) != 0;
 }
@@ -70,10 +70,11 @@ starts_wait(const struct lc_change *change)
 }
 
 void
-difference_make(const struct key_set *before, const struct key_set *after,
-    int64_t now, const char *cause, struct difference *ret_difference)
+keeper_difference_make(const struct key_set *before,
+    const struct key_set *after, int64_t now, const char *cause,
+    struct keeper_difference *ret_difference)
 {
-	struct difference *d = ret_difference;
+	struct keeper_difference *d = ret_difference;
 
 	d->count = 0;
 	for (size_t i = 0; i < after->nkeys; i++) {
@@ -100,5 +101,5 @@ difference_make(const struct key_set *before, const struct key_set *after,
 	d->order = order_of(before, after);
 	d->document_changed =
 	    before == NULL ||
-	    difference_in_document(&before->facts, &after->facts);
+	    keeper_difference_in_document(&before->facts, &after->facts);
 }

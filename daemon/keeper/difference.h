@@ -16,7 +16,7 @@
 /* Living ones and those that are removed or revoked in the later row. */
 enum { DIFFERENCE_MAX = 2 * MODEL_GENERATIONS_MAX };
 
-struct difference {
+struct keeper_difference {
 	struct lc_change changes[DIFFERENCE_MAX];
 	const struct key *keys[DIFFERENCE_MAX]; /* of the later row */
 	size_t count;
@@ -26,7 +26,7 @@ struct difference {
 };
 
 /* Cache-Control counts: the document is sent with it. */
-bool difference_in_document(
+bool keeper_difference_in_document(
     const struct key_set_facts *before, const struct key_set_facts *after);
 
 /*
@@ -34,7 +34,8 @@ bool difference_in_document(
  * generation of before: those that have ended with their last facts.  What
  * is told happened at `now`, for `cause` (kept as a pointer).
  */
-void difference_make(const struct key_set *before, const struct key_set *after,
-    int64_t now, const char *cause, struct difference *ret_difference);
+void keeper_difference_make(const struct key_set *before,
+    const struct key_set *after, int64_t now, const char *cause,
+    struct keeper_difference *ret_difference);
 
 #endif

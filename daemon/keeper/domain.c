@@ -11,8 +11,8 @@
 
 #include "common/base/log.h"
 #include "daemon/document/jwks.h"
-#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/internal.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
 
 enum { LINE_SIZE = 320 }; /* a domain has 253 characters at most */
@@ -27,7 +27,7 @@ answered_before(const struct keeper *keeper, const char *key_set)
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
 	char other[sizeof(catch_all) + MODEL_NAME_SIZE];
 
-	jwks_location(key_set, app, path);
+	document_location(key_set, app, path);
 	if (strcmp(app, catch_all) == 0)
 		return NULL;
 	snprintf(

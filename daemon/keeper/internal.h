@@ -10,16 +10,16 @@
 #include <stdint.h>
 
 #include "common/base/deadline_heap.h"
-#include "daemon/lifecycle/clock_guard.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/keeper/room_watch.h"
+#include "daemon/keeper/room.h"
+#include "daemon/lifecycle/clock_guard.h"
 #include "daemon/lifecycle/outage.h"
 
 struct event;
 struct lc_change;
 struct keeper_news;
 struct keys_pair;
-struct worker_pool;
+struct crypto_worker_pool;
 
 struct keeper {
 	struct event_base *base;
@@ -27,12 +27,12 @@ struct keeper {
 	struct store *store;
 	const struct envelope_kek *kek;
 	struct jw_policy policy;
-	struct worker_pool *generators;
+	struct crypto_worker_pool *generators;
 	atomic_bool stopping; /* key pairs that are being made are not wanted */
 	struct event *timer;
 	int64_t (*wall)(void);
 	int64_t (*boot)(void);
-	struct clock_guard clock;
+	struct lc_clock_guard clock;
 	struct keeper_observer *observers;
 	struct keeper_set **sets; /* by id */
 	size_t nsets;
@@ -40,7 +40,7 @@ struct keeper {
 	size_t ngenerations;
 	size_t without_active; /* key sets whose signer is missing */
 	void *by_name;         /* tsearch(3) */
-	struct agenda agenda;
+	struct jw_deadlines agenda;
 	int64_t woken_at;   /* wall clock */
 	bool pruned;        /* since the start, last at */
 	int64_t pruned_at;  /* boot-time clock */
@@ -48,7 +48,7 @@ struct keeper {
 	int32_t failures;
 	int64_t note_hold_until; /* after an exp that could not be kept */
 	int32_t note_failures;
-	struct servable servable;
+	struct lc_outage servable;
 	bool frozen;
 	int64_t domain_since; /* of the HTTP front; 0: always */
 	int64_t domain_until; /* copies from before live */
@@ -58,7 +58,7 @@ struct keeper {
 	size_t unrestated; /* key sets whose damage is yet to be audited */
 	char *left_out;    /* damaged keys, as last audited */
 	bool accepting;    /* whether this was committed is not known: */
-	struct clock_guard accepted;
+	struct lc_clock_guard accepted;
 	size_t unread;    /* key sets that a front may not have read */
 	bool withdrawing; /* nor that another one is gone */
 	size_t unresumed; /* key sets that have yet to record an outage */

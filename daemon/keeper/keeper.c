@@ -6,8 +6,8 @@
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/catch_up.h"
 #include "daemon/keeper/fronts.h"
-#include "daemon/keeper/news.h"
 #include "daemon/keeper/internal.h"
+#include "daemon/keeper/news.h"
 #include "daemon/keeper/place.h"
 #include "daemon/keeper/sign.h"
 
@@ -20,16 +20,16 @@
 
 #include "common/base/log.h"
 #include "common/base/timeval.h"
-#include "daemon/store/ballast.h"
-#include "daemon/lifecycle/clock_guard.h"
-#include "daemon/keeper/difference.h"
 #include "daemon/crypto/envelope.h"
-#include "daemon/document/jwks.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/crypto/worker.h"
+#include "daemon/document/jwks.h"
+#include "daemon/keeper/difference.h"
+#include "daemon/lifecycle/clock_guard.h"
+#include "daemon/lifecycle/outage.h"
 #include "daemon/lifecycle/reading.h"
 #include "daemon/lifecycle/time_correction.h"
-#include "daemon/lifecycle/outage.h"
-#include "daemon/crypto/worker.h"
+#include "daemon/store/ballast.h"
 
 enum {
 	WAKE_MAX = 30, /* seconds; deadlines are not monotonic */
@@ -55,7 +55,7 @@ struct generate {
 /* ---- key sets in memory ---- */
 
 static int
-compare_names(const void *a, const void *b)
+keeper_compare_names(const void *a, const void *b)
 {
 	const struct keeper_set *x = a, *y = b;
 
@@ -104,7 +104,7 @@ index_set(struct keeper *keeper, struct keeper_set *set)
 		keeper->sets = grown;
 		keeper->sets_room = room;
 	}
-	if (tsearch(set, &keeper->by_name, compare_names) == NULL)
+	if (tsearch(set, &keeper->by_name, keeper_compare_names) == NULL)
 		return JW_NO_MEMORY;
 	keeper->sets[keeper->nsets++] = set;
 	keeper->without_active += lacks_signer(set);
@@ -140,8 +140,8 @@ forget_set(struct keeper *keeper, struct keeper_set *set)
 	keeper->without_active -= lacks_signer(set);
 	keeper->unread -= set->unread;
 	keeper->ngenerations -= set->row.nkeys;
-	agenda_remove(&keeper->agenda, &set->item);
-	tdelete(set, &keeper->by_name, compare_names);
+	jw_deadlines_remove(&keeper->agenda, &set->item);
+	tdelete(set, &keeper->by_name, keeper_compare_names);
 	set_free(set);
 }
 
@@ -171,8 +171,9 @@ static void
 forget_sets(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->nsets; i++) {
-		agenda_remove(&keeper->agenda, &keeper->sets[i]->item);
-		tdelete(keeper->sets[i], &keeper->by_name, compare_names);
+		jw_deadlines_remove(&keeper->agenda, &keeper->sets[i]->item);
+		tdelete(
+		    keeper->sets[i], &keeper->by_name, keeper_compare_names);
 		set_free(keeper->sets[i]);
 	}
 	keeper->nsets = 0;
@@ -209,7 +210,7 @@ keeper_find(const struct keeper *keeper, const char *name)
 	if (len >= sizeof(probe.row.name))
 		return NULL;
 	memcpy(probe.row.name, name, len + 1);
-	found = tfind(&probe, &keeper->by_name, compare_names);
+	found = tfind(&probe, &keeper->by_name, keeper_compare_names);
 	return found == NULL ? NULL : *(struct keeper_set **)found;
 }
 
@@ -226,7 +227,7 @@ keeper_by_id(const struct keeper *keeper, int64_t id)
 struct keeper_set *
 keeper_first_due(const struct keeper *keeper)
 {
-	struct agenda_item *item = agenda_first(&keeper->agenda);
+	struct jw_deadline *item = jw_deadlines_first(&keeper->agenda);
 
 	if (item == NULL)
 		return NULL;
@@ -263,7 +264,7 @@ keeper_now(struct keeper *keeper)
 {
 	int64_t now = keeper->wall();
 
-	clock_check(&keeper->clock, now, keeper->boot());
+	lc_clock_check(&keeper->clock, now, keeper->boot());
 	if (keeper->clock.trusted != keeper->trusted)
 		event_active(keeper->timer, 0, 0);
 	return now;
@@ -295,7 +296,7 @@ keeper_env(struct keeper *keeper, const struct keeper_set *set)
 static void
 arm(struct keeper *keeper, int64_t now)
 {
-	struct agenda_item *item = agenda_first(&keeper->agenda);
+	struct jw_deadline *item = jw_deadlines_first(&keeper->agenda);
 	int64_t seconds = WAKE_MAX;
 	struct timeval wait;
 
@@ -355,9 +356,9 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 	if (due != LC_NEVER && due < keeper->hold_until)
 		due = keeper->hold_until;
 	if (due == LC_NEVER)
-		agenda_remove(&keeper->agenda, &set->item);
+		jw_deadlines_remove(&keeper->agenda, &set->item);
 	else
-		agenda_set(&keeper->agenda, &set->item, due);
+		jw_deadlines_set(&keeper->agenda, &set->item, due);
 	arm(keeper, env.now);
 }
 
@@ -390,7 +391,7 @@ hold(struct keeper *keeper, struct keeper_set *set, int64_t now)
 
 /* What a failed write loses is found again as an outage: longer waits. */
 static void
-remember(struct keeper *keeper, const char *name, const char *value)
+keeper_remember(struct keeper *keeper, const char *name, const char *value)
 {
 	if (store_meta_set(keeper->store, name, value) != JW_OK)
 		jw_log(JW_LOG_ERROR, "%s is not kept: %s", name,
@@ -402,8 +403,8 @@ remember_servable(struct keeper *keeper)
 {
 	char text[SERVABLE_TEXT_SIZE];
 
-	servable_format(&keeper->servable, text);
-	remember(keeper, "servable", text);
+	lc_outage_format(&keeper->servable, text);
+	keeper_remember(keeper, "servable", text);
 }
 
 static void
@@ -426,7 +427,7 @@ keeper_serving(struct keeper *keeper, int64_t reported)
 	if (keeper->servable.serving)
 		return;
 	resumed =
-	    servable_begin(&keeper->servable, keeper_now(keeper), reported);
+	    lc_outage_begin(&keeper->servable, keeper_now(keeper), reported);
 	/* The outage is remembered until every key set has recorded it. */
 	if (resumed != 0)
 		note_outage(keeper, resumed);
@@ -440,7 +441,7 @@ keeper_not_serving(struct keeper *keeper, bool listening)
 {
 	if (!keeper->servable.serving || keeper->store == NULL)
 		return;
-	servable_end(&keeper->servable, keeper_now(keeper), listening);
+	lc_outage_end(&keeper->servable, keeper_now(keeper), listening);
 	if (keeper->unresumed == 0)
 		remember_servable(keeper);
 	reconsider_all(keeper);
@@ -557,15 +558,15 @@ remember_clock(struct keeper *keeper)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	if (clock_format(&keeper->clock, text))
-		remember(keeper, "clock", text);
+	if (lc_clock_format(&keeper->clock, text))
+		keeper_remember(keeper, "clock", text);
 }
 
 /* The clock is believed, or no longer, or its doubts are still to be met. */
 static void
 note_trust(struct keeper *keeper)
 {
-	const struct clock_guard *clock = &keeper->clock;
+	const struct lc_clock_guard *clock = &keeper->clock;
 
 	if (keeper->trusted && !clock->trusted)
 		jw_log_event(JW_LOG_WARNING,
@@ -604,14 +605,14 @@ doubt_clock(struct keeper *keeper, int64_t now)
 		latest = last > latest ? last : latest;
 	}
 	if (latest > now + CLOCK_JUMP)
-		clock_doubt(&keeper->clock, now, keeper->boot());
+		lc_clock_doubt(&keeper->clock, now, keeper->boot());
 }
 
 /* While the machine sleeps, nobody can read the sets. */
 static void
 check_suspend(struct keeper *keeper, int64_t now)
 {
-	int64_t suspended = clock_suspended();
+	int64_t suspended = lc_clock_suspended();
 	/* Each is the difference of two clocks in whole seconds. */
 	bool slept = suspended - keeper->suspended + 2 > SERVABLE_GRACE;
 
@@ -642,7 +643,7 @@ retimed(struct keeper *keeper, struct keeper_set *set)
 	keeper->clock.doubted = false;
 	keeper->retimed_at = keeper_now(keeper) + 1;
 	snprintf(text, sizeof(text), "%lld", (long long)keeper->retimed_at);
-	remember(keeper, "retimed", text);
+	keeper_remember(keeper, "retimed", text);
 	remember_clock(keeper);
 }
 
@@ -694,16 +695,16 @@ keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 	    .cause = accepted_cause,
 	};
 	char text[CLOCK_TEXT_SIZE] = "";
-	struct clock_guard guard;
+	struct lc_clock_guard guard;
 	enum jw_err err;
 
 	if (store_in_doubt(keeper->store))
 		return JW_STORE_FAILED;
 	/* A jump that nobody has noticed yet is one all the same. */
-	clock_check(&keeper->clock, keeper->wall(), keeper->boot());
+	lc_clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
-	clock_accept(&guard, keeper->wall(), keeper->boot());
-	if (!clock_format(&guard, text))
+	lc_clock_accept(&guard, keeper->wall(), keeper->boot());
+	if (!lc_clock_format(&guard, text))
 		text[0] = '\0';
 	/* It may be looked up before the commit returns. */
 	keeper->accepted = guard;
@@ -905,7 +906,7 @@ keeper_drop_tombstones(struct keeper *keeper, struct keeper_set *set)
 
 /* Room for keys that a commit adds, before it is made. */
 static enum jw_err
-make_room(struct keeper_set *set, size_t more)
+keeper_keeper_make_room(struct keeper_set *set, size_t more)
 {
 	struct key *grown;
 
@@ -1034,8 +1035,8 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 	    .count = draft->nchanges,
 	    .keys = draft->keys,
 	    .order = how->event,
-	    .document_changed =
-		difference_in_document(&edit->before.facts, &edit->after.facts),
+	    .document_changed = keeper_difference_in_document(
+		&edit->before.facts, &edit->after.facts),
 	};
 
 	set->row.revision++;
@@ -1062,7 +1063,7 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
     const struct keeper_commit *how)
 {
 	struct draft draft = {.nchanges = 0};
-	enum jw_err err = make_room(edit->set, how->ncreated);
+	enum jw_err err = keeper_keeper_make_room(edit->set, how->ncreated);
 
 	if (err == JW_OK)
 		err = draft_make(&draft, edit, how);
@@ -1085,7 +1086,7 @@ generate_free(void *arg)
 {
 	struct generate *job = arg;
 
-	keys_free(job->pair);
+	crypto_free(job->pair);
 	free(job);
 }
 
@@ -1094,17 +1095,17 @@ generate_run(void *arg)
 {
 	struct generate *job = arg;
 
-	job->err = keys_generate(
+	job->err = crypto_generate(
 	    job->alg, job->rsa_bits, &job->keeper->stopping, &job->pair);
 }
 
 enum jw_err
 keeper_describe(const struct keys_pair *pair, struct key *ret_key)
 {
-	ret_key->jwk = strdup(keys_public_jwk(pair));
+	ret_key->jwk = strdup(crypto_public_jwk(pair));
 	if (ret_key->jwk == NULL)
 		return JW_NO_MEMORY;
-	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", keys_kid(pair));
+	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", crypto_kid(pair));
 	ret_key->facts.spread = lc_spread(ret_key->kid);
 	return JW_OK;
 }
@@ -1114,7 +1115,7 @@ keeper_seal(const struct keeper *keeper, const char *key_set,
     const struct key *key, const struct keys_pair *pair, uint8_t **ret_blob,
     size_t *ret_len)
 {
-	struct envelope_row row = {
+	struct crypto_envelope_row row = {
 	    .database_uuid = store_uuid(keeper->store),
 	    .key_set = key_set,
 	    .kid = key->kid,
@@ -1122,7 +1123,7 @@ keeper_seal(const struct keeper *keeper, const char *key_set,
 	    .alg = jw_alg_name(key->facts.alg),
 	};
 
-	return envelope_seal(keeper->kek, &row, pair, ret_blob, ret_len);
+	return crypto_seal(keeper->kek, &row, pair, ret_blob, ret_len);
 }
 
 static enum jw_err
@@ -1142,8 +1143,8 @@ add_pair(
 	enum jw_err err;
 
 	keeper_edit_begin(keeper, set, &edit);
-	if (!lc_add(&edit.after, &edit.env, keys_alg(pair),
-		lc_spread(keys_kid(pair))))
+	if (!lc_add(&edit.after, &edit.env, crypto_alg(pair),
+		lc_spread(crypto_kid(pair))))
 		return JW_BUG;
 	err = keeper_describe(pair, &key);
 	if (err != JW_OK)
@@ -1228,8 +1229,8 @@ generate_start(struct keeper *keeper, struct keeper_set *set)
 	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
 	job->rsa_bits = set->row.facts.policy.rsa_bits;
 	/* Before what new key sets need: this one is in use. */
-	err = worker_submit(keeper->generators, WORKER_URGENT, generate_run,
-	    generate_done, generate_free, job);
+	err = crypto_worker_submit(keeper->generators, WORKER_URGENT,
+	    generate_run, generate_done, generate_free, job);
 	if (err == JW_OK)
 		set->pairs_coming++;
 	else
@@ -1240,7 +1241,7 @@ generate_start(struct keeper *keeper, struct keeper_set *set)
 /* ---- the wake ---- */
 
 static enum jw_err
-perform(
+keeper_perform(
     struct keeper *keeper, struct keeper_edit *edit, const struct lc_step *step)
 {
 	struct keeper_commit how = {
@@ -1344,7 +1345,7 @@ act(struct keeper *keeper, struct keeper_set *set)
 		err = generate_start(keeper, set);
 		keeper_reconsider(keeper, set);
 	} else {
-		err = perform(keeper, &edit, &step);
+		err = keeper_perform(keeper, &edit, &step);
 	}
 	if (err != JW_OK && err != JW_OUTCOME_UNKNOWN)
 		hold(keeper, set, edit.env.now);
@@ -1393,7 +1394,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *keeper = arg;
 	struct keeper_set *set;
-	int64_t now = keeper_now(keeper), until = clock_ticks() + PASS_MS;
+	int64_t now = keeper_now(keeper), until = lc_clock_ticks() + PASS_MS;
 
 	(void)fd;
 	(void)what;
@@ -1415,7 +1416,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 		if (set == NULL || set->item.due > now)
 			break;
 		act(keeper, set);
-	} while (clock_ticks() < until);
+	} while (lc_clock_ticks() < until);
 	if (keeper->store == NULL || store_in_doubt(keeper->store))
 		return;
 	/* One for all that are destroyed at the same time. */
@@ -1484,7 +1485,7 @@ static enum jw_err
 check_kek(struct keeper *keeper, struct jw_why *why)
 {
 	char hex[2 * ENVELOPE_KEK_ID_SIZE + 1], *known = NULL;
-	const uint8_t *id = envelope_kek_id(keeper->kek);
+	const uint8_t *id = crypto_kek_id(keeper->kek);
 	enum jw_err err;
 
 	for (int i = 0; i < ENVELOPE_KEK_ID_SIZE; i++)
@@ -1520,9 +1521,9 @@ load_world(struct keeper *keeper)
 		keeper->retimed_at = strtoll(at, NULL, 10);
 	keeper->frozen = frozen != NULL && strcmp(frozen, "1") == 0;
 	if (servable != NULL && !keeper->servable.serving)
-		servable_parse(servable, &keeper->servable);
+		lc_outage_parse(servable, &keeper->servable);
 	if (clock != NULL && !keeper->clock.started)
-		keeper->same_boot = clock_parse(&keeper->clock, clock);
+		keeper->same_boot = lc_clock_parse(&keeper->clock, clock);
 	free(frozen);
 	free(servable);
 	free(clock);
@@ -1531,7 +1532,7 @@ load_world(struct keeper *keeper)
 }
 
 static enum jw_err
-load(struct keeper *keeper, struct jw_why *why)
+keeper_load(struct keeper *keeper, struct jw_why *why)
 {
 	enum jw_err err = check_kek(keeper, why);
 
@@ -1567,7 +1568,7 @@ catch_up_world(struct keeper *keeper)
 		if (is_frozen != keeper->frozen)
 			adopt_frozen(keeper, is_frozen, &nobody);
 		if (keeper->accepting && clock != NULL &&
-		    clock_format(&keeper->accepted, text) &&
+		    lc_clock_format(&keeper->accepted, text) &&
 		    strcmp(clock, text) == 0)
 			adopt_accepted(keeper);
 		keeper->accepting = false;
@@ -1659,21 +1660,21 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->store = options->take_store;
 	keeper->kek = options->kek;
 	keeper->policy = *options->policy;
-	keeper->wall = options->wall != NULL ? options->wall : clock_wall;
-	keeper->boot = options->boot != NULL ? options->boot : clock_boot;
+	keeper->wall = options->wall != NULL ? options->wall : lc_clock_wall;
+	keeper->boot = options->boot != NULL ? options->boot : lc_clock_boot;
 	/* Maybe of those that were removed before the end of the last one. */
 	keeper->withdrawing = true;
 	keeper->store_path = strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, on_wake, keeper);
 	err = keeper->store_path == NULL || keeper->timer == NULL
 		  ? JW_NO_MEMORY
-		  : worker_pool_new(keeper->base, GENERATOR_THREADS,
+		  : crypto_worker_pool_new(keeper->base, GENERATOR_THREADS,
 			GENERATOR_NICE, 1, &keeper->generators);
 	if (err == JW_IO)
 		jw_why_set(
 		    why, "threads that make key pairs: %s", strerror(errno));
 	if (err == JW_OK)
-		err = load(keeper, why);
+		err = keeper_load(keeper, why);
 	if (err != JW_OK)
 		keeper_free(keeper);
 	else
@@ -1688,7 +1689,7 @@ keeper_start(struct keeper *keeper)
 
 	if (!keeper->same_boot)
 		doubt_clock(keeper, now);
-	keeper->suspended = clock_suspended();
+	keeper->suspended = lc_clock_suspended();
 	keeper->trusted = true;
 	note_trust(keeper);
 }
@@ -1702,9 +1703,9 @@ keeper_free(struct keeper *keeper)
 	atomic_store(&keeper->stopping, true);
 	store_close(keeper->store);
 	keeper->store = NULL;
-	worker_pool_free(keeper->generators);
+	crypto_worker_pool_free(keeper->generators);
 	forget_sets(keeper);
-	agenda_done(&keeper->agenda);
+	jw_deadlines_done(&keeper->agenda);
 	keeper_room_done(&keeper->room);
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);
@@ -1738,7 +1739,7 @@ keeper_render(
 	}
 	if (count == 0)
 		return JW_NO_ACTIVE_KEY;
-	err = jwks_render(keys, count, ret_body, &why);
+	err = document_render(keys, count, ret_body, &why);
 	if (err != JW_OK)
 		jw_log_event(JW_LOG_ERROR,
 		    &(const struct jw_log_about){

@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/deadline_heap.h"
 #include "common/base/err.h"
 #include "common/config/policy.h"
-#include "common/base/deadline_heap.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/lifecycle/plan.h"
@@ -29,7 +29,7 @@ struct keeper_commit;
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
 	struct key_set row;
-	struct agenda_item item;
+	struct jw_deadline item;
 	/* What a look over all key sets needs, side by side. */
 	int64_t rotate_due; /* of the active generation; 0: none is */
 	bool is_unwise;     /* the policy is lawful, and worth a warning */

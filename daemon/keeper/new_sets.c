@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/keeper/keeper.h"
-#include "daemon/keeper/news.h"
-#include "daemon/keeper/internal.h"
-#include "daemon/keeper/new_sets.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/crypto/worker.h"
+#include "daemon/keeper/internal.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/new_sets.h"
+#include "daemon/keeper/news.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/lifecycle/reading.h"
-#include "daemon/crypto/worker.h"
 
 /* Key pairs on their way; the thread has the next one and nothing else. */
 struct keeper_making {
-	struct worker_pool *generators;
+	struct crypto_worker_pool *generators;
 	enum jw_alg alg;
 	int rsa_bits;
 	enum jw_err err;
@@ -34,7 +34,7 @@ make_next(void *arg)
 {
 	struct keeper_making *making = arg;
 
-	making->err = keys_generate(making->alg, making->rsa_bits,
+	making->err = crypto_generate(making->alg, making->rsa_bits,
 	    &making->cancelled, &making->pairs[making->made]);
 }
 
@@ -42,7 +42,7 @@ static void
 making_free(struct keeper_making *making)
 {
 	for (size_t i = 0; i < making->count; i++)
-		keys_free(making->pairs[i]);
+		crypto_free(making->pairs[i]);
 	free(making);
 }
 
@@ -65,7 +65,7 @@ static void making_done(void *arg);
 static enum jw_err
 submit(struct keeper_making *making)
 {
-	return worker_submit(
+	return crypto_worker_submit(
 	    making->generators, 0, make_next, making_done, making_drop, making);
 }
 
@@ -114,7 +114,7 @@ void
 keeper_cancel(struct keeper *keeper, struct keeper_making *making)
 {
 	atomic_store(&making->cancelled, true);
-	(void)worker_cancel(keeper->generators, making);
+	(void)crypto_worker_cancel(keeper->generators, making);
 }
 
 /* What earlier key sets of the name leave behind. */

@@ -7,12 +7,12 @@
 #include <event2/event.h>
 
 #include "common/base/log.h"
-#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/internal.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/store/place.h"
 
 static void
-try_again(struct keeper *keeper)
+keeper_try_again(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->nsets; i++) {
 		keeper->sets[i]->hold_until = 0;
@@ -50,5 +50,5 @@ keeper_check_place(struct keeper *keeper)
 	jw_log(JW_LOG_NOTICE,
 	    "%s: the files of the database are in their place again",
 	    keeper->store_path);
-	try_again(keeper);
+	keeper_try_again(keeper);
 }

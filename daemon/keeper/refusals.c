@@ -12,7 +12,7 @@
 #include "common/base/label.h"
 
 bool
-refusals_is_denied(const char *error)
+keeper_refusals_is_denied(const char *error)
 {
 	return strcmp(error, jw_err_wire(JW_PERMISSION_DENIED)) == 0;
 }
@@ -20,8 +20,8 @@ refusals_is_denied(const char *error)
 /* ---- which key ---- */
 
 void
-refusals_name_key_set(
-    struct refusals_entry *entry, const char *name, size_t len)
+keeper_refusals_name_key_set(
+    struct keeper_refusals_entry *entry, const char *name, size_t len)
 {
 	if (len >= sizeof(entry->key_set))
 		return;
@@ -32,7 +32,7 @@ refusals_name_key_set(
 }
 
 static void
-name_kid(struct refusals_entry *entry, const char *kid)
+name_kid(struct keeper_refusals_entry *entry, const char *kid)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "abcdefghijklmnopqrstuvwxyz"
@@ -44,7 +44,7 @@ name_kid(struct refusals_entry *entry, const char *kid)
 }
 
 void
-refusals_name_key(struct refusals_entry *entry, const char *key)
+keeper_refusals_name_key(struct keeper_refusals_entry *entry, const char *key)
 {
 	const char *hash = strrchr(key, '#');
 	long long number;
@@ -54,7 +54,7 @@ refusals_name_key(struct refusals_entry *entry, const char *key)
 		name_kid(entry, key);
 		return;
 	}
-	refusals_name_key_set(entry, key, (size_t)(hash - key));
+	keeper_refusals_name_key_set(entry, key, (size_t)(hash - key));
 	number = strtoll(hash + 1, &end, 10);
 	if (entry->key_set[0] != '\0' && *end == '\0' && number > 0)
 		entry->generation = number;
@@ -62,12 +62,12 @@ refusals_name_key(struct refusals_entry *entry, const char *key)
 
 /* ---- collecting ---- */
 
-static struct refusals_entry *
-find_alike(struct refusals *refusals, int64_t uid, const char *method,
+static struct keeper_refusals_entry *
+find_alike(struct keeper_refusals *refusals, int64_t uid, const char *method,
     const char *error)
 {
 	for (size_t i = 0; i < refusals->count; i++) {
-		struct refusals_entry *entry = &refusals->list[i];
+		struct keeper_refusals_entry *entry = &refusals->list[i];
 
 		if (entry->actor.uid == uid &&
 		    strcmp(entry->error, error) == 0 &&
@@ -79,7 +79,7 @@ find_alike(struct refusals *refusals, int64_t uid, const char *method,
 }
 
 static size_t
-count_of(const struct refusals *refusals, int64_t uid)
+count_of(const struct keeper_refusals *refusals, int64_t uid)
 {
 	size_t count = 0;
 
@@ -90,10 +90,11 @@ count_of(const struct refusals *refusals, int64_t uid)
 
 /* Further ones in a row that is there already.  False: there is none. */
 static bool
-count_alike(struct refusals *refusals, int64_t uid, const char *method,
+count_alike(struct keeper_refusals *refusals, int64_t uid, const char *method,
     const char *error)
 {
-	struct refusals_entry *entry = find_alike(refusals, uid, method, error);
+	struct keeper_refusals_entry *entry =
+	    find_alike(refusals, uid, method, error);
 
 	if (entry == NULL)
 		return false;
@@ -101,12 +102,12 @@ count_alike(struct refusals *refusals, int64_t uid, const char *method,
 	return true;
 }
 
-struct refusals_entry *
-refusals_add(struct refusals *refusals, int64_t now,
+struct keeper_refusals_entry *
+keeper_refusals_add(struct keeper_refusals *refusals, int64_t now,
     const struct store_actor *actor, const char *method, const char *error)
 {
 	bool own = true;
-	struct refusals_entry *entry;
+	struct keeper_refusals_entry *entry;
 
 	if (count_alike(refusals, actor->uid, method, error))
 		return NULL;
@@ -122,7 +123,7 @@ refusals_add(struct refusals *refusals, int64_t now,
 		return NULL;
 	}
 	entry = &refusals->list[refusals->count++];
-	*entry = (struct refusals_entry){
+	*entry = (struct keeper_refusals_entry){
 	    .at = now,
 	    .actor = *actor,
 	    .error = error,
@@ -144,9 +145,9 @@ static const char others_cause[] =
     "more different calls were refused at the same time than get a row each";
 
 static struct store_refusal
-row_of(const struct refusals_entry *entry)
+keeper_row_of(const struct keeper_refusals_entry *entry)
 {
-	bool denied = refusals_is_denied(entry->error);
+	bool denied = keeper_refusals_is_denied(entry->error);
 	bool mixed = entry->error[0] == '\0';
 
 	return (struct store_refusal){
@@ -168,13 +169,13 @@ row_of(const struct refusals_entry *entry)
 }
 
 size_t
-refusals_rows(const struct refusals *refusals,
+keeper_refusals_rows(const struct keeper_refusals *refusals,
     struct store_refusal ret_rows[REFUSALS_MAX + 1])
 {
 	size_t count = refusals->count;
 
 	for (size_t i = 0; i < count; i++)
-		ret_rows[i] = row_of(&refusals->list[i]);
+		ret_rows[i] = keeper_row_of(&refusals->list[i]);
 	if (refusals->others > 0) {
 		ret_rows[count] = (struct store_refusal){
 		    .at = refusals->others_at,
@@ -189,7 +190,7 @@ refusals_rows(const struct refusals *refusals,
 }
 
 void
-refusals_clear(struct refusals *refusals)
+keeper_refusals_clear(struct keeper_refusals *refusals)
 {
 	refusals->count = 0;
 	refusals->others = 0;

@@ -25,7 +25,7 @@ enum {
 };
 
 /* The first of some that are alike.  Empty texts and 0: not named. */
-struct refusals_entry {
+struct keeper_refusals_entry {
 	int64_t at;
 	struct store_actor actor;
 	const char *error; /* qualified; static text; "": different ones */
@@ -39,37 +39,39 @@ struct refusals_entry {
 };
 
 /* All zero: empty. */
-struct refusals {
-	struct refusals_entry list[REFUSALS_MAX];
+struct keeper_refusals {
+	struct keeper_refusals_entry list[REFUSALS_MAX];
 	size_t count;
 	int64_t others; /* calls for which there was no place */
 	int64_t others_at;
 };
 
 /* Is the error that of a call that the caller may not make? */
-bool refusals_is_denied(const char *error);
+bool keeper_refusals_is_denied(const char *error);
 
 /*
  * Count one more call.  NULL: it is counted with others.  Else its new entry,
  * whose key_set, generation, kid, request_id and reason are still to be
  * filled in.
  */
-struct refusals_entry *refusals_add(struct refusals *refusals, int64_t now,
+struct keeper_refusals_entry *keeper_refusals_add(
+    struct keeper_refusals *refusals, int64_t now,
     const struct store_actor *actor, const char *method, const char *error);
 
 /* What the audit is to say; the texts are those of refusals. */
-size_t refusals_rows(const struct refusals *refusals,
+size_t keeper_refusals_rows(const struct keeper_refusals *refusals,
     struct store_refusal ret_rows[REFUSALS_MAX + 1]);
 
 /* All of them are written, or given up. */
-void refusals_clear(struct refusals *refusals);
+void keeper_refusals_clear(struct keeper_refusals *refusals);
 
 /*
  * Which key a call names: KEYSET#GENERATION, or the beginning of a kid.  What
  * is neither is left out: no other text of a client's gets into a name.
  */
-void refusals_name_key(struct refusals_entry *entry, const char *key);
-void refusals_name_key_set(
-    struct refusals_entry *entry, const char *name, size_t len);
+void keeper_refusals_name_key(
+    struct keeper_refusals_entry *entry, const char *key);
+void keeper_refusals_name_key_set(
+    struct keeper_refusals_entry *entry, const char *name, size_t len);
 
 #endif

@@ -10,8 +10,8 @@
 
 #include "common/config/alg.h"
 #include "daemon/crypto/envelope.h"
-#include "daemon/keeper/internal.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/keeper/internal.h"
 #include "daemon/lifecycle/lifecycle.h"
 
 const struct key *
@@ -27,7 +27,7 @@ enum jw_err
 keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
     const struct key *key, struct keys_pair **ret_pair)
 {
-	struct envelope_row row = {
+	struct crypto_envelope_row row = {
 	    .database_uuid = store_uuid(keeper->store),
 	    .key_set = set->row.name,
 	    .kid = key->kid,
@@ -38,22 +38,22 @@ keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 	uint8_t *blob = NULL;
 	size_t len = 0;
 	enum jw_err err =
-	    keys_from_own_jwk((enum jw_alg)key->facts.alg, key->jwk, &public);
+	    crypto_from_own_jwk((enum jw_alg)key->facts.alg, key->jwk, &public);
 
 	if (err == JW_OK)
 		err = store_sealed(
 		    keeper->store, set->row.id, key->facts.number, &blob, &len);
 	if (err == JW_OK)
-		err = envelope_unseal(keeper->kek, &row, keys_spki_hash(public),
+		err = crypto_unseal(keeper->kek, &row, crypto_spki_hash(public),
 		    blob, len, ret_pair);
 	free(blob);
-	keys_free(public);
+	crypto_free(public);
 	return err;
 }
 
 static void
-remember(struct keeper *keeper, struct keeper_set *set, const struct key *key,
-    int64_t max_exp)
+keeper_sign_remember(struct keeper *keeper, struct keeper_set *set,
+    const struct key *key, int64_t max_exp)
 {
 	keeper->unnoted = true;
 	if (set->unnoted_number != key->facts.number)
@@ -97,7 +97,7 @@ keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 	if (max_exp <= key->facts.max_exp)
 		return JW_OK;
 	if (now < keeper->note_hold_until) {
-		remember(keeper, set, key, max_exp);
+		keeper_sign_remember(keeper, set, key, max_exp);
 		return JW_OK;
 	}
 	err = commit_exp(keeper, set, key->facts.number, max_exp);
@@ -105,7 +105,7 @@ keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 		return err;
 	keeper->note_hold_until =
 	    now + keeper_hold_time(&keeper->note_failures);
-	remember(keeper, set, key, max_exp);
+	keeper_sign_remember(keeper, set, key, max_exp);
 	keeper_reconsider(keeper, set);
 	return JW_OK;
 }
@@ -120,7 +120,7 @@ keeper_doubt_exps(struct keeper *keeper, int64_t now)
 		const struct key *key = keeper_active(set);
 
 		if (key != NULL)
-			remember(keeper, set, key,
+			keeper_sign_remember(keeper, set, key,
 			    now + set->row.facts.policy.token_max_ttl);
 	}
 	/* A commit for each of very many key sets is not worth it. */

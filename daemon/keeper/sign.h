@@ -20,7 +20,7 @@ const struct key *keeper_active(const struct keeper_set *set);
  * Open a generation's private key.  Reads the store, and signs and verifies
  * once.  JW_UNSEAL, JW_NO_SUCH_KEY (there is none), JW_STORE_FAILED,
  * JW_BAD_KEY, JW_NO_MEMORY (which says nothing about the key: the next try
- * may succeed).  Free with keys_free().
+ * may succeed).  Free with crypto_free().
  */
 enum jw_err keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
     const struct key *key, struct keys_pair **ret_pair);

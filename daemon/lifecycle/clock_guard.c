@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 
 static void
-look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
+lc_look(struct lc_clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
 {
 	guard->started = true;
 	guard->trusted = trusted;
@@ -25,7 +25,7 @@ look(struct clock_guard *guard, bool trusted, int64_t wall, int64_t boot)
  * many small steps leaves the trusted offset behind.
  */
 static void
-follow_drift(struct clock_guard *guard, int64_t offset, int64_t boot)
+follow_drift(struct lc_clock_guard *guard, int64_t offset, int64_t boot)
 {
 	int64_t away = offset - guard->offset;
 	int64_t most = (boot - guard->since) / CLOCK_DRIFT;
@@ -46,31 +46,31 @@ follow_drift(struct clock_guard *guard, int64_t offset, int64_t boot)
 }
 
 void
-clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot)
+lc_clock_accept(struct lc_clock_guard *guard, int64_t wall, int64_t boot)
 {
-	look(guard, true, wall, boot);
+	lc_look(guard, true, wall, boot);
 }
 
 void
-clock_doubt(struct clock_guard *guard, int64_t wall, int64_t boot)
+lc_clock_doubt(struct lc_clock_guard *guard, int64_t wall, int64_t boot)
 {
-	look(guard, false, wall, boot);
+	lc_look(guard, false, wall, boot);
 	guard->doubted = true;
 }
 
 bool
-clock_check(struct clock_guard *guard, int64_t wall, int64_t boot)
+lc_clock_check(struct lc_clock_guard *guard, int64_t wall, int64_t boot)
 {
 	int64_t offset = wall - boot;
 
 	if (!guard->started)
-		look(guard, !guard->doubted, wall, boot);
+		lc_look(guard, !guard->doubted, wall, boot);
 	else if (guard->trusted)
 		follow_drift(guard, offset, boot);
 	if (llabs(offset - guard->offset) > CLOCK_JUMP)
-		clock_doubt(guard, wall, boot);
+		lc_clock_doubt(guard, wall, boot);
 	else if (!guard->trusted && boot - guard->since >= CLOCK_STABLE_FOR)
-		clock_accept(guard, wall, boot);
+		lc_clock_accept(guard, wall, boot);
 	return guard->trusted;
 }
 
@@ -91,7 +91,7 @@ read_boot_id(char *buf)
 }
 
 bool
-clock_format(const struct clock_guard *guard, char *ret_text)
+lc_clock_format(const struct lc_clock_guard *guard, char *ret_text)
 {
 	char boot[BOOT_ID_SIZE];
 
@@ -103,7 +103,7 @@ clock_format(const struct clock_guard *guard, char *ret_text)
 }
 
 bool
-clock_parse(struct clock_guard *guard, const char *text)
+lc_clock_parse(struct lc_clock_guard *guard, const char *text)
 {
 	char boot[BOOT_ID_SIZE], known[BOOT_ID_SIZE];
 	int64_t offset, since;
@@ -124,7 +124,7 @@ clock_parse(struct clock_guard *guard, const char *text)
 }
 
 int64_t
-clock_wall(void)
+lc_clock_wall(void)
 {
 	int64_t now = jw_clock_wall_s();
 
@@ -132,19 +132,19 @@ clock_wall(void)
 }
 
 int64_t
-clock_boot(void)
+lc_clock_boot(void)
 {
 	return jw_clock_boot_s();
 }
 
 int64_t
-clock_ticks(void)
+lc_clock_ticks(void)
 {
 	return jw_clock_monotonic_ms();
 }
 
 int64_t
-clock_suspended(void)
+lc_clock_suspended(void)
 {
 	return jw_clock_boot_s() - jw_clock_monotonic_s();
 }

@@ -19,7 +19,7 @@ enum {
 	CLOCK_STABLE_FOR = 600, /* then a new time is believed */
 };
 
-struct clock_guard {
+struct lc_clock_guard {
 	bool started;
 	bool trusted;
 	bool doubted; /* was not trusted, or may not have been */
@@ -37,30 +37,31 @@ struct clock_guard {
  * by CLOCK_JUMP and by a second in every CLOCK_DRIFT since then, as a sum of
  * all its steps, whatever their size; more is a jump.
  */
-bool clock_check(struct clock_guard *guard, int64_t wall, int64_t boot);
+bool lc_clock_check(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /* The wall clock cannot be right, for reasons of the caller's. */
-void clock_doubt(struct clock_guard *guard, int64_t wall, int64_t boot);
+void lc_clock_doubt(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /* An operator says that the wall clock is right as it is now. */
-void clock_accept(struct clock_guard *guard, int64_t wall, int64_t boot);
+void lc_clock_accept(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /*
  * What a guard must remember over a restart.  CLOCK_TEXT_SIZE octets.  Of
  * another boot's text only the doubt is kept; one that makes no sense changes
- * nothing, and the first check believes what it sees.  clock_format() is false
- * when the boot has no identity.  clock_parse() is false for another boot.
+ * nothing, and the first check believes what it sees.  lc_clock_format() is
+ * false when the boot has no identity.  lc_clock_parse() is false for another
+ * boot.
  */
-bool clock_format(const struct clock_guard *guard, char *ret_text);
-bool clock_parse(struct clock_guard *guard, const char *text);
+bool lc_clock_format(const struct lc_clock_guard *guard, char *ret_text);
+bool lc_clock_parse(struct lc_clock_guard *guard, const char *text);
 
 /* The two clocks of this machine.  The wall clock never says less than 1: 0
  * means "has not happened" in rows. */
-int64_t clock_wall(void);
-int64_t clock_boot(void);
+int64_t lc_clock_wall(void);
+int64_t lc_clock_boot(void);
 /* Milliseconds, for how long something took. */
-int64_t clock_ticks(void);
+int64_t lc_clock_ticks(void);
 /* For how many seconds this boot of the machine has been suspended. */
-int64_t clock_suspended(void);
+int64_t lc_clock_suspended(void);
 
 #endif

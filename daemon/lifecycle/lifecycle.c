@@ -284,7 +284,7 @@ over(const struct lc_env *env)
 int64_t
 lc_ready_due(const struct lc_set *set, int64_t absent_until)
 {
-	return max64(
+	return jw_max64(
 	    absent_until + jw_policy_publish_interval(&set->facts.policy),
 	    set->facts.copies_until);
 }
@@ -298,9 +298,9 @@ inherit(int64_t *until, int64_t last, int64_t was, int64_t is,
     int64_t remembered, int64_t lag)
 {
 	if (was + lag > is)
-		*until = max64(*until, last + was + lag);
+		*until = jw_max64(*until, last + was + lag);
 	if (remembered != 0)
-		*until = max64(*until, remembered + lag);
+		*until = jw_max64(*until, remembered + lag);
 }
 
 void
@@ -310,9 +310,9 @@ lc_follow(struct lc_set *set, const struct key_set_facts *earlier, int64_t last)
 	const struct jw_policy *is = &set->facts.policy;
 	struct key_set_facts *f = &set->facts;
 	int64_t old = was->propagation_delay, new = is->propagation_delay;
-	int64_t lag = max64(new - old, 0);
+	int64_t lag = jw_max64(new - old, 0);
 
-	f->follows_at = max64(f->follows_at, last);
+	f->follows_at = jw_max64(f->follows_at, last);
 	inherit(&f->copies_until, last, jw_policy_publish_interval(was),
 	    jw_policy_publish_interval(is), earlier->copies_until, lag);
 	inherit(&f->cached_until, last, old + was->cache_max_age,
@@ -464,7 +464,7 @@ static int64_t
 leaves_at(const struct lc_set *set, const struct generation *gen)
 {
 	return lc_state(gen) == GEN_RETIRED
-		   ? max64(gen->remove_due, signed_until(set, gen))
+		   ? jw_max64(gen->remove_due, signed_until(set, gen))
 		   : LC_NEVER;
 }
 
@@ -539,7 +539,7 @@ cause_of(const struct lc_set *set, const struct rule *rule,
 }
 
 static void
-consider(const struct lc_set *set, const struct lc_env *env,
+lc_consider(const struct lc_set *set, const struct lc_env *env,
     const struct rule *rule, const struct generation *gen, struct lc_step *best)
 {
 	int64_t due = rule->due(set, env, gen);
@@ -561,11 +561,11 @@ lc_next(const struct lc_set *set, const struct lc_env *env)
 		return best;
 	for (size_t r = 0; r < sizeof(rules) / sizeof(rules[0]); r++) {
 		if (rules[r].of_set) {
-			consider(set, env, &rules[r], NULL, &best);
+			lc_consider(set, env, &rules[r], NULL, &best);
 			continue;
 		}
 		for (size_t i = 0; i < set->count; i++)
-			consider(set, env, &rules[r], &set->gens[i], &best);
+			lc_consider(set, env, &rules[r], &set->gens[i], &best);
 	}
 	return best;
 }
@@ -573,7 +573,7 @@ lc_next(const struct lc_set *set, const struct lc_env *env)
 /* ---- performing a step ---- */
 
 static struct generation *
-find_mutable(struct lc_set *set, int64_t number)
+lifecycle_find_mutable(struct lc_set *set, int64_t number)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->gens[i].number == number)
@@ -589,7 +589,7 @@ publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	if (gen->verify_only) {
 		gen->retirements = 1;
 		gen->retired_at = env->now;
-		gen->remove_due = max64(gen->remove_due,
+		gen->remove_due = jw_max64(gen->remove_due,
 		    over(env) + jw_policy_retire_interval(&set->facts.policy));
 		return;
 	}
@@ -604,7 +604,7 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	gen->retired_at = env->now;
 	gen->destroy_due = over(env) + set->facts.policy.rollback_window;
 	gen->remove_due =
-	    max64(max64(signed_until(set, gen), set->facts.tokens_until),
+	    jw_max64(jw_max64(signed_until(set, gen), set->facts.tokens_until),
 		over(env) + jw_policy_retire_interval(&set->facts.policy));
 }
 
@@ -631,7 +631,7 @@ promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 	const struct generation *active = lc_active(set);
 
 	if (active != NULL)
-		retire(set, find_mutable(set, active->number), env);
+		retire(set, lifecycle_find_mutable(set, active->number), env);
 	if (gen->published_at == 0)
 		publish(set, gen, env);
 	activate(set, gen, env);
@@ -644,7 +644,7 @@ promote(struct lc_set *set, struct generation *gen, const struct lc_env *env)
  * the name: its copies lack them all.
  */
 static void
-start(struct lc_set *set, const struct lc_env *env)
+lc_start(struct lc_set *set, const struct lc_env *env)
 {
 	bool first = true;
 
@@ -679,13 +679,13 @@ remove_gen(struct generation *gen, const struct lc_env *env)
 }
 
 static void
-perform(
+lc_perform(
     struct lc_set *set, const struct lc_step *step, const struct lc_env *env)
 {
-	struct generation *gen = find_mutable(set, step->number);
+	struct generation *gen = lifecycle_find_mutable(set, step->number);
 
 	if (step->action == LC_START)
-		start(set, env);
+		lc_start(set, env);
 	else if (step->action == LC_CREATE)
 		lc_add(set, env, set->facts.policy.algorithm, 0);
 	else if (gen == NULL)
@@ -748,7 +748,7 @@ lc_touch(
 	 * Last-Modified must never run backwards, whatever the clock does,
 	 * nor stand still: two versions of one second differ.
 	 */
-	set->facts.version_at = max64(env->now, set->facts.version_at + 1);
+	set->facts.version_at = jw_max64(env->now, set->facts.version_at + 1);
 }
 
 void
@@ -757,7 +757,7 @@ lc_apply(
 {
 	struct lc_set before = *set;
 
-	perform(set, step, env);
+	lc_perform(set, step, env);
 	lc_touch(&before, set, env);
 }
 
@@ -797,7 +797,7 @@ lc_room_time(const struct lc_set *set, const struct lc_env *env)
 		if (when < best && count_leaving(set, when) > count - max)
 			best = when;
 	}
-	return best == LC_NEVER ? env->now : max64(best, env->now);
+	return best == LC_NEVER ? env->now : jw_max64(best, env->now);
 }
 
 bool

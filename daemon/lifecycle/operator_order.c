@@ -38,9 +38,9 @@ copies_end(const struct lc_set *set, int64_t from)
 
 	return (struct lc_times){
 	    .honours_cache_control =
-		max64(served + f->policy.cache_max_age, f->cached_until),
+		jw_max64(served + f->policy.cache_max_age, f->cached_until),
 	    .polls_within_max_age =
-		max64(served + f->policy.verifier_max_age, f->polled_until),
+		jw_max64(served + f->policy.verifier_max_age, f->polled_until),
 	};
 }
 
@@ -48,8 +48,8 @@ copies_end(const struct lc_set *set, int64_t from)
 static void
 expose_until(struct lc_exposure *e, const struct lc_times *times)
 {
-	e->until = max64(e->until, times->honours_cache_control);
-	e->until = max64(e->until, times->polls_within_max_age);
+	e->until = jw_max64(e->until, times->honours_cache_control);
+	e->until = jw_max64(e->until, times->polls_within_max_age);
 }
 
 /* Copies without the new key live on; `from` is when the last was served. */
@@ -216,7 +216,7 @@ rotate_waiting(struct lc_set *set, const struct lc_env *env,
 	out->frozen_by = lc_frozen_by(set, env);
 	if (out->frozen_by != NULL)
 		return JW_FROZEN;
-	out->ready_at = max64(lc_signs_at(set), env->now);
+	out->ready_at = jw_max64(lc_signs_at(set), env->now);
 	if (!order->now || standby == NULL ||
 	    (!lc_is_published(standby) && is_full(set)))
 		return JW_NOT_READY;
@@ -304,7 +304,7 @@ lc_rollback(struct lc_set *set, const struct lc_env *env,
 /* ---- revoke ---- */
 
 static struct generation *
-find_mutable(struct lc_set *set, int64_t number)
+operator_order_find_mutable(struct lc_set *set, int64_t number)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->gens[i].number == number)
@@ -389,7 +389,7 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
     bool force, struct lc_outcome *ret_outcome)
 {
 	struct lc_set before = *set;
-	struct generation *gen = find_mutable(set, number);
+	struct generation *gen = operator_order_find_mutable(set, number);
 	bool published = gen != NULL && lc_is_published(gen);
 	enum jw_err err = JW_OK;
 
@@ -429,7 +429,7 @@ signed_end(const struct lc_set *set, const struct generation *gen)
 
 	if (gen->max_exp == 0)
 		return 0;
-	return max64(gen->max_exp + p->clock_skew + p->retire_safety,
+	return jw_max64(gen->max_exp + p->clock_skew + p->retire_safety,
 	    set->facts.tokens_until);
 }
 
@@ -443,13 +443,13 @@ tokens_end(const struct lc_set *set, const struct lc_env *env)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct generation *gen = &set->gens[i];
 
-		end = max64(end, signed_end(set, gen));
+		end = jw_max64(end, signed_end(set, gen));
 		if (lc_state(gen) == GEN_RETIRED)
-			end = max64(end, gen->remove_due);
+			end = jw_max64(end, gen->remove_due);
 	}
 	/* By this clock nothing is over. */
 	if (end != 0 && !env->clock_trusted)
-		end = max64(
+		end = jw_max64(
 		    end, env->now + 1 +
 			     jw_policy_retire_interval(&set->facts.policy));
 	return end;
@@ -508,15 +508,15 @@ adjust(struct lc_set *set, struct generation *gen, const struct growth *growth)
 	enum gen_state state = lc_state(gen);
 
 	if (lc_waits(gen))
-		gen->ready_due = max64(gen->ready_due + growth->lag,
+		gen->ready_due = jw_max64(gen->ready_due + growth->lag,
 		    lc_absent_until(gen) + jw_policy_publish_interval(p));
 	if (state == GEN_ACTIVE) {
 		gen->rotate_due = lc_rotate_due(set, gen);
 	} else if (state == GEN_RETIRED) {
 		gen->remove_due =
-		    max64(gen->remove_due, held_until(gen, growth)) +
+		    jw_max64(gen->remove_due, held_until(gen, growth)) +
 		    growth->leeway;
-		gen->remove_due = max64(gen->remove_due,
+		gen->remove_due = jw_max64(gen->remove_due,
 		    gen->retired_at + 1 + jw_policy_retire_interval(p));
 		if (lc_has_private(gen))
 			gen->destroy_due =
@@ -530,7 +530,7 @@ remember_class(int64_t *until, int64_t now, const struct jw_policy *old,
     int32_t was, int32_t is, int64_t lag)
 {
 	if (was != is)
-		*until = max64(*until, now + old->propagation_delay + was);
+		*until = jw_max64(*until, now + old->propagation_delay + was);
 	if (*until != 0)
 		*until += lag;
 }
@@ -543,21 +543,22 @@ lc_set_policy(struct lc_set *set, const struct lc_env *env,
 {
 	const struct jw_policy *old = &set->facts.policy;
 	struct growth growth = {
-	    .lag = max64(policy->propagation_delay - old->propagation_delay, 0),
-	    .leeway = max64(policy->clock_skew - old->clock_skew, 0),
+	    .lag =
+		jw_max64(policy->propagation_delay - old->propagation_delay, 0),
+	    .leeway = jw_max64(policy->clock_skew - old->clock_skew, 0),
 	    .retained = (int64_t)old->clock_skew + old->retire_safety,
 	};
 	/* What happens in this second is over in the next. */
 	int64_t now = env->now + 1;
 	int64_t tokens = now + jw_policy_retire_interval(old);
 
-	set->facts.copies_until = max64(set->facts.copies_until,
+	set->facts.copies_until = jw_max64(set->facts.copies_until,
 				      now + jw_policy_publish_interval(old)) +
 				  growth.lag;
 	for (size_t i = 0; i < set->count; i++)
-		tokens = max64(tokens, held_until(&set->gens[i], &growth));
+		tokens = jw_max64(tokens, held_until(&set->gens[i], &growth));
 	set->facts.tokens_until =
-	    max64(set->facts.tokens_until, tokens) + growth.leeway;
+	    jw_max64(set->facts.tokens_until, tokens) + growth.leeway;
 	remember_class(&set->facts.cached_until, now, old, old->cache_max_age,
 	    policy->cache_max_age, growth.lag);
 	remember_class(&set->facts.polled_until, now, old,

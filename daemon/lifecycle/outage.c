@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static bool
-was_servable(const struct servable *before, int64_t now, int64_t reported)
+was_servable(const struct lc_outage *before, int64_t now, int64_t reported)
 {
 	/* Nothing was ever handed out: nobody can hold an old copy. */
 	if (before->since == 0)
@@ -25,7 +25,7 @@ was_servable(const struct servable *before, int64_t now, int64_t reported)
 }
 
 int64_t
-servable_begin(struct servable *servable, int64_t now, int64_t reported)
+lc_outage_begin(struct lc_outage *servable, int64_t now, int64_t reported)
 {
 	bool outage = !was_servable(servable, now, reported);
 	int64_t began = reported > 0 && reported < now ? reported : now;
@@ -43,7 +43,7 @@ servable_begin(struct servable *servable, int64_t now, int64_t reported)
 }
 
 void
-servable_end(struct servable *servable, int64_t now, bool listening)
+lc_outage_end(struct lc_outage *servable, int64_t now, bool listening)
 {
 	if (!servable->serving)
 		return;
@@ -54,7 +54,7 @@ servable_end(struct servable *servable, int64_t now, bool listening)
 }
 
 void
-servable_format(const struct servable *servable, char *ret_text)
+lc_outage_format(const struct lc_outage *servable, char *ret_text)
 {
 	snprintf(ret_text, SERVABLE_TEXT_SIZE, "%" PRId64 " %" PRId64 " %d %d",
 	    servable->since, servable->until, servable->clean,
@@ -62,9 +62,9 @@ servable_format(const struct servable *servable, char *ret_text)
 }
 
 bool
-servable_parse(const char *text, struct servable *ret_servable)
+lc_outage_parse(const char *text, struct lc_outage *ret_servable)
 {
-	struct servable servable = {0};
+	struct lc_outage servable = {0};
 	int clean, listening;
 
 	if (sscanf(text, "%" SCNd64 " %" SCNd64 " %d %d", &servable.since,

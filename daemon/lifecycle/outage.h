@@ -20,7 +20,7 @@ enum {
 	SERVABLE_TEXT_SIZE = 64,
 };
 
-struct servable {
+struct lc_outage {
 	int64_t since;  /* a front has been serving since then; 0: never did */
 	int64_t until;  /* it was serving at that time, as far as is known */
 	bool serving;   /* now */
@@ -34,16 +34,16 @@ struct servable {
  * is new, and clients could not wait for it.  Returns when an outage has ended
  * for sure (rounded up); 0: there was none.
  */
-int64_t servable_begin(
-    struct servable *servable, int64_t now, int64_t reported);
+int64_t lc_outage_begin(
+    struct lc_outage *servable, int64_t now, int64_t reported);
 
 /*
  * No front serves any more.  listening: somebody holds the listener open.
  */
-void servable_end(struct servable *servable, int64_t now, bool listening);
+void lc_outage_end(struct lc_outage *servable, int64_t now, bool listening);
 
 /* SERVABLE_TEXT_SIZE octets; and back (false: makes no sense). */
-void servable_format(const struct servable *servable, char *ret_text);
-bool servable_parse(const char *text, struct servable *ret_servable);
+void lc_outage_format(const struct lc_outage *servable, char *ret_text);
+bool lc_outage_parse(const char *text, struct lc_outage *ret_servable);
 
 #endif

@@ -14,7 +14,7 @@ lc_scheduled_for(const struct lc_set *set)
 
 	if (set->facts.wanted_at == 0)
 		return 0;
-	return max64(set->facts.wanted_at, lc_ready_time(set, &at));
+	return jw_max64(set->facts.wanted_at, lc_ready_time(set, &at));
 }
 
 int64_t
@@ -41,7 +41,7 @@ lc_takes_over_at(const struct lc_set *set, const struct generation *gen)
 		return 0;
 	if (lc_mode(set) != JW_MODE_AUTO && set->facts.wanted_at == 0)
 		return 0;
-	return max64(lc_rotates_at(set), lc_ready_time(set, &at));
+	return jw_max64(lc_rotates_at(set), lc_ready_time(set, &at));
 }
 
 const char *
@@ -126,7 +126,7 @@ lc_plan_due(const struct lc_set *set, const struct lc_env *env, int64_t until,
 	step = lc_next(&read, env);
 	if (step.action == LC_NONE || step.due > until)
 		return false;
-	*ret_due = max64(env->now, step.due);
+	*ret_due = jw_max64(env->now, step.due);
 	return true;
 }
 
@@ -140,7 +140,7 @@ plan_step(struct lc_set *set, struct lc_env *env, struct lc_change *ret_changes,
 
 	lc_read(set, env->now + 1);
 	step = lc_next(set, env);
-	env->now = max64(env->now, step.due);
+	env->now = jw_max64(env->now, step.due);
 	lc_apply(set, &step, env);
 	n = lc_diff(&before, set, ret_changes, max);
 	for (size_t i = 0; i < n; i++) {

@@ -20,9 +20,9 @@ lc_resume(struct lc_set *set, int64_t since)
 		/* It will be read after that. */
 		if (lc_is_unread_key(gen))
 			continue;
-		gen->absent_until = max64(gen->absent_until, since);
-		gen->ready_due =
-		    max64(gen->ready_due, lc_ready_due(set, gen->absent_until));
+		gen->absent_until = jw_max64(gen->absent_until, since);
+		gen->ready_due = jw_max64(
+		    gen->ready_due, lc_ready_due(set, gen->absent_until));
 	}
 	return waits;
 }
@@ -93,7 +93,8 @@ lc_read(struct lc_set *set, int64_t at)
 		if (!lc_is_unread_key(gen))
 			continue;
 		gen->absent_until = at;
-		gen->ready_due = max64(gen->ready_due, lc_ready_due(set, at));
+		gen->ready_due =
+		    jw_max64(gen->ready_due, lc_ready_due(set, at));
 	}
 	return true;
 }

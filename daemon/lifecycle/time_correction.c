@@ -12,7 +12,7 @@
 static int64_t
 length(int64_t from, int64_t due, int64_t least)
 {
-	return max64(due - from, least);
+	return jw_max64(due - from, least);
 }
 
 static void
@@ -20,7 +20,7 @@ retime_pending(struct lc_set *set, struct generation *gen, int64_t now)
 {
 	(void)set;
 	if (gen->created_at > now)
-		gen->publish_due = min64(gen->publish_due, now);
+		gen->publish_due = jw_min64(gen->publish_due, now);
 }
 
 static void
@@ -48,7 +48,7 @@ retime_active(struct lc_set *set, struct generation *gen, int64_t now)
 {
 	retime_early(set, gen, now);
 	gen->rotate_due =
-	    min64(gen->rotate_due, now + set->facts.policy.rotation_period);
+	    jw_min64(gen->rotate_due, now + set->facts.policy.rotation_period);
 }
 
 static void
@@ -112,11 +112,11 @@ lc_latest_fact(const struct lc_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct generation *gen = &set->gens[i];
 
-		latest = max64(latest, gen->created_at);
-		latest = max64(latest, gen->published_at);
-		latest = max64(latest, gen->ready_at);
-		latest = max64(latest, gen->activated_at);
-		latest = max64(latest, gen->retired_at);
+		latest = jw_max64(latest, gen->created_at);
+		latest = jw_max64(latest, gen->published_at);
+		latest = jw_max64(latest, gen->ready_at);
+		latest = jw_max64(latest, gen->activated_at);
+		latest = jw_max64(latest, gen->retired_at);
 	}
 	return latest;
 }

@@ -16,13 +16,13 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/timeval.h"
-#include "common/wire/varlink.h"
 #include "common/serve/server.h"
-#include "daemon/document/jwks.h"
-#include "daemon/keeper/keeper.h"
-#include "daemon/keeper/fronts.h"
-#include "daemon/keeper/news.h"
+#include "common/wire/varlink.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/document/jwks.h"
+#include "daemon/keeper/fronts.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/news.h"
 #include "daemon/lifecycle/outage.h"
 #include "daemon/publish/strays.h"
 
@@ -44,7 +44,7 @@ enum {
 struct follower {
 	TAILQ_ENTRY(follower) link;
 	struct publish *publish;
-	struct control_call *call;
+	struct serve_call *call;
 	int64_t sent_id; /* key sets up to this id have been sent */
 	bool caught_up;  /* there is nothing left of the first pass */
 	bool complete;   /* and it has been told so */
@@ -71,7 +71,7 @@ struct publish {
 	struct event *look; /* while something may be unread */
 	int64_t look_ms;
 	int64_t settled_ms; /* fronts that are not back are not there */
-	struct strays strays;
+	struct publish_strays strays;
 	bool stalled; /* a front hung, and none has begun to serve since */
 };
 
@@ -86,9 +86,9 @@ document(const struct keeper_set *set, size_t *ret_size)
 	if (keeper_render(set, NULL, &body) != JW_OK)
 		return NULL;
 	*ret_size = strlen(body);
-	jwks_location(set->row.name, app, path);
-	jwks_cache_control(&set->row.facts.policy, cache);
-	if (keys_etag(body, *ret_size, etag) == JW_OK)
+	document_location(set->row.name, app, path);
+	document_cache_control(&set->row.facts.policy, cache);
+	if (crypto_etag(body, *ret_size, etag) == JW_OK)
 		object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I}",
 		    "keySet", set->row.name, "app", app, "path", path, "body",
 		    body, "etag", etag, "lastModified",
@@ -112,7 +112,7 @@ or_empty(json_t *take_array)
 }
 
 static json_t *
-reply(const struct content *take_content, bool complete)
+publish_reply(const struct content *take_content, bool complete)
 {
 	return json_pack("{s:o, s:o, s:b, s:o*}", "documents",
 	    or_empty(take_content->documents), "withdrawn",
@@ -144,7 +144,7 @@ drop_follower(struct follower *follower)
 	TAILQ_REMOVE(&publish->followers, follower, link);
 	/* Its process may serve on what it has. */
 	if (follower->is_front)
-		strays_add(
+		publish_strays_add(
 		    &publish->strays, follower->pid, jw_clock_monotonic_ms());
 	if (is_serving(follower)) {
 		publish->complete_count--;
@@ -158,14 +158,14 @@ static void
 end_follower(struct follower *follower)
 {
 	const struct content none = {NULL, NULL, NULL};
-	struct control_call *call = follower->call;
+	struct serve_call *call = follower->call;
 
 	jw_log(JW_LOG_WARNING, "a front does not read its documents: closed");
 	if (is_serving(follower))
 		follower->publish->stalled = true;
 	drop_follower(follower);
-	control_hang_up(call);
-	control_reply(call, reply(&none, false));
+	serve_hang_up(call);
+	serve_reply(call, publish_reply(&none, false));
 }
 
 /* Those of one front that have been sent everything. */
@@ -188,7 +188,7 @@ begin_serving(struct follower *follower)
 	follower->has_read = true;
 	if (!follower->is_front)
 		return;
-	strays_remove(&publish->strays, follower->pid);
+	publish_strays_remove(&publish->strays, follower->pid);
 	publish->complete_count++;
 	/* What hung does not know it: its clients were not answered. */
 	if (publish->stalled && publish->complete_count == 1)
@@ -202,7 +202,7 @@ begin_serving(struct follower *follower)
 
 /* A front must not take the lack of a document for the end of a key set. */
 static void
-add_set(struct content *content, struct keeper_set *set, size_t *bodies)
+publish_add_set(struct content *content, struct keeper_set *set, size_t *bodies)
 {
 	size_t size = 0;
 	json_t *object = document(set, &size);
@@ -231,7 +231,7 @@ next_documents(struct follower *follower)
 
 	while (
 	    bodies < REPLY_BODIES && (set = keeper_at(keeper, place)) != NULL) {
-		add_set(&content, set, &bodies);
+		publish_add_set(&content, set, &bodies);
 		follower->sent_id = set->row.id;
 		place++;
 	}
@@ -257,14 +257,14 @@ send_content(struct follower *follower, struct content take_content)
 	    follower->caught_up &&
 	    (follower->has_any || keeper_count(follower->publish->keeper) == 0);
 
-	if (!control_continue(follower->call, reply(&take_content, all)))
+	if (!serve_continue(follower->call, publish_reply(&take_content, all)))
 		end_follower(follower);
 	else
 		note_sent(follower, all);
 }
 
 static void
-on_drained(struct control_call *call, void *arg)
+publish_on_drained(struct serve_call *call, void *arg)
 {
 	struct follower *follower = arg;
 
@@ -274,7 +274,7 @@ on_drained(struct control_call *call, void *arg)
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+publish_on_closed(struct serve_call *call, void *arg)
 {
 	(void)call;
 	drop_follower(arg);
@@ -288,7 +288,7 @@ may_be_since(int64_t since, struct keeper *keeper)
 }
 
 static void
-read_parameters(struct follower *follower, const json_t *parameters)
+publish_read_parameters(struct follower *follower, const json_t *parameters)
 {
 	const json_t *front = json_object_get(parameters, "front");
 
@@ -304,30 +304,30 @@ read_parameters(struct follower *follower, const json_t *parameters)
 }
 
 static void
-run_documents(struct control_call *call, void *context)
+run_documents(struct serve_call *call, void *context)
 {
 	struct publish *publish = context;
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	struct follower *follower;
 
 	if (!may_be_since(
 		json_integer_value(json_object_get(parameters, "servingSince")),
 		publish->keeper)) {
-		control_fail(call, JW_INVALID_PARAMETER,
+		serve_fail(call, JW_INVALID_PARAMETER,
 		    json_pack("{s:s}", "parameter", "servingSince"));
 		return;
 	}
 	follower = calloc(1, sizeof(*follower));
 	if (follower == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+		serve_fail(call, JW_NO_MEMORY, NULL);
 		return;
 	}
 	follower->publish = publish;
 	follower->call = call;
-	follower->pid = control_peer(call)->pid;
-	read_parameters(follower, parameters);
+	follower->pid = serve_peer(call)->pid;
+	publish_read_parameters(follower, parameters);
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
-	control_follow(call, on_closed, on_drained, follower);
+	serve_follow(call, publish_on_closed, publish_on_drained, follower);
 	send_content(follower, next_documents(follower));
 }
 
@@ -353,7 +353,7 @@ send_change(
 }
 
 static void
-on_news(const struct keeper_news *news, void *arg)
+publish_on_news(const struct keeper_news *news, void *arg)
 {
 	struct publish *publish = arg;
 	struct follower *follower, *next;
@@ -390,13 +390,13 @@ is_all_read(struct publish *publish)
 	    (!follower->has_read || follower->quiet < LOOKS))
 		return false;
 	return publish->complete_count > 0 && now >= publish->settled_ms &&
-	       !strays_any(&publish->strays, now);
+	       !publish_strays_any(&publish->strays, now);
 }
 
 static void
 look_at(struct follower *follower)
 {
-	if (control_unread(follower->call) > 0)
+	if (serve_unread(follower->call) > 0)
 		follower->quiet = 0;
 	else if (follower->quiet < LOOKS)
 		follower->quiet++;
@@ -455,14 +455,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		next = TAILQ_NEXT(follower, link);
 		if (!follower->complete || !follower->is_front)
 			continue;
-		if (control_unread(follower->call) > 0)
+		if (serve_unread(follower->call) > 0)
 			end_follower(follower);
 		else
 			send_content(follower, none);
 	}
 }
 
-static const struct control_verb documents_verb = {run_documents};
+static const struct serve_verb documents_verb = {run_documents};
 
 static const struct varlink_verb publish_verbs[] = {
     {"Documents", VARLINK_MORE | VARLINK_NEEDS_MORE, &documents_verb},
@@ -510,7 +510,7 @@ publish_new(struct event_base *base, struct keeper *keeper,
 	publish->complete = complete;
 	publish->arg = arg;
 	publish->listening = true;
-	publish->observer.fn = on_news;
+	publish->observer.fn = publish_on_news;
 	publish->observer.arg = publish;
 	keeper_observe(keeper, &publish->observer);
 	*ret_publish = publish;
@@ -524,7 +524,7 @@ publish_free(struct publish *publish)
 		return;
 	keeper_unobserve(publish->keeper, &publish->observer);
 	events_free(publish);
-	strays_done(&publish->strays);
+	publish_strays_done(&publish->strays);
 	free(publish);
 }
 

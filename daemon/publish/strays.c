@@ -18,7 +18,7 @@ open_process(int64_t pid)
 }
 
 static void
-drop(struct strays *strays, int i)
+drop(struct publish_strays *strays, int i)
 {
 	if (strays->list[i].pidfd >= 0)
 		close(strays->list[i].pidfd);
@@ -28,14 +28,14 @@ drop(struct strays *strays, int i)
 }
 
 void
-strays_add(struct strays *strays, int64_t pid, int64_t now_ms)
+publish_strays_add(struct publish_strays *strays, int64_t pid, int64_t now_ms)
 {
-	strays_remove(strays, pid);
+	publish_strays_remove(strays, pid);
 	if (strays->count == STRAYS_MAX) {
 		strays->overflown = true;
 		return;
 	}
-	strays->list[strays->count++] = (struct stray){
+	strays->list[strays->count++] = (struct publish_stray){
 	    .pid = pid,
 	    .pidfd = open_process(pid),
 	    .since_ms = now_ms,
@@ -43,7 +43,7 @@ strays_add(struct strays *strays, int64_t pid, int64_t now_ms)
 }
 
 void
-strays_remove(struct strays *strays, int64_t pid)
+publish_strays_remove(struct publish_strays *strays, int64_t pid)
 {
 	for (int i = 0; i < strays->count && pid > 0; i++)
 		if (strays->list[i].pid == pid) {
@@ -54,7 +54,7 @@ strays_remove(struct strays *strays, int64_t pid)
 
 /* Once it has ended its descriptor can be read. */
 static bool
-is_over(const struct stray *stray, int64_t now_ms)
+is_over(const struct publish_stray *stray, int64_t now_ms)
 {
 	struct pollfd look = {.fd = stray->pidfd, .events = POLLIN};
 
@@ -64,7 +64,7 @@ is_over(const struct stray *stray, int64_t now_ms)
 }
 
 static void
-warn(struct stray *stray, int64_t now_ms)
+publish_warn(struct publish_stray *stray, int64_t now_ms)
 {
 	if (stray->is_told || now_ms - stray->since_ms < STRAYS_WARN_MS)
 		return;
@@ -76,18 +76,18 @@ warn(struct stray *stray, int64_t now_ms)
 }
 
 bool
-strays_any(struct strays *strays, int64_t now_ms)
+publish_strays_any(struct publish_strays *strays, int64_t now_ms)
 {
 	for (int i = strays->count - 1; i >= 0; i--)
 		if (is_over(&strays->list[i], now_ms))
 			drop(strays, i);
 		else
-			warn(&strays->list[i], now_ms);
+			publish_warn(&strays->list[i], now_ms);
 	return strays->count > 0 || strays->overflown;
 }
 
 void
-strays_done(struct strays *strays)
+publish_strays_done(struct publish_strays *strays)
 {
 	while (strays->count > 0)
 		drop(strays, 0);

@@ -15,27 +15,28 @@ enum {
 	STRAYS_WARN_MS = 10000,
 };
 
-struct stray {
+struct publish_stray {
 	int64_t pid;
 	int pidfd; /* -1: its process cannot be seen from here */
 	int64_t since_ms;
 	bool is_told; /* in the log, that it is waited for */
 };
 
-struct strays {
-	struct stray list[STRAYS_MAX];
+struct publish_strays {
+	struct publish_stray list[STRAYS_MAX];
 	int count;
 	bool overflown; /* until all of them are back */
 };
 
 /* The connection of this process (0: it cannot be seen from here) has ended,
  * at a time of the monotonic clock. */
-void strays_add(struct strays *strays, int64_t pid, int64_t now_ms);
+void publish_strays_add(
+    struct publish_strays *strays, int64_t pid, int64_t now_ms);
 /* It is back, and has read everything. */
-void strays_remove(struct strays *strays, int64_t pid);
+void publish_strays_remove(struct publish_strays *strays, int64_t pid);
 /* Does any live that is not back?  Forgets those that have ended, and logs
  * those that take long. */
-bool strays_any(struct strays *strays, int64_t now_ms);
-void strays_done(struct strays *strays);
+bool publish_strays_any(struct publish_strays *strays, int64_t now_ms);
+void publish_strays_done(struct publish_strays *strays);
 
 #endif

@@ -13,7 +13,8 @@
 enum { OTHERS_MAX = 64, TEXT_MAX = 512 };
 
 void
-mistakes_format(const struct jw_config_error *mistake, char *buf, size_t size)
+settings_mistakes_format(
+    const struct jw_config_error *mistake, char *buf, size_t size)
 {
 	if (mistake->line == 0 && mistake->file[0] == '\0')
 		(void)snprintf(buf, size, "%s", mistake->message);
@@ -23,7 +24,7 @@ mistakes_format(const struct jw_config_error *mistake, char *buf, size_t size)
 }
 
 json_t *
-mistakes_text(const char *text)
+settings_mistakes_text(const char *text)
 {
 	size_t len = strnlen(text, TEXT_MAX);
 	json_t *string;
@@ -41,12 +42,12 @@ static json_t *
 mistake_json(const struct jw_config_error *mistake)
 {
 	return json_pack("{s:o, s:i, s:o}", "file",
-	    mistakes_text(mistake->file), "line", mistake->line, "message",
-	    mistakes_text(mistake->message));
+	    settings_mistakes_text(mistake->file), "line", mistake->line,
+	    "message", settings_mistakes_text(mistake->message));
 }
 
 json_t *
-mistakes_json(const struct jw_config_errors *mistakes)
+settings_mistakes_json(const struct jw_config_errors *mistakes)
 {
 	json_t *parameters, *others;
 

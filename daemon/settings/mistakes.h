@@ -11,16 +11,16 @@ struct jw_config_error;
 struct jw_config_errors;
 
 /* "FILE:LINE: MESSAGE", or the message alone where no line has it. */
-void mistakes_format(
+void settings_mistakes_format(
     const struct jw_config_error *mistake, char *buf, size_t size);
 
 /* As much of a text as a reply takes; what is no UTF-8 is left out. */
-struct json_t *mistakes_text(const char *text);
+struct json_t *settings_mistakes_text(const char *text);
 
 /*
  * The parameters of BadConfig: the first mistake, and the rest in `others`, as
  * many as fit in a reply.  NULL: no memory, or there is no mistake.
  */
-struct json_t *mistakes_json(const struct jw_config_errors *mistakes);
+struct json_t *settings_mistakes_json(const struct jw_config_errors *mistakes);
 
 #endif

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config/config.h"
 #include "common/base/group.h"
 #include "common/base/log.h"
+#include "common/config/config.h"
 #include "daemon/crypto/keys.h"
 
 /* ---- reading ---- */
@@ -61,7 +61,7 @@ check_algorithm(const struct jw_config *config, struct jw_config_errors *errors)
 	struct jw_why why = {"", ""};
 	char *message = NULL;
 
-	if (keys_supported((enum jw_alg)config->policy.algorithm, &why) ==
+	if (crypto_supported((enum jw_alg)config->policy.algorithm, &why) ==
 	    JW_OK)
 		return JW_OK;
 	if (asprintf(&message, "[policy] algorithm: %s", why.text) < 0)
@@ -70,7 +70,7 @@ check_algorithm(const struct jw_config *config, struct jw_config_errors *errors)
 }
 
 enum jw_err
-reload_read(const char *file, struct jw_config **ret_config,
+settings_read(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors)
 {
 	struct jw_config *config = NULL;
@@ -129,7 +129,7 @@ values_done(struct values *values)
 struct comparison {
 	struct values before;
 	size_t at;
-	reload_key_fn *fn;
+	settings_key_fn *fn;
 	void *arg;
 };
 
@@ -155,12 +155,12 @@ compare_value(const char *section, const char *key, const char *value,
 }
 
 enum jw_err
-reload_run(const struct reload *reload, reload_key_fn *fn, void *arg,
+settings_reload(const struct settings *reload, settings_key_fn *fn, void *arg,
     struct jw_config_errors *errors)
 {
 	struct comparison comparison = {.fn = fn, .arg = arg};
 	struct jw_config *config = NULL;
-	enum jw_err err = reload_read(reload->file, &config, errors);
+	enum jw_err err = settings_read(reload->file, &config, errors);
 
 	if (err != JW_OK)
 		return err;

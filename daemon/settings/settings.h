@@ -19,24 +19,24 @@ struct jw_config_errors;
  * names are there.  Results and errors
  * are its.  Blocks on the file system and the user database.
  */
-enum jw_err reload_read(const char *file, struct jw_config **ret_config,
+enum jw_err settings_read(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors);
 
-struct reload {
+struct settings {
 	const char *file;         /* NULL: the default */
 	struct jw_config *config; /* in force; live keys of it are changed */
 };
 
 /* A key whose value differs, "policy.rotation_period", and the new value; live:
  * in force now. */
-typedef void reload_key_fn(
+typedef void settings_key_fn(
     const char *key, const char *value, bool live, void *arg);
 
 /*
  * Read the configuration again, put what is live in force, and tell each
- * difference.  After an error (reload_read()'s) nothing has changed.
+ * difference.  After an error (settings_read()'s) nothing has changed.
  */
-enum jw_err reload_run(const struct reload *reload, reload_key_fn *fn,
+enum jw_err settings_reload(const struct settings *reload, settings_key_fn *fn,
     void *arg, struct jw_config_errors *errors);
 
 #endif

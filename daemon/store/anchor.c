@@ -41,7 +41,8 @@ no_access(const char *name, struct jw_why *why)
 /* The value of a line that begins with name and a blank, without the line
  * feed. */
 static bool
-take_value(const char *line, const char *name, char *ret_value, size_t size)
+store_take_value(
+    const char *line, const char *name, char *ret_value, size_t size)
 {
 	size_t len = strlen(name);
 
@@ -53,15 +54,15 @@ take_value(const char *line, const char *name, char *ret_value, size_t size)
 }
 
 static enum jw_err
-read_lines(
-    FILE *f, const char *name, struct anchor *ret_anchor, struct jw_why *why)
+read_lines(FILE *f, const char *name, struct store_anchor *ret_anchor,
+    struct jw_why *why)
 {
 	char line[LINE_MAX_SIZE];
 
 	while (fgets(line, sizeof(line), f) != NULL)
-		if (!take_value(line, "uuid", ret_anchor->uuid,
+		if (!store_take_value(line, "uuid", ret_anchor->uuid,
 			sizeof(ret_anchor->uuid)))
-			take_value(line, "path", ret_anchor->path,
+			store_take_value(line, "path", ret_anchor->path,
 			    sizeof(ret_anchor->path));
 	if (ferror(f))
 		return no_access(name, why);
@@ -74,7 +75,7 @@ read_lines(
 }
 
 static enum jw_err
-open_file(const char *directory, const char *name, FILE **ret_file,
+anchor_open_file(const char *directory, const char *name, FILE **ret_file,
     struct jw_why *why)
 {
 	struct stat st;
@@ -105,8 +106,8 @@ failed:
 }
 
 enum jw_err
-anchor_read(
-    const char *directory, struct anchor *ret_anchor, struct jw_why *why)
+store_anchor_read(
+    const char *directory, struct store_anchor *ret_anchor, struct jw_why *why)
 {
 	char name[PATH_MAX];
 	FILE *f = NULL;
@@ -114,10 +115,10 @@ anchor_read(
 
 	memset(ret_anchor, 0, sizeof(*ret_anchor));
 	name_file(directory, "", name);
-	err = open_file(directory, name, &f, why);
+	err = anchor_open_file(directory, name, &f, why);
 	if (err != JW_OK || f == NULL)
 		return err;
-	err = directory_check(directory, why);
+	err = jw_directory_check(directory, why);
 	if (err == JW_OK)
 		err = read_lines(f, name, ret_anchor, why);
 	fclose(f);
@@ -127,7 +128,7 @@ anchor_read(
 /* ---- writing ---- */
 
 static bool
-write_lines(const char *name, const struct anchor *anchor)
+write_lines(const char *name, const struct store_anchor *anchor)
 {
 	int fd = open(
 	    name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -144,7 +145,7 @@ write_lines(const char *name, const struct anchor *anchor)
 }
 
 static bool
-sync_directory(const char *directory)
+anchor_sync_directory(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok = fd >= 0 && fsync(fd) == 0;
@@ -155,18 +156,18 @@ sync_directory(const char *directory)
 }
 
 enum jw_err
-anchor_write(
-    const char *directory, const struct anchor *anchor, struct jw_why *why)
+store_anchor_write(const char *directory, const struct store_anchor *anchor,
+    struct jw_why *why)
 {
 	char name[PATH_MAX], temporary[PATH_MAX];
-	enum jw_err err = directory_make(directory, 0700, "store", why);
+	enum jw_err err = jw_directory_make(directory, 0700, "store", why);
 
 	if (err != JW_OK)
 		return err;
 	name_file(directory, "", name);
 	name_file(directory, ".new", temporary);
 	if (write_lines(temporary, anchor) && rename(temporary, name) == 0 &&
-	    sync_directory(directory))
+	    anchor_sync_directory(directory))
 		return JW_OK;
 	err = no_access(name, why);
 	unlink(temporary);
@@ -176,7 +177,7 @@ anchor_write(
 /* ---- what it says about a database ---- */
 
 enum jw_err
-anchor_expect(const char *directory, const struct anchor *anchor,
+store_anchor_expect(const char *directory, const struct store_anchor *anchor,
     const char *store_path, struct jw_why *why)
 {
 	struct stat st;

@@ -15,7 +15,7 @@
 
 enum { ANCHOR_UUID_SIZE = 37, ANCHOR_PATH_SIZE = 4096 };
 
-struct anchor {
+struct store_anchor {
 	char uuid[ANCHOR_UUID_SIZE]; /* of the database; empty: none is known */
 	char path[ANCHOR_PATH_SIZE]; /* where it was then */
 };
@@ -24,21 +24,22 @@ struct anchor {
  * What the anchor in a directory says; all empty where there is none.  With
  * why: JW_IO, JW_PERMISSION_DENIED (others may write it), JW_CORRUPT.
  */
-enum jw_err anchor_read(
-    const char *directory, struct anchor *ret_anchor, struct jw_why *why);
+enum jw_err store_anchor_read(
+    const char *directory, struct store_anchor *ret_anchor, struct jw_why *why);
 
 /*
  * On disk when it returns JW_OK; the directory is made where it is missing.
  * With why: JW_NO_SPACE, JW_IO, JW_PERMISSION_DENIED.
  */
-enum jw_err anchor_write(
-    const char *directory, const struct anchor *anchor, struct jw_why *why);
+enum jw_err store_anchor_write(const char *directory,
+    const struct store_anchor *anchor, struct jw_why *why);
 
 /*
  * JW_DATABASE_GONE with why where the anchor knows a database and store_path
  * names none, or an empty file.
  */
-enum jw_err anchor_expect(const char *directory, const struct anchor *anchor,
-    const char *store_path, struct jw_why *why);
+enum jw_err store_anchor_expect(const char *directory,
+    const struct store_anchor *anchor, const char *store_path,
+    struct jw_why *why);
 
 #endif

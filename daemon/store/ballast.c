@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct ballast {
+struct store_ballast {
 	char *path;
 	int64_t size;
 };
@@ -20,7 +20,7 @@ struct ballast {
 enum { BLOCK = 4096 };
 
 static int
-open_file(const struct ballast *ballast, int flags)
+ballast_open_file(const struct store_ballast *ballast, int flags)
 {
 	return open(ballast->path,
 	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
@@ -36,9 +36,9 @@ is_regular(int fd, struct stat *ret_st)
 }
 
 enum jw_err
-ballast_new(const char *path, struct ballast **ret_ballast)
+store_ballast_new(const char *path, struct store_ballast **ret_ballast)
 {
-	struct ballast *ballast = calloc(1, sizeof(*ballast));
+	struct store_ballast *ballast = calloc(1, sizeof(*ballast));
 	struct stat st;
 
 	if (ballast == NULL || (ballast->path = strdup(path)) == NULL) {
@@ -56,7 +56,7 @@ ballast_new(const char *path, struct ballast **ret_ballast)
 }
 
 void
-ballast_free(struct ballast *ballast)
+store_ballast_free(struct store_ballast *ballast)
 {
 	if (ballast == NULL)
 		return;
@@ -65,13 +65,13 @@ ballast_free(struct ballast *ballast)
 }
 
 const char *
-ballast_path(const struct ballast *ballast)
+store_ballast_path(const struct store_ballast *ballast)
 {
 	return ballast->path;
 }
 
 int64_t
-ballast_size(struct ballast *ballast)
+store_ballast_size(struct store_ballast *ballast)
 {
 	struct stat st;
 	int64_t size = 0;
@@ -107,10 +107,10 @@ fill(int fd, int64_t from, int64_t to)
 }
 
 enum jw_err
-ballast_grow(struct ballast *ballast, int64_t size)
+store_ballast_grow(struct store_ballast *ballast, int64_t size)
 {
-	int64_t before = ballast_size(ballast);
-	int fd = open_file(ballast, O_CREAT), error;
+	int64_t before = store_ballast_size(ballast);
+	int fd = ballast_open_file(ballast, O_CREAT), error;
 	struct stat st;
 	bool done;
 
@@ -129,9 +129,9 @@ ballast_grow(struct ballast *ballast, int64_t size)
 }
 
 bool
-ballast_release(struct ballast *ballast)
+store_ballast_release(struct store_ballast *ballast)
 {
-	int64_t size = ballast_size(ballast) - BALLAST_STEP;
+	int64_t size = store_ballast_size(ballast) - BALLAST_STEP;
 	struct stat st;
 	bool done;
 	int fd;
@@ -140,7 +140,7 @@ ballast_release(struct ballast *ballast)
 		return false;
 	/* Whatever comes of it, it is not tried for this piece again. */
 	ballast->size = size;
-	fd = open_file(ballast, 0);
+	fd = ballast_open_file(ballast, 0);
 	if (fd < 0)
 		return false;
 	/* File systems with a log give blocks back when that is written. */

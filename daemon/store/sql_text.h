@@ -5,12 +5,12 @@
 #ifndef JWKSD_DAEMON_STORE_SQL_TEXT_H
 #define JWKSD_DAEMON_STORE_SQL_TEXT_H
 
-struct sql_text {
+struct store_sql_text {
 	int number;
 	const char *name; /* "001-initial" */
 	const char *text;
 };
 
-extern const struct sql_text sql_texts[];
+extern const struct store_sql_text sql_texts[];
 
 #endif

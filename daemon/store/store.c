@@ -21,9 +21,9 @@
 
 #include "common/base/memory.h"
 
-#include "daemon/store/sql_text.h"
 #include "daemon/store/place.h"
 #include "daemon/store/refusal.h"
+#include "daemon/store/sql_text.h"
 
 #define APPLICATION_ID 0x4a574b53 /* "JWKS" */
 
@@ -277,7 +277,7 @@ is_over_quota(struct store *store, int rc)
 
 /* Run a statement that returns no row. */
 static enum jw_err
-run(struct store *store, sqlite3_stmt *st)
+store_run(struct store *store, sqlite3_stmt *st)
 {
 	int rc = sqlite3_step(st);
 	enum jw_err err;
@@ -310,14 +310,14 @@ peek_text(sqlite3_stmt *st, int at)
 	const char *text = (const char *)sqlite3_column_text(st, at);
 
 	if (text == NULL && !is_null)
-		memory_lack((size_t)sqlite3_column_bytes(st, at));
+		jw_out_of_memory((size_t)sqlite3_column_bytes(st, at));
 	return text;
 }
 
 static char *
 column_text(sqlite3_stmt *st, int at)
 {
-	return memory_copy(peek_text(st, at));
+	return jw_strdup(peek_text(st, at));
 }
 
 /* ---- rows to structs and back ---- */
@@ -591,7 +591,7 @@ newest_schema(void)
 {
 	int newest = 0;
 
-	for (const struct sql_text *t = sql_texts; t->text != NULL; t++)
+	for (const struct store_sql_text *t = sql_texts; t->text != NULL; t++)
 		newest = t->number;
 	return newest;
 }
@@ -610,7 +610,7 @@ explain(const struct store *store, enum jw_err err, struct jw_why *why)
  * ret_schema is 0 for an empty file.
  */
 static enum jw_err
-identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
+store_identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 {
 	int64_t application = 0, tables = 0;
 	enum jw_err err;
@@ -716,13 +716,13 @@ copy_before(struct store *store, int64_t schema)
 	if (rc != SQLITE_OK)
 		return failed(store, rc);
 	bind_text(st, 1, name);
-	err = run(store, st);
+	err = store_run(store, st);
 	sqlite3_finalize(st);
 	return err;
 }
 
 static enum jw_err
-migrate_one(struct store *store, const struct sql_text *text)
+migrate_one(struct store *store, const struct store_sql_text *text)
 {
 	char version[96];
 	enum jw_err err;
@@ -751,7 +751,7 @@ migrate(struct store *store, int64_t schema)
 		return JW_OK;
 	if (schema > 0)
 		err = copy_before(store, schema);
-	for (const struct sql_text *t = sql_texts;
+	for (const struct store_sql_text *t = sql_texts;
 	     err == JW_OK && t->text != NULL; t++)
 		if (t->number > schema)
 			err = migrate_one(store, t);
@@ -840,7 +840,7 @@ copy_onto_itself(int fd)
 }
 
 static bool
-sync_directory(const char *path)
+store_sync_directory(const char *path)
 {
 	char copy[PATH_MAX];
 	bool synced;
@@ -873,7 +873,7 @@ write_log_again(struct store *store, bool *ret_any)
 	if (fd < 0)
 		return errno == ENOENT ? JW_OK : log_failed(store);
 	errno = 0;
-	if (!copy_onto_itself(fd) || !sync_directory(name))
+	if (!copy_onto_itself(fd) || !store_sync_directory(name))
 		err = log_failed(store);
 	close(fd);
 	return err;
@@ -974,7 +974,7 @@ open_database(struct store *store, int64_t now, int create, struct jw_why *why)
 	/* Before the first look, so that no -shm file is made. */
 	err = execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 	if (err == JW_OK)
-		err = identify(store, &schema, why);
+		err = store_identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);
@@ -1300,7 +1300,7 @@ store_withdrawn(struct store *store, int64_t at)
 	sqlite3_stmt *st = statement(store, ST_WITHDRAWN);
 
 	sqlite3_bind_int64(st, 1, at);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 static enum jw_err
@@ -1362,8 +1362,8 @@ store_sealed(struct store *store, int64_t set_id, int64_t number,
 	if (rc == SQLITE_ROW && (len = sqlite3_column_bytes(st, 0)) > 0) {
 		blob = sqlite3_column_blob(st, 0);
 		if (blob == NULL)
-			memory_lack((size_t)len);
-		*ret_blob = memcpy(memory_get((size_t)len), blob, (size_t)len);
+			jw_out_of_memory((size_t)len);
+		*ret_blob = memcpy(jw_alloc((size_t)len), blob, (size_t)len);
 		*ret_len = (size_t)len;
 		err = JW_OK;
 	} else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -1391,7 +1391,7 @@ write_set(
 		sqlite3_bind_int64(st, 2, change->set->revision);
 	}
 	bind_set_facts(st, 3, change->facts);
-	err = run(store, st);
+	err = store_run(store, st);
 	if (err != JW_OK)
 		return err;
 	if (sqlite3_changes(store->db) != 1) {
@@ -1414,7 +1414,7 @@ update_key(struct store *store, const struct store_change *change, int64_t id,
 	sqlite3_bind_int64(st, 1, id);
 	sqlite3_bind_int64(st, 2, gen->number);
 	bind_facts(st, 3, gen);
-	err = run(store, st);
+	err = store_run(store, st);
 	if (err == JW_OK && sqlite3_changes(store->db) != 1)
 		err = JW_BUG;
 	if (err != JW_OK || gen->revoked_at == 0 || change->reason == NULL)
@@ -1423,7 +1423,7 @@ update_key(struct store *store, const struct store_change *change, int64_t id,
 	sqlite3_bind_int64(st, 1, id);
 	sqlite3_bind_int64(st, 2, gen->number);
 	bind_text(st, 3, change->reason);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 static bool
@@ -1462,7 +1462,7 @@ insert_key(struct store *store, int64_t id, const struct store_new_key *new)
 	if (new->sealed != NULL)
 		sqlite3_bind_blob(
 		    st, at, new->sealed, (int)new->sealed_len, SQLITE_STATIC);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 static void
@@ -1494,7 +1494,7 @@ insert_audit(struct store *store, const struct store_change *change,
 	bind_text(st, 7, audit->to_state);
 	bind_text(st, 8, audit->cause);
 	bind_actor(st, change);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 static enum jw_err
@@ -1508,7 +1508,7 @@ insert_request(struct store *store, const struct store_change *change)
 	bind_text(st, 4, change->request->method);
 	bind_text(st, 5, change->request->asked);
 	bind_text(st, 6, change->request->outcome);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 static enum jw_err
@@ -1540,17 +1540,17 @@ end_transaction(struct store *store, enum jw_err err)
 	if (err != JW_OK) {
 		memcpy(message, store->message, sizeof(message));
 		if (!sqlite3_get_autocommit(store->db))
-			run(store, statement(store, ST_ROLLBACK));
+			store_run(store, statement(store, ST_ROLLBACK));
 		memcpy(store->message, message, sizeof(message));
 		return err;
 	}
-	err = run(store, statement(store, ST_COMMIT));
+	err = store_run(store, statement(store, ST_COMMIT));
 	if (err == JW_OK)
 		return JW_OK;
 	memcpy(message, store->message, sizeof(message));
 	/* A full disk is found before anything is written; else who knows. */
 	if (!sqlite3_get_autocommit(store->db))
-		run(store, statement(store, ST_ROLLBACK));
+		store_run(store, statement(store, ST_ROLLBACK));
 	if (err != JW_NO_SPACE)
 		store_doubt(store);
 	memcpy(store->message, message, sizeof(message));
@@ -1564,7 +1564,7 @@ begin_transaction(struct store *store)
 
 	if (!store_in_place(store))
 		return JW_STORE_FAILED;
-	err = run(store, statement(store, ST_BEGIN));
+	err = store_run(store, statement(store, ST_BEGIN));
 	return err == JW_OK || err == JW_NO_SPACE ? err : JW_STORE_FAILED;
 }
 
@@ -1644,7 +1644,7 @@ insert_refusal(struct store *store, const struct store_refusal *row)
 	bind_text(st, 12, row->method);
 	bind_text(st, 13, row->outcome);
 	sqlite3_bind_int64(st, 14, row->count);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 enum jw_err
@@ -1715,7 +1715,7 @@ store_request_prune(struct store *store, int64_t before, int64_t keep)
 
 	sqlite3_bind_int64(st, 1, before);
 	sqlite3_bind_int64(st, 2, keep);
-	return run(store, st);
+	return store_run(store, st);
 }
 
 enum jw_err
@@ -1747,5 +1747,5 @@ store_meta_set(struct store *store, const char *name, const char *value)
 
 	bind_text(st, 1, name);
 	bind_text(st, 2, value);
-	return run(store, st);
+	return store_run(store, st);
 }

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "common/serve/server.h"
-#include "daemon/keeper/keeper.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/edit.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
 #define TIME_MAX INT64_C(253402300799)
 
@@ -26,8 +26,8 @@ rotate_reply(const struct change *change)
 	json_t *reply =
 	    json_pack("{s:s}", "keySet", change->edit.set->row.name);
 
-	edit_set_key(reply, "activated", change, o->activated);
-	edit_set_key(reply, "retired", change, o->retired);
+	verbs_edit_set_key(reply, "activated", change, o->activated);
+	verbs_edit_set_key(reply, "retired", change, o->retired);
 	if (o->scheduled_for != 0)
 		json_object_set_new(
 		    reply, "scheduledFor", json_integer(o->scheduled_for));
@@ -35,7 +35,7 @@ rotate_reply(const struct change *change)
 		json_object_set_new(reply, "cause", json_string(o->cause));
 	if (o->exposed)
 		json_object_set_new(
-		    reply, "exposure", wire_exposure(&o->exposure));
+		    reply, "exposure", verbs_json_exposure(&o->exposure));
 	return reply;
 }
 
@@ -63,9 +63,9 @@ rotate_event(const struct lc_outcome *outcome, bool cancel)
 }
 
 void
-verbs_rotate(struct control_call *call, void *context)
+verbs_rotate(struct serve_call *call, void *context)
 {
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	const char *wrong;
 	struct lc_rotate order = {
 	    .now = verbs_bool(parameters, "now"),
@@ -83,20 +83,20 @@ verbs_rotate(struct control_call *call, void *context)
 		verbs_invalid(call, wrong);
 		return;
 	}
-	if (!edit_begin(&change, call, context, "keySet"))
+	if (!verbs_edit_begin(&change, call, context, "keySet"))
 		return;
 	err = lc_rotate(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
 	if (err != JW_OK) {
-		edit_refuse(&change, err, "at");
+		verbs_edit_refuse(&change, err, "at");
 		return;
 	}
 	/* There was nothing to take back, and nobody who might ask again. */
 	if (order.cancel && change.edit.before.facts.wanted_at == 0 &&
 	    change.request_id == NULL)
-		edit_answer(&change, JW_OK, rotate_reply(&change));
+		verbs_edit_answer(&change, JW_OK, rotate_reply(&change));
 	else
-		edit_finish(&change,
+		verbs_edit_finish(&change,
 		    rotate_event(&change.outcome, order.cancel),
 		    rotate_reply(&change));
 }
@@ -104,31 +104,32 @@ verbs_rotate(struct control_call *call, void *context)
 /* ---- Rollback ---- */
 
 void
-verbs_rollback(struct control_call *call, void *context)
+verbs_rollback(struct serve_call *call, void *context)
 {
 	struct change change = {.call = call};
 	struct lc_rollback order;
 	json_t *reply;
 	enum jw_err err;
 
-	if (!edit_begin(&change, call, context, "keySet"))
+	if (!verbs_edit_begin(&change, call, context, "keySet"))
 		return;
-	order.now = verbs_bool(control_parameters(call), "now");
-	order.expects = edit_expects(&change);
-	order.expected = edit_expected(&change);
+	order.now = verbs_bool(serve_parameters(call), "now");
+	order.expects = verbs_edit_expects(&change);
+	order.expected = verbs_edit_expected(&change);
 	err = lc_rollback(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
 	if (err != JW_OK) {
-		edit_refuse(&change, err, "");
+		verbs_edit_refuse(&change, err, "");
 		return;
 	}
 	reply = json_object();
-	edit_set_key(reply, "activated", &change, change.outcome.activated);
-	edit_set_key(reply, "retired", &change, change.outcome.retired);
+	verbs_edit_set_key(
+	    reply, "activated", &change, change.outcome.activated);
+	verbs_edit_set_key(reply, "retired", &change, change.outcome.retired);
 	if (change.outcome.exposed)
-		json_object_set_new(
-		    reply, "exposure", wire_exposure(&change.outcome.exposure));
-	edit_finish(&change, "rollback", reply);
+		json_object_set_new(reply, "exposure",
+		    verbs_json_exposure(&change.outcome.exposure));
+	verbs_edit_finish(&change, "rollback", reply);
 }
 
 /* ---- Revoke ---- */
@@ -138,15 +139,15 @@ revoke_reply(const struct change *change, int64_t number)
 {
 	const struct lc_outcome *o = &change->outcome;
 	json_t *reply =
-	    json_pack("{s:o}", "exposure", wire_exposure(&o->exposure));
+	    json_pack("{s:o}", "exposure", verbs_json_exposure(&o->exposure));
 	json_t *revoked;
 
-	edit_set_key(reply, "revoked", change, number);
+	verbs_edit_set_key(reply, "revoked", change, number);
 	revoked = json_object_get(reply, "revoked");
 	json_object_set_new(revoked, "reason",
 	    json_string(
-		verbs_string(control_parameters(change->call), "reason", "")));
-	edit_set_key(reply, "activated", change, o->activated);
+		verbs_string(serve_parameters(change->call), "reason", "")));
+	verbs_edit_set_key(reply, "activated", change, o->activated);
 	if (o->flush_at != 0)
 		json_object_set_new(
 		    reply, "flushAt", json_integer(o->flush_at));
@@ -157,7 +158,7 @@ revoke_reply(const struct change *change, int64_t number)
 static void
 refuse_dead(struct change *change, const struct verbs_found *found)
 {
-	control_fail(change->call, JW_BAD_STATE,
+	serve_fail(change->call, JW_BAD_STATE,
 	    json_pack("{s:O, s:O}", "kid", json_object_get(found->key, "kid"),
 		"state", json_object_get(found->key, "state")));
 	free(change->asked);
@@ -166,27 +167,26 @@ refuse_dead(struct change *change, const struct verbs_found *found)
 static void
 revoke_found(struct change *change, const struct verbs_found *found)
 {
-	bool force = verbs_bool(control_parameters(change->call), "force");
+	bool force = verbs_bool(serve_parameters(change->call), "force");
 	enum jw_err err;
 
 	change->urgent = true;
 	keeper_edit_begin(change->verbs->keeper, found->set, &change->edit);
-	err = edit_check_expected(change);
+	err = verbs_edit_check_expected(change);
 	if (err == JW_OK)
 		err = lc_revoke(&change->edit.after, &change->edit.env,
 		    found->number, force, &change->outcome);
 	if (err != JW_OK)
-		edit_refuse(change, err, "");
+		verbs_edit_refuse(change, err, "");
 	else
-		edit_finish(
+		verbs_edit_finish(
 		    change, "revoke", revoke_reply(change, found->number));
 }
 
 void
-verbs_revoke(struct control_call *call, void *context)
+verbs_revoke(struct serve_call *call, void *context)
 {
-	const char *reason =
-	    verbs_string(control_parameters(call), "reason", "");
+	const char *reason = verbs_string(serve_parameters(call), "reason", "");
 	struct change change = {.call = call};
 	struct verbs_found found;
 	struct lc_set view;
@@ -195,7 +195,7 @@ verbs_revoke(struct control_call *call, void *context)
 		verbs_invalid(call, "reason");
 		return;
 	}
-	if (!edit_prepare(&change, call, context))
+	if (!verbs_edit_prepare(&change, call, context))
 		return;
 	if (!verbs_find_key(call, context, &found)) {
 		free(change.asked);
@@ -218,8 +218,8 @@ key_set_after(const struct change *change)
 	struct key_set row = change->edit.set->row;
 
 	row.facts = change->edit.after.facts;
-	return json_pack(
-	    "{s:o}", "keySet", wire_key_set(&row, verbs_domain(change->verbs)));
+	return json_pack("{s:o}", "keySet",
+	    verbs_json_key_set(&row, verbs_domain(change->verbs)));
 }
 
 /* Exotic keys stay among themselves; false: refused. */
@@ -234,14 +234,14 @@ may_change_algorithm(struct change *change, const struct jw_policy *policy)
 		return true;
 	if (!jw_alg_may_follow(from, to))
 		jw_alg_why_not_follow(from, to, &why);
-	else if (keys_supported((enum jw_alg)to, &why) == JW_OK)
+	else if (crypto_supported((enum jw_alg)to, &why) == JW_OK)
 		return true;
-	edit_refuse_policy(change, "algorithm", why.text, NULL);
+	verbs_edit_refuse_policy(change, "algorithm", why.text, NULL);
 	return false;
 }
 
 void
-verbs_set_policy(struct control_call *call, void *context)
+verbs_set_policy(struct serve_call *call, void *context)
 {
 	struct change change = {.call = call};
 	struct jw_policy_fault fault;
@@ -249,43 +249,43 @@ verbs_set_policy(struct control_call *call, void *context)
 	struct jw_policy policy;
 	enum jw_err err;
 
-	if (!edit_begin(&change, call, context, "name"))
+	if (!verbs_edit_begin(&change, call, context, "name"))
 		return;
 	policy = change.edit.before.facts.policy;
-	if (!edit_read_policy(&change, &policy))
+	if (!verbs_edit_read_policy(&change, &policy))
 		return;
 	if (!may_change_algorithm(&change, &policy))
 		return;
 	if (jw_policy_check(&policy, &fault, &why) != JW_OK) {
-		edit_refuse_policy(
+		verbs_edit_refuse_policy(
 		    &change, fault.param->camel, why.text, &fault);
 		return;
 	}
-	err = edit_check_expected(&change);
+	err = verbs_edit_check_expected(&change);
 	if (err != JW_OK) {
-		edit_refuse(&change, err, "");
+		verbs_edit_refuse(&change, err, "");
 		return;
 	}
 	lc_set_policy(&change.edit.after, &change.edit.env, &policy);
 	change.outcome.cause = "an operator changed the policy";
-	edit_finish(&change, "policy", key_set_after(&change));
+	verbs_edit_finish(&change, "policy", key_set_after(&change));
 }
 
 /* ---- Freeze, of one key set ---- */
 
 void
-verbs_freeze_one(struct control_call *call, void *context)
+verbs_freeze_one(struct serve_call *call, void *context)
 {
-	bool frozen = verbs_bool(control_parameters(call), "frozen"), changed;
+	bool frozen = verbs_bool(serve_parameters(call), "frozen"), changed;
 	struct change change = {.call = call};
 
-	if (!edit_begin(&change, call, context, "keySet"))
+	if (!verbs_edit_begin(&change, call, context, "keySet"))
 		return;
 	changed = change.edit.before.facts.frozen != frozen;
 	change.edit.after.facts.frozen = frozen;
 	change.outcome.cause = frozen ? "an operator froze the key set"
 				      : "an operator thawed the key set";
-	edit_finish(&change, frozen ? "frozen" : "thawed",
+	verbs_edit_finish(&change, frozen ? "frozen" : "thawed",
 	    json_pack("{s:s, s:b}", "mode",
 		jw_mode_name(lc_mode(&change.edit.after)), "changed",
 		(int)changed));

@@ -21,8 +21,8 @@ enum { STEPS_A_TTL = 8 };
 
 /* ---- the rules ---- */
 
-static enum jw_err __attribute__((format(printf, 3, 4)))
-refuse(struct claims_fault *fault, const char *claim, const char *fmt, ...)
+static enum jw_err __attribute__((format(printf, 3, 4))) refuse(
+    struct verbs_claims_fault *fault, const char *claim, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,38 +38,39 @@ static const struct {
 	const char *name;
 	size_t offset;
 } rows[] = {
-    {"exp", offsetof(struct claims_times, exp)},
-    {"iat", offsetof(struct claims_times, iat)},
-    {"nbf", offsetof(struct claims_times, nbf)},
+    {"exp", offsetof(struct verbs_claims_times, exp)},
+    {"iat", offsetof(struct verbs_claims_times, iat)},
+    {"nbf", offsetof(struct verbs_claims_times, nbf)},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), NAME_LEN = 3 };
 
-static struct claims_time *
-row_of(struct claims_times *times, size_t i)
+static struct verbs_claims_time *
+verbs_row_of(struct verbs_claims_times *times, size_t i)
 {
-	return (struct claims_time *)((char *)times + rows[i].offset);
+	return (struct verbs_claims_time *)((char *)times + rows[i].offset);
 }
 
-struct claims_time *
-claims_time(struct claims_times *times, const char *name, size_t len)
+struct verbs_claims_time *
+verbs_claims_time(
+    struct verbs_claims_times *times, const char *name, size_t len)
 {
 	for (size_t i = 0; i < ROWS && len == NAME_LEN; i++)
 		if (memcmp(rows[i].name, name, NAME_LEN) == 0)
-			return row_of(times, i);
+			return verbs_row_of(times, i);
 	return NULL;
 }
 
 enum jw_err
-claims_read(const struct json_t *claims, struct claims_times *ret_times,
-    struct claims_fault *ret_fault)
+verbs_claims_read(const struct json_t *claims,
+    struct verbs_claims_times *ret_times, struct verbs_claims_fault *ret_fault)
 {
 	memset(ret_times, 0, sizeof(*ret_times));
 	if (!json_is_object(claims))
 		return refuse(ret_fault, "claims", "must be a JSON object");
 	for (size_t i = 0; i < ROWS; i++) {
 		const json_t *value = json_object_get(claims, rows[i].name);
-		struct claims_time *time = row_of(ret_times, i);
+		struct verbs_claims_time *time = verbs_row_of(ret_times, i);
 
 		time->there = value != NULL;
 		time->is_integer = json_is_integer(value);
@@ -79,7 +80,8 @@ claims_read(const struct json_t *claims, struct claims_times *ret_times,
 }
 
 static enum jw_err
-check_exp(int64_t exp, int64_t now, int32_t ttl, struct claims_fault *fault)
+check_exp(
+    int64_t exp, int64_t now, int32_t ttl, struct verbs_claims_fault *fault)
 {
 	char most[JW_DURATION_SIZE], asked[JW_DURATION_SIZE];
 
@@ -94,10 +96,10 @@ check_exp(int64_t exp, int64_t now, int32_t ttl, struct claims_fault *fault)
 }
 
 enum jw_err
-claims_check(const struct claims_times *times, int64_t now, int32_t ttl,
-    struct claims_fault *ret_fault)
+verbs_claims_check(const struct verbs_claims_times *times, int64_t now,
+    int32_t ttl, struct verbs_claims_fault *ret_fault)
 {
-	struct claims_times copy = *times;
+	struct verbs_claims_times copy = *times;
 	char most[JW_DURATION_SIZE];
 
 	if (!times->exp.there)
@@ -105,7 +107,7 @@ claims_check(const struct claims_times *times, int64_t now, int32_t ttl,
 		    "is required: seconds since the epoch, at most %s from now",
 		    jw_duration_format(ttl, most));
 	for (size_t i = 0; i < ROWS; i++) {
-		const struct claims_time *time = row_of(&copy, i);
+		const struct verbs_claims_time *time = verbs_row_of(&copy, i);
 
 		if (time->there && !time->is_integer)
 			return refuse(ret_fault, rows[i].name,
@@ -115,7 +117,7 @@ claims_check(const struct claims_times *times, int64_t now, int32_t ttl,
 }
 
 int64_t
-claims_round_exp(int64_t exp, int32_t ttl)
+verbs_claims_round_exp(int64_t exp, int32_t ttl)
 {
 	int64_t step = ttl / STEPS_A_TTL > 1 ? ttl / STEPS_A_TTL : 1;
 
@@ -123,7 +125,7 @@ claims_round_exp(int64_t exp, int32_t ttl)
 }
 
 bool
-claims_type_is_fine(const char *type)
+verbs_claims_type_is_fine(const char *type)
 {
 	static const char fine[] = "abcdefghijklmnopqrstuvwxyz"
 				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -136,7 +138,7 @@ claims_type_is_fine(const char *type)
 /* ---- the text ---- */
 
 char *
-claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
+verbs_claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
 {
 	char *text = malloc(len + sizeof(IAT_HEAD) + JW_DECIMAL_MAX);
 	size_t end = len;
@@ -159,7 +161,7 @@ claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
 }
 
 char *
-claims_header(const char *alg, const char *kid, const char *type)
+verbs_claims_header(const char *alg, const char *kid, const char *type)
 {
 	char *text;
 

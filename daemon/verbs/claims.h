@@ -19,55 +19,56 @@ enum {
 };
 
 /* What the rules look at; all zeroes: a claim that is not there. */
-struct claims_time {
+struct verbs_claims_time {
 	bool there;
 	bool is_integer;
 	int64_t value; /* seconds since the epoch */
 };
 
-struct claims_times {
-	struct claims_time exp, iat, nbf;
+struct verbs_claims_times {
+	struct verbs_claims_time exp, iat, nbf;
 };
 
-struct claims_fault {
+struct verbs_claims_fault {
 	const char *claim; /* static text */
 	char message[160]; /* what is wrong, and what would be right */
 };
 
 /* The one of these that has this name; NULL: none. */
-struct claims_time *claims_time(
-    struct claims_times *times, const char *name, size_t len);
+struct verbs_claims_time *verbs_claims_time(
+    struct verbs_claims_times *times, const char *name, size_t len);
 
 /* Of parsed claims.  JW_BAD_CLAIMS with ret_fault: they are no object. */
-enum jw_err claims_read(const struct json_t *claims,
-    struct claims_times *ret_times, struct claims_fault *ret_fault);
+enum jw_err verbs_claims_read(const struct json_t *claims,
+    struct verbs_claims_times *ret_times, struct verbs_claims_fault *ret_fault);
 
 /*
  * RFC 7519 section 4.1: exp is there, an integer, after now and at most ttl
  * seconds after it; iat and nbf are integers where they are there.
  * JW_BAD_CLAIMS with ret_fault.
  */
-enum jw_err claims_check(const struct claims_times *times, int64_t now,
-    int32_t ttl, struct claims_fault *ret_fault);
+enum jw_err verbs_claims_check(const struct verbs_claims_times *times,
+    int64_t now, int32_t ttl, struct verbs_claims_fault *ret_fault);
 
 /*
  * The largest exp that is written down for a token of this one: rounded up by
  * at most an eighth of ttl, so that few tokens cost a commit.
  */
-int64_t claims_round_exp(int64_t exp, int32_t ttl);
+int64_t verbs_claims_round_exp(int64_t exp, int32_t ttl);
 
 /* May it stand in a header as `typ`?  RFC 7515 section 4.1.9: a media type,
  * or the part of one behind "application/". */
-bool claims_type_is_fine(const char *type);
+bool verbs_claims_type_is_fine(const char *type);
 
 /*
  * The object with its octets as they are and, when iat is not 0, that claim
  * added as the last one.  The caller frees.  NULL: no memory.
  */
-char *claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len);
+char *verbs_claims_text(
+    const char *object, size_t len, int64_t iat, size_t *ret_len);
 
 /* The header: exactly alg, kid and typ.  The caller frees.  NULL: no
  * memory. */
-char *claims_header(const char *alg, const char *kid, const char *type);
+char *verbs_claims_header(const char *alg, const char *kid, const char *type);
 
 #endif

@@ -12,21 +12,21 @@
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
 enum { REQUEST_ID_MAX = 128, REASON_MAX = 512 };
 
 /* What was asked, without the id itself. */
 static char *
-canonical(struct control_call *call)
+canonical(struct serve_call *call)
 {
 	json_t *asked = json_object();
-	json_t *parameters = json_deep_copy(control_parameters(call));
+	json_t *parameters = json_deep_copy(serve_parameters(call));
 	char *text;
 
 	json_object_del(parameters, "requestId");
-	json_object_set_new(asked, "method", json_string(control_method(call)));
+	json_object_set_new(asked, "method", json_string(serve_method(call)));
 	json_object_set_new(asked, "parameters", parameters);
 	text = json_dumps(asked, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(asked);
@@ -34,7 +34,7 @@ canonical(struct control_call *call)
 }
 
 bool
-edit_answered_before(struct change *change)
+verbs_edit_answered_before(struct change *change)
 {
 	char *asked = NULL, *outcome = NULL;
 	enum jw_err err;
@@ -50,7 +50,7 @@ edit_answered_before(struct change *change)
 	else if (strcmp(asked, change->asked) != 0)
 		verbs_invalid(change->call, "requestId");
 	else
-		control_reply(change->call, json_loads(outcome, 0, NULL));
+		serve_reply(change->call, json_loads(outcome, 0, NULL));
 	free(asked);
 	free(outcome);
 	return true;
@@ -58,12 +58,14 @@ edit_answered_before(struct change *change)
 
 /*
  * Check what all changes share: false when the call has been answered.  Then,
- * and after edit_refuse() and edit_finish(), there is nothing to release.
+ * and after verbs_edit_refuse() and verbs_edit_finish(), there is nothing to
+ * release.
  */
 bool
-edit_prepare(struct change *change, struct control_call *call, void *context)
+verbs_edit_prepare(
+    struct change *change, struct serve_call *call, void *context)
 {
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	const char *id = verbs_string(parameters, "requestId", NULL);
 	const char *reason = verbs_string(parameters, "reason", "");
 
@@ -80,10 +82,10 @@ edit_prepare(struct change *change, struct control_call *call, void *context)
 	}
 	change->asked = canonical(call);
 	if (change->asked == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+		serve_fail(call, JW_NO_MEMORY, NULL);
 		return false;
 	}
-	if (!edit_answered_before(change))
+	if (!verbs_edit_answered_before(change))
 		return true;
 	free(change->asked);
 	return false;
@@ -91,19 +93,19 @@ edit_prepare(struct change *change, struct control_call *call, void *context)
 
 /* Prepare, and begin an edit of the key set that `parameter` names. */
 bool
-edit_begin(struct change *change, struct control_call *call, void *context,
+verbs_edit_begin(struct change *change, struct serve_call *call, void *context,
     const char *parameter)
 {
 	const char *name =
-	    verbs_string(control_parameters(call), parameter, "default");
+	    verbs_string(serve_parameters(call), parameter, "default");
 	struct verbs *verbs = context;
 	struct keeper_set *set;
 
-	if (!edit_prepare(change, call, context))
+	if (!verbs_edit_prepare(change, call, context))
 		return false;
 	set = keeper_find(verbs->keeper, name);
 	if (set == NULL) {
-		control_fail(call, JW_NO_SUCH_KEY_SET,
+		serve_fail(call, JW_NO_SUCH_KEY_SET,
 		    json_pack("{s:s}", "keySet", name));
 		free(change->asked);
 		return false;
@@ -114,27 +116,27 @@ edit_begin(struct change *change, struct control_call *call, void *context,
 
 /* The generation that the caller expects to be active; 0: any. */
 int64_t
-edit_expected(const struct change *change)
+verbs_edit_expected(const struct change *change)
 {
 	return verbs_integer(
-	    control_parameters(change->call), "expectGeneration", 0);
+	    serve_parameters(change->call), "expectGeneration", 0);
 }
 
 bool
-edit_expects(const struct change *change)
+verbs_edit_expects(const struct change *change)
 {
 	return json_is_integer(json_object_get(
-	    control_parameters(change->call), "expectGeneration"));
+	    serve_parameters(change->call), "expectGeneration"));
 }
 
 /* For orders that do not look at the active generation themselves. */
 enum jw_err
-edit_check_expected(struct change *change)
+verbs_edit_check_expected(struct change *change)
 {
 	const struct generation *active = lc_active(&change->edit.before);
 
-	if (!edit_expects(change) ||
-	    (active != NULL && active->number == edit_expected(change)))
+	if (!verbs_edit_expects(change) ||
+	    (active != NULL && active->number == verbs_edit_expected(change)))
 		return JW_OK;
 	change->outcome.actual = active == NULL ? 0 : active->number;
 	return JW_CONFLICT;
@@ -153,7 +155,7 @@ kid_of(const struct change *change, int64_t number)
 
 /* Answer with a refusal of the orders. */
 void
-edit_refuse(struct change *change, enum jw_err err, const char *parameter)
+verbs_edit_refuse(struct change *change, enum jw_err err, const char *parameter)
 {
 	const struct lc_outcome *o = &change->outcome;
 
@@ -161,7 +163,7 @@ edit_refuse(struct change *change, enum jw_err err, const char *parameter)
 
 	if (err == JW_CONFLICT)
 		p = json_pack("{s:I, s:I}", "expected",
-		    (json_int_t)edit_expected(change), "actual",
+		    (json_int_t)verbs_edit_expected(change), "actual",
 		    (json_int_t)o->actual);
 	else if (err == JW_NOT_READY)
 		p = json_pack("{s:I}", "readyAt", (json_int_t)o->ready_at);
@@ -176,33 +178,33 @@ edit_refuse(struct change *change, enum jw_err err, const char *parameter)
 			lc_state(lc_find(&change->edit.before, o->actual))));
 	else if (err == JW_INVALID_PARAMETER)
 		p = json_pack("{s:s}", "parameter", parameter);
-	control_fail(change->call, err, p);
+	serve_fail(change->call, err, p);
 	free(change->asked);
 }
 
 void
-edit_fail(struct change *change, enum jw_err err, json_t *take_parameters)
+verbs_edit_fail(struct change *change, enum jw_err err, json_t *take_parameters)
 {
-	control_fail(change->call, err, take_parameters);
+	serve_fail(change->call, err, take_parameters);
 	free(change->asked);
 }
 
 bool
-edit_is_dry(const struct change *change)
+verbs_edit_is_dry(const struct change *change)
 {
-	return verbs_bool(control_parameters(change->call), "dryRun");
+	return verbs_bool(serve_parameters(change->call), "dryRun");
 }
 
 struct keeper_commit
-edit_how(const struct change *change, const char *event,
+verbs_edit_how(const struct change *change, const char *event,
     struct store_request *ret_request, const char *outcome)
 {
-	const json_t *parameters = control_parameters(change->call);
-	const struct control_peer *peer = control_peer(change->call);
+	const json_t *parameters = serve_parameters(change->call);
+	const struct serve_peer *peer = serve_peer(change->call);
 
 	*ret_request = (struct store_request){
 	    .id = change->request_id,
-	    .method = control_method(change->call),
+	    .method = serve_method(change->call),
 	    .asked = change->asked,
 	    .outcome = outcome,
 	};
@@ -217,10 +219,10 @@ edit_how(const struct change *change, const char *event,
 }
 
 void
-edit_answer(struct change *change, enum jw_err err, json_t *take_reply)
+verbs_edit_answer(struct change *change, enum jw_err err, json_t *take_reply)
 {
 	if (err == JW_OK) {
-		control_reply(change->call, take_reply);
+		serve_reply(change->call, take_reply);
 	} else {
 		json_decref(take_reply);
 		verbs_store_failed(change->call, change->verbs, err);
@@ -229,16 +231,17 @@ edit_answer(struct change *change, enum jw_err err, json_t *take_reply)
 }
 
 void
-edit_finish(struct change *change, const char *event, json_t *take_reply)
+verbs_edit_finish(struct change *change, const char *event, json_t *take_reply)
 {
 	char *outcome = json_dumps(take_reply, JSON_COMPACT);
 	struct store_request request;
-	struct keeper_commit how = edit_how(change, event, &request, outcome);
+	struct keeper_commit how =
+	    verbs_edit_how(change, event, &request, outcome);
 	enum jw_err err = outcome == NULL ? JW_NO_MEMORY : JW_OK;
 
-	if (err == JW_OK && !edit_is_dry(change))
+	if (err == JW_OK && !verbs_edit_is_dry(change))
 		err = keeper_commit(change->verbs->keeper, &change->edit, &how);
-	edit_answer(change, err, take_reply);
+	verbs_edit_answer(change, err, take_reply);
 	free(outcome);
 }
 
@@ -250,13 +253,13 @@ key_after(const struct change *change, int64_t number)
 
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (set->row.keys[i].facts.number == number)
-			return wire_key(set->row.name, &set->row.keys[i],
+			return verbs_json_key(set->row.name, &set->row.keys[i],
 			    &change->edit.after, false);
 	return NULL;
 }
 
 void
-edit_set_key(json_t *reply, const char *name, const struct change *change,
+verbs_edit_set_key(json_t *reply, const char *name, const struct change *change,
     int64_t number)
 {
 	json_t *key = number == 0 ? NULL : key_after(change, number);
@@ -266,7 +269,7 @@ edit_set_key(json_t *reply, const char *name, const struct change *change,
 }
 
 void
-edit_refuse_policy(struct change *change, const char *parameter,
+verbs_edit_refuse_policy(struct change *change, const char *parameter,
     const char *message, const struct jw_policy_fault *fault)
 {
 	json_t *p =
@@ -276,7 +279,7 @@ edit_refuse_policy(struct change *change, const char *parameter,
 		json_object_set_new(p, "minimum", json_integer(fault->minimum));
 	if (fault != NULL && fault->has_maximum)
 		json_object_set_new(p, "maximum", json_integer(fault->maximum));
-	control_fail(change->call, JW_BAD_POLICY, p);
+	serve_fail(change->call, JW_BAD_POLICY, p);
 	free(change->asked);
 }
 
@@ -300,10 +303,10 @@ policy_number(
 
 /* The members that are given, into policy; false: answered. */
 bool
-edit_read_policy(struct change *change, struct jw_policy *policy)
+verbs_edit_read_policy(struct change *change, struct jw_policy *policy)
 {
 	json_t *given =
-	    json_object_get(control_parameters(change->call), "policy");
+	    json_object_get(serve_parameters(change->call), "policy");
 	const char *name;
 	json_t *value;
 
@@ -322,7 +325,8 @@ edit_read_policy(struct change *change, struct jw_policy *policy)
 			fault.minimum = param->minimum;
 			fault.maximum = param->maximum;
 		}
-		edit_refuse_policy(change, name, "is outside of its range",
+		verbs_edit_refuse_policy(change, name,
+		    "is outside of its range",
 		    json_is_integer(value) && param != NULL ? &fault : NULL);
 		return false;
 	}

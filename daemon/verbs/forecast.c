@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/memory.h"
 #include "common/base/deadline_heap.h"
+#include "common/base/memory.h"
 
 /* One key set on its way through virtual time. */
 struct course {
-	struct agenda_item item; /* the first member; due: its next step */
+	struct jw_deadline item; /* the first member; due: its next step */
 	struct lc_env env;
 	int64_t set_id;
 	int64_t until;
@@ -25,8 +25,8 @@ struct course {
 	struct generation gens[];
 };
 
-struct outlook {
-	struct agenda agenda;
+struct verbs_forecast {
+	struct jw_deadlines agenda;
 };
 
 static void
@@ -44,7 +44,7 @@ course_keep(struct course *take_course, const struct lc_set *view)
 	struct course *course = take_course;
 
 	if (view->count > course->room) {
-		course = memory_more(course,
+		course = jw_realloc(course,
 		    sizeof(*course) + view->count * sizeof(course->gens[0]));
 		course->room = view->count;
 	}
@@ -65,7 +65,7 @@ course_view(const struct course *course, struct lc_set *ret_view)
 
 /* Queue it for its next step, or drop it. */
 static void
-enqueue(struct outlook *outlook, struct course *take_course,
+enqueue(struct verbs_forecast *outlook, struct course *take_course,
     const struct lc_set *view)
 {
 	int64_t due;
@@ -74,51 +74,53 @@ enqueue(struct outlook *outlook, struct course *take_course,
 		course_free(take_course);
 		return;
 	}
-	agenda_set(
+	jw_deadlines_set(
 	    &outlook->agenda, &course_keep(take_course, view)->item, due);
 }
 
-struct outlook *
-outlook_new(void)
+struct verbs_forecast *
+verbs_forecast_new(void)
 {
-	return memory_zero(sizeof(struct outlook));
+	return jw_zalloc(sizeof(struct verbs_forecast));
 }
 
 void
-outlook_free(struct outlook *outlook)
+verbs_forecast_free(struct verbs_forecast *outlook)
 {
 	if (outlook == NULL)
 		return;
 	for (size_t i = 0; i < outlook->agenda.count; i++)
 		course_free((struct course *)(void *)outlook->agenda.items[i]);
-	agenda_done(&outlook->agenda);
+	jw_deadlines_done(&outlook->agenda);
 	free(outlook);
 }
 
 void
-outlook_add(struct outlook *outlook, const char *key_set, int64_t set_id,
-    const struct lc_set *view, const struct lc_env *env, int64_t until)
+verbs_forecast_add(struct verbs_forecast *outlook, const char *key_set,
+    int64_t set_id, const struct lc_set *view, const struct lc_env *env,
+    int64_t until)
 {
-	struct course *course = memory_zero(sizeof(*course));
+	struct course *course = jw_zalloc(sizeof(*course));
 
 	course->env = *env;
 	course->env.pairs_coming = 0;
 	course->set_id = set_id;
 	course->until = until;
-	course->key_set = memory_copy(key_set);
+	course->key_set = jw_strdup(key_set);
 	enqueue(outlook, course, view);
 }
 
 bool
-outlook_next(struct outlook *outlook, struct outlook_step *ret_step)
+verbs_forecast_next(
+    struct verbs_forecast *outlook, struct verbs_forecast_step *ret_step)
 {
 	struct course *course =
-	    (struct course *)(void *)agenda_first(&outlook->agenda);
+	    (struct course *)(void *)jw_deadlines_first(&outlook->agenda);
 	struct lc_set view;
 
 	if (course == NULL)
 		return false;
-	agenda_remove(&outlook->agenda, &course->item);
+	jw_deadlines_remove(&outlook->agenda, &course->item);
 	course_view(course, &view);
 	snprintf(ret_step->key_set, sizeof(ret_step->key_set), "%s",
 	    course->key_set);
@@ -129,7 +131,7 @@ outlook_next(struct outlook *outlook, struct outlook_step *ret_step)
 }
 
 bool
-outlook_is_empty(const struct outlook *outlook)
+verbs_forecast_is_empty(const struct verbs_forecast *outlook)
 {
 	return outlook->agenda.count == 0;
 }

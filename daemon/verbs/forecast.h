@@ -19,28 +19,30 @@
 #include "daemon/lifecycle/model.h"
 #include "daemon/lifecycle/plan.h"
 
-struct outlook;
+struct verbs_forecast;
 
 /* One step of one key set; some steps have no change to tell. */
-struct outlook_step {
+struct verbs_forecast_step {
 	char key_set[MODEL_NAME_SIZE];
 	int64_t set_id;
 	struct lc_change changes[MODEL_GENERATIONS_MAX];
 	size_t count;
 };
 
-struct outlook *outlook_new(void);
-void outlook_free(struct outlook *outlook);
+struct verbs_forecast *verbs_forecast_new(void);
+void verbs_forecast_free(struct verbs_forecast *outlook);
 
 /* Add what happens to a key set until `until` (inclusive), as seen with env;
  * view is copied. */
-void outlook_add(struct outlook *outlook, const char *key_set, int64_t set_id,
-    const struct lc_set *view, const struct lc_env *env, int64_t until);
+void verbs_forecast_add(struct verbs_forecast *outlook, const char *key_set,
+    int64_t set_id, const struct lc_set *view, const struct lc_env *env,
+    int64_t until);
 
 /* The earliest step that is left.  False: there is none, *ret_step is as it
  * was. */
-bool outlook_next(struct outlook *outlook, struct outlook_step *ret_step);
+bool verbs_forecast_next(
+    struct verbs_forecast *outlook, struct verbs_forecast_step *ret_step);
 /* Is there nothing left? */
-bool outlook_is_empty(const struct outlook *outlook);
+bool verbs_forecast_is_empty(const struct verbs_forecast *outlook);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * ListKeySets and ListKeys: as one reply, or with `more` in as many as it
+ * ListKeySets and ListKeys: as one list_reply, or with `more` in as many as it
  * takes, each sent when the one before has been read.  What would not fit
  * one message is never cut short: ExpectedMore.
  */
@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/wire/varlink.h"
 #include "common/serve/server.h"
+#include "common/wire/varlink.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
-/* Rows a reply; the largest row takes less than a KiB. */
+/* Rows a list_reply; the largest row takes less than a KiB. */
 enum { PAGE_ROWS = 128, ONE_REPLY_ROWS = 200 };
 
 struct list {
-	struct control_call *call;
+	struct serve_call *call;
 	struct verbs *verbs;
 	int64_t *ids; /* of the key sets, in the order of their names */
 	size_t count;
@@ -71,13 +71,13 @@ append_living(json_t *rows, const struct keeper_set *set)
 	n = lc_publication(&view, order);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(
-		    rows, wire_key(set->row.name, &set->row.keys[order[i]],
-			      &view, false));
+		    rows, verbs_json_key(set->row.name,
+			      &set->row.keys[order[i]], &view, false));
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (!lc_is_published(&view.gens[i]) || view.gens[i].damaged)
 			json_array_append_new(
-			    rows, wire_key(set->row.name, &set->row.keys[i],
-				      &view, false));
+			    rows, verbs_json_key(set->row.name,
+				      &set->row.keys[i], &view, false));
 }
 
 struct tombstones {
@@ -98,7 +98,7 @@ append_tombstone(int64_t set_id, const struct key *key, void *arg)
 	to->list->below = key->facts.number;
 	if (lc_state(&key->facts) >= GEN_REMOVED)
 		json_array_append_new(
-		    to->rows, wire_key(to->key_set, key, NULL, false));
+		    to->rows, verbs_json_key(to->key_set, key, NULL, false));
 	return true;
 }
 
@@ -127,7 +127,7 @@ append_keys(struct list *list, const struct keeper_set *set, size_t most,
 
 /* The rows of the next key sets until there are `most` or a few more. */
 static enum jw_err
-next_rows(struct list *list, size_t most, json_t *rows)
+list_next_rows(struct list *list, size_t most, json_t *rows)
 {
 	enum jw_err err = JW_OK;
 
@@ -140,8 +140,9 @@ next_rows(struct list *list, size_t most, json_t *rows)
 		if (set != NULL && list->of_keys)
 			err = append_keys(list, set, most, rows, &all);
 		else if (set != NULL)
-			json_array_append_new(rows,
-			    wire_key_set(&set->row, verbs_domain(list->verbs)));
+			json_array_append_new(
+			    rows, verbs_json_key_set(
+				      &set->row, verbs_domain(list->verbs)));
 		if (!all)
 			continue;
 		list->at++;
@@ -151,83 +152,83 @@ next_rows(struct list *list, size_t most, json_t *rows)
 }
 
 static json_t *
-reply(const struct list *list, json_t *take_rows)
+list_reply(const struct list *list, json_t *take_rows)
 {
 	return json_pack(
 	    "{s:o}", list->of_keys ? "keys" : "keySets", take_rows);
 }
 
 static void
-fail(struct list *list, enum jw_err err)
+list_fail(struct list *list, enum jw_err err)
 {
 	verbs_store_failed(list->call, list->verbs, err);
 	list_free(list);
 }
 
 static void
-send_page(struct control_call *call, void *arg)
+list_send_page(struct serve_call *call, void *arg)
 {
 	struct list *list = arg;
 	json_t *rows = json_array();
-	enum jw_err err = next_rows(list, PAGE_ROWS, rows);
+	enum jw_err err = list_next_rows(list, PAGE_ROWS, rows);
 
 	if (err != JW_OK) {
 		json_decref(rows);
-		fail(list, err);
+		list_fail(list, err);
 	} else if (list->at < list->count) {
 		/* Sent only when drained: there is always room. */
-		control_continue(call, reply(list, rows));
+		serve_continue(call, list_reply(list, rows));
 	} else {
-		control_reply(call, reply(list, rows));
+		serve_reply(call, list_reply(list, rows));
 		list_free(list);
 	}
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+list_on_closed(struct serve_call *call, void *arg)
 {
 	(void)call;
 	list_free(arg);
 }
 
 static void
-send_at_once(struct list *list)
+list_send_at_once(struct list *list)
 {
 	json_t *rows = json_array();
-	enum jw_err err = next_rows(list, ONE_REPLY_ROWS, rows);
+	enum jw_err err = list_next_rows(list, ONE_REPLY_ROWS, rows);
 
 	if (err != JW_OK || list->at < list->count) {
 		json_decref(rows);
 		if (err == JW_OK) {
-			control_fail(list->call, JW_EXPECTED_MORE, NULL);
+			serve_fail(list->call, JW_EXPECTED_MORE, NULL);
 			list_free(list);
 		} else {
-			fail(list, err);
+			list_fail(list, err);
 		}
 		return;
 	}
-	control_reply(list->call, reply(list, rows));
+	serve_reply(list->call, list_reply(list, rows));
 	list_free(list);
 }
 
 static void
-start(struct control_call *call, struct verbs *verbs, bool of_keys,
+list_start(struct serve_call *call, struct verbs *verbs, bool of_keys,
     const struct keeper_set *only)
 {
 	struct list *list = calloc(1, sizeof(*list));
 	bool sorted;
 
 	if (list == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+		serve_fail(call, JW_NO_MEMORY, NULL);
 		return;
 	}
 	list->call = call;
 	list->verbs = verbs;
 	list->of_keys = of_keys;
-	list->all = verbs_bool(control_parameters(call), "all");
+	list->all = verbs_bool(serve_parameters(call), "all");
 	sorted = sort_ids(list, verbs->keeper);
 	if (!sorted) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+		serve_fail(call, JW_NO_MEMORY, NULL);
 		list_free(list);
 		return;
 	}
@@ -235,29 +236,29 @@ start(struct control_call *call, struct verbs *verbs, bool of_keys,
 		list->ids[0] = only->row.id;
 		list->count = 1;
 	}
-	if (!control_wants_more(call)) {
-		send_at_once(list);
+	if (!serve_wants_more(call)) {
+		list_send_at_once(list);
 		return;
 	}
-	control_follow(call, on_closed, send_page, list);
-	send_page(call, list);
+	serve_follow(call, list_on_closed, list_send_page, list);
+	list_send_page(call, list);
 }
 
 void
-verbs_list_key_sets(struct control_call *call, void *context)
+verbs_list_key_sets(struct serve_call *call, void *context)
 {
-	start(call, context, false, NULL);
+	list_start(call, context, false, NULL);
 }
 
 void
-verbs_list_keys(struct control_call *call, void *context)
+verbs_list_keys(struct serve_call *call, void *context)
 {
 	struct keeper_set *set = NULL;
 
-	if (verbs_string(control_parameters(call), "keySet", NULL) != NULL) {
+	if (verbs_string(serve_parameters(call), "keySet", NULL) != NULL) {
 		set = verbs_key_set(call, context);
 		if (set == NULL)
 			return;
 	}
-	start(call, context, true, set);
+	list_start(call, context, true, set);
 }

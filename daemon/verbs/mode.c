@@ -6,8 +6,8 @@
 
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/edit.h"
+#include "daemon/verbs/verbs.h"
 
 static enum jw_err
 freeze_all(struct keeper *keeper, const struct keeper_commit *how, bool frozen)
@@ -25,32 +25,33 @@ accept_clock(
 
 /* Do it with the answer that is kept for its request id. */
 static void
-run(struct change *change, json_t *take_reply, bool value,
+mode_run(struct change *change, json_t *take_reply, bool value,
     enum jw_err (*fn)(
 	struct keeper *keeper, const struct keeper_commit *how, bool value))
 {
 	char *outcome = json_dumps(take_reply, JSON_COMPACT);
 	struct store_request request;
-	struct keeper_commit how = edit_how(change, NULL, &request, outcome);
+	struct keeper_commit how =
+	    verbs_edit_how(change, NULL, &request, outcome);
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (outcome != NULL)
 		err = fn(change->verbs->keeper, &how, value);
-	edit_answer(change, err, take_reply);
+	verbs_edit_answer(change, err, take_reply);
 	free(outcome);
 }
 
 void
-verbs_freeze(struct control_call *call, void *context)
+verbs_freeze(struct serve_call *call, void *context)
 {
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	bool frozen = verbs_bool(parameters, "frozen");
 	struct change change = {.call = call};
 
 	if (verbs_string(parameters, "keySet", NULL) != NULL)
 		verbs_freeze_one(call, context);
-	else if (edit_prepare(&change, call, context))
-		run(&change,
+	else if (verbs_edit_prepare(&change, call, context))
+		mode_run(&change,
 		    json_pack("{s:s, s:b}", "mode", frozen ? "frozen" : "auto",
 			"changed",
 			(int)(keeper_is_frozen(change.verbs->keeper) !=
@@ -59,11 +60,11 @@ verbs_freeze(struct control_call *call, void *context)
 }
 
 void
-verbs_accept_clock(struct control_call *call, void *context)
+verbs_accept_clock(struct serve_call *call, void *context)
 {
 	struct change change = {.call = call};
 
-	if (edit_prepare(&change, call, context))
-		run(&change, json_pack("{s:b}", "clockTrusted", 1), true,
+	if (verbs_edit_prepare(&change, call, context))
+		mode_run(&change, json_pack("{s:b}", "clockTrusted", 1), true,
 		    accept_clock);
 }

@@ -14,8 +14,8 @@
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
 /* A page ends with the key set that fills it; a key takes less than 1 KiB. */
 enum { PAGE_ROWS = 128 };
@@ -25,7 +25,7 @@ enum { HELD_MANY = 500, HELD_MAX = 1000 };
 
 struct monitor {
 	struct keeper *keeper;
-	struct control_call *call;
+	struct serve_call *call;
 	struct keeper_observer observer;
 	int64_t set_id;   /* 0: all */
 	int64_t shown_id; /* key sets up to this id have been in a page */
@@ -46,20 +46,20 @@ monitor_free(struct monitor *monitor)
 static bool
 send(struct monitor *monitor, json_t *take_reply)
 {
-	struct control_call *call = monitor->call;
+	struct serve_call *call = monitor->call;
 	json_t *last;
 
 	json_object_set_new(
 	    take_reply, "sequence", json_integer(monitor->sequence));
-	if (control_continue(call, take_reply)) {
+	if (serve_continue(call, take_reply)) {
 		monitor->sequence++;
 		return true;
 	}
 	last = json_pack("{s:s, s:[], s:I}", "event", "lagged", "keys",
 	    "sequence", monitor->sequence);
 	monitor_free(monitor);
-	control_hang_up(call);
-	control_reply(call, last);
+	serve_hang_up(call);
+	serve_reply(call, last);
 	return false;
 }
 
@@ -80,7 +80,7 @@ send_held(struct monitor *monitor)
 
 /* False: the monitor is gone. */
 static bool
-tell(struct monitor *monitor, json_t *take_reply)
+verbs_tell(struct monitor *monitor, json_t *take_reply)
 {
 	if (monitor->complete)
 		return send(monitor, take_reply);
@@ -99,7 +99,7 @@ concerns(const struct monitor *monitor, const struct keeper_set *set)
 }
 
 static void
-on_news(const struct keeper_news *news, void *arg)
+monitor_on_news(const struct keeper_news *news, void *arg)
 {
 	struct monitor *monitor = arg;
 	const char *name = news->set == NULL ? NULL : news->set->row.name;
@@ -112,19 +112,20 @@ on_news(const struct keeper_news *news, void *arg)
 	for (size_t i = 0; i < news->count; i++) {
 		const struct key *key = news->keys[i];
 
-		if (!tell(monitor,
-			json_pack("{s:s, s:s, s:[o]}", "event",
-			    wire_event(news->changes[i].to), "keySet", name,
-			    "keys", wire_key(name, key, &view, false))))
+		if (!verbs_tell(
+			monitor, json_pack("{s:s, s:s, s:[o]}", "event",
+				     verbs_json_event(news->changes[i].to),
+				     "keySet", name, "keys",
+				     verbs_json_key(name, key, &view, false))))
 			return;
 	}
 	if (news->count == 0 && news->order != NULL)
-		tell(monitor, json_pack("{s:s, s:s*, s:[]}", "event",
-				  news->order, "keySet", name, "keys"));
+		verbs_tell(monitor, json_pack("{s:s, s:s*, s:[]}", "event",
+					news->order, "keySet", name, "keys"));
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+monitor_on_closed(struct serve_call *call, void *arg)
 {
 	(void)call;
 	monitor_free(arg);
@@ -139,8 +140,9 @@ append_set(json_t *keys, const struct keeper_set *set)
 
 	keeper_view(set, &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
-		json_array_append_new(keys,
-		    wire_key(set->row.name, &set->row.keys[i], &view, false));
+		json_array_append_new(
+		    keys, verbs_json_key(
+			      set->row.name, &set->row.keys[i], &view, false));
 }
 
 /* The key sets that come next, as far as they fill a page. */
@@ -170,7 +172,7 @@ next_keys(struct monitor *monitor)
 }
 
 static void
-send_page(struct monitor *monitor)
+monitor_send_page(struct monitor *monitor)
 {
 	json_t *page = json_pack(
 	    "{s:s, s:o}", "event", "snapshot", "keys", next_keys(monitor));
@@ -182,7 +184,7 @@ send_page(struct monitor *monitor)
 }
 
 static void
-on_drained(struct control_call *call, void *arg)
+verbs_on_drained(struct serve_call *call, void *arg)
 {
 	struct monitor *monitor = arg;
 
@@ -192,30 +194,30 @@ on_drained(struct control_call *call, void *arg)
 	if (json_array_size(monitor->held) >= HELD_MANY)
 		send_held(monitor);
 	else
-		send_page(monitor);
+		monitor_send_page(monitor);
 }
 
 void
-verbs_monitor(struct control_call *call, void *context)
+verbs_monitor(struct serve_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	struct keeper_set *set = NULL;
 	struct monitor *monitor;
 
-	if (verbs_string(control_parameters(call), "keySet", NULL) != NULL) {
+	if (verbs_string(serve_parameters(call), "keySet", NULL) != NULL) {
 		set = verbs_key_set(call, verbs);
 		if (set == NULL)
 			return;
 	}
-	monitor = memory_get(sizeof(*monitor));
+	monitor = jw_alloc(sizeof(*monitor));
 	*monitor = (struct monitor){
 	    .keeper = verbs->keeper,
 	    .call = call,
 	    .set_id = set == NULL ? 0 : set->row.id,
 	    .held = json_array(),
-	    .observer = {.fn = on_news, .arg = monitor},
+	    .observer = {.fn = monitor_on_news, .arg = monitor},
 	};
 	keeper_observe(monitor->keeper, &monitor->observer);
-	control_follow(call, on_closed, on_drained, monitor);
-	send_page(monitor);
+	serve_follow(call, monitor_on_closed, verbs_on_drained, monitor);
+	monitor_send_page(monitor);
 }

@@ -1,33 +1,33 @@
 /*
  * Plan: what will happen to one key set or to all, in the order of time; as
- * one reply, or with `more` in as many as it takes, each computed when the one
- * before has been read.  What would not fit one message is never cut short:
- * ExpectedMore.
+ * one verbs_plan_reply, or with `more` in as many as it takes, each computed
+ * when the one before has been read.  What would not fit one message is never
+ * cut short: ExpectedMore.
  */
 #include <jansson.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
-#include "common/wire/varlink.h"
 #include "common/serve/server.h"
+#include "common/wire/varlink.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/verbs/forecast.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
-/* Rows a reply, or a step's more; the largest row takes less than 480 octets
- * of a message's 256 KiB. */
+/* Rows a verbs_plan_reply, or a step's more; the largest row takes less than
+ * 480 octets of a message's 256 KiB. */
 enum { PAGE_ROWS = 256, ONE_REPLY_ROWS = 512 };
 
 struct planned {
 	struct verbs *verbs;
-	struct outlook *outlook;
+	struct verbs_forecast *outlook;
 };
 
 static void
 planned_free(struct planned *planned)
 {
-	outlook_free(planned->outlook);
+	verbs_forecast_free(planned->outlook);
 	free(planned);
 }
 
@@ -42,14 +42,14 @@ horizon(const struct keeper_set *set, int64_t now)
 }
 
 static void
-add_set(struct planned *planned, const struct keeper_set *set,
+verbs_add_set(struct planned *planned, const struct keeper_set *set,
     const struct lc_env *env, int64_t until)
 {
 	struct lc_set view;
 
 	keeper_view(set, &view);
-	outlook_add(planned->outlook, set->row.name, set->row.id, &view, env,
-	    until != 0 ? until : horizon(set, env->now));
+	verbs_forecast_add(planned->outlook, set->row.name, set->row.id, &view,
+	    env, until != 0 ? until : horizon(set, env->now));
 }
 
 /* only: NULL for all. */
@@ -65,71 +65,71 @@ add_sets(struct planned *planned, const struct keeper_set *only, int64_t until)
 	/* But for pairs that are coming, it is the same for every key set. */
 	env = keeper_env(keeper, set);
 	if (only != NULL) {
-		add_set(planned, only, &env, until);
+		verbs_add_set(planned, only, &env, until);
 		return;
 	}
 	for (size_t i = 0; (set = keeper_at(keeper, i)) != NULL; i++)
-		add_set(planned, set, &env, until);
+		verbs_add_set(planned, set, &env, until);
 }
 
 static json_t *
-next_rows(struct planned *planned, size_t most)
+verbs_plan_next_rows(struct planned *planned, size_t most)
 {
 	struct keeper *keeper = planned->verbs->keeper;
 	json_t *rows = json_array();
-	struct outlook_step step;
+	struct verbs_forecast_step step;
 
 	while (json_array_size(rows) < most &&
-	       outlook_next(planned->outlook, &step)) {
+	       verbs_forecast_next(planned->outlook, &step)) {
 		const struct keeper_set *set =
 		    keeper_by_id(keeper, step.set_id);
 
 		for (size_t i = 0; i < step.count; i++)
-			json_array_append_new(
-			    rows, wire_change(step.key_set, &step.changes[i],
-				      verbs_kid(set, step.changes[i].number)));
+			json_array_append_new(rows,
+			    verbs_json_change(step.key_set, &step.changes[i],
+				verbs_kid(set, step.changes[i].number)));
 	}
 	return rows;
 }
 
 static json_t *
-reply(json_t *take_rows)
+verbs_plan_reply(json_t *take_rows)
 {
 	return json_pack("{s:o}", "changes", take_rows);
 }
 
 static void
-send_page(struct control_call *call, void *arg)
+verbs_plan_send_page(struct serve_call *call, void *arg)
 {
 	struct planned *planned = arg;
-	json_t *rows = next_rows(planned, PAGE_ROWS);
+	json_t *rows = verbs_plan_next_rows(planned, PAGE_ROWS);
 
-	if (!outlook_is_empty(planned->outlook)) {
+	if (!verbs_forecast_is_empty(planned->outlook)) {
 		/* Sent only when drained: there is always room. */
-		control_continue(call, reply(rows));
+		serve_continue(call, verbs_plan_reply(rows));
 		return;
 	}
-	control_reply(call, reply(rows));
+	serve_reply(call, verbs_plan_reply(rows));
 	planned_free(planned);
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+verbs_plan_on_closed(struct serve_call *call, void *arg)
 {
 	(void)call;
 	planned_free(arg);
 }
 
 static void
-send_at_once(struct control_call *call, struct planned *planned)
+verbs_plan_send_at_once(struct serve_call *call, struct planned *planned)
 {
-	json_t *rows = next_rows(planned, ONE_REPLY_ROWS + 1);
+	json_t *rows = verbs_plan_next_rows(planned, ONE_REPLY_ROWS + 1);
 
 	if (json_array_size(rows) > ONE_REPLY_ROWS) {
 		json_decref(rows);
-		control_fail(call, JW_EXPECTED_MORE, NULL);
+		serve_fail(call, JW_EXPECTED_MORE, NULL);
 	} else {
-		control_reply(call, reply(rows));
+		serve_reply(call, verbs_plan_reply(rows));
 	}
 	planned_free(planned);
 }
@@ -137,18 +137,18 @@ send_at_once(struct control_call *call, struct planned *planned)
 static struct planned *
 planned_new(struct verbs *verbs, const struct keeper_set *only, int64_t until)
 {
-	struct planned *planned = memory_get(sizeof(*planned));
+	struct planned *planned = jw_alloc(sizeof(*planned));
 
 	planned->verbs = verbs;
-	planned->outlook = outlook_new();
+	planned->outlook = verbs_forecast_new();
 	add_sets(planned, only, until);
 	return planned;
 }
 
 void
-verbs_plan(struct control_call *call, void *context)
+verbs_plan(struct serve_call *call, void *context)
 {
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	struct verbs *verbs = context;
 	const struct keeper_set *only = NULL;
 	struct planned *planned;
@@ -162,10 +162,10 @@ verbs_plan(struct control_call *call, void *context)
 			return;
 	}
 	planned = planned_new(verbs, only, until);
-	if (!control_wants_more(call)) {
-		send_at_once(call, planned);
+	if (!serve_wants_more(call)) {
+		verbs_plan_send_at_once(call, planned);
 		return;
 	}
-	control_follow(call, on_closed, send_page, planned);
-	send_page(call, planned);
+	serve_follow(call, verbs_plan_on_closed, verbs_plan_send_page, planned);
+	verbs_plan_send_page(call, planned);
 }

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/serve/server.h"
 #include "common/serve/refused_calls.h"
-#include "daemon/keeper/keeper.h"
+#include "common/serve/server.h"
 #include "daemon/keeper/audit.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/refusals.h"
 
-struct refused {
+struct verbs_refused {
 	struct keeper *keeper;
 	struct event *timer;
-	struct refusals list;
+	struct keeper_refusals list;
 };
 
 static const struct timeval period = {1, 0};
@@ -38,7 +38,7 @@ copy_text(const json_t *parameters, const char *name, char *ret, size_t size)
 
 /* Which key set, or which key of it, the call names. */
 static void
-copy_object(const json_t *parameters, struct refusals_entry *entry)
+copy_object(const json_t *parameters, struct keeper_refusals_entry *entry)
 {
 	static const char *const names[] = {"keySet", "name"};
 	const char *key = json_string_value(json_object_get(parameters, "key"));
@@ -47,26 +47,27 @@ copy_object(const json_t *parameters, struct refusals_entry *entry)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		value = json_object_get(parameters, names[i]);
 		if (json_is_string(value) && entry->key_set[0] == '\0')
-			refusals_name_key_set(entry, json_string_value(value),
+			keeper_refusals_name_key_set(entry,
+			    json_string_value(value),
 			    json_string_length(value));
 	}
 	if (key != NULL)
-		refusals_name_key(entry, key);
+		keeper_refusals_name_key(entry, key);
 }
 
 void
-refused_note(const struct control_call *call, const char *error, void *arg)
+verbs_refused_note(const struct serve_call *call, const char *error, void *arg)
 {
-	const struct control_peer *peer = control_peer(call);
+	const struct serve_peer *peer = serve_peer(call);
 	const struct store_actor actor = {peer->uid, peer->gid, peer->pid};
-	const json_t *parameters = control_parameters(call);
-	struct refused *refused = arg;
-	struct refusals_entry *entry;
+	const json_t *parameters = serve_parameters(call);
+	struct verbs_refused *refused = arg;
+	struct keeper_refusals_entry *entry;
 
-	if (!control_changes(call) && !refusals_is_denied(error))
+	if (!serve_changes(call) && !keeper_refusals_is_denied(error))
 		return;
-	entry = refusals_add(&refused->list, keeper_now(refused->keeper),
-	    &actor, control_method(call), error);
+	entry = keeper_refusals_add(&refused->list, keeper_now(refused->keeper),
+	    &actor, serve_method(call), error);
 	if (entry != NULL) {
 		copy_object(parameters, entry);
 		copy_text(parameters, "requestId", entry->request_id,
@@ -82,10 +83,10 @@ refused_note(const struct control_call *call, const char *error, void *arg)
 
 /* JW_STORE_FAILED: they are still to be written. */
 static enum jw_err
-write_all(struct refused *refused)
+verbs_write_all(struct verbs_refused *refused)
 {
 	struct store_refusal rows[REFUSALS_MAX + 1];
-	size_t count = refusals_rows(&refused->list, rows);
+	size_t count = keeper_refusals_rows(&refused->list, rows);
 	enum jw_err err;
 
 	if (count == 0)
@@ -93,28 +94,28 @@ write_all(struct refused *refused)
 	err = keeper_audit_refusals(refused->keeper, rows, count);
 	/* Else there is no room for them, or they are there, or may be. */
 	if (err != JW_STORE_FAILED)
-		refusals_clear(&refused->list);
+		keeper_refusals_clear(&refused->list);
 	return err;
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct refused *refused = arg;
+	struct verbs_refused *refused = arg;
 
 	(void)fd;
 	(void)what;
-	if (write_all(refused) == JW_STORE_FAILED)
+	if (verbs_write_all(refused) == JW_STORE_FAILED)
 		evtimer_add(refused->timer, &period);
 }
 
 /* ---- start and end ---- */
 
 enum jw_err
-refused_new(struct event_base *base, struct keeper *keeper,
-    struct refused **ret_refused)
+verbs_refused_new(struct event_base *base, struct keeper *keeper,
+    struct verbs_refused **ret_refused)
 {
-	struct refused *refused = calloc(1, sizeof(*refused));
+	struct verbs_refused *refused = calloc(1, sizeof(*refused));
 
 	if (refused == NULL)
 		return JW_NO_MEMORY;
@@ -129,11 +130,11 @@ refused_new(struct event_base *base, struct keeper *keeper,
 }
 
 void
-refused_free(struct refused *refused)
+verbs_refused_free(struct verbs_refused *refused)
 {
 	if (refused == NULL)
 		return;
-	write_all(refused);
+	verbs_write_all(refused);
 	event_free(refused->timer);
 	free(refused);
 }

@@ -10,19 +10,19 @@
 
 #include "common/base/err.h"
 
-struct control_call;
+struct serve_call;
 struct event_base;
 struct keeper;
-struct refused;
+struct verbs_refused;
 
 /* keeper outlives it. */
-enum jw_err refused_new(struct event_base *base, struct keeper *keeper,
-    struct refused **ret_refused);
+enum jw_err verbs_refused_new(struct event_base *base, struct keeper *keeper,
+    struct verbs_refused **ret_refused);
 /* Writes what is left; NULL is fine. */
-void refused_free(struct refused *refused);
+void verbs_refused_free(struct verbs_refused *refused);
 
-/* A control_refused_fn; refused is a struct refused. */
-void refused_note(
-    const struct control_call *call, const char *error, void *refused);
+/* A serve_refused_fn; refused is a struct verbs_refused. */
+void verbs_refused_note(
+    const struct serve_call *call, const char *error, void *refused);
 
 #endif

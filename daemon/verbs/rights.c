@@ -17,14 +17,14 @@ struct rule {
 	char *key_set;
 };
 
-struct rights {
+struct verbs_rights {
 	bool has_rules;
 	struct rule *rules;
 	size_t count;
 };
 
 static enum jw_err
-add_rule(struct rights *rights, char *word, struct jw_why *why)
+add_rule(struct verbs_rights *rights, char *word, struct jw_why *why)
 {
 	char *colon = strchr(word, ':');
 	gid_t group;
@@ -51,9 +51,10 @@ add_rule(struct rights *rights, char *word, struct jw_why *why)
 }
 
 enum jw_err
-rights_new(const char *rules, struct rights **ret_rights, struct jw_why *why)
+verbs_rights_new(
+    const char *rules, struct verbs_rights **ret_rights, struct jw_why *why)
 {
-	struct rights *rights = calloc(1, sizeof(*rights));
+	struct verbs_rights *rights = calloc(1, sizeof(*rights));
 	char *text = rules == NULL ? NULL : strdup(rules), *save = NULL;
 	enum jw_err err = JW_OK;
 
@@ -68,14 +69,14 @@ rights_new(const char *rules, struct rights **ret_rights, struct jw_why *why)
 out:
 	free(text);
 	if (err != JW_OK)
-		rights_free(rights);
+		verbs_rights_free(rights);
 	else
 		*ret_rights = rights;
 	return err;
 }
 
 void
-rights_free(struct rights *rights)
+verbs_rights_free(struct verbs_rights *rights)
 {
 	if (rights == NULL)
 		return;
@@ -97,8 +98,8 @@ matches(const char *pattern, const char *key_set)
 }
 
 bool
-rights_allow(const struct rights *rights, const char *key_set,
-    rights_member_fn *is_member, void *arg)
+verbs_rights_allow(const struct verbs_rights *rights, const char *key_set,
+    verbs_rights_member_fn *is_member, void *arg)
 {
 	if (!rights->has_rules)
 		return true;

@@ -10,20 +10,20 @@
 
 #include "common/base/err.h"
 
-struct rights;
+struct verbs_rights;
 
 /*
  * rules is what the configuration has accepted: words GROUP:KEYSET, where a
  * star ends a KEYSET that stands for several; NULL: no rules.  JW_BAD_CONFIG
  * with why for a group that does not exist.
  */
-enum jw_err rights_new(
-    const char *rules, struct rights **ret_rights, struct jw_why *why);
-void rights_free(struct rights *rights);
+enum jw_err verbs_rights_new(
+    const char *rules, struct verbs_rights **ret_rights, struct jw_why *why);
+void verbs_rights_free(struct verbs_rights *rights);
 
 /* is_member tells whether the one who asks belongs to a group. */
-typedef bool rights_member_fn(gid_t group, void *arg);
-bool rights_allow(const struct rights *rights, const char *key_set,
-    rights_member_fn *is_member, void *arg);
+typedef bool verbs_rights_member_fn(gid_t group, void *arg);
+bool verbs_rights_allow(const struct verbs_rights *rights, const char *key_set,
+    verbs_rights_member_fn *is_member, void *arg);
 
 #endif

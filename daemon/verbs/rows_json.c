@@ -50,8 +50,8 @@ set_times(json_t *object, const struct generation *g)
 }
 
 json_t *
-wire_key(const char *key_set, const struct key *key, const struct lc_set *set,
-    bool with_jwk)
+verbs_json_key(const char *key_set, const struct key *key,
+    const struct lc_set *set, bool with_jwk)
 {
 	const struct generation *found =
 	    set == NULL ? NULL : lc_find(set, key->facts.number);
@@ -87,7 +87,7 @@ policy_value(const struct jw_param *param, int32_t value)
 }
 
 json_t *
-wire_policy(const struct jw_policy *policy)
+verbs_json_policy(const struct jw_policy *policy)
 {
 	json_t *object = json_object();
 	size_t n;
@@ -104,7 +104,7 @@ static json_t *
 url_list(const char *name, const char *domain)
 {
 	char urls[JWKS_URLS_MAX][JWKS_URL_SIZE];
-	size_t n = jwks_urls(name, domain, urls);
+	size_t n = document_urls(name, domain, urls);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
@@ -113,20 +113,20 @@ url_list(const char *name, const char *domain)
 }
 
 json_t *
-wire_key_set(const struct key_set *set, const char *domain)
+verbs_json_key_set(const struct key_set *set, const char *domain)
 {
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
 	struct lc_set view = {.facts = set->facts, .count = set->nkeys};
 	const struct generation *active;
 	json_t *object;
 
-	jwks_location(set->name, app, path);
+	document_location(set->name, app, path);
 	for (size_t i = 0; i < set->nkeys; i++)
 		view.gens[i] = set->keys[i].facts;
 	object = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", set->name,
 	    "alg", jw_alg_name(set->facts.policy.algorithm), "path", path,
 	    "version", (json_int_t)set->facts.version, "policy",
-	    wire_policy(&set->facts.policy));
+	    verbs_json_policy(&set->facts.policy));
 	if (object == NULL)
 		return NULL;
 	json_object_set_new(object, "urls", url_list(set->name, domain));
@@ -141,7 +141,7 @@ wire_key_set(const struct key_set *set, const char *domain)
 }
 
 json_t *
-wire_change(
+verbs_json_change(
     const char *key_set, const struct lc_change *change, const char *kid)
 {
 	json_t *object = json_pack("{s:I, s:s, s:I, s:s, s:s}", "time",
@@ -180,7 +180,7 @@ exposure_times(const struct lc_times *times)
 }
 
 json_t *
-wire_exposure(const struct lc_exposure *exposure)
+verbs_json_exposure(const struct lc_exposure *exposure)
 {
 	return json_pack("{s:I, s:o, s:o}", "until",
 	    (json_int_t)exposure->until, "rejectNewTokens",
@@ -189,7 +189,7 @@ wire_exposure(const struct lc_exposure *exposure)
 }
 
 const char *
-wire_event(enum gen_state to)
+verbs_json_event(enum gen_state to)
 {
 	if (to == GEN_PENDING)
 		return "created";

@@ -22,18 +22,19 @@ struct lc_exposure;
  * are those of its generation there.  NULL, and for a generation that is not
  * in it (a tombstone): the key's own.  with_jwk adds the public key.
  */
-struct json_t *wire_key(const char *key_set, const struct key *key,
+struct json_t *verbs_json_key(const char *key_set, const struct key *key,
     const struct lc_set *set, bool with_jwk);
 
-struct json_t *wire_policy(const struct jw_policy *policy);
+struct json_t *verbs_json_policy(const struct jw_policy *policy);
 /* domain: of the HTTP front; NULL: none. */
-struct json_t *wire_key_set(const struct key_set *set, const char *domain);
+struct json_t *verbs_json_key_set(
+    const struct key_set *set, const char *domain);
 /* kid may be NULL. */
-struct json_t *wire_change(
+struct json_t *verbs_json_change(
     const char *key_set, const struct lc_change *change, const char *kid);
-struct json_t *wire_exposure(const struct lc_exposure *exposure);
+struct json_t *verbs_json_exposure(const struct lc_exposure *exposure);
 
 /* The first word of a monitor's reply for a state that was entered. */
-const char *wire_event(enum gen_state to);
+const char *verbs_json_event(enum gen_state to);
 
 #endif

@@ -9,14 +9,14 @@
 
 #include "common/base/label.h"
 #include "common/serve/server.h"
-#include "daemon/keeper/keeper.h"
-#include "daemon/keeper/domain.h"
-#include "daemon/keeper/new_sets.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/keeper/domain.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/new_sets.h"
 #include "daemon/lifecycle/operator_order.h"
-#include "daemon/verbs/verbs.h"
 #include "daemon/verbs/edit.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/verbs.h"
 
 /* ---- AddKeySet ---- */
 
@@ -32,14 +32,14 @@ reply_of(const struct verbs *verbs, const struct key_set *set,
     const struct lc_outcome *outcome)
 {
 	json_t *reply = json_pack(
-	    "{s:o}", "keySet", wire_key_set(set, verbs_domain(verbs)));
+	    "{s:o}", "keySet", verbs_json_key_set(set, verbs_domain(verbs)));
 
 	if (outcome->ready_at != 0)
 		json_object_set_new(
 		    reply, "signsAt", json_integer(outcome->ready_at));
 	if (outcome->exposed)
 		json_object_set_new(
-		    reply, "exposure", wire_exposure(&outcome->exposure));
+		    reply, "exposure", verbs_json_exposure(&outcome->exposure));
 	return reply;
 }
 
@@ -53,7 +53,7 @@ refuse_existing(struct change *change, const struct keeper_set *set)
 		keeper_view(set, &view);
 	active = lc_active(&view);
 	change->outcome.actual = active == NULL ? 0 : active->number;
-	edit_refuse(change, JW_CONFLICT, "");
+	verbs_edit_refuse(change, JW_CONFLICT, "");
 }
 
 /* The policy of the new key set; false: refused. */
@@ -63,27 +63,27 @@ choose_policy(struct addition *addition)
 	struct change *change = &addition->change;
 	struct jw_policy *policy = &addition->policy;
 	json_t *given =
-	    json_object_get(control_parameters(change->call), "policy");
+	    json_object_get(serve_parameters(change->call), "policy");
 	struct jw_policy_fault fault;
 	struct jw_why why = {"", ""};
 
 	*policy = change->verbs->policy;
-	if (!edit_read_policy(change, policy))
+	if (!verbs_edit_read_policy(change, policy))
 		return false;
 	if (!json_is_integer(json_object_get(given, "maxPublishedKeys")))
 		jw_policy_fit(policy);
-	if (keys_supported((enum jw_alg)policy->algorithm, &why) != JW_OK) {
-		edit_refuse_policy(change, "algorithm", why.text, NULL);
+	if (crypto_supported((enum jw_alg)policy->algorithm, &why) != JW_OK) {
+		verbs_edit_refuse_policy(change, "algorithm", why.text, NULL);
 		return false;
 	}
 	if (jw_policy_check(policy, &fault, &why) == JW_OK)
 		return true;
-	edit_refuse_policy(change, fault.param->camel, why.text, &fault);
+	verbs_edit_refuse_policy(change, fault.param->camel, why.text, &fault);
 	return false;
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+sets_on_closed(struct serve_call *call, void *arg)
 {
 	struct addition *addition = arg;
 
@@ -130,13 +130,13 @@ finish_addition(struct addition *addition, struct key_set *take_draft,
 	change->outcome.cause =
 	    hurried ? "an operator added the key set and would not wait"
 		    : "an operator added the key set";
-	how = edit_how(change, "keyset", &request, outcome);
-	if (err != JW_OK || edit_is_dry(change))
+	how = verbs_edit_how(change, "keyset", &request, outcome);
+	if (err != JW_OK || verbs_edit_is_dry(change))
 		store_set_done(take_draft);
 	else
 		err = keeper_add_set(
 		    change->verbs->keeper, take_draft, pairs, &how);
-	edit_answer(change, err, reply);
+	verbs_edit_answer(change, err, reply);
 	free(outcome);
 }
 
@@ -149,7 +149,7 @@ on_pairs(
 	struct keeper *keeper = change->verbs->keeper;
 	struct key_set draft;
 
-	if (err == JW_OK && edit_answered_before(change)) {
+	if (err == JW_OK && verbs_edit_answered_before(change)) {
 		free(change->asked);
 		free(addition);
 		return;
@@ -157,17 +157,17 @@ on_pairs(
 	if (err == JW_OK)
 		err = keeper_draft_set(keeper, addition->name,
 		    &addition->policy, pairs, count,
-		    verbs_bool(control_parameters(change->call), "now"), &draft,
+		    verbs_bool(serve_parameters(change->call), "now"), &draft,
 		    &change->outcome);
 	if (err == JW_OK)
 		finish_addition(addition, &draft, pairs);
 	else if (err == JW_CONFLICT)
 		refuse_existing(change, keeper_find(keeper, addition->name));
 	else if (err == JW_BAD_KEY)
-		edit_fail(change, err,
+		verbs_edit_fail(change, err,
 		    json_pack("{s:s}", "message", jw_err_text(err)));
 	else
-		edit_answer(change, err, NULL);
+		verbs_edit_answer(change, err, NULL);
 	free(addition);
 }
 
@@ -180,69 +180,69 @@ is_wanted_new(struct addition *addition)
 	struct jw_why why = {"", ""};
 
 	if (jw_key_set_name_check(addition->name, &why) != JW_OK) {
-		edit_refuse_policy(change, "name", why.text, NULL);
+		verbs_edit_refuse_policy(change, "name", why.text, NULL);
 		return false;
 	}
-	if (set == NULL && edit_expected(change) == 0)
+	if (set == NULL && verbs_edit_expected(change) == 0)
 		return true;
 	refuse_existing(change, set);
 	return false;
 }
 
 void
-verbs_add_key_set(struct control_call *call, void *context)
+verbs_add_key_set(struct serve_call *call, void *context)
 {
-	const char *name = verbs_string(control_parameters(call), "name", "");
+	const char *name = verbs_string(serve_parameters(call), "name", "");
 	struct addition *addition = calloc(1, sizeof(*addition));
 	struct change *change;
 
 	if (addition == NULL) {
-		control_fail(call, JW_NO_MEMORY, NULL);
+		serve_fail(call, JW_NO_MEMORY, NULL);
 		return;
 	}
 	change = &addition->change;
 	if (strlen(name) >= sizeof(addition->name)) {
-		control_fail(call, JW_BAD_POLICY,
+		serve_fail(call, JW_BAD_POLICY,
 		    json_pack("{s:s, s:s}", "parameter", "name", "message",
 			"a key set's name has at most 127 characters"));
 		free(addition);
 		return;
 	}
 	memcpy(addition->name, name, strlen(name) + 1);
-	if (!edit_prepare(change, call, context) || !is_wanted_new(addition) ||
-	    !choose_policy(addition)) {
+	if (!verbs_edit_prepare(change, call, context) ||
+	    !is_wanted_new(addition) || !choose_policy(addition)) {
 		free(addition);
 		return;
 	}
-	control_wait(call, on_closed, addition);
+	serve_wait(call, sets_on_closed, addition);
 	if (keeper_generate(change->verbs->keeper, &addition->policy,
 		1 + (size_t)addition->policy.standby_count, on_pairs, addition,
 		&addition->making) == JW_OK)
 		return;
-	edit_fail(change, JW_NO_MEMORY, NULL);
+	verbs_edit_fail(change, JW_NO_MEMORY, NULL);
 	free(addition);
 }
 
 /* ---- RemoveKeySet ---- */
 
 void
-verbs_remove_key_set(struct control_call *call, void *context)
+verbs_remove_key_set(struct serve_call *call, void *context)
 {
-	bool force = verbs_bool(control_parameters(call), "force");
+	bool force = verbs_bool(serve_parameters(call), "force");
 	struct change change = {.call = call};
 	json_t *reply;
 	enum jw_err err;
 
-	if (!edit_begin(&change, call, context, "name"))
+	if (!verbs_edit_begin(&change, call, context, "name"))
 		return;
-	err = edit_check_expected(&change);
+	err = verbs_edit_check_expected(&change);
 	if (err == JW_OK)
 		err = lc_remove_set(&change.edit.after, &change.edit.env, force,
 		    &change.outcome);
 	if (err != JW_OK) {
-		edit_refuse(&change, err, "");
+		verbs_edit_refuse(&change, err, "");
 		return;
 	}
 	reply = reply_of(change.verbs, &change.edit.set->row, &change.outcome);
-	edit_finish(&change, "removed", reply);
+	verbs_edit_finish(&change, "removed", reply);
 }

@@ -18,16 +18,16 @@
 #include "common/base/decimal.h"
 #include "common/base/log.h"
 #include "common/base/slice.h"
-#include "common/wire/varlink.h"
-#include "daemon/verbs/claims.h"
 #include "common/serve/server.h"
+#include "common/wire/varlink.h"
+#include "daemon/crypto/keys.h"
+#include "daemon/crypto/signer.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
 #include "daemon/keeper/sign.h"
-#include "daemon/crypto/keys.h"
+#include "daemon/verbs/claims.h"
 #include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign_call.h"
-#include "daemon/crypto/signer.h"
 #include "daemon/verbs/verbs.h"
 
 enum {
@@ -48,8 +48,8 @@ struct broken {
 
 struct verbs_sign {
 	struct verbs *verbs;
-	struct signer *signer;
-	struct rights *rights;
+	struct crypto_signer *signer;
+	struct verbs_rights *rights;
 	struct keeper_observer observer;
 	struct broken broken[BROKEN_MAX];
 	size_t nbroken;
@@ -62,8 +62,8 @@ struct verbs_sign {
 /* A call that is being answered. */
 struct request {
 	struct verbs_sign *signing;
-	struct control_call *call; /* NULL: the client has gone */
-	atomic_bool gone;          /* the same for a thread */
+	struct serve_call *call; /* NULL: the client has gone */
+	atomic_bool gone;        /* the same for a thread */
 	int64_t set_id;
 	int64_t exp;
 	bool is_payload;
@@ -146,12 +146,12 @@ sweep_broken(struct verbs_sign *signing)
 
 /* After each commit: what no longer signs is not kept open. */
 static void
-on_news(const struct keeper_news *news, void *arg)
+verbs_sign_on_news(const struct keeper_news *news, void *arg)
 {
 	struct verbs_sign *signing = arg;
 
 	(void)news;
-	signer_sweep(signing->signer, may_stay, signing);
+	crypto_signer_sweep(signing->signer, may_stay, signing);
 	sweep_broken(signing);
 }
 
@@ -190,7 +190,7 @@ open_key(struct verbs_sign *signing, const struct keeper_set *set,
 	struct keys_pair *pair;
 	enum jw_err err;
 
-	if (signer_find(signing->signer, key->kid) != NULL)
+	if (crypto_signer_find(signing->signer, key->kid) != NULL)
 		return JW_OK;
 	broken = find_broken(signing, key->kid);
 	/* Further ahead than that: the clock was set back meanwhile. */
@@ -207,7 +207,7 @@ open_key(struct verbs_sign *signing, const struct keeper_set *set,
 	if (broken != NULL)
 		*broken = signing->broken[--signing->nbroken];
 	jw_log(JW_LOG_DEBUG, "%s: the key %s is open", set->row.name, key->kid);
-	return signer_keep(signing->signer, set->row.id, pair) == NULL
+	return crypto_signer_keep(signing->signer, set->row.id, pair) == NULL
 		   ? JW_NO_MEMORY
 		   : JW_OK;
 }
@@ -230,9 +230,9 @@ verbs_sign_warn(const struct verbs_sign *signing, struct json_t *warnings)
 /* ---- answering ---- */
 
 static void
-bad_claims(struct control_call *call, const char *claim, const char *message)
+bad_claims(struct serve_call *call, const char *claim, const char *message)
 {
-	control_fail(call, JW_BAD_CLAIMS,
+	serve_fail(call, JW_BAD_CLAIMS,
 	    json_pack("{s:s, s:s}", "parameter", claim, "message", message));
 }
 
@@ -249,7 +249,7 @@ signs_at(const struct keeper_set *set)
 
 /* Answers and frees. */
 static void
-fail(struct request *request, enum jw_err err)
+verbs_sign_fail(struct request *request, enum jw_err err)
 {
 	struct verbs *verbs = request->signing->verbs;
 	const struct keeper_set *set =
@@ -259,20 +259,20 @@ fail(struct request *request, enum jw_err err)
 	if (request->call == NULL)
 		;
 	else if (err == JW_NOT_READY)
-		control_fail(request->call, err,
+		serve_fail(request->call, err,
 		    json_pack("{s:I}", "readyAt", (json_int_t)signs_at(set)));
 	else if (err == JW_NO_SUCH_KEY_SET || err == JW_NO_ACTIVE_KEY)
-		control_fail(
+		serve_fail(
 		    request->call, err, json_pack("{s:s}", "keySet", name));
 	else if (err == JW_BAD_KEY)
-		control_fail(request->call, err,
+		serve_fail(request->call, err,
 		    json_pack("{s:s}", "message",
 			"the private key of the active generation cannot be "
 			"used; the daemon's log says why"));
 	else if (err == JW_OVERLOADED)
-		control_fail(request->call, err, NULL);
+		serve_fail(request->call, err, NULL);
 	else if (err == JW_NO_MEMORY)
-		control_fail(request->call, err, NULL);
+		serve_fail(request->call, err, NULL);
 	else
 		verbs_store_failed(request->call, verbs, err);
 	free(request);
@@ -308,7 +308,7 @@ write_reply(
 		add(&at, input, input_len(request));
 		add_word(&at, ".");
 	}
-	at += keys_base64url_write(signature, len, at);
+	at += crypto_base64url_write(signature, len, at);
 	add_word(&at, "\",\"kid\":\"");
 	add_word(&at, request->kid);
 	add_word(&at, "\"");
@@ -321,25 +321,25 @@ write_reply(
 }
 
 static enum jw_err
-answer(struct request *request, const uint8_t *signature, size_t len)
+verbs_answer(struct request *request, const uint8_t *signature, size_t len)
 {
-	struct control_call *call = request->call;
+	struct serve_call *call = request->call;
 	char *at;
 
-	if (control_is_oneway(call)) {
-		control_reply(call, NULL);
+	if (serve_is_oneway(call)) {
+		serve_reply(call, NULL);
 		return JW_OK;
 	}
-	at = control_room(call, input_len(request) + keys_base64url_size(len) +
-				    sizeof(request->kid) + REPLY_ROOM);
+	at = serve_room(call, input_len(request) + crypto_base64url_size(len) +
+				  sizeof(request->kid) + REPLY_ROOM);
 	if (at == NULL)
 		return JW_NO_MEMORY;
-	control_put(
+	serve_put(
 	    call, (size_t)(write_reply(request, signature, len, at) - at));
 	return JW_OK;
 }
 
-static void start(struct request *request);
+static void verbs_sign_start(struct request *request);
 
 /* Signatures in flight at a promotion are good, those at a revocation not. */
 static bool
@@ -365,19 +365,19 @@ on_signed(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 	}
 	/* Revoked meanwhile: its successor signs. */
 	if (err == JW_CONFLICT || (err == JW_OK && is_revoked(request))) {
-		start(request);
+		verbs_sign_start(request);
 		return;
 	}
 	if (err == JW_OK)
-		err = answer(request, signature, len);
+		err = verbs_answer(request, signature, len);
 	if (err == JW_OK)
 		free(request);
 	else
-		fail(request, err);
+		verbs_sign_fail(request, err);
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+verbs_sign_on_closed(struct serve_call *call, void *arg)
 {
 	struct request *request = arg;
 
@@ -398,8 +398,9 @@ header_for(struct verbs_sign *signing, const struct key *key, const char *type)
 	    strcmp(signing->header_kid, key->kid) == 0 &&
 	    strcmp(signing->header_type, type) == 0)
 		return signing->header;
-	header = claims_header(jw_alg_name(key->facts.alg), key->kid, type);
-	text = header == NULL ? NULL : keys_base64url(header, strlen(header));
+	header =
+	    verbs_claims_header(jw_alg_name(key->facts.alg), key->kid, type);
+	text = header == NULL ? NULL : crypto_base64url(header, strlen(header));
 	free(header);
 	if (text == NULL)
 		return NULL;
@@ -443,7 +444,7 @@ choose_key(struct request *request, const struct key **ret_key)
 	err = key->facts.damaged ? JW_BAD_KEY : open_key(signing, set, key);
 	if (err == JW_OK && request->exp > key->facts.max_exp)
 		err = keeper_note_exp(keeper, set,
-		    claims_round_exp(
+		    verbs_claims_round_exp(
 			request->exp, set->row.facts.policy.token_max_ttl));
 	if (err == JW_OK)
 		*ret_key = keeper_active(set);
@@ -452,26 +453,27 @@ choose_key(struct request *request, const struct key **ret_key)
 
 /* Answers now or later, and frees. */
 static void
-start(struct request *request)
+verbs_sign_start(struct request *request)
 {
-	struct signer *signer = request->signing->signer;
-	struct signer_key *pair = NULL;
+	struct crypto_signer *signer = request->signing->signer;
+	struct crypto_signer_key *pair = NULL;
 	const struct key *key = NULL;
 	enum jw_err err = choose_key(request, &key);
 
 	if (err == JW_OK)
-		pair = key == NULL ? NULL : signer_find(signer, key->kid);
+		pair =
+		    key == NULL ? NULL : crypto_signer_find(signer, key->kid);
 	if (err == JW_OK && pair == NULL)
 		err = JW_NO_ACTIVE_KEY;
 	if (err == JW_OK && !set_header(request, key))
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)
-		err =
-		    signer_sign(signer, pair, control_peer(request->call)->uid,
-			input_of(request), input_len(request), &request->gone,
-			on_signed, free, request);
+		err = crypto_signer_sign(signer, pair,
+		    serve_peer(request->call)->uid, input_of(request),
+		    input_len(request), &request->gone, on_signed, free,
+		    request);
 	if (err != JW_OK)
-		fail(request, err);
+		verbs_sign_fail(request, err);
 }
 
 /* ---- the calls ---- */
@@ -479,23 +481,24 @@ start(struct request *request)
 static bool
 is_member(gid_t group, void *arg)
 {
-	return control_is_member(arg, group);
+	return serve_is_member(arg, group);
 }
 
 static bool
-may_sign(struct control_call *call, const struct verbs_sign *signing,
+may_sign(struct serve_call *call, const struct verbs_sign *signing,
     const struct keeper_set *set)
 {
-	return rights_allow(signing->rights, set->row.name, is_member, call);
+	return verbs_rights_allow(
+	    signing->rights, set->row.name, is_member, call);
 }
 
 static void
-deny(struct control_call *call, const struct keeper_set *set)
+deny(struct serve_call *call, const struct keeper_set *set)
 {
-	if (control_first_refusal(call))
+	if (serve_first_refusal(call))
 		jw_log(JW_LOG_WARNING, "uid %u may not sign for %s",
-		    (unsigned)control_peer(call)->uid, set->row.name);
-	control_fail(call, JW_PERMISSION_DENIED, NULL);
+		    (unsigned)serve_peer(call)->uid, set->row.name);
+	serve_fail(call, JW_PERMISSION_DENIED, NULL);
 }
 
 /* What is asked for, however it was read. */
@@ -505,12 +508,12 @@ struct order {
 	char type[CLAIMS_TYPE_MAX + 1]; /* empty: it cannot be right */
 	struct jw_span claims; /* SignPayload: unknown until it is decoded */
 	struct jw_span payload;
-	struct claims_times times; /* of the claims */
+	struct verbs_claims_times times; /* of the claims */
 };
 
 /* A call whose claims are being looked at. */
 struct look {
-	struct control_call *call;
+	struct serve_call *call;
 	struct verbs_sign *signing;
 	const struct keeper_set *set;
 	const struct order *order;
@@ -520,13 +523,13 @@ struct look {
 
 /* False: the call has been answered. */
 static bool
-check_times(struct look *look, const struct claims_times *times)
+check_times(struct look *look, const struct verbs_claims_times *times)
 {
 	int64_t now = keeper_now(look->signing->verbs->keeper);
-	struct claims_fault fault;
+	struct verbs_claims_fault fault;
 
-	if (claims_check(times, now, look->set->row.facts.policy.token_max_ttl,
-		&fault) != JW_OK) {
+	if (verbs_claims_check(times, now,
+		look->set->row.facts.policy.token_max_ttl, &fault) != JW_OK) {
 		bad_claims(look->call, fault.claim, fault.message);
 		return false;
 	}
@@ -537,7 +540,7 @@ check_times(struct look *look, const struct claims_times *times)
 
 /* NULL: the call has been answered. */
 static struct request *
-take_claims(struct look *look)
+verbs_sign_take_claims(struct look *look)
 {
 	const struct jw_span *claims = &look->order->claims;
 	struct request *request = NULL;
@@ -550,30 +553,31 @@ take_claims(struct look *look)
 		bad_claims(look->call, "claims", "are longer than 128 KiB");
 		return NULL;
 	}
-	whole = claims_text(claims->at, claims->len, look->iat, &len);
+	whole = verbs_claims_text(claims->at, claims->len, look->iat, &len);
 	if (whole != NULL)
-		request = request_new(look->signing, keys_base64url_size(len));
+		request =
+		    request_new(look->signing, crypto_base64url_size(len));
 	if (request == NULL)
-		control_fail(look->call, JW_NO_MEMORY, NULL);
+		serve_fail(look->call, JW_NO_MEMORY, NULL);
 	else
-		keys_base64url_write(whole, len, request->text + HEADER_ROOM);
+		crypto_base64url_write(whole, len, request->text + HEADER_ROOM);
 	free(whole);
 	return request;
 }
 
 /* The claims in a payload.  False: the call has been answered. */
 static bool
-read_payload(struct control_call *call, const char *text, size_t len,
-    struct claims_times *ret_times)
+read_payload(struct serve_call *call, const char *text, size_t len,
+    struct verbs_claims_times *ret_times)
 {
-	struct claims_fault fault;
+	struct verbs_claims_fault fault;
 	json_t *claims;
 
 	if (len > CLAIMS_OCTETS_MAX) {
 		bad_claims(call, "payload", "is longer than 128 KiB");
 		return false;
 	}
-	if (sign_call_times(text, len, ret_times))
+	if (verbs_sign_call_times(text, len, ret_times))
 		return true;
 	claims = varlink_object_parse(text, len);
 	if (claims == NULL) {
@@ -582,7 +586,7 @@ read_payload(struct control_call *call, const char *text, size_t len,
 		    "without duplicate members, NULs and huge numbers");
 		return false;
 	}
-	claims_read(claims, ret_times, &fault);
+	verbs_claims_read(claims, ret_times, &fault);
 	json_decref(claims);
 	return true;
 }
@@ -592,13 +596,13 @@ static struct request *
 take_payload(struct look *look)
 {
 	const struct jw_span *payload = &look->order->payload;
-	struct claims_times times;
+	struct verbs_claims_times times;
 	struct request *request;
 	uint8_t *text = NULL;
 	size_t len;
 	bool ok;
 
-	if (keys_base64url_decode(payload->at, payload->len, &text, &len) !=
+	if (crypto_base64url_decode(payload->at, payload->len, &text, &len) !=
 	    JW_OK) {
 		bad_claims(look->call, "payload",
 		    "must be base64url without padding (RFC 7515 section 2)");
@@ -611,7 +615,7 @@ take_payload(struct look *look)
 		return NULL;
 	request = request_new(look->signing, payload->len);
 	if (request == NULL)
-		control_fail(look->call, JW_NO_MEMORY, NULL);
+		serve_fail(look->call, JW_NO_MEMORY, NULL);
 	else
 		memcpy(request->text + HEADER_ROOM, payload->at, payload->len);
 	return request;
@@ -619,7 +623,7 @@ take_payload(struct look *look)
 
 /* Of a caller who may sign for the key set. */
 static void
-obey(struct control_call *call, struct verbs_sign *signing,
+obey(struct serve_call *call, struct verbs_sign *signing,
     const struct keeper_set *set, const struct order *order)
 {
 	struct look look = {
@@ -630,11 +634,12 @@ obey(struct control_call *call, struct verbs_sign *signing,
 	};
 	struct request *request;
 
-	if (!claims_type_is_fine(order->type)) {
+	if (!verbs_claims_type_is_fine(order->type)) {
 		verbs_invalid(call, "type");
 		return;
 	}
-	request = order->is_payload ? take_payload(&look) : take_claims(&look);
+	request = order->is_payload ? take_payload(&look)
+				    : verbs_sign_take_claims(&look);
 	if (request == NULL)
 		return;
 	request->call = call;
@@ -642,8 +647,8 @@ obey(struct control_call *call, struct verbs_sign *signing,
 	request->exp = look.exp;
 	request->is_payload = order->is_payload;
 	memcpy(request->type, order->type, sizeof(request->type));
-	control_wait(call, on_closed, request);
-	start(request);
+	serve_wait(call, verbs_sign_on_closed, request);
+	verbs_sign_start(request);
 }
 
 /* ---- the quick way ---- */
@@ -663,16 +668,16 @@ copy_span(
 }
 
 bool
-verbs_sign_quick(struct control_call *call, void *context)
+verbs_sign_quick(struct serve_call *call, void *context)
 {
 	struct verbs_sign *signing = context;
 	const struct keeper_set *set;
-	struct sign_call plain;
+	struct verbs_sign_call plain;
 	struct order order;
 	size_t len;
-	const char *text = control_text(call, &len);
+	const char *text = serve_text(call, &len);
 
-	if (!sign_call_read(text, len, &plain) ||
+	if (!verbs_sign_call_read(text, len, &plain) ||
 	    !copy_span(&plain.key_set, "default", order.key_set,
 		sizeof(order.key_set)) ||
 	    !copy_span(&plain.type, "JWT", order.type, sizeof(order.type)))
@@ -693,14 +698,14 @@ verbs_sign_quick(struct control_call *call, void *context)
 
 /* False: the call has been answered. */
 static bool
-find_claims(struct control_call *call, struct order *order)
+find_claims(struct serve_call *call, struct order *order)
 {
-	struct claims_fault fault;
+	struct verbs_claims_fault fault;
 	struct jw_span parameters;
 	size_t len;
-	const char *text = control_text(call, &len);
+	const char *text = serve_text(call, &len);
 
-	if (claims_read(json_object_get(control_parameters(call), "claims"),
+	if (verbs_claims_read(json_object_get(serve_parameters(call), "claims"),
 		&order->times, &fault) != JW_OK) {
 		bad_claims(call, fault.claim, fault.message);
 		return false;
@@ -708,16 +713,17 @@ find_claims(struct control_call *call, struct order *order)
 	if (!jw_span_member(text, len, "parameters", &parameters) ||
 	    !jw_span_member(
 		parameters.at, parameters.len, "claims", &order->claims)) {
-		control_fail(call, JW_BUG, NULL);
+		serve_fail(call, JW_BUG, NULL);
 		return false;
 	}
 	return true;
 }
 
 static void
-run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
+verbs_sign_run(
+    struct serve_call *call, struct verbs_sign *signing, bool is_payload)
 {
-	const json_t *parameters = control_parameters(call);
+	const json_t *parameters = serve_parameters(call);
 	const char *type = verbs_string(parameters, "type", "JWT");
 	const struct keeper_set *set;
 	struct order order;
@@ -743,7 +749,7 @@ run(struct control_call *call, struct verbs_sign *signing, bool is_payload)
 
 /* What cannot be read has the name of the claim where it is in the claims. */
 static void
-refuse_fault(struct control_call *call, const struct varlink_fault *fault)
+refuse_fault(struct serve_call *call, const struct varlink_fault *fault)
 {
 	if (strcmp(fault->parameter, "claims") == 0)
 		bad_claims(call,
@@ -756,33 +762,33 @@ refuse_fault(struct control_call *call, const struct varlink_fault *fault)
 }
 
 static void
-run_sign(struct control_call *call, void *context)
+run_sign(struct serve_call *call, void *context)
 {
-	const struct varlink_fault *fault = control_fault(call);
+	const struct varlink_fault *fault = serve_fault(call);
 
 	if (fault->what != NULL)
 		refuse_fault(call, fault);
 	else
-		run(call, context, false);
+		verbs_sign_run(call, context, false);
 }
 
 static void
-run_sign_payload(struct control_call *call, void *context)
+run_sign_payload(struct serve_call *call, void *context)
 {
-	run(call, context, true);
+	verbs_sign_run(call, context, true);
 }
 
 static void
-run_get_jwks(struct control_call *call, void *context)
+run_get_jwks(struct serve_call *call, void *context)
 {
 	const struct verbs_sign *signing = context;
 
 	verbs_get_jwks(call, signing->verbs);
 }
 
-static const struct control_verb verb_sign = {run_sign};
-static const struct control_verb verb_sign_payload = {run_sign_payload};
-static const struct control_verb verb_get_jwks = {run_get_jwks};
+static const struct serve_verb verb_sign = {run_sign};
+static const struct serve_verb verb_sign_payload = {run_sign_payload};
+static const struct serve_verb verb_get_jwks = {run_get_jwks};
 
 static const struct varlink_verb table[] = {
     {"Sign", VARLINK_FAULTS, &verb_sign},
@@ -813,28 +819,28 @@ count_cores(void)
 
 enum jw_err
 verbs_sign_new(struct event_base *base, struct verbs *verbs,
-    struct rights *take_rights, struct verbs_sign **ret_signing,
+    struct verbs_rights *take_rights, struct verbs_sign **ret_signing,
     struct jw_why *why)
 {
 	struct verbs_sign *signing = calloc(1, sizeof(*signing));
 	enum jw_err err;
 
 	if (signing == NULL) {
-		rights_free(take_rights);
+		verbs_rights_free(take_rights);
 		return JW_NO_MEMORY;
 	}
 	signing->verbs = verbs;
 	signing->rights = take_rights;
-	err = signer_new(
+	err = crypto_signer_new(
 	    base, count_cores(), KEYS_MAX, JOBS_MAX, &signing->signer);
 	if (err == JW_IO)
 		jw_why_set(why, "threads that sign: %s", strerror(errno));
 	if (err != JW_OK) {
-		rights_free(take_rights);
+		verbs_rights_free(take_rights);
 		free(signing);
 		return err;
 	}
-	signing->observer.fn = on_news;
+	signing->observer.fn = verbs_sign_on_news;
 	signing->observer.arg = signing;
 	keeper_observe(verbs->keeper, &signing->observer);
 	*ret_signing = signing;
@@ -847,8 +853,8 @@ verbs_sign_free(struct verbs_sign *signing)
 	if (signing == NULL)
 		return;
 	keeper_unobserve(signing->verbs->keeper, &signing->observer);
-	signer_free(signing->signer);
-	rights_free(signing->rights);
+	crypto_signer_free(signing->signer);
+	verbs_rights_free(signing->rights);
 	free(signing->header);
 	free(signing);
 }

@@ -10,10 +10,10 @@
 
 #include "common/base/err.h"
 
-struct control_call;
+struct serve_call;
 struct event_base;
 struct json_t;
-struct rights;
+struct verbs_rights;
 struct varlink_service;
 struct verbs;
 struct verbs_sign;
@@ -23,7 +23,7 @@ struct verbs_sign;
  * From here on keys are forgotten when they stop being active.
  */
 enum jw_err verbs_sign_new(struct event_base *base, struct verbs *verbs,
-    struct rights *take_rights, struct verbs_sign **ret_signing,
+    struct verbs_rights *take_rights, struct verbs_sign **ret_signing,
     struct jw_why *why);
 /* Before the keeper, after the server whose context it is. */
 void verbs_sign_free(struct verbs_sign *signing);
@@ -32,8 +32,8 @@ void verbs_sign_free(struct verbs_sign *signing);
 enum jw_err verbs_sign_offer(
     struct varlink_service *service, struct jw_why *why);
 
-/* For control_options.quick: the calls of sign_call.h. */
-bool verbs_sign_quick(struct control_call *call, void *context);
+/* For serve_options.quick: the calls of sign_call.h. */
+bool verbs_sign_quick(struct serve_call *call, void *context);
 
 /* Append a line for each key that should sign and cannot; signing may be
  * NULL. */

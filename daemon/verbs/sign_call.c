@@ -35,7 +35,7 @@ is(const struct jw_span *span, const char *word)
 }
 
 static void
-skip_blanks(struct reader *in)
+verbs_skip_blanks(struct reader *in)
 {
 	while (in->at < in->end && (*in->at == ' ' || *in->at == '\t' ||
 				       *in->at == '\n' || *in->at == '\r'))
@@ -46,7 +46,7 @@ skip_blanks(struct reader *in)
 static bool
 take(struct reader *in, char c)
 {
-	skip_blanks(in);
+	verbs_skip_blanks(in);
 	if (in->at == in->end || *in->at != c)
 		return false;
 	in->at++;
@@ -56,12 +56,12 @@ take(struct reader *in, char c)
 static char
 peek(struct reader *in)
 {
-	skip_blanks(in);
+	verbs_skip_blanks(in);
 	return in->at == in->end ? '\0' : *in->at;
 }
 
 static bool
-take_word(struct reader *in, const char *word)
+verbs_take_word(struct reader *in, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -79,7 +79,7 @@ take_word(struct reader *in, const char *word)
  * first one, what it borrows or carries shows above it only.
  */
 static const char *
-skip_plain(const char *at, const char *end)
+verbs_skip_plain(const char *at, const char *end)
 {
 	uint64_t word;
 
@@ -110,7 +110,7 @@ take_string(struct reader *in, struct jw_span *ret_span)
 
 	if (!take(in, '"'))
 		return false;
-	at = skip_plain(in->at, in->end);
+	at = verbs_skip_plain(in->at, in->end);
 	if (at == in->end || *at != '"')
 		return false;
 	ret_span->at = in->at;
@@ -149,7 +149,7 @@ take_integer(struct reader *in, int64_t *ret_value)
 
 /* A parser refuses two members of one name. */
 static bool
-is_new(struct names *names, const struct jw_span *name)
+verbs_is_new(struct names *names, const struct jw_span *name)
 {
 	if (names->count == SIGN_CALL_MEMBERS)
 		return false;
@@ -174,7 +174,7 @@ take_object(struct reader *in, int depth, member_fn *fn, void *arg)
 	if (take(in, '}'))
 		return true;
 	do {
-		if (!take_string(in, &name) || !is_new(&names, &name) ||
+		if (!take_string(in, &name) || !verbs_is_new(&names, &name) ||
 		    !take(in, ':') || !fn(in, depth + 1, &name, arg))
 			return false;
 	} while (take(in, ','));
@@ -214,11 +214,11 @@ skip_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
 	case '[':
 		return skip_array(in, depth);
 	case 't':
-		return take_word(in, "true");
+		return verbs_take_word(in, "true");
 	case 'f':
-		return take_word(in, "false");
+		return verbs_take_word(in, "false");
 	case 'n':
-		return take_word(in, "null");
+		return verbs_take_word(in, "null");
 	default:
 		return take_integer(in, &integer);
 	}
@@ -229,8 +229,9 @@ skip_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
 static bool
 take_claim(struct reader *in, int depth, const struct jw_span *name, void *arg)
 {
-	struct claims_times *times = arg;
-	struct claims_time *time = claims_time(times, name->at, name->len);
+	struct verbs_claims_times *times = arg;
+	struct verbs_claims_time *time =
+	    verbs_claims_time(times, name->at, name->len);
 	char first;
 
 	if (time == NULL)
@@ -245,12 +246,13 @@ take_claim(struct reader *in, int depth, const struct jw_span *name, void *arg)
 static bool
 at_end(struct reader *in)
 {
-	skip_blanks(in);
+	verbs_skip_blanks(in);
 	return in->at == in->end;
 }
 
 bool
-sign_call_times(const char *text, size_t len, struct claims_times *ret_times)
+verbs_sign_call_times(
+    const char *text, size_t len, struct verbs_claims_times *ret_times)
 {
 	struct reader in = {text, text + len};
 
@@ -261,7 +263,8 @@ sign_call_times(const char *text, size_t len, struct claims_times *ret_times)
 /* ---- calls ---- */
 
 static bool
-take_claims(struct reader *in, int depth, struct sign_call *call)
+sign_call_take_claims(
+    struct reader *in, int depth, struct verbs_sign_call *call)
 {
 	if (peek(in) != '{')
 		return false;
@@ -276,10 +279,10 @@ static bool
 take_parameter(
     struct reader *in, int depth, const struct jw_span *name, void *arg)
 {
-	struct sign_call *call = arg;
+	struct verbs_sign_call *call = arg;
 
 	if (is(name, "claims"))
-		return take_claims(in, depth, call);
+		return sign_call_take_claims(in, depth, call);
 	if (is(name, "payload"))
 		return take_string(in, &call->payload);
 	if (is(name, "keySet"))
@@ -288,12 +291,13 @@ take_parameter(
 }
 
 struct message {
-	struct sign_call *call;
+	struct verbs_sign_call *call;
 	struct jw_span method;
 };
 
 static bool
-take_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
+verbs_take_member(
+    struct reader *in, int depth, const struct jw_span *name, void *arg)
 {
 	struct message *message = arg;
 
@@ -307,7 +311,7 @@ take_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
 static bool
 is_complete(struct message *message)
 {
-	struct sign_call *call = message->call;
+	struct verbs_sign_call *call = message->call;
 	bool has_claims = call->claims.at != NULL;
 	bool has_payload = call->payload.at != NULL;
 
@@ -321,12 +325,13 @@ is_complete(struct message *message)
 }
 
 bool
-sign_call_read(const char *text, size_t len, struct sign_call *ret_call)
+verbs_sign_call_read(
+    const char *text, size_t len, struct verbs_sign_call *ret_call)
 {
 	struct reader in = {text, text + len};
 	struct message message = {ret_call, {NULL, 0}};
 
 	memset(ret_call, 0, sizeof(*ret_call));
-	return take_object(&in, 0, take_member, &message) && at_end(&in) &&
-	       is_complete(&message);
+	return take_object(&in, 0, verbs_take_member, &message) &&
+	       at_end(&in) && is_complete(&message);
 }

@@ -19,18 +19,19 @@
 enum { SIGN_CALL_DEPTH = 8, SIGN_CALL_MEMBERS = 32 };
 
 /* Spans of strings are without their quotes; at is NULL for absent ones. */
-struct sign_call {
+struct verbs_sign_call {
 	bool is_payload;
 	struct jw_span key_set, type;
-	struct jw_span claims;     /* Sign: the object as it was sent */
-	struct claims_times times; /* of these claims */
-	struct jw_span payload;    /* SignPayload */
+	struct jw_span claims;           /* Sign: the object as it was sent */
+	struct verbs_claims_times times; /* of these claims */
+	struct jw_span payload;          /* SignPayload */
 };
 
-bool sign_call_read(const char *text, size_t len, struct sign_call *ret_call);
+bool verbs_sign_call_read(
+    const char *text, size_t len, struct verbs_sign_call *ret_call);
 
 /* The same for claims that are a text of their own. */
-bool sign_call_times(
-    const char *text, size_t len, struct claims_times *ret_times);
+bool verbs_sign_call_times(
+    const char *text, size_t len, struct verbs_claims_times *ret_times);
 
 #endif

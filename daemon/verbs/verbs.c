@@ -9,20 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config/config.h"
 #include "common/base/duration.h"
-#include "common/wire/varlink.h"
+#include "common/config/config.h"
 #include "common/serve/server.h"
-#include "daemon/keeper/keeper.h"
-#include "daemon/keeper/domain.h"
-#include "daemon/keeper/place.h"
-#include "daemon/keeper/room_watch.h"
+#include "common/wire/varlink.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/keeper/domain.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/place.h"
+#include "daemon/keeper/room.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/publish/publish.h"
 #include "daemon/settings/settings.h"
-#include "daemon/verbs/sign.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/sign.h"
 
 enum { MATCHES_MAX = 8, WARNINGS_MAX = 32, WARNING_SIZE = 512 };
 
@@ -63,47 +63,46 @@ verbs_domain(const struct verbs *verbs)
 }
 
 void
-verbs_invalid(struct control_call *call, const char *parameter)
+verbs_invalid(struct serve_call *call, const char *parameter)
 {
-	control_fail(call, JW_INVALID_PARAMETER,
+	serve_fail(call, JW_INVALID_PARAMETER,
 	    json_pack("{s:s}", "parameter", parameter));
 }
 
 void
 verbs_store_failed(
-    struct control_call *call, const struct verbs *verbs, enum jw_err err)
+    struct serve_call *call, const struct verbs *verbs, enum jw_err err)
 {
-	const char *id =
-	    verbs_string(control_parameters(call), "requestId", "");
+	const char *id = verbs_string(serve_parameters(call), "requestId", "");
 
 	/* The store has no message for either. */
 	if (err == JW_NO_SPACE || err == JW_NO_MEMORY)
-		control_fail(call, err, NULL);
+		serve_fail(call, err, NULL);
 	else if (err == JW_OUTCOME_UNKNOWN)
-		control_fail(call, err, json_pack("{s:s}", "requestId", id));
+		serve_fail(call, err, json_pack("{s:s}", "requestId", id));
 	else
-		control_fail(call, JW_STORE_FAILED,
+		serve_fail(call, JW_STORE_FAILED,
 		    json_pack("{s:s}", "message",
 			store_message(keeper_store(verbs->keeper))));
 }
 
 struct keeper_set *
 verbs_named_key_set(
-    struct control_call *call, const struct verbs *verbs, const char *name)
+    struct serve_call *call, const struct verbs *verbs, const char *name)
 {
 	struct keeper_set *set = keeper_find(verbs->keeper, name);
 
 	if (set == NULL)
-		control_fail(call, JW_NO_SUCH_KEY_SET,
+		serve_fail(call, JW_NO_SUCH_KEY_SET,
 		    json_pack("{s:s}", "keySet", name));
 	return set;
 }
 
 struct keeper_set *
-verbs_key_set(struct control_call *call, const struct verbs *verbs)
+verbs_key_set(struct serve_call *call, const struct verbs *verbs)
 {
 	return verbs_named_key_set(call, verbs,
-	    verbs_string(control_parameters(call), "keySet", "default"));
+	    verbs_string(serve_parameters(call), "keySet", "default"));
 }
 
 const char *
@@ -116,10 +115,10 @@ verbs_kid(const struct keeper_set *set, int64_t number)
 }
 
 bool
-verbs_time_ahead(struct control_call *call, const struct verbs *verbs,
+verbs_time_ahead(struct serve_call *call, const struct verbs *verbs,
     const char *name, int64_t *ret_time)
 {
-	const json_t *value = json_object_get(control_parameters(call), name);
+	const json_t *value = json_object_get(serve_parameters(call), name);
 	json_int_t time = json_integer_value(value);
 
 	if (!json_is_integer(value))
@@ -135,7 +134,7 @@ verbs_time_ahead(struct control_call *call, const struct verbs *verbs,
 /* ---- Status ---- */
 
 static void
-warn(json_t *warnings, const char *key_set, const char *what)
+verbs_warn(json_t *warnings, const char *key_set, const char *what)
 {
 	json_array_append_new(warnings, json_sprintf("%s: %s", key_set, what));
 }
@@ -179,9 +178,9 @@ warn_of_set(
 			set->row.name,
 			jw_time_format(lc_signs_at(&view), when)));
 	else if (lc_active(&view) == NULL)
-		warn(warnings, set->row.name, "no key signs yet");
+		verbs_warn(warnings, set->row.name, "no key signs yet");
 	if (set->failures > 0)
-		warn(warnings, set->row.name,
+		verbs_warn(warnings, set->row.name,
 		    "the last change failed and will be tried again: see the "
 		    "log");
 	warn_of_damage(warnings, set);
@@ -191,7 +190,7 @@ warn_of_set(
 		    json_sprintf("%s: a rotation is due and waits: %s",
 			set->row.name, overdue));
 	if (jw_policy_warning(&set->row.facts.policy, &why))
-		warn(warnings, set->row.name, why.text);
+		verbs_warn(warnings, set->row.name, why.text);
 }
 
 static void
@@ -276,12 +275,12 @@ next_change(struct keeper *keeper)
 	keeper_view(set, &view);
 	if (lc_plan(&view, env, LC_NEVER - 1, &change, 1) == 0)
 		return NULL;
-	return wire_change(
+	return verbs_json_change(
 	    set->row.name, &change, verbs_kid(set, change.number));
 }
 
 static void
-run_status(struct control_call *call, void *context)
+run_status(struct serve_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	struct keeper *keeper = verbs->keeper;
@@ -301,8 +300,8 @@ run_status(struct control_call *call, void *context)
 		json_object_set_new(reply, "nextChange", change);
 	if (keeper_expose_urls(keeper, keeper_now(keeper), &exposure))
 		json_object_set_new(
-		    reply, "exposure", wire_exposure(&exposure));
-	control_reply(call, reply);
+		    reply, "exposure", verbs_json_exposure(&exposure));
+	serve_reply(call, reply);
 }
 
 /* ---- ShowKey ---- */
@@ -331,8 +330,8 @@ match(int64_t set_id, const struct key *key, void *arg)
 		m->found->set = set;
 		m->found->number = key->facts.number;
 		m->found->key =
-		    wire_key(set == NULL ? "(removed)" : set->row.name, key,
-			&view, true);
+		    verbs_json_key(set == NULL ? "(removed)" : set->row.name,
+			key, &view, true);
 	}
 	return json_array_size(m->kids) < MATCHES_MAX;
 }
@@ -358,10 +357,10 @@ find_by_number(struct verbs *verbs, const char *name, const char *hash,
 }
 
 bool
-verbs_find_key(struct control_call *call, struct verbs *verbs,
-    struct verbs_found *ret_found)
+verbs_find_key(
+    struct serve_call *call, struct verbs *verbs, struct verbs_found *ret_found)
 {
-	const char *name = verbs_string(control_parameters(call), "key", "");
+	const char *name = verbs_string(serve_parameters(call), "key", "");
 	const char *hash = strrchr(name, '#');
 	struct matches m = {
 	    .keeper = verbs->keeper,
@@ -381,10 +380,10 @@ verbs_find_key(struct control_call *call, struct verbs *verbs,
 	if (err != JW_OK)
 		verbs_store_failed(call, verbs, err);
 	else if (n == 0)
-		control_fail(
+		serve_fail(
 		    call, JW_NO_SUCH_KEY, json_pack("{s:s}", "key", name));
 	else if (n > 1)
-		control_fail(call, JW_AMBIGUOUS_KEY,
+		serve_fail(call, JW_AMBIGUOUS_KEY,
 		    json_pack("{s:s, s:O}", "key", name, "matches", m.kids));
 	json_decref(m.kids);
 	if (err == JW_OK && n == 1)
@@ -394,12 +393,12 @@ verbs_find_key(struct control_call *call, struct verbs *verbs,
 }
 
 static void
-run_show_key(struct control_call *call, void *context)
+run_show_key(struct serve_call *call, void *context)
 {
 	struct verbs_found found;
 
 	if (verbs_find_key(call, context, &found))
-		control_reply(call, json_pack("{s:o}", "key", found.key));
+		serve_reply(call, json_pack("{s:o}", "key", found.key));
 }
 
 /* ---- GetJwks ---- */
@@ -432,30 +431,30 @@ look_ahead(struct verbs *verbs, const struct keeper_set *set, int64_t at,
 }
 
 static void
-reply_jwks(struct control_call *call, const struct keeper_set *set,
+reply_jwks(struct serve_call *call, const struct keeper_set *set,
     const struct lc_set *view)
 {
 	char etag[KEYS_ETAG_SIZE], *body = NULL;
 	enum jw_err err = keeper_render(set, view, &body);
 
 	if (err == JW_OK)
-		err = keys_etag(body, strlen(body), etag);
+		err = crypto_etag(body, strlen(body), etag);
 	if (err == JW_OK)
-		control_reply(
+		serve_reply(
 		    call, json_pack("{s:o, s:s, s:i, s:I}", "jwks",
 			      json_loads(body, 0, NULL), "etag", etag, "maxAge",
 			      (int)view->facts.policy.cache_max_age, "version",
 			      (json_int_t)view->facts.version));
 	else if (err == JW_NO_ACTIVE_KEY)
-		control_fail(
+		serve_fail(
 		    call, err, json_pack("{s:s}", "keySet", set->row.name));
 	else
-		control_fail(call, err, NULL);
+		serve_fail(call, err, NULL);
 	free(body);
 }
 
 void
-verbs_get_jwks(struct control_call *call, void *context)
+verbs_get_jwks(struct serve_call *call, void *context)
 {
 	struct verbs *verbs = context;
 	struct keeper_set *set = verbs_key_set(call, verbs);
@@ -472,7 +471,7 @@ verbs_get_jwks(struct control_call *call, void *context)
 
 /* ---- the table ---- */
 
-#define VERB(name, fn) static const struct control_verb name = {fn}
+#define VERB(name, fn) static const struct serve_verb name = {fn}
 
 VERB(verb_status, run_status);
 VERB(verb_list_key_sets, verbs_list_key_sets);

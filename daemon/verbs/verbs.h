@@ -13,13 +13,13 @@
 #include "common/base/err.h"
 #include "common/config/policy.h"
 
-struct control_call;
+struct serve_call;
 struct json_t;
 struct keeper;
 struct keeper_set;
 struct publish;
 struct verbs_sign;
-struct reload;
+struct settings;
 struct varlink_service;
 
 /* What every verb is given. */
@@ -29,7 +29,7 @@ struct verbs {
 	int64_t started;
 	struct jw_policy policy;          /* of new key sets */
 	const struct verbs_sign *signing; /* or NULL */
-	const struct reload *reload;
+	const struct settings *reload;
 	bool
 	    is_unanchored; /* no anchor tells the next start of this database */
 };
@@ -49,27 +49,27 @@ bool verbs_bool(const struct json_t *parameters, const char *name);
 /* The key set that `keySet` names ("default" when absent); otherwise the
  * call has been answered with NoSuchKeySet and NULL comes back. */
 struct keeper_set *verbs_key_set(
-    struct control_call *call, const struct verbs *verbs);
+    struct serve_call *call, const struct verbs *verbs);
 /* The same for a name that is known. */
 struct keeper_set *verbs_named_key_set(
-    struct control_call *call, const struct verbs *verbs, const char *name);
+    struct serve_call *call, const struct verbs *verbs, const char *name);
 
 /* The kid of a generation in memory; NULL: none, or set is NULL. */
 const char *verbs_kid(const struct keeper_set *set, int64_t number);
 
 /* The parameter's value, untouched when absent.  False: it is in the past or
  * beyond the year 9999, and has been answered with InvalidParameter. */
-bool verbs_time_ahead(struct control_call *call, const struct verbs *verbs,
+bool verbs_time_ahead(struct serve_call *call, const struct verbs *verbs,
     const char *name, int64_t *ret_time);
 
 /* The domain of the HTTP front as it is in force; NULL: none. */
 const char *verbs_domain(const struct verbs *verbs);
 
 /* Answer InvalidParameter. */
-void verbs_invalid(struct control_call *call, const char *parameter);
+void verbs_invalid(struct serve_call *call, const char *parameter);
 /* Answer a failure of the store. */
 void verbs_store_failed(
-    struct control_call *call, const struct verbs *verbs, enum jw_err err);
+    struct serve_call *call, const struct verbs *verbs, enum jw_err err);
 
 /* What a `key` parameter names; key is the caller's to json_decref. */
 struct verbs_found {
@@ -79,33 +79,33 @@ struct verbs_found {
 };
 
 /* False: the call has been answered (NoSuchKey, AmbiguousKey, …). */
-bool verbs_find_key(struct control_call *call, struct verbs *verbs,
+bool verbs_find_key(struct serve_call *call, struct verbs *verbs,
     struct verbs_found *ret_found);
 
 /* verbs.c, for org.jwksd.sign as well */
-void verbs_get_jwks(struct control_call *call, void *context);
+void verbs_get_jwks(struct serve_call *call, void *context);
 /* verbs_verify.c */
-void verbs_verify(struct control_call *call, void *context);
+void verbs_verify(struct serve_call *call, void *context);
 /* verbs_list.c */
-void verbs_list_key_sets(struct control_call *call, void *context);
-void verbs_list_keys(struct control_call *call, void *context);
+void verbs_list_key_sets(struct serve_call *call, void *context);
+void verbs_list_keys(struct serve_call *call, void *context);
 /* verbs_plan.c */
-void verbs_plan(struct control_call *call, void *context);
+void verbs_plan(struct serve_call *call, void *context);
 /* verbs_change.c */
-void verbs_rotate(struct control_call *call, void *context);
-void verbs_rollback(struct control_call *call, void *context);
-void verbs_revoke(struct control_call *call, void *context);
-void verbs_set_policy(struct control_call *call, void *context);
-void verbs_freeze_one(struct control_call *call, void *context);
+void verbs_rotate(struct serve_call *call, void *context);
+void verbs_rollback(struct serve_call *call, void *context);
+void verbs_revoke(struct serve_call *call, void *context);
+void verbs_set_policy(struct serve_call *call, void *context);
+void verbs_freeze_one(struct serve_call *call, void *context);
 /* verbs_sets.c */
-void verbs_add_key_set(struct control_call *call, void *context);
-void verbs_remove_key_set(struct control_call *call, void *context);
+void verbs_add_key_set(struct serve_call *call, void *context);
+void verbs_remove_key_set(struct serve_call *call, void *context);
 /* verbs_world.c */
-void verbs_freeze(struct control_call *call, void *context);
-void verbs_accept_clock(struct control_call *call, void *context);
+void verbs_freeze(struct serve_call *call, void *context);
+void verbs_accept_clock(struct serve_call *call, void *context);
 /* verbs_reload.c */
-void verbs_reload(struct control_call *call, void *context);
+void verbs_reload(struct serve_call *call, void *context);
 /* verbs_monitor.c */
-void verbs_monitor(struct control_call *call, void *context);
+void verbs_monitor(struct serve_call *call, void *context);
 
 #endif

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/wire/varlink.h"
 #include "common/serve/server.h"
-#include "daemon/keeper/keeper.h"
+#include "common/wire/varlink.h"
 #include "daemon/crypto/keys.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/verbs/verbs.h"
 
@@ -43,7 +43,7 @@ parse_part(const char *text, size_t len)
 	json_t *object;
 	size_t n = 0;
 
-	if (keys_base64url_decode(text, len, &data, &n) != JW_OK)
+	if (crypto_base64url_decode(text, len, &data, &n) != JW_OK)
 		return NULL;
 	object = varlink_object_parse((const char *)data, n);
 	free(data);
@@ -62,7 +62,7 @@ parse_token(const char *text, struct token *token)
 	token->claims = parse_part(first + 1, (size_t)(second - first - 1));
 	token->signed_len = (size_t)(second - text);
 	return token->header != NULL && token->claims != NULL &&
-	       keys_base64url_decode(second + 1, strlen(second + 1),
+	       crypto_base64url_decode(second + 1, strlen(second + 1),
 		   &token->signature, &token->signature_len) == JW_OK;
 }
 
@@ -82,11 +82,11 @@ is_right(const struct look *look, const struct key *key)
 	bool right;
 
 	right = alg != NULL && strcmp(alg, look->alg) == 0 &&
-		keys_from_own_jwk(
+		crypto_from_own_jwk(
 		    (enum jw_alg)key->facts.alg, key->jwk, &pair) == JW_OK &&
-		keys_verify(pair, look->signed_text, look->signed_len,
+		crypto_verify(pair, look->signed_text, look->signed_len,
 		    look->signature, look->signature_len) == JW_OK;
-	keys_free(pair);
+	crypto_free(pair);
 	return right;
 }
 
@@ -136,16 +136,16 @@ fault_of(const struct look *look, const json_t *claims, int64_t now)
 }
 
 static void
-reply_with(struct control_call *call, json_t *take_reply, const char *fault)
+reply_with(struct serve_call *call, json_t *take_reply, const char *fault)
 {
 	json_object_set_new(take_reply, "valid", json_boolean(fault == NULL));
 	if (fault != NULL)
 		json_object_set_new(take_reply, "reason", json_string(fault));
-	control_reply(call, take_reply);
+	serve_reply(call, take_reply);
 }
 
 static enum jw_err
-look_up(struct verbs *verbs, const char *text, const struct token *token,
+verbs_look_up(struct verbs *verbs, const char *text, const struct token *token,
     struct look *look)
 {
 	look->keeper = verbs->keeper;
@@ -162,10 +162,10 @@ look_up(struct verbs *verbs, const char *text, const struct token *token,
 }
 
 void
-verbs_verify(struct control_call *call, void *context)
+verbs_verify(struct serve_call *call, void *context)
 {
 	struct verbs *verbs = context;
-	const char *text = verbs_string(control_parameters(call), "token", "");
+	const char *text = verbs_string(serve_parameters(call), "token", "");
 	struct token token = {.header = NULL};
 	struct look look = {.reply = json_object()};
 	enum jw_err err = JW_OK;
@@ -176,7 +176,7 @@ verbs_verify(struct control_call *call, void *context)
 		token_done(&token);
 		return;
 	}
-	err = look_up(verbs, text, &token, &look);
+	err = verbs_look_up(verbs, text, &token, &look);
 	if (err != JW_OK) {
 		json_decref(look.reply);
 		verbs_store_failed(call, verbs, err);

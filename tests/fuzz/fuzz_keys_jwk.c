@@ -23,19 +23,19 @@ must(int holds)
 static void
 check_pair(struct keys_pair *pair)
 {
-	const char *jwk = keys_public_jwk(pair);
+	const char *jwk = crypto_public_jwk(pair);
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	struct keys_pair *again = NULL;
 	size_t len;
 
-	must(keys_from_jwk(keys_alg(pair), jwk, strlen(jwk), &again, NULL) ==
-	     JW_OK);
-	must(strcmp(keys_kid(again), keys_kid(pair)) == 0);
-	must(strcmp(keys_public_jwk(again), jwk) == 0);
-	if (keys_sign(pair, "x", 1, signature, &len) == JW_OK)
-		must(keys_verify(again, "x", 1, signature, len) == JW_OK);
-	keys_free(again);
-	keys_free(pair);
+	must(crypto_from_jwk(
+		 crypto_alg(pair), jwk, strlen(jwk), &again, NULL) == JW_OK);
+	must(strcmp(crypto_kid(again), crypto_kid(pair)) == 0);
+	must(strcmp(crypto_public_jwk(again), jwk) == 0);
+	if (crypto_sign(pair, "x", 1, signature, &len) == JW_OK)
+		must(crypto_verify(again, "x", 1, signature, len) == JW_OK);
+	crypto_free(again);
+	crypto_free(pair);
 }
 
 static void
@@ -45,9 +45,9 @@ check_base64url(const char *text, size_t size)
 	size_t len;
 	char *back;
 
-	if (keys_base64url_decode(text, size, &data, &len) != JW_OK)
+	if (crypto_base64url_decode(text, size, &data, &len) != JW_OK)
 		return;
-	back = keys_base64url(data, len);
+	back = crypto_base64url(data, len);
 	must(back != NULL && strlen(back) == size &&
 	     memcmp(back, text, size) == 0);
 	free(back);
@@ -61,7 +61,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	return keys_init(1 << 22, &locked) == JW_OK ? 0 : -1;
+	return crypto_init(1 << 22, &locked) == JW_OK ? 0 : -1;
 }
 
 int
@@ -78,13 +78,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	size--;
 	text = (const char *)data;
-	if (keys_from_jwk(alg, text, size, &pair, &why) == JW_OK)
+	if (crypto_from_jwk(alg, text, size, &pair, &why) == JW_OK)
 		check_pair(pair);
-	if (keys_from_pem(alg, text, size, &pair, &why) == JW_OK)
+	if (crypto_from_pem(alg, text, size, &pair, &why) == JW_OK)
 		check_pair(pair);
 	/* Sealed DER is ours; its two halves are only checked by signing. */
-	if (keys_private_import(alg, data, size, &pair) == JW_OK)
-		keys_free(pair);
+	if (crypto_private_import(alg, data, size, &pair) == JW_OK)
+		crypto_free(pair);
 	check_base64url(text, size);
 	return 0;
 }

@@ -15,9 +15,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct varlink_call parsed;
-	struct sign_call call;
+	struct verbs_sign_call call;
 
-	if (!sign_call_read((const char *)data, size, &call))
+	if (!verbs_sign_call_read((const char *)data, size, &call))
 		return 0;
 	if (varlink_call_parse((const char *)data, size, &parsed, NULL) !=
 	    JW_OK)

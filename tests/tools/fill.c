@@ -85,7 +85,7 @@ make_key(const struct filler *f, const char *name, int64_t number,
     struct key *ret_key, struct store_new_key *ret_new)
 {
 	struct keys_pair *pair = NULL;
-	struct envelope_row row = {
+	struct crypto_envelope_row row = {
 	    .database_uuid = store_uuid(f->store),
 	    .key_set = name,
 	    .kid = ret_key->kid,
@@ -94,22 +94,22 @@ make_key(const struct filler *f, const char *name, int64_t number,
 	};
 	uint8_t *sealed = NULL;
 
-	check(keys_generate((enum jw_alg)f->policy.algorithm,
+	check(crypto_generate((enum jw_alg)f->policy.algorithm,
 		  f->policy.rsa_bits, NULL, &pair),
 	    "a key pair");
 	memset(ret_key, 0, sizeof(*ret_key));
-	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", keys_kid(pair));
-	ret_key->jwk = strdup(keys_public_jwk(pair));
+	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", crypto_kid(pair));
+	ret_key->jwk = strdup(crypto_public_jwk(pair));
 	ret_key->facts.number = number;
 	ret_key->facts.spread = lc_spread(ret_key->kid);
 	set_facts(f, &ret_key->facts);
 	*ret_new = (struct store_new_key){.key = ret_key};
 	if (ret_key->facts.destroyed_at == 0)
-		check(envelope_seal(
+		check(crypto_seal(
 			  f->kek, &row, pair, &sealed, &ret_new->sealed_len),
 		    "an envelope");
 	ret_new->sealed = sealed;
-	keys_free(pair);
+	crypto_free(pair);
 }
 
 /* A key set before it is written. */
@@ -198,7 +198,7 @@ static void
 remember_kek(const struct filler *f)
 {
 	char hex[2 * ENVELOPE_KEK_ID_SIZE + 1];
-	const uint8_t *id = envelope_kek_id(f->kek);
+	const uint8_t *id = crypto_kek_id(f->kek);
 
 	for (int i = 0; i < ENVELOPE_KEK_ID_SIZE; i++)
 		snprintf(hex + (ptrdiff_t)2 * i, 3, "%02x", id[i]);
@@ -237,15 +237,15 @@ main(int argc, char **argv)
 	f.due = strtoll(argv[4], NULL, 10);
 	set_policy(&f.policy, (int32_t)strtol(argv[5], NULL, 10));
 	check(jw_policy_check(&f.policy, &fault, &why), why.text);
-	check(keys_init(SECURE_HEAP, &locked), "the secure heap");
-	check(envelope_kek_load(argv[2], true, &f.kek, &why), why.text);
+	check(crypto_init(SECURE_HEAP, &locked), "the secure heap");
+	check(crypto_kek_load(argv[2], true, &f.kek, &why), why.text);
 	check(store_open(argv[1], f.now, &f.store, &why), why.text);
 	remember_kek(&f);
 	made = add_sets(
 	    &f, strtoll(argv[3], NULL, 10), f.now + strtol(argv[6], NULL, 10));
 	store_close(f.store);
-	envelope_kek_free(f.kek);
-	keys_done();
+	crypto_kek_free(f.kek);
+	crypto_done();
 	printf("%lld\n", (long long)made);
 	return 0;
 }

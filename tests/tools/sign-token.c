@@ -59,7 +59,7 @@ static enum jw_err
 unseal(struct store *store, const struct envelope_kek *kek,
     const struct wanted *wanted, struct keys_pair **ret_pair)
 {
-	struct envelope_row row = {
+	struct crypto_envelope_row row = {
 	    .database_uuid = store_uuid(store),
 	    .key_set = wanted->name,
 	    .kid = wanted->kid,
@@ -72,16 +72,16 @@ unseal(struct store *store, const struct envelope_kek *kek,
 	size_t len;
 	enum jw_err err;
 
-	err = keys_from_jwk(
+	err = crypto_from_jwk(
 	    wanted->alg, wanted->jwk, strlen(wanted->jwk), &public, &why);
 	if (err == JW_OK)
 		err = store_sealed(
 		    store, wanted->set_id, wanted->number, &blob, &len);
 	if (err == JW_OK)
-		err = envelope_unseal(
-		    kek, &row, keys_spki_hash(public), blob, len, ret_pair);
+		err = crypto_unseal(
+		    kek, &row, crypto_spki_hash(public), blob, len, ret_pair);
 	free(blob);
-	keys_free(public);
+	crypto_free(public);
 	return err;
 }
 
@@ -91,18 +91,19 @@ sign(const struct keys_pair *pair, const char *claims)
 {
 	uint8_t signature[KEYS_SIGNATURE_MAX];
 	char *header, *h, *c, *s = NULL, *input = NULL;
-	json_t *object = json_pack("{s:s, s:s, s:s}", "alg",
-	    jw_alg_name(keys_alg(pair)), "kid", keys_kid(pair), "typ", "JWT");
+	json_t *object =
+	    json_pack("{s:s, s:s, s:s}", "alg", jw_alg_name(crypto_alg(pair)),
+		"kid", crypto_kid(pair), "typ", "JWT");
 	size_t len;
 	enum jw_err err = JW_NO_MEMORY;
 
 	header = json_dumps(object, JSON_COMPACT);
-	h = keys_base64url(header, strlen(header));
-	c = keys_base64url(claims, strlen(claims));
+	h = crypto_base64url(header, strlen(header));
+	c = crypto_base64url(claims, strlen(claims));
 	if (asprintf(&input, "%s.%s", h, c) > 0)
-		err = keys_sign(pair, input, strlen(input), signature, &len);
+		err = crypto_sign(pair, input, strlen(input), signature, &len);
 	if (err == JW_OK) {
-		s = keys_base64url(signature, len);
+		s = crypto_base64url(signature, len);
 		printf("%s.%s\n", input, s);
 	}
 	free(s);
@@ -120,12 +121,12 @@ show_private(const struct keys_pair *pair)
 {
 	uint8_t *der = NULL;
 	size_t len = 0;
-	enum jw_err err = keys_private_export(pair, &der, &len);
+	enum jw_err err = crypto_private_export(pair, &der, &len);
 
 	for (size_t i = 0; err == JW_OK && i < len; i++)
 		printf("%02x", der[i]);
 	puts("");
-	keys_private_free(der, len);
+	crypto_private_free(der, len);
 	return err;
 }
 
@@ -140,7 +141,7 @@ run(const char *directory, struct wanted *wanted, const char *claims)
 	enum jw_err err;
 
 	snprintf(path, sizeof(path), "%s/jwksd.kek", directory);
-	err = envelope_kek_load(path, false, &kek, &why);
+	err = crypto_kek_load(path, false, &kek, &why);
 	snprintf(path, sizeof(path), "%s/jwksd.db", directory);
 	if (err == JW_OK)
 		err = store_open(path, (int64_t)time(NULL), &store, &why);
@@ -156,9 +157,9 @@ run(const char *directory, struct wanted *wanted, const char *claims)
 	if (err != JW_OK)
 		fprintf(stderr, "sign-token: %s%s%s\n", jw_err_text(err),
 		    why.text[0] == '\0' ? "" : ": ", why.text);
-	keys_free(pair);
+	crypto_free(pair);
 	store_close(store);
-	envelope_kek_free(kek);
+	crypto_kek_free(kek);
 	return err;
 }
 
@@ -174,10 +175,10 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	wanted.name = argv[2];
-	err = keys_init(HEAP, &locked);
+	err = crypto_init(HEAP, &locked);
 	if (err == JW_OK)
 		err = run(argv[1], &wanted, argv[3]);
 	free(wanted.jwk);
-	keys_done();
+	crypto_done();
 	return jw_err_exit(err);
 }

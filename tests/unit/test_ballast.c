@@ -24,7 +24,7 @@
 struct fixture {
 	char dir[256];
 	char path[300];
-	struct ballast *ballast;
+	struct store_ballast *ballast;
 };
 
 static int
@@ -35,7 +35,7 @@ setup(void **state)
 	assert_non_null(fix);
 	assert_true(place_make(fix->dir, sizeof(fix->dir)));
 	snprintf(fix->path, sizeof(fix->path), "%s/ballast", fix->dir);
-	assert_int_equal(ballast_new(fix->path, &fix->ballast), JW_OK);
+	assert_int_equal(store_ballast_new(fix->path, &fix->ballast), JW_OK);
 	*state = fix;
 	return 0;
 }
@@ -45,7 +45,7 @@ teardown(void **state)
 {
 	struct fixture *fix = *state;
 
-	ballast_free(fix->ballast);
+	store_ballast_free(fix->ballast);
 	unlink(fix->path);
 	rmdir(fix->dir);
 	free(fix);
@@ -56,8 +56,8 @@ teardown(void **state)
 static void
 again(struct fixture *fix)
 {
-	ballast_free(fix->ballast);
-	assert_int_equal(ballast_new(fix->path, &fix->ballast), JW_OK);
+	store_ballast_free(fix->ballast);
+	assert_int_equal(store_ballast_new(fix->path, &fix->ballast), JW_OK);
 }
 
 static void
@@ -65,7 +65,7 @@ expect_held(const struct fixture *fix, int64_t size)
 {
 	struct stat st;
 
-	assert_int_equal(ballast_size(fix->ballast), size);
+	assert_int_equal(store_ballast_size(fix->ballast), size);
 	assert_int_equal(stat(fix->path, &st), 0);
 	assert_int_equal(st.st_size, size);
 	assert_true((int64_t)st.st_blocks * 512 >= size);
@@ -77,23 +77,23 @@ it_grows_and_is_given_up_in_steps(void **state)
 {
 	struct fixture *fix = *state;
 
-	assert_int_equal(ballast_size(fix->ballast), 0);
-	assert_false(ballast_release(fix->ballast));
+	assert_int_equal(store_ballast_size(fix->ballast), 0);
+	assert_false(store_ballast_release(fix->ballast));
 	assert_int_equal(access(fix->path, F_OK), -1);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_STEP), JW_OK);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_STEP), JW_OK);
 	expect_held(fix, BALLAST_STEP);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	expect_held(fix, BALLAST_SIZE);
 	again(fix);
 	expect_held(fix, BALLAST_SIZE);
 	for (int64_t left = BALLAST_SIZE; left > 0;) {
 		left -= BALLAST_STEP;
-		assert_true(ballast_release(fix->ballast));
+		assert_true(store_ballast_release(fix->ballast));
 		expect_held(fix, left);
 	}
-	assert_false(ballast_release(fix->ballast));
+	assert_false(store_ballast_release(fix->ballast));
 	again(fix);
-	assert_int_equal(ballast_size(fix->ballast), 0);
+	assert_int_equal(store_ballast_size(fix->ballast), 0);
 }
 
 static void
@@ -107,14 +107,14 @@ what_the_disk_has_not_does_not_count(void **state)
 	assert_int_equal(ftruncate(fd, BALLAST_SIZE), 0);
 	close(fd);
 	again(fix);
-	assert_int_equal(ballast_size(fix->ballast), 0);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_size(fix->ballast), 0);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	expect_held(fix, BALLAST_SIZE);
 	/* Part of a step is none, and more than all is not asked for. */
 	assert_int_equal(truncate(fix->path, BALLAST_STEP + 7), 0);
 	again(fix);
-	assert_int_equal(ballast_size(fix->ballast), BALLAST_STEP);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_size(fix->ballast), BALLAST_STEP);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	expect_held(fix, BALLAST_SIZE);
 }
 
@@ -123,15 +123,15 @@ one_that_is_deleted_or_cut_is_made_anew(void **state)
 {
 	struct fixture *fix = *state;
 
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	assert_int_equal(unlink(fix->path), 0);
-	assert_int_equal(ballast_size(fix->ballast), 0);
-	assert_false(ballast_release(fix->ballast));
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_size(fix->ballast), 0);
+	assert_false(store_ballast_release(fix->ballast));
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	expect_held(fix, BALLAST_SIZE);
 	assert_int_equal(truncate(fix->path, BALLAST_STEP), 0);
-	assert_int_equal(ballast_size(fix->ballast), BALLAST_STEP);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_size(fix->ballast), BALLAST_STEP);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	expect_held(fix, BALLAST_SIZE);
 }
 
@@ -143,7 +143,7 @@ it_holds_nothing_that_can_be_compressed(void **state)
 	size_t counts[256] = {0};
 	int fd;
 
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_OK);
 	fd = open(fix->path, O_RDONLY);
 	assert_true(fd >= 0);
 	assert_int_equal(read(fd, data, sizeof(data)), sizeof(data));
@@ -163,12 +163,12 @@ one_that_cannot_be_written_is_as_it_was(void **state)
 	struct fixture *fix = *state;
 	struct rlimit limit, less;
 
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_STEP), JW_OK);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_STEP), JW_OK);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	less = limit;
 	less.rlim_cur = 2 * BALLAST_STEP;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
 	assert_int_equal(errno, EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	expect_held(fix, BALLAST_STEP);
@@ -181,18 +181,18 @@ no_link_and_no_directory_is_followed(void **state)
 
 	assert_int_equal(symlink("elsewhere", fix->path), 0);
 	again(fix);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
 	assert_int_equal(errno, ELOOP);
 	assert_int_equal(unlink(fix->path), 0);
 	assert_int_equal(mkdir(fix->path, 0700), 0);
 	again(fix);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
 	assert_int_equal(errno, EISDIR);
 	assert_int_equal(rmdir(fix->path), 0);
 	assert_int_equal(mkfifo(fix->path, 0600), 0);
 	again(fix);
-	assert_int_equal(ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
-	assert_int_equal(ballast_size(fix->ballast), 0);
+	assert_int_equal(store_ballast_grow(fix->ballast, BALLAST_SIZE), JW_IO);
+	assert_int_equal(store_ballast_size(fix->ballast), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

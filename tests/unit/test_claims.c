@@ -21,15 +21,16 @@
 enum { TTL = 3600 };
 
 static enum jw_err
-check(const char *text, struct claims_times *times, struct claims_fault *fault)
+check(const char *text, struct verbs_claims_times *times,
+    struct verbs_claims_fault *fault)
 {
 	json_t *claims = varlink_object_parse(text, strlen(text));
 	enum jw_err err;
 
 	assert_non_null(claims);
-	err = claims_read(claims, times, fault);
+	err = verbs_claims_read(claims, times, fault);
 	if (err == JW_OK)
-		err = claims_check(times, NOW, TTL, fault);
+		err = verbs_claims_check(times, NOW, TTL, fault);
 	json_decref(claims);
 	return err;
 }
@@ -49,8 +50,8 @@ good_claims_pass(void **state)
 	    {"{\"a\":{\"exp\":1},\"exp\":1800000600,\"b\":[{\"iat\":\"x\"}]}",
 		NOW + 600, false},
 	};
-	struct claims_times times;
-	struct claims_fault fault;
+	struct verbs_claims_times times;
+	struct verbs_claims_fault fault;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -92,8 +93,8 @@ bad_claims_are_named(void **state)
 	    {"{\"exp\":1800000600,\"nbf\":true}", "nbf",
 		"must be an integer: seconds since the epoch"},
 	};
-	struct claims_times times;
-	struct claims_fault fault;
+	struct verbs_claims_times times;
+	struct verbs_claims_fault fault;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -102,7 +103,8 @@ bad_claims_are_named(void **state)
 		assert_string_equal(fault.claim, rows[i].claim);
 		assert_string_equal(fault.message, rows[i].message);
 	}
-	assert_int_equal(claims_read(NULL, &times, &fault), JW_BAD_CLAIMS);
+	assert_int_equal(
+	    verbs_claims_read(NULL, &times, &fault), JW_BAD_CLAIMS);
 	assert_string_equal(fault.claim, "claims");
 }
 
@@ -117,7 +119,7 @@ exp_is_rounded_up_by_an_eighth_at_most(void **state)
 		int commits = 0;
 
 		for (int64_t exp = NOW; exp < NOW + 2 * ttls[i]; exp++) {
-			int64_t kept = claims_round_exp(exp, ttls[i]);
+			int64_t kept = verbs_claims_round_exp(exp, ttls[i]);
 
 			assert_true(kept >= exp && kept < exp + step);
 			assert_true(kept >= last);
@@ -139,14 +141,14 @@ types_are_media_types(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_true(claims_type_is_fine(good[i]));
+		assert_true(verbs_claims_type_is_fine(good[i]));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(claims_type_is_fine(bad[i]));
+		assert_false(verbs_claims_type_is_fine(bad[i]));
 	memset(text, 'a', sizeof(text));
 	text[CLAIMS_TYPE_MAX + 1] = '\0';
-	assert_false(claims_type_is_fine(text));
+	assert_false(verbs_claims_type_is_fine(text));
 	text[CLAIMS_TYPE_MAX] = '\0';
-	assert_true(claims_type_is_fine(text));
+	assert_true(verbs_claims_type_is_fine(text));
 }
 
 static void
@@ -154,7 +156,7 @@ expect_text(const char *object, int64_t iat, const char *expected)
 {
 	size_t len;
 	char *copy = strdup(object);
-	char *text = claims_text(copy, strlen(copy), iat, &len);
+	char *text = verbs_claims_text(copy, strlen(copy), iat, &len);
 
 	assert_non_null(text);
 	assert_int_equal(len, strlen(expected));
@@ -181,7 +183,7 @@ octets_stay_as_they_are(void **state)
 static void
 header_says_alg_kid_and_typ(void **state)
 {
-	char *text = claims_header("ES256", "a-b_c", "at+jwt");
+	char *text = verbs_claims_header("ES256", "a-b_c", "at+jwt");
 
 	(void)state;
 	assert_string_equal(

@@ -1,6 +1,6 @@
 /*
- * daemon/lifecycle/clock_guard.c: which jumps are noticed, when a new time is believed, and
- * what is remembered over a restart.
+ * daemon/lifecycle/lc_clock_guard.c: which jumps are noticed, when a new time
+ * is believed, and what is remembered over a restart.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,22 +17,22 @@
 #define T0 INT64_C(1800000000)
 
 /* Started at boot-time 1000. */
-static struct clock_guard
+static struct lc_clock_guard
 started(void)
 {
-	struct clock_guard guard = {.started = false};
+	struct lc_clock_guard guard = {.started = false};
 
-	assert_true(clock_check(&guard, T0, 1000));
+	assert_true(lc_clock_check(&guard, T0, 1000));
 	return guard;
 }
 
 static void
 first_look_is_believed(void **state)
 {
-	struct clock_guard guard = {.started = false};
+	struct lc_clock_guard guard = {.started = false};
 
 	(void)state;
-	assert_true(clock_check(&guard, 1, 5));
+	assert_true(lc_clock_check(&guard, 1, 5));
 	assert_true(guard.started);
 	assert_true(guard.trusted);
 }
@@ -56,10 +56,10 @@ jump_beyond_two_minutes_is_noticed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct clock_guard guard = started();
+		struct lc_clock_guard guard = started();
 
 		assert_int_equal(
-		    clock_check(&guard, T0 + 30 + rows[i].jump, 1030),
+		    lc_clock_check(&guard, T0 + 30 + rows[i].jump, 1030),
 		    rows[i].trusted);
 		assert_int_equal(guard.trusted, rows[i].trusted);
 	}
@@ -69,62 +69,62 @@ jump_beyond_two_minutes_is_noticed(void **state)
 static void
 suspend_is_no_jump(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
-	assert_true(clock_check(&guard, T0 + 86400, 1000 + 86400));
+	assert_true(lc_clock_check(&guard, T0 + 86400, 1000 + 86400));
 }
 
 static void
 new_time_is_believed_after_ten_stable_minutes(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 	int64_t jump = 400 * INT64_C(86400);
 
 	(void)state;
-	assert_false(clock_check(&guard, T0 + jump, 1000));
-	assert_false(clock_check(&guard, T0 + jump + 599, 1599));
-	assert_true(clock_check(&guard, T0 + jump + 600, 1600));
-	assert_true(clock_check(&guard, T0 + jump + 630, 1630));
+	assert_false(lc_clock_check(&guard, T0 + jump, 1000));
+	assert_false(lc_clock_check(&guard, T0 + jump + 599, 1599));
+	assert_true(lc_clock_check(&guard, T0 + jump + 600, 1600));
+	assert_true(lc_clock_check(&guard, T0 + jump + 630, 1630));
 	/* And back again is a jump too. */
-	assert_false(clock_check(&guard, T0 + 660, 1660));
+	assert_false(lc_clock_check(&guard, T0 + 660, 1660));
 }
 
 static void
 another_jump_starts_the_wait_again(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
-	assert_false(clock_check(&guard, T0 + 10000, 1000));
-	assert_false(clock_check(&guard, T0 + 20500, 1500));
-	assert_false(clock_check(&guard, T0 + 20600 + 499, 1600 + 499));
-	assert_true(clock_check(&guard, T0 + 20600 + 500, 1600 + 500));
+	assert_false(lc_clock_check(&guard, T0 + 10000, 1000));
+	assert_false(lc_clock_check(&guard, T0 + 20500, 1500));
+	assert_false(lc_clock_check(&guard, T0 + 20600 + 499, 1600 + 499));
+	assert_true(lc_clock_check(&guard, T0 + 20600 + 500, 1600 + 500));
 }
 
 /* Also when it jumped to where it had been. */
 static void
 jump_there_and_back_takes_ten_minutes(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
-	assert_false(clock_check(&guard, T0 + 10000, 1000));
-	assert_false(clock_check(&guard, T0 + 30, 1030));
-	assert_false(clock_check(&guard, T0 + 629, 1629));
-	assert_true(clock_check(&guard, T0 + 630, 1630));
+	assert_false(lc_clock_check(&guard, T0 + 10000, 1000));
+	assert_false(lc_clock_check(&guard, T0 + 30, 1030));
+	assert_false(lc_clock_check(&guard, T0 + 629, 1629));
+	assert_true(lc_clock_check(&guard, T0 + 630, 1630));
 }
 
 /* One adjustment of `step` seconds every `every` seconds; is it trusted? */
 static bool
-creep(struct clock_guard *guard, int64_t every, int64_t step, int64_t count)
+creep(struct lc_clock_guard *guard, int64_t every, int64_t step, int64_t count)
 {
 	int64_t boot = guard->since, wall = boot + guard->offset;
 
 	for (int64_t i = 0; i < count; i++) {
 		boot += every;
 		wall += every + step;
-		if (!clock_check(guard, wall, boot))
+		if (!lc_clock_check(guard, wall, boot))
 			return false;
 	}
 	return true;
@@ -139,7 +139,7 @@ drift_is_followed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct clock_guard guard = started();
+		struct lc_clock_guard guard = started();
 
 		assert_true(creep(&guard, ways[i][0], ways[i][1],
 		    10 * 365 * INT64_C(86400) / ways[i][0]));
@@ -162,7 +162,7 @@ small_steps_add_up_to_a_jump(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct clock_guard guard = started();
+		struct lc_clock_guard guard = started();
 
 		assert_false(creep(&guard, ways[i][0], ways[i][1], ways[i][2]));
 		assert_true(guard.doubted);
@@ -173,25 +173,25 @@ small_steps_add_up_to_a_jump(void **state)
 static void
 the_rounding_of_two_clocks_is_no_movement(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
 	for (int64_t i = 0; i < 100000; i++)
 		assert_true(
-		    clock_check(&guard, T0 + i / 10 + i % 2, 1000 + i / 10));
+		    lc_clock_check(&guard, T0 + i / 10 + i % 2, 1000 + i / 10));
 }
 
 static void
 adjustments_within_two_minutes_are_none(void **state)
 {
 	static const int64_t steps[] = {60, -60, -60, 100, 60, -100};
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 	int64_t wall = T0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		wall += steps[i];
-		assert_true(clock_check(&guard, wall, 1000));
+		assert_true(lc_clock_check(&guard, wall, 1000));
 	}
 }
 
@@ -199,18 +199,18 @@ adjustments_within_two_minutes_are_none(void **state)
 static void
 small_steps_over_restarts_add_up(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 	char text[CLOCK_TEXT_SIZE];
 	int64_t wall = T0;
 	bool trusted = true;
 
 	(void)state;
 	for (int i = 0; i < 4 && trusted; i++) {
-		assert_true(clock_format(&guard, text));
-		guard = (struct clock_guard){.started = false};
-		assert_true(clock_parse(&guard, text));
+		assert_true(lc_clock_format(&guard, text));
+		guard = (struct lc_clock_guard){.started = false};
+		assert_true(lc_clock_parse(&guard, text));
 		wall += 50;
-		trusted = clock_check(&guard, wall, 1000);
+		trusted = lc_clock_check(&guard, wall, 1000);
 	}
 	assert_false(trusted);
 }
@@ -219,47 +219,47 @@ small_steps_over_restarts_add_up(void **state)
 static void
 drift_over_a_restart_is_followed(void **state)
 {
-	struct clock_guard guard = started(), again = {.started = false};
+	struct lc_clock_guard guard = started(), again = {.started = false};
 	int64_t months = 200 * INT64_C(86400);
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
-	assert_true(clock_format(&guard, text));
-	assert_true(clock_parse(&again, text));
+	assert_true(lc_clock_format(&guard, text));
+	assert_true(lc_clock_parse(&again, text));
 	assert_true(
-	    clock_check(&again, T0 + months + months / 2000, 1000 + months));
-	assert_false(clock_check(
+	    lc_clock_check(&again, T0 + months + months / 2000, 1000 + months));
+	assert_false(lc_clock_check(
 	    &again, T0 + months + months / 2000 + 121, 1000 + months));
 }
 
 static void
 operator_may_accept(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
-	assert_false(clock_check(&guard, T0 + 10000, 1000));
-	clock_accept(&guard, T0 + 10001, 1001);
-	assert_true(clock_check(&guard, T0 + 10031, 1031));
-	assert_false(clock_check(&guard, T0 + 61, 1061));
+	assert_false(lc_clock_check(&guard, T0 + 10000, 1000));
+	lc_clock_accept(&guard, T0 + 10001, 1001);
+	assert_true(lc_clock_check(&guard, T0 + 10031, 1031));
+	assert_false(lc_clock_check(&guard, T0 + 61, 1061));
 }
 
 static void
 restart_remembers_within_one_boot(void **state)
 {
-	struct clock_guard guard = started(), again = {.started = false};
+	struct lc_clock_guard guard = started(), again = {.started = false};
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
-	assert_true(clock_format(&guard, text));
-	clock_parse(&again, text);
+	assert_true(lc_clock_format(&guard, text));
+	lc_clock_parse(&again, text);
 	assert_true(again.started);
 	assert_true(again.trusted);
 	assert_int_equal(again.offset, guard.offset);
-	assert_false(clock_check(&again, T0 + 10000, 1000));
-	again = (struct clock_guard){.started = false};
-	clock_parse(&again, text);
-	assert_true(clock_check(&again, T0 + 60, 1060));
+	assert_false(lc_clock_check(&again, T0 + 10000, 1000));
+	again = (struct lc_clock_guard){.started = false};
+	lc_clock_parse(&again, text);
+	assert_true(lc_clock_check(&again, T0 + 60, 1060));
 }
 
 static void
@@ -268,20 +268,20 @@ text_without_sense_is_not_remembered(void **state)
 	static const char *const rows[] = {"", " ", "x", "x 1",
 	    "00000000-0000-0000-0000-000000000000 5",
 	    "00000000-0000-0000-0000-0000000000000000000000000 5"};
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct clock_guard again = {.started = false};
+		struct lc_clock_guard again = {.started = false};
 
-		clock_parse(&again, rows[i]);
+		lc_clock_parse(&again, rows[i]);
 		assert_false(again.started);
 	}
-	assert_true(clock_format(&guard, text));
+	assert_true(lc_clock_format(&guard, text));
 	*strchr(text, ' ') = '\0';
-	guard = (struct clock_guard){.started = false};
-	clock_parse(&guard, text);
+	guard = (struct lc_clock_guard){.started = false};
+	lc_clock_parse(&guard, text);
 	assert_false(guard.started);
 }
 
@@ -289,17 +289,17 @@ text_without_sense_is_not_remembered(void **state)
 static void
 doubts_outlive_restarts(void **state)
 {
-	struct clock_guard guard = started(), again = {.started = false};
+	struct lc_clock_guard guard = started(), again = {.started = false};
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
-	assert_false(clock_check(&guard, T0 + 10000, 1000));
+	assert_false(lc_clock_check(&guard, T0 + 10000, 1000));
 	assert_true(guard.doubted);
-	assert_true(clock_format(&guard, text));
-	assert_true(clock_parse(&again, text));
-	assert_false(clock_check(&again, T0 + 10060, 1060));
-	assert_false(clock_check(&again, T0 + 10599, 1599));
-	assert_true(clock_check(&again, T0 + 10600, 1600));
+	assert_true(lc_clock_format(&guard, text));
+	assert_true(lc_clock_parse(&again, text));
+	assert_false(lc_clock_check(&again, T0 + 10060, 1060));
+	assert_false(lc_clock_check(&again, T0 + 10599, 1599));
+	assert_true(lc_clock_check(&again, T0 + 10600, 1600));
 	/* Until the rows have been put right. */
 	assert_true(again.doubted);
 }
@@ -308,43 +308,43 @@ doubts_outlive_restarts(void **state)
 static void
 doubts_outlive_a_reboot(void **state)
 {
-	struct clock_guard guard = {.started = false};
+	struct lc_clock_guard guard = {.started = false};
 
 	(void)state;
-	assert_false(clock_parse(
+	assert_false(lc_clock_parse(
 	    &guard, "00000000-0000-0000-0000-000000000000 5 0 1 7"));
 	assert_false(guard.started);
 	assert_true(guard.doubted);
-	assert_false(clock_check(&guard, T0, 10));
-	assert_false(clock_check(&guard, T0 + 599, 609));
-	assert_true(clock_check(&guard, T0 + 600, 610));
-	guard = (struct clock_guard){.started = false};
-	assert_false(clock_parse(
+	assert_false(lc_clock_check(&guard, T0, 10));
+	assert_false(lc_clock_check(&guard, T0 + 599, 609));
+	assert_true(lc_clock_check(&guard, T0 + 600, 610));
+	guard = (struct lc_clock_guard){.started = false};
+	assert_false(lc_clock_parse(
 	    &guard, "00000000-0000-0000-0000-000000000000 5 1 0 7"));
-	assert_true(clock_check(&guard, T0, 10));
+	assert_true(lc_clock_check(&guard, T0, 10));
 }
 
 static void
 a_caller_may_doubt(void **state)
 {
-	struct clock_guard guard = started();
+	struct lc_clock_guard guard = started();
 
 	(void)state;
-	clock_doubt(&guard, T0, 1000);
+	lc_clock_doubt(&guard, T0, 1000);
 	assert_true(guard.doubted);
-	assert_false(clock_check(&guard, T0 + 599, 1599));
-	assert_true(clock_check(&guard, T0 + 600, 1600));
+	assert_false(lc_clock_check(&guard, T0 + 599, 1599));
+	assert_true(lc_clock_check(&guard, T0 + 600, 1600));
 }
 
 static void
 clocks_of_this_machine_go_on(void **state)
 {
-	int64_t wall = clock_wall(), boot = clock_boot();
+	int64_t wall = lc_clock_wall(), boot = lc_clock_boot();
 
 	(void)state;
 	assert_true(wall >= 1);
 	assert_true(boot >= 0);
-	assert_true(clock_boot() >= boot);
+	assert_true(lc_clock_boot() >= boot);
 }
 
 int

@@ -1,8 +1,8 @@
 /*
- * common/serve/server.c over real sockets in a temporary directory, with the event
- * loop in the test: order, limits, half messages, garbage, slow readers, and
- * clients that leave at every moment.  Waits end with what they wait for; only
- * the tests of the time limit look at a clock.
+ * common/serve/server.c over real sockets in a temporary directory, with the
+ * event loop in the test: order, limits, half messages, garbage, slow readers,
+ * and clients that leave at every moment.  Waits end with what they wait for;
+ * only the tests of the time limit look at a clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,8 +33,8 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "common/wire/varlink.h"
 #include "common/serve/server.h"
+#include "common/wire/varlink.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -76,11 +76,11 @@ struct fixture {
 	char path[96];
 	struct event_base *base;
 	struct varlink_service *service;
-	struct control_server *server;
-	struct control_limits limits;
+	struct serve_server *server;
+	struct serve_limits limits;
 	const char *group;
 	/* What the verbs have seen. */
-	struct control_call *later[CALLS_MAX];
+	struct serve_call *later[CALLS_MAX];
 	int nlater;
 	int echoes;
 	int turns_at_echo;
@@ -88,7 +88,7 @@ struct fixture {
 	int closed;
 	int drained;
 	int streamed;
-	struct control_peer peer;
+	struct serve_peer peer;
 	char method[64];
 };
 
@@ -99,26 +99,26 @@ number(json_int_t n)
 }
 
 static json_int_t
-parameter(const struct control_call *call, const char *name)
+parameter(const struct serve_call *call, const char *name)
 {
 	return json_integer_value(
-	    json_object_get(control_parameters(call), name));
+	    json_object_get(serve_parameters(call), name));
 }
 
 static void
-run_echo(struct control_call *call, void *context)
+run_echo(struct serve_call *call, void *context)
 {
 	struct fixture *fix = context;
 
 	fix->echoes++;
 	fix->turns_at_echo = turns;
-	fix->peer = *control_peer(call);
-	snprintf(fix->method, sizeof(fix->method), "%s", control_method(call));
-	control_reply(call, number(parameter(call, "n")));
+	fix->peer = *serve_peer(call);
+	snprintf(fix->method, sizeof(fix->method), "%s", serve_method(call));
+	serve_reply(call, number(parameter(call, "n")));
 }
 
 static void
-on_closed(struct control_call *call, void *arg)
+on_closed(struct serve_call *call, void *arg)
 {
 	struct fixture *fix = arg;
 
@@ -127,7 +127,7 @@ on_closed(struct control_call *call, void *arg)
 }
 
 static void
-on_drained(struct control_call *call, void *arg)
+on_drained(struct serve_call *call, void *arg)
 {
 	struct fixture *fix = arg;
 
@@ -136,53 +136,53 @@ on_drained(struct control_call *call, void *arg)
 }
 
 static void
-run_later(struct control_call *call, void *context)
+run_later(struct serve_call *call, void *context)
 {
 	struct fixture *fix = context;
 
 	assert_true(fix->nlater < CALLS_MAX);
 	fix->later[fix->nlater++] = call;
 	if (fix->follow)
-		control_follow(call, on_closed, on_drained, fix);
+		serve_follow(call, on_closed, on_drained, fix);
 }
 
 /* As much as the server takes; then it hangs up. */
 static void
-run_stream(struct control_call *call, void *context)
+run_stream(struct serve_call *call, void *context)
 {
 	struct fixture *fix = context;
 	size_t size = (size_t)parameter(call, "size");
 	char *text = malloc(size + 1);
 
 	assert_non_null(text);
-	assert_true(control_wants_more(call));
+	assert_true(serve_wants_more(call));
 	memset(text, 'x', size);
 	text[size] = '\0';
-	while (control_continue(call, json_pack("{s:s}", "text", text)))
+	while (serve_continue(call, json_pack("{s:s}", "text", text)))
 		fix->streamed++;
-	control_hang_up(call);
-	control_reply(call, json_pack("{s:s}", "text", "lagged"));
+	serve_hang_up(call);
+	serve_reply(call, json_pack("{s:s}", "text", "lagged"));
 	free(text);
 }
 
 static void
-run_bye(struct control_call *call, void *context)
+run_bye(struct serve_call *call, void *context)
 {
 	(void)context;
-	control_hang_up(call);
-	control_reply(call, number(1));
+	serve_hang_up(call);
+	serve_reply(call, number(1));
 }
 
 static void
-run_fail(struct control_call *call, void *context)
+run_fail(struct serve_call *call, void *context)
 {
 	(void)context;
-	control_fail(call, (enum jw_err)parameter(call, "code"), NULL);
+	serve_fail(call, (enum jw_err)parameter(call, "code"), NULL);
 }
 
-static const struct control_verb echo = {run_echo}, later = {run_later},
-				 stream = {run_stream}, bye = {run_bye},
-				 failing = {run_fail};
+static const struct serve_verb echo = {run_echo}, later = {run_later},
+			       stream = {run_stream}, bye = {run_bye},
+			       failing = {run_fail};
 static const struct varlink_verb verbs[] = {
     {"Echo", 0, &echo},
     {"Later", 0, &later},
@@ -211,7 +211,7 @@ setup(void **state)
 	if (varlink_service_add(fix->service, interface_text, verbs,
 		COUNT(verbs), &why) != JW_OK)
 		fail_msg("%s", why.text);
-	fix->limits = control_default_limits;
+	fix->limits = serve_default_limits;
 	*state = fix;
 	return 0;
 }
@@ -221,7 +221,7 @@ teardown(void **state)
 {
 	struct fixture *fix = *state;
 
-	control_server_free(fix->server);
+	serve_server_free(fix->server);
 	varlink_service_free(fix->service);
 	event_base_free(fix->base);
 	unlink(fix->path);
@@ -234,7 +234,7 @@ teardown(void **state)
 static void
 serve(struct fixture *fix)
 {
-	struct control_options options = {
+	struct serve_options options = {
 	    .base = fix->base,
 	    .service = fix->service,
 	    .context = fix,
@@ -243,10 +243,9 @@ serve(struct fixture *fix)
 	};
 	struct jw_why why = {"", ""};
 
-	if (control_bind(fix->path, fix->group, &options.take_fd, &why) !=
-	    JW_OK)
+	if (serve_bind(fix->path, fix->group, &options.take_fd, &why) != JW_OK)
 		fail_msg("%s", why.text);
-	assert_int_equal(control_server_new(&options, &fix->server), JW_OK);
+	assert_int_equal(serve_server_new(&options, &fix->server), JW_OK);
 }
 
 static void
@@ -514,11 +513,11 @@ pipelined_calls_are_answered_in_order(void **state)
 	sip(&client, 1000);
 	assert_int_equal(client.len, 0);
 	/* The third is answered before the first. */
-	control_reply(fix->later[1], number(3));
+	serve_reply(fix->later[1], number(3));
 	pump_for(fix, 5);
 	sip(&client, 1000);
 	assert_int_equal(client.len, 0);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	for (int i = 1; i <= 4; i++)
 		expect_number(fix, &client, i);
 	hang_up(&client);
@@ -537,7 +536,7 @@ next_call_waits_where_one_is_the_limit(void **state)
 	PUMP_UNTIL(fix, fix->nlater == 1);
 	pump_for(fix, 5);
 	assert_int_equal(fix->echoes, 0);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	for (int i = 1; i <= 3; i++)
 		expect_number(fix, &client, i);
 	hang_up(&client);
@@ -562,7 +561,7 @@ what_was_sent_is_answered_before_the_end(void **state)
 	put(fix, &busy, LATER(1), sizeof(LATER(1)));
 	PUMP_UNTIL(fix, fix->nlater == 1);
 	put(fix, &busy, ECHO(2) "\0" ECHO(3), sizeof(ECHO(2) "\0" ECHO(3)));
-	control_server_drain(fix->server, count_call, &done);
+	serve_server_drain(fix->server, count_call, &done);
 	assert_int_equal(send(busy.fd, "", 1, MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EPIPE);
 	late = dial(fix);
@@ -570,7 +569,7 @@ what_was_sent_is_answered_before_the_end(void **state)
 	assert_null(reply(fix, &idle));
 	pump_for(fix, 5);
 	assert_int_equal(done, 0);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	for (int i = 1; i <= 3; i++)
 		expect_number(fix, &busy, i);
 	assert_null(reply(fix, &busy));
@@ -588,7 +587,7 @@ nothing_to_answer_is_the_end_at_once(void **state)
 	int done = 0;
 
 	serve(fix);
-	control_server_drain(fix->server, count_call, &done);
+	serve_server_drain(fix->server, count_call, &done);
 	assert_int_equal(done, 1);
 }
 
@@ -717,7 +716,7 @@ calls_in_flight_outlive_garbage(void **state)
 					 "garbage\0" ECHO(3)));
 	PUMP_UNTIL(fix, fix->nlater == 1 && fix->echoes == 1);
 	pump_for(fix, 5);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	expect_number(fix, &client, 1);
 	expect_number(fix, &client, 2);
 	expect_end(fix, &client);
@@ -893,7 +892,7 @@ silence_and_slow_answers_are_no_half_message(void **state)
 	call(fix, &client, LATER(2));
 	put(fix, &client, ECHO(3), 10);
 	pump_for(fix, 400);
-	control_reply(fix->later[0], number(2));
+	serve_reply(fix->later[0], number(2));
 	expect_number(fix, &client, 2);
 	put(fix, &client, &ECHO(3)[10], sizeof(ECHO(3)) - 10);
 	expect_number(fix, &client, 3);
@@ -1044,12 +1043,12 @@ static void
 default_limits_are_those_of_the_documentation(void **state)
 {
 	(void)state;
-	assert_int_equal(control_default_limits.connections, 64);
-	assert_int_equal(control_default_limits.per_uid, 16);
-	assert_int_equal(control_default_limits.calls, 1);
-	assert_int_equal(control_default_limits.queued, 1024 * 1024);
-	assert_int_equal(control_default_limits.half_message_ms, 10000);
-	assert_int_equal(control_default_limits.park_ms, 1000);
+	assert_int_equal(serve_default_limits.connections, 64);
+	assert_int_equal(serve_default_limits.per_uid, 16);
+	assert_int_equal(serve_default_limits.calls, 1);
+	assert_int_equal(serve_default_limits.queued, 1024 * 1024);
+	assert_int_equal(serve_default_limits.half_message_ms, 10000);
+	assert_int_equal(serve_default_limits.park_ms, 1000);
 }
 
 /* How many milliseconds of the processor the loop takes in ms of time. */
@@ -1266,7 +1265,7 @@ calls_sent_ahead_cost_nothing(void **state)
 	}
 	assert_true(effort(fix, 200) < 100);
 	expect_service(fix);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	expect_number(fix, &client, 1);
 	for (int i = 0; i < sent; i++)
 		expect_number(fix, &client, 8);
@@ -1292,7 +1291,7 @@ drained_is_told_when_all_has_been_read(void **state)
 	memset(text, 'y', 700000);
 	text[700000] = '\0';
 	assert_true(
-	    control_continue(fix->later[0], json_pack("{s:s}", "text", text)));
+	    serve_continue(fix->later[0], json_pack("{s:s}", "text", text)));
 	pump_for(fix, 10);
 	assert_int_equal(fix->drained, 0);
 	json = reply(fix, &client);
@@ -1300,7 +1299,7 @@ drained_is_told_when_all_has_been_read(void **state)
 	json_decref(json);
 	PUMP_UNTIL(fix, fix->drained > 0);
 	assert_int_equal(fix->closed, 0);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	expect_number(fix, &client, 1);
 	hang_up(&client);
 	pump_for(fix, 5);
@@ -1323,7 +1322,7 @@ half_closed_client_gets_its_replies(void **state)
 	assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
 	PUMP_UNTIL(fix, fix->nlater == 1);
 	pump_for(fix, 5);
-	control_reply(fix->later[0], number(1));
+	serve_reply(fix->later[0], number(1));
 	for (int i = 1; i <= 3; i++)
 		expect_number(fix, &client, i);
 	expect_end(fix, &client);
@@ -1399,7 +1398,7 @@ every_followed_call_is_told_when_the_server_ends(void **state)
 	put(fix, &a, LATER(1) "\0" LATER(2), sizeof(LATER(1) "\0" LATER(2)));
 	call(fix, &b, LATER(3));
 	PUMP_UNTIL(fix, fix->nlater == 3);
-	control_server_free(fix->server);
+	serve_server_free(fix->server);
 	fix->server = NULL;
 	assert_int_equal(fix->closed, 3);
 	expect_end(fix, &a);
@@ -1422,7 +1421,7 @@ answer_to_a_client_that_left_is_lost(void **state)
 		PUMP_UNTIL(fix, fix->nlater == i + 1);
 		hang_up(&client);
 		pump_for(fix, 2);
-		control_reply(fix->later[i], number(1));
+		serve_reply(fix->later[i], number(1));
 	}
 	expect_service(fix);
 }
@@ -1451,18 +1450,18 @@ socket_has_its_mode_from_the_first_moment(void **state)
 	int fd;
 
 	assert_non_null(group);
-	assert_int_equal(control_bind(fix->path, NULL, &fd, &why), JW_OK);
+	assert_int_equal(serve_bind(fix->path, NULL, &fd, &why), JW_OK);
 	expect_mode(fix->path, 0600);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	close(fd);
 	/* Again, over what a killed daemon left. */
 	assert_int_equal(
-	    control_bind(fix->path, "no-such-group-here", &fd, &why), JW_OK);
+	    serve_bind(fix->path, "no-such-group-here", &fd, &why), JW_OK);
 	expect_mode(fix->path, 0600);
 	close(fd);
 	assert_int_equal(
-	    control_bind(fix->path, group->gr_name, &fd, &why), JW_OK);
+	    serve_bind(fix->path, group->gr_name, &fd, &why), JW_OK);
 	expect_mode(fix->path, 0660);
 	assert_int_equal(stat(fix->path, &st), 0);
 	assert_int_equal(st.st_gid, group->gr_gid);
@@ -1480,14 +1479,14 @@ unusable_path_is_named(void **state)
 	int fd = -7;
 
 	snprintf(path, sizeof(path), "%s/none/test.sock", fix->dir);
-	assert_int_equal(control_bind(path, NULL, &fd, &why), JW_IO);
+	assert_int_equal(serve_bind(path, NULL, &fd, &why), JW_IO);
 	assert_non_null(strstr(why.text, path));
 	assert_int_not_equal(why.hint[0], '\0');
 	snprintf(path, sizeof(path), "%s/%0200d", fix->dir, 7);
-	assert_int_equal(control_bind(path, NULL, &fd, &why), JW_IO);
+	assert_int_equal(serve_bind(path, NULL, &fd, &why), JW_IO);
 	/* A directory stands where the socket is to be. */
 	assert_int_equal(mkdir(fix->path, 0700), 0);
-	assert_int_equal(control_bind(fix->path, NULL, &fd, &why), JW_IO);
+	assert_int_equal(serve_bind(fix->path, NULL, &fd, &why), JW_IO);
 	assert_int_equal(rmdir(fix->path), 0);
 	assert_int_equal(fd, -7);
 	assert_int_equal(count_files(fix->dir), 0);

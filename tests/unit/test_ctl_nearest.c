@@ -18,11 +18,11 @@ static const char *const names[] = {
 static const char *
 best(const char *wanted)
 {
-	struct nearest nearest;
+	struct jw_nearest nearest;
 
-	nearest_init(&nearest, wanted);
+	jw_nearest_init(&nearest, wanted);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		nearest_consider(&nearest, names[i]);
+		jw_nearest_consider(&nearest, names[i]);
 	return nearest.best;
 }
 

@@ -13,9 +13,9 @@
 #include <jansson.h>
 
 #include "ctl/call/error_texts.h"
-#include "ctl/reply/reply.h"
 #include "ctl/out/text.h"
 #include "ctl/out/visible.h"
+#include "ctl/reply/reply.h"
 
 static json_t *
 load(const char *text)
@@ -125,7 +125,7 @@ test_visible(void **state)
 	json_t *expected = load("{\"a\":[\"\\\\x1b[2J\",{\"b\":"
 				"\"\\\\u009b\"}],\"n\":1,\"t\":true,"
 				"\"z\":null,\"f\":0.5}");
-	json_t *shown = reply_visible(o, TEXT_UTF8);
+	json_t *shown = out_visible(o, TEXT_UTF8);
 
 	(void)state;
 	assert_non_null(shown);
@@ -139,12 +139,12 @@ static enum jw_err
 explain_of(const char *method, const char *error, const char *parameters,
     struct jw_why *why)
 {
-	struct text text = {.times = TEXT_UNIX, .now = 1700000000};
+	struct out_text text = {.times = TEXT_UNIX, .now = 1700000000};
 	json_t *value = load(parameters);
 	enum jw_err err;
 
 	memset(why, 0, sizeof(*why));
-	err = fault_explain(&text, method, error, value, why);
+	err = call_explain_error(&text, method, error, value, why);
 	json_decref(value);
 	return err;
 }

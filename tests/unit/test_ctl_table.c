@@ -19,7 +19,7 @@
 #define NOW INT64_C(1795468589) /* 2026-11-23T21:16:29Z */
 #define KID "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
-static const struct text plain = {.now = NOW};
+static const struct out_text plain = {.now = NOW};
 
 /* Characters of the longest line. */
 static size_t
@@ -59,12 +59,13 @@ sample_key(const char *key_set, const char *state)
 }
 
 static char *
-render_keys(const struct text *text, json_t *keys, bool whole)
+render_keys(const struct out_text *text, json_t *keys, bool whole)
 {
 	struct jw_why why = {0};
 	char *out = NULL;
 
-	assert_int_equal(timeline_keys(text, keys, whole, &out, &why), JW_OK);
+	assert_int_equal(
+	    out_timeline_keys(text, keys, whole, &out, &why), JW_OK);
 	json_decref(keys);
 	return out;
 }
@@ -110,14 +111,14 @@ test_keys_fit_80_columns(void **state)
 {
 	static const char *const states[] = {"pending", "published", "ready",
 	    "active", "retired", "removed", "revoked"};
-	struct text text = {.now = NOW, .width = 80};
+	struct out_text text = {.now = NOW, .width = 80};
 
 	(void)state;
 	for (int times = TEXT_RELATIVE; times <= TEXT_UNIX; times++) {
 		json_t *keys = json_array();
 		char *out;
 
-		text.times = (enum text_times)times;
+		text.times = (enum out_text_times)times;
 		for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 			json_array_append_new(
 			    keys, sample_key("default", states[i]));
@@ -134,7 +135,7 @@ test_keys_fit_80_columns(void **state)
 static void
 test_keys_in_a_pipe(void **state)
 {
-	struct text text = {.now = NOW, .times = TEXT_ISO};
+	struct out_text text = {.now = NOW, .times = TEXT_ISO};
 	char *out;
 
 	(void)state;
@@ -152,7 +153,7 @@ test_keys_in_a_pipe(void **state)
 static void
 test_colour(void **state)
 {
-	struct text text = {.now = NOW, .width = 80, .colour = true};
+	struct out_text text = {.now = NOW, .width = 80, .colour = true};
 	char *out;
 
 	(void)state;
@@ -203,16 +204,16 @@ check_words(const char *out)
 static void
 test_changes(void **state)
 {
-	struct text text = {.now = NOW, .width = 80};
+	struct out_text text = {.now = NOW, .width = 80};
 	struct jw_why why = {0};
 	json_t *changes = sample_changes();
 	char *out;
 
 	(void)state;
 	for (int times = TEXT_RELATIVE; times <= TEXT_UNIX; times++) {
-		text.times = (enum text_times)times;
+		text.times = (enum out_text_times)times;
 		assert_int_equal(
-		    timeline_changes(&text, changes, &out, &why), JW_OK);
+		    out_timeline_changes(&text, changes, &out, &why), JW_OK);
 		assert_true(widest(out) <= 80);
 		assert_non_null(
 		    strstr(out, "default    3  published -> ready"));
@@ -220,7 +221,8 @@ test_changes(void **state)
 		check_words(out);
 		free(out);
 	}
-	assert_int_equal(timeline_changes(&plain, changes, &out, &why), JW_OK);
+	assert_int_equal(
+	    out_timeline_changes(&plain, changes, &out, &why), JW_OK);
 	assert_int_equal(count_lines(out), 3);
 	assert_non_null(strstr(out, long_cause));
 	free(out);
@@ -230,7 +232,7 @@ test_changes(void **state)
 static void
 test_changes_fit_any_width(void **state)
 {
-	struct text text = {.now = NOW};
+	struct out_text text = {.now = NOW};
 	struct jw_why why = {0};
 	json_t *changes = sample_changes();
 	char *out;
@@ -238,7 +240,7 @@ test_changes_fit_any_width(void **state)
 	(void)state;
 	for (text.width = 70; text.width < 200; text.width++) {
 		assert_int_equal(
-		    timeline_changes(&text, changes, &out, &why), JW_OK);
+		    out_timeline_changes(&text, changes, &out, &why), JW_OK);
 		assert_true(widest(out) <= (size_t)text.width);
 		check_words(out);
 		free(out);
@@ -249,27 +251,27 @@ test_changes_fit_any_width(void **state)
 static void
 test_a_word_that_cannot_break(void **state)
 {
-	static const struct table_column columns[] = {
+	static const struct out_table_column columns[] = {
 	    {"A", 0},
 	    {"B", TABLE_WRAP},
 	    {NULL, 0},
 	};
-	const struct table_cell cells[] = {
+	const struct out_table_cell cells[] = {
 	    {"x", NULL},
 	    {"0123456789012345678901234567890123456789 y z", NULL},
 	};
-	struct text text = {.width = 24};
-	struct table *table;
+	struct out_text text = {.width = 24};
+	struct out_table *table;
 	char *out;
 
 	(void)state;
-	assert_int_equal(table_new(&text, columns, &table), JW_OK);
-	assert_int_equal(table_add(table, cells), JW_OK);
-	assert_int_equal(table_render(table, &out), JW_OK);
+	assert_int_equal(out_table_new(&text, columns, &table), JW_OK);
+	assert_int_equal(out_table_add(table, cells), JW_OK);
+	assert_int_equal(out_table_render(table, &out), JW_OK);
 	assert_non_null(strstr(out, "y z"));
 	free(out);
-	table_free(table);
-	table_free(NULL);
+	out_table_free(table);
+	out_table_free(NULL);
 }
 
 static void
@@ -281,10 +283,10 @@ test_nonsense(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    timeline_keys(&plain, keys, false, &out, &why), JW_PROTOCOL);
+	    out_timeline_keys(&plain, keys, false, &out, &why), JW_PROTOCOL);
 	assert_non_null(strstr(why.text, "keySet"));
 	assert_int_equal(
-	    timeline_changes(&plain, keys, &out, &why), JW_PROTOCOL);
+	    out_timeline_changes(&plain, keys, &out, &why), JW_PROTOCOL);
 	assert_null(out);
 	json_decref(keys);
 }

@@ -17,7 +17,7 @@
 static void
 check_visible(const char *in, unsigned flags, const char *expected)
 {
-	char *out = text_visible(in, flags);
+	char *out = out_text_visible(in, flags);
 
 	assert_non_null(out);
 	assert_string_equal(out, expected);
@@ -84,7 +84,7 @@ test_visible_any_octets(void **state)
 			in[i] = (char)(seed >> 16 | 1);
 		}
 		in[len] = '\0';
-		out = text_visible(in, round % 2 ? TEXT_UTF8 : 0);
+		out = out_text_visible(in, round % 2 ? TEXT_UTF8 : 0);
 		assert_non_null(out);
 		for (size_t i = 0; out[i] != '\0'; i++) {
 			unsigned char c = (unsigned char)out[i];
@@ -99,38 +99,39 @@ test_visible_any_octets(void **state)
 static void
 test_times(void **state)
 {
-	struct text text = {.now = NOW};
+	struct out_text text = {.now = NOW};
 	char buf[TEXT_TIME_SIZE];
 
 	(void)state;
 	text.times = TEXT_UNIX;
-	assert_string_equal(text_time(&text, NOW, buf), "1795468589");
-	assert_string_equal(text_moment(&text, NOW, buf), "1795468589");
+	assert_string_equal(out_text_time(&text, NOW, buf), "1795468589");
+	assert_string_equal(out_text_moment(&text, NOW, buf), "1795468589");
 	text.times = TEXT_ISO;
-	assert_string_equal(text_time(&text, NOW, buf), "2026-11-23T21:16:29Z");
 	assert_string_equal(
-	    text_moment(&text, NOW, buf), "2026-11-23T21:16:29Z");
+	    out_text_time(&text, NOW, buf), "2026-11-23T21:16:29Z");
+	assert_string_equal(
+	    out_text_moment(&text, NOW, buf), "2026-11-23T21:16:29Z");
 	text.times = TEXT_RELATIVE;
-	assert_string_equal(text_time(&text, NOW + 90060, buf), "in 1d 1h");
-	assert_string_equal(text_time(&text, NOW - 60, buf), "1min ago");
-	assert_string_equal(text_moment(&text, NOW + 3600, buf),
+	assert_string_equal(out_text_time(&text, NOW + 90060, buf), "in 1d 1h");
+	assert_string_equal(out_text_time(&text, NOW - 60, buf), "1min ago");
+	assert_string_equal(out_text_moment(&text, NOW + 3600, buf),
 	    "2026-11-23T22:16:29Z (in 1h)");
 }
 
 static void
 test_styles(void **state)
 {
-	enum text_times times = TEXT_ISO;
+	enum out_text_times times = TEXT_ISO;
 
 	(void)state;
-	assert_true(text_times_parse("unix", &times));
+	assert_true(out_text_times_parse("unix", &times));
 	assert_int_equal(times, TEXT_UNIX);
-	assert_true(text_times_parse("relative", &times));
+	assert_true(out_text_times_parse("relative", &times));
 	assert_int_equal(times, TEXT_RELATIVE);
-	assert_true(text_times_parse("iso", &times));
+	assert_true(out_text_times_parse("iso", &times));
 	assert_int_equal(times, TEXT_ISO);
-	assert_false(text_times_parse("is", &times));
-	assert_false(text_times_parse("", &times));
+	assert_false(out_text_times_parse("is", &times));
+	assert_false(out_text_times_parse("", &times));
 	assert_int_equal(times, TEXT_ISO);
 }
 
@@ -139,28 +140,28 @@ test_colours(void **state)
 {
 	static const char *const states[] = {"pending", "published", "ready",
 	    "active", "retired", "removed", "revoked"};
-	struct text text = {.colour = true};
+	struct out_text text = {.colour = true};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
 		text.colour = true;
-		assert_non_null(text_state_colour(&text, states[i]));
+		assert_non_null(out_text_state_colour(&text, states[i]));
 		text.colour = false;
-		assert_null(text_state_colour(&text, states[i]));
+		assert_null(out_text_state_colour(&text, states[i]));
 	}
 	text.colour = true;
-	assert_null(text_state_colour(&text, "resting"));
+	assert_null(out_text_state_colour(&text, "resting"));
 }
 
 static void
 test_arrow(void **state)
 {
-	struct text text = {0};
+	struct out_text text = {0};
 
 	(void)state;
-	assert_string_equal(text_arrow(&text), " -> ");
+	assert_string_equal(out_text_arrow(&text), " -> ");
 	text.utf8 = true;
-	assert_string_equal(text_arrow(&text), " \xe2\x86\x92 ");
+	assert_string_equal(out_text_arrow(&text), " \xe2\x86\x92 ");
 }
 
 int

@@ -1,6 +1,6 @@
 /*
- * daemon/keeper/difference.c: what two rows tell is what the commits between them
- * told.
+ * daemon/keeper/difference.c: what two rows tell is what the commits between
+ * them told.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ every_step_is_told_as_by_its_commit(void **state)
 	static struct row before, after;
 	struct lc_change told[MODEL_GENERATIONS_MAX];
 	struct lc_env env = world();
-	struct difference d;
+	struct keeper_difference d;
 	struct lc_set set, was;
 	int steps = 0, seen[GEN_STATE_COUNT] = {0};
 
@@ -93,7 +93,8 @@ every_step_is_told_as_by_its_commit(void **state)
 		n = lc_diff(&was, &set, told, MODEL_GENERATIONS_MAX);
 		fill(&before, &was);
 		fill(&after, &set);
-		difference_make(&before.row, &after.row, env.now, cause, &d);
+		keeper_difference_make(
+		    &before.row, &after.row, env.now, cause, &d);
 		assert_int_equal(d.count, n);
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal(d.changes[i].number, told[i].number);
@@ -123,7 +124,7 @@ what_starts_a_wait(void **state)
 {
 	static struct row before, after;
 	struct lc_env env = world();
-	struct difference d;
+	struct keeper_difference d;
 	struct lc_set set, was;
 	struct lc_step next;
 
@@ -136,7 +137,8 @@ what_starts_a_wait(void **state)
 		assert_true(step(&set, &env));
 		fill(&before, &was);
 		fill(&after, &set);
-		difference_make(&before.row, &after.row, env.now, cause, &d);
+		keeper_difference_make(
+		    &before.row, &after.row, env.now, cause, &d);
 		assert_int_equal(d.starts_wait, next.action == LC_START ||
 						    next.action == LC_PUBLISH ||
 						    next.action == LC_PROMOTE);
@@ -148,7 +150,7 @@ orders_leave_their_event(void **state)
 {
 	static struct row before, after;
 	struct lc_env env = world();
-	struct difference d;
+	struct keeper_difference d;
 	struct lc_set set;
 
 	(void)state;
@@ -157,35 +159,35 @@ orders_leave_their_event(void **state)
 		step(&set, &env);
 	fill(&before, &set);
 	fill(&after, &set);
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_null(d.order);
 	assert_int_equal(d.count, 0);
 	assert_false(d.document_changed);
 	after.row.facts.wanted_at = T0 + 5;
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_string_equal(d.order, "scheduled");
-	difference_make(&after.row, &before.row, T0, cause, &d);
+	keeper_difference_make(&after.row, &before.row, T0, cause, &d);
 	assert_null(d.order);
 	fill(&after, &set);
 	after.row.facts.frozen = true;
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_string_equal(d.order, "frozen");
 	assert_false(d.document_changed);
-	difference_make(&after.row, &before.row, T0, cause, &d);
+	keeper_difference_make(&after.row, &before.row, T0, cause, &d);
 	assert_string_equal(d.order, "thawed");
 	fill(&after, &set);
 	after.row.facts.policy.retire_safety++;
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_string_equal(d.order, "policy");
 	assert_false(d.document_changed);
 	after.row.facts.policy.cache_max_age++;
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_true(d.document_changed);
 	after.row.facts.removed_at = T0;
-	difference_make(&before.row, &after.row, T0, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0, cause, &d);
 	assert_string_equal(d.order, "removed");
 	assert_true(d.document_changed);
-	difference_make(NULL, &before.row, T0, cause, &d);
+	keeper_difference_make(NULL, &before.row, T0, cause, &d);
 	assert_string_equal(d.order, "keyset");
 	assert_true(d.document_changed);
 	assert_int_equal(d.count, set.count);
@@ -198,7 +200,7 @@ there_is_room_for_everything(void **state)
 {
 	static struct row before, after;
 	static struct lc_set set;
-	struct difference d;
+	struct keeper_difference d;
 
 	(void)state;
 	new_set(&set);
@@ -215,7 +217,7 @@ there_is_room_for_everything(void **state)
 		if (i < MODEL_GENERATIONS_MAX)
 			after.keys[i].facts.revoked_at = T0 + 1;
 	}
-	difference_make(&before.row, &after.row, T0 + 1, cause, &d);
+	keeper_difference_make(&before.row, &after.row, T0 + 1, cause, &d);
 	assert_int_equal(d.count, DIFFERENCE_MAX);
 	assert_int_equal(d.changes[0].to, GEN_REVOKED);
 	assert_int_equal(d.changes[DIFFERENCE_MAX - 1].to, GEN_PUBLISHED);

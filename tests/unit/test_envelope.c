@@ -1,6 +1,6 @@
 /*
- * daemon/crypto/envelope.c: what was sealed for a row opens in that row only, and a
- * key-encryption key is read from where it is safe only.
+ * daemon/crypto/envelope.c: what was sealed for a row opens in that row only,
+ * and a key-encryption key is read from where it is safe only.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -28,7 +28,7 @@ static const uint8_t kek_octets[ENVELOPE_KEK_SIZE] = "0123456789abcdef"
 struct fixture {
 	struct envelope_kek *kek;
 	struct keys_pair *pair;
-	struct envelope_row row;
+	struct crypto_envelope_row row;
 	uint8_t *blob;
 	size_t len;
 	char directory[64];
@@ -40,16 +40,15 @@ setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (f == NULL ||
-	    envelope_kek_from_bytes(kek_octets, &f->kek) != JW_OK ||
-	    keys_generate(JW_ALG_ES256, 0, NULL, &f->pair) != JW_OK)
+	if (f == NULL || crypto_kek_from_bytes(kek_octets, &f->kek) != JW_OK ||
+	    crypto_generate(JW_ALG_ES256, 0, NULL, &f->pair) != JW_OK)
 		return -1;
 	f->row.database_uuid = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
 	f->row.key_set = "default";
-	f->row.kid = keys_kid(f->pair);
+	f->row.kid = crypto_kid(f->pair);
 	f->row.generation = 7;
 	f->row.alg = "ES256";
-	if (envelope_seal(f->kek, &f->row, f->pair, &f->blob, &f->len) != JW_OK)
+	if (crypto_seal(f->kek, &f->row, f->pair, &f->blob, &f->len) != JW_OK)
 		return -1;
 	if (!place_make(f->directory, sizeof(f->directory)))
 		return -1;
@@ -72,8 +71,8 @@ teardown(void **state)
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/real", f->directory);
 	unlink(path);
-	envelope_kek_free(f->kek);
-	keys_free(f->pair);
+	crypto_kek_free(f->kek);
+	crypto_free(f->pair);
 	free(f->blob);
 	/* Fails where something was left behind. */
 	if (rmdir(f->directory) != 0)
@@ -83,11 +82,11 @@ teardown(void **state)
 }
 
 static void
-assert_closed(const struct fixture *f, const struct envelope_row *row)
+assert_closed(const struct fixture *f, const struct crypto_envelope_row *row)
 {
 	struct keys_pair *pair = NULL;
 
-	assert_int_equal(envelope_unseal(f->kek, row, keys_spki_hash(f->pair),
+	assert_int_equal(crypto_unseal(f->kek, row, crypto_spki_hash(f->pair),
 			     f->blob, f->len, &pair),
 	    JW_UNSEAL);
 	assert_null(pair);
@@ -100,13 +99,14 @@ assert_open(const struct fixture *f)
 	struct keys_pair *pair = NULL;
 	size_t len;
 
-	assert_int_equal(envelope_unseal(f->kek, &f->row,
-			     keys_spki_hash(f->pair), f->blob, f->len, &pair),
+	assert_int_equal(crypto_unseal(f->kek, &f->row,
+			     crypto_spki_hash(f->pair), f->blob, f->len, &pair),
 	    JW_OK);
-	assert_string_equal(keys_public_jwk(pair), keys_public_jwk(f->pair));
-	assert_int_equal(keys_sign(pair, "x", 1, signature, &len), JW_OK);
-	assert_int_equal(keys_verify(f->pair, "x", 1, signature, len), JW_OK);
-	keys_free(pair);
+	assert_string_equal(
+	    crypto_public_jwk(pair), crypto_public_jwk(f->pair));
+	assert_int_equal(crypto_sign(pair, "x", 1, signature, &len), JW_OK);
+	assert_int_equal(crypto_verify(f->pair, "x", 1, signature, len), JW_OK);
+	crypto_free(pair);
 }
 
 static void
@@ -124,17 +124,17 @@ test_layout(void **state)
 
 	assert_int_equal(f->blob[0], 1);
 	assert_memory_equal(
-	    f->blob + 1, envelope_kek_id(f->kek), ENVELOPE_KEK_ID_SIZE);
-	assert_int_equal(keys_private_export(f->pair, &der, &der_len), JW_OK);
+	    f->blob + 1, crypto_kek_id(f->kek), ENVELOPE_KEK_ID_SIZE);
+	assert_int_equal(crypto_private_export(f->pair, &der, &der_len), JW_OK);
 	assert_int_equal(f->len, der_len + ENVELOPE_OVERHEAD);
 	assert_null(memmem(f->blob, f->len, der + 8, 16));
 	/* Sealed again, the nonce and so every octet after it differs. */
 	assert_int_equal(
-	    envelope_seal(f->kek, &f->row, f->pair, &again, &again_len), JW_OK);
+	    crypto_seal(f->kek, &f->row, f->pair, &again, &again_len), JW_OK);
 	assert_int_equal(again_len, f->len);
 	assert_memory_not_equal(again + 17, f->blob + 17, 12);
 	assert_memory_not_equal(again + 29, f->blob + 29, der_len);
-	keys_private_free(der, der_len);
+	crypto_private_free(der, der_len);
 	free(again);
 }
 
@@ -142,7 +142,7 @@ static void
 test_every_algorithm(void **state)
 {
 	struct fixture *f = *state;
-	struct envelope_row row = f->row;
+	struct crypto_envelope_row row = f->row;
 	struct keys_pair *pair, *opened;
 	uint8_t *blob;
 	size_t len;
@@ -150,21 +150,23 @@ test_every_algorithm(void **state)
 	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
 		/* The others are in every OpenSSL; test_keys.c says so. */
 		if (alg >= JW_ALG_MLDSA44 &&
-		    keys_supported((enum jw_alg)alg, NULL) != JW_OK)
+		    crypto_supported((enum jw_alg)alg, NULL) != JW_OK)
 			continue;
 		assert_int_equal(
-		    keys_generate((enum jw_alg)alg, 2048, NULL, &pair), JW_OK);
-		row.kid = keys_kid(pair);
+		    crypto_generate((enum jw_alg)alg, 2048, NULL, &pair),
+		    JW_OK);
+		row.kid = crypto_kid(pair);
 		row.alg = jw_alg_name(alg);
 		assert_int_equal(
-		    envelope_seal(f->kek, &row, pair, &blob, &len), JW_OK);
-		assert_int_equal(envelope_unseal(f->kek, &row,
-				     keys_spki_hash(pair), blob, len, &opened),
+		    crypto_seal(f->kek, &row, pair, &blob, &len), JW_OK);
+		assert_int_equal(
+		    crypto_unseal(f->kek, &row, crypto_spki_hash(pair), blob,
+			len, &opened),
 		    JW_OK);
 		assert_string_equal(
-		    keys_public_jwk(opened), keys_public_jwk(pair));
-		keys_free(opened);
-		keys_free(pair);
+		    crypto_public_jwk(opened), crypto_public_jwk(pair));
+		crypto_free(opened);
+		crypto_free(pair);
 		free(blob);
 	}
 }
@@ -188,7 +190,7 @@ static void
 test_every_field_counts(void **state)
 {
 	struct fixture *f = *state;
-	struct envelope_row row;
+	struct crypto_envelope_row row;
 
 	row = f->row;
 	row.database_uuid = "7d444840-9dc0-11d1-b245-5ffdce74fad3";
@@ -216,7 +218,7 @@ static void
 test_fields_do_not_run_together(void **state)
 {
 	struct fixture *f = *state;
-	struct envelope_row row = f->row;
+	struct crypto_envelope_row row = f->row;
 	uint8_t *blob;
 	size_t len;
 
@@ -226,7 +228,7 @@ test_fields_do_not_run_together(void **state)
 	row.database_uuid = "";
 	row.key_set = "";
 	assert_int_equal(
-	    envelope_seal(f->kek, &row, f->pair, &blob, &len), JW_OK);
+	    crypto_seal(f->kek, &row, f->pair, &blob, &len), JW_OK);
 	free(f->blob);
 	f->blob = blob;
 	f->row = row;
@@ -238,21 +240,21 @@ static void
 test_alg_is_bound(void **state)
 {
 	struct fixture *f = *state;
-	struct envelope_row row = f->row;
+	struct crypto_envelope_row row = f->row;
 	struct keys_pair *pair, *opened = NULL;
 	uint8_t *blob;
 	size_t len;
 
-	assert_int_equal(keys_generate(JW_ALG_EDDSA, 0, NULL, &pair), JW_OK);
-	row.kid = keys_kid(pair);
+	assert_int_equal(crypto_generate(JW_ALG_EDDSA, 0, NULL, &pair), JW_OK);
+	row.kid = crypto_kid(pair);
 	row.alg = "EdDSA";
-	assert_int_equal(envelope_seal(f->kek, &row, pair, &blob, &len), JW_OK);
+	assert_int_equal(crypto_seal(f->kek, &row, pair, &blob, &len), JW_OK);
 	row.alg = "Ed25519";
-	assert_int_equal(envelope_unseal(f->kek, &row, keys_spki_hash(pair),
+	assert_int_equal(crypto_unseal(f->kek, &row, crypto_spki_hash(pair),
 			     blob, len, &opened),
 	    JW_UNSEAL);
 	assert_null(opened);
-	keys_free(pair);
+	crypto_free(pair);
 	free(blob);
 }
 
@@ -262,12 +264,12 @@ test_other_public_key(void **state)
 	struct fixture *f = *state;
 	struct keys_pair *other, *pair = NULL;
 
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &other), JW_OK);
-	assert_int_equal(envelope_unseal(f->kek, &f->row, keys_spki_hash(other),
+	assert_int_equal(crypto_generate(JW_ALG_ES256, 0, NULL, &other), JW_OK);
+	assert_int_equal(crypto_unseal(f->kek, &f->row, crypto_spki_hash(other),
 			     f->blob, f->len, &pair),
 	    JW_UNSEAL);
 	assert_null(pair);
-	keys_free(other);
+	crypto_free(other);
 }
 
 static void
@@ -279,14 +281,14 @@ test_other_kek(void **state)
 
 	memcpy(octets, kek_octets, sizeof(octets));
 	octets[31] ^= 1;
-	assert_int_equal(envelope_kek_from_bytes(octets, &f->kek), JW_OK);
-	assert_memory_not_equal(envelope_kek_id(f->kek), envelope_kek_id(mine),
-	    ENVELOPE_KEK_ID_SIZE);
+	assert_int_equal(crypto_kek_from_bytes(octets, &f->kek), JW_OK);
+	assert_memory_not_equal(
+	    crypto_kek_id(f->kek), crypto_kek_id(mine), ENVELOPE_KEK_ID_SIZE);
 	assert_closed(f, &f->row);
 	/* Not even when the blob names the other one. */
-	memcpy(f->blob + 1, envelope_kek_id(f->kek), ENVELOPE_KEK_ID_SIZE);
+	memcpy(f->blob + 1, crypto_kek_id(f->kek), ENVELOPE_KEK_ID_SIZE);
 	assert_closed(f, &f->row);
-	envelope_kek_free(mine);
+	crypto_kek_free(mine);
 }
 
 static void
@@ -311,26 +313,26 @@ static void
 test_seals_only_what_fits(void **state)
 {
 	struct fixture *f = *state;
-	const char *jwk = keys_public_jwk(f->pair);
-	struct envelope_row row = f->row;
+	const char *jwk = crypto_public_jwk(f->pair);
+	struct crypto_envelope_row row = f->row;
 	struct keys_pair *public;
 	uint8_t *blob = NULL;
 	size_t len;
 
 	row.alg = "ES384";
 	assert_int_equal(
-	    envelope_seal(f->kek, &row, f->pair, &blob, &len), JW_BAD_KEY);
+	    crypto_seal(f->kek, &row, f->pair, &blob, &len), JW_BAD_KEY);
 	row = f->row;
 	row.kid = "another";
 	assert_int_equal(
-	    envelope_seal(f->kek, &row, f->pair, &blob, &len), JW_BAD_KEY);
+	    crypto_seal(f->kek, &row, f->pair, &blob, &len), JW_BAD_KEY);
 	assert_int_equal(
-	    keys_from_jwk(JW_ALG_ES256, jwk, strlen(jwk), &public, NULL),
+	    crypto_from_jwk(JW_ALG_ES256, jwk, strlen(jwk), &public, NULL),
 	    JW_OK);
 	assert_int_equal(
-	    envelope_seal(f->kek, &f->row, public, &blob, &len), JW_BAD_KEY);
+	    crypto_seal(f->kek, &f->row, public, &blob, &len), JW_BAD_KEY);
 	assert_null(blob);
-	keys_free(public);
+	crypto_free(public);
 }
 
 /* A file of so many octets of KEK text. */
@@ -354,11 +356,11 @@ assert_loads(const struct fixture *f)
 	struct envelope_kek *kek = NULL;
 	struct jw_why why = {"", ""};
 
-	if (envelope_kek_load(f->path, false, &kek, &why) != JW_OK)
+	if (crypto_kek_load(f->path, false, &kek, &why) != JW_OK)
 		fail_msg("%s", why.text);
-	assert_memory_equal(envelope_kek_id(kek), envelope_kek_id(f->kek),
-	    ENVELOPE_KEK_ID_SIZE);
-	envelope_kek_free(kek);
+	assert_memory_equal(
+	    crypto_kek_id(kek), crypto_kek_id(f->kek), ENVELOPE_KEK_ID_SIZE);
+	crypto_kek_free(kek);
 }
 
 /* Refused alike with create: what is there is never replaced. */
@@ -368,8 +370,7 @@ assert_not_loaded(const char *path, bool create, const char *reason)
 	struct envelope_kek *kek = NULL;
 	struct jw_why why = {"", ""};
 
-	assert_int_equal(
-	    envelope_kek_load(path, create, &kek, &why), JW_BAD_KEK);
+	assert_int_equal(crypto_kek_load(path, create, &kek, &why), JW_BAD_KEK);
 	assert_null(kek);
 	if (strstr(why.text, reason) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, reason);
@@ -459,23 +460,23 @@ test_kek_is_made(void **state)
 	struct stat st;
 	mode_t mask = umask(0);
 
-	assert_int_equal(envelope_kek_load(f->path, true, &made, NULL), JW_OK);
+	assert_int_equal(crypto_kek_load(f->path, true, &made, NULL), JW_OK);
 	umask(mask);
 	assert_int_equal(lstat(f->path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
 	assert_int_equal(st.st_size, ENVELOPE_KEK_SIZE);
 	assert_int_equal(st.st_nlink, 1);
-	assert_int_equal(envelope_kek_load(f->path, true, &again, NULL), JW_OK);
-	assert_memory_equal(envelope_kek_id(made), envelope_kek_id(again),
-	    ENVELOPE_KEK_ID_SIZE);
-	envelope_kek_free(again);
+	assert_int_equal(crypto_kek_load(f->path, true, &again, NULL), JW_OK);
+	assert_memory_equal(
+	    crypto_kek_id(made), crypto_kek_id(again), ENVELOPE_KEK_ID_SIZE);
+	crypto_kek_free(again);
 	/* Random: the next one is another one. */
 	assert_int_equal(unlink(f->path), 0);
-	assert_int_equal(envelope_kek_load(f->path, true, &again, NULL), JW_OK);
-	assert_memory_not_equal(envelope_kek_id(made), envelope_kek_id(again),
-	    ENVELOPE_KEK_ID_SIZE);
-	envelope_kek_free(again);
-	envelope_kek_free(made);
+	assert_int_equal(crypto_kek_load(f->path, true, &again, NULL), JW_OK);
+	assert_memory_not_equal(
+	    crypto_kek_id(made), crypto_kek_id(again), ENVELOPE_KEK_ID_SIZE);
+	crypto_kek_free(again);
+	crypto_kek_free(made);
 }
 
 static void
@@ -533,20 +534,20 @@ open_in_little_room(enum jw_alg alg, const char *name)
 	size_t n, refused = 0;
 	enum jw_err err = JW_NO_MEMORY;
 
-	assert_int_equal(envelope_kek_from_bytes(kek_octets, &f.kek), JW_OK);
-	assert_int_equal(keys_generate(alg, 2048, NULL, &f.pair), JW_OK);
-	f.row.kid = keys_kid(f.pair);
+	assert_int_equal(crypto_kek_from_bytes(kek_octets, &f.kek), JW_OK);
+	assert_int_equal(crypto_generate(alg, 2048, NULL, &f.pair), JW_OK);
+	f.row.kid = crypto_kid(f.pair);
 	f.row.alg = name;
 	assert_int_equal(
-	    envelope_seal(f.kek, &f.row, f.pair, &f.blob, &f.len), JW_OK);
+	    crypto_seal(f.kek, &f.row, f.pair, &f.blob, &f.len), JW_OK);
 	n = fill_secure_heap(blocks, sizeof(blocks) / sizeof(blocks[0]));
 	for (; err != JW_OK && n > 0; n--, refused++) {
 		struct keys_pair *pair = NULL;
 
-		err = envelope_unseal(f.kek, &f.row, keys_spki_hash(f.pair),
+		err = crypto_unseal(f.kek, &f.row, crypto_spki_hash(f.pair),
 		    f.blob, f.len, &pair);
 		assert_true(err == JW_OK || err == JW_NO_MEMORY);
-		keys_free(pair);
+		crypto_free(pair);
 		OPENSSL_secure_free(blocks[n - 1]);
 	}
 	assert_true(refused > 1);
@@ -554,8 +555,8 @@ open_in_little_room(enum jw_alg alg, const char *name)
 		OPENSSL_secure_free(blocks[--n]);
 	assert_open(&f);
 	free(f.blob);
-	keys_free(f.pair);
-	envelope_kek_free(f.kek);
+	crypto_free(f.pair);
+	crypto_kek_free(f.kek);
 }
 
 static void
@@ -571,7 +572,7 @@ static void
 test_free_accepts_null(void **state)
 {
 	(void)state;
-	envelope_kek_free(NULL);
+	crypto_kek_free(NULL);
 }
 
 static int
@@ -580,14 +581,14 @@ group_setup(void **state)
 	int locked;
 
 	(void)state;
-	return keys_init(1 << 20, &locked) == JW_OK ? 0 : -1;
+	return crypto_init(1 << 20, &locked) == JW_OK ? 0 : -1;
 }
 
 static int
 group_teardown(void **state)
 {
 	(void)state;
-	keys_done();
+	crypto_done();
 	return 0;
 }
 

@@ -38,15 +38,15 @@ make_pair(int pair[2])
 static void
 send_and_receive(size_t nfds)
 {
-	struct handover_offer offer = {1790000000, 42, nfds, {0}}, got;
+	struct sys_handover_offer offer = {1790000000, 42, nfds, {0}}, got;
 	int pair[2], before = open_fds();
 	size_t i;
 
 	make_pair(pair);
 	for (i = 0; i < nfds; i++)
 		offer.fds[i] = pair[0];
-	assert_int_equal(handover_send(pair[0], &offer), JW_OK);
-	assert_int_equal(handover_receive(pair[1], 1000, &got), JW_OK);
+	assert_int_equal(sys_handover_send(pair[0], &offer), JW_OK);
+	assert_int_equal(sys_handover_receive(pair[1], 1000, &got), JW_OK);
 	assert_int_equal(got.serving_since, 1790000000);
 	assert_int_equal(got.pid, 42);
 	assert_int_equal(got.nfds, nfds);
@@ -71,12 +71,12 @@ test_offer(void **state)
 static void
 test_too_many(void **state)
 {
-	struct handover_offer offer = {.nfds = HANDOVER_FDS_MAX + 1};
+	struct sys_handover_offer offer = {.nfds = HANDOVER_FDS_MAX + 1};
 	int pair[2];
 
 	(void)state;
 	make_pair(pair);
-	assert_int_equal(handover_send(pair[0], &offer), JW_IO);
+	assert_int_equal(sys_handover_send(pair[0], &offer), JW_IO);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -84,14 +84,14 @@ test_too_many(void **state)
 static void
 test_silence_and_end(void **state)
 {
-	struct handover_offer got = {.pid = 7};
+	struct sys_handover_offer got = {.pid = 7};
 	int pair[2];
 
 	(void)state;
 	make_pair(pair);
-	assert_int_equal(handover_receive(pair[1], 20, &got), JW_IO);
+	assert_int_equal(sys_handover_receive(pair[1], 20, &got), JW_IO);
 	close(pair[0]);
-	assert_int_not_equal(handover_receive(pair[1], 20, &got), JW_OK);
+	assert_int_not_equal(sys_handover_receive(pair[1], 20, &got), JW_OK);
 	assert_int_equal(got.pid, 7);
 	close(pair[1]);
 }
@@ -99,13 +99,13 @@ test_silence_and_end(void **state)
 static void
 test_nobody_there(void **state)
 {
-	struct handover_offer offer = {0};
+	struct sys_handover_offer offer = {0};
 	int pair[2];
 
 	(void)state;
 	make_pair(pair);
 	close(pair[1]);
-	assert_int_equal(handover_send(pair[0], &offer), JW_IO);
+	assert_int_equal(sys_handover_send(pair[0], &offer), JW_IO);
 	close(pair[0]);
 }
 
@@ -137,7 +137,7 @@ static void
 test_anything_else(void **state)
 {
 	char junk[64];
-	struct handover_offer got;
+	struct sys_handover_offer got;
 	int pair[2], before;
 	size_t len;
 
@@ -148,7 +148,7 @@ test_anything_else(void **state)
 	for (len = 1; len <= sizeof(junk); len++) {
 		send_with_fd(pair[0], junk, len);
 		assert_int_equal(
-		    handover_receive(pair[1], 1000, &got), JW_PROTOCOL);
+		    sys_handover_receive(pair[1], 1000, &got), JW_PROTOCOL);
 	}
 	assert_int_equal(open_fds(), before);
 	close(pair[0]);

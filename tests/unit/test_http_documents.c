@@ -13,7 +13,7 @@
 #include "daemon/http/documents.h"
 #include "daemon/http/limits.h"
 
-static const struct document_parts sound = {
+static const struct http_document_parts sound = {
     .key_set = "a",
     .app = "a",
     .path = "/p",
@@ -25,30 +25,30 @@ static const struct document_parts sound = {
     .version = 3,
 };
 
-static struct document *
+static struct http_document *
 make(const char *key_set, const char *app, const char *path, int64_t version)
 {
-	struct document_parts parts = sound;
-	struct document *document = NULL;
+	struct http_document_parts parts = sound;
+	struct http_document *document = NULL;
 
 	parts.key_set = key_set;
 	parts.app = app;
 	parts.path = path;
 	parts.version = version;
-	assert_int_equal(document_new(&parts, &document, NULL), JW_OK);
+	assert_int_equal(http_document_new(&parts, &document, NULL), JW_OK);
 	return document;
 }
 
-static struct document *
-find(const struct documents *documents, const char *app, const char *path)
+static struct http_document *
+find(const struct http_documents *documents, const char *app, const char *path)
 {
-	return documents_find(documents, app, path, strlen(path));
+	return http_documents_find(documents, app, path, strlen(path));
 }
 
 static void
 test_document(void **state)
 {
-	struct document *document = make("k", "a", "/p", 3);
+	struct http_document *document = make("k", "a", "/p", 3);
 
 	(void)state;
 	assert_string_equal(document->key_set, "k");
@@ -58,7 +58,7 @@ test_document(void **state)
 	    document->modified_text, "Sun, 06 Nov 1994 08:49:37 GMT");
 	assert_int_equal(document->body_len, 2);
 	assert_memory_equal(document->body, "{}", 2);
-	document_unref(document);
+	http_document_unref(document);
 }
 
 static void
@@ -66,8 +66,8 @@ test_refused(void **state)
 {
 	static const char *const etags[] = {
 	    "", "e", "\"", "\"\"", "\"e", "\"a\"b\"", "\"\n\"", "W/\"e\""};
-	struct document_parts parts[9];
-	struct document *document = NULL;
+	struct http_document_parts parts[9];
+	struct http_document *document = NULL;
 	char large[LIMIT_BODY_BYTES + 1] = {0};
 	struct jw_why why;
 	size_t i;
@@ -85,99 +85,99 @@ test_refused(void **state)
 	parts[6].cache_control = "a\x7f";
 	for (i = 0; i < 7; i++) {
 		why.text[0] = '\0';
-		assert_int_equal(document_new(&parts[i], &document, &why),
+		assert_int_equal(http_document_new(&parts[i], &document, &why),
 		    JW_INVALID_PARAMETER);
 		assert_int_not_equal(why.text[0], '\0');
 	}
 	for (i = 0; i < sizeof(etags) / sizeof(etags[0]); i++) {
 		parts[7].etag = etags[i];
-		assert_int_equal(document_new(&parts[7], &document, NULL),
+		assert_int_equal(http_document_new(&parts[7], &document, NULL),
 		    JW_INVALID_PARAMETER);
 	}
 	parts[8].body = large;
 	parts[8].body_len = LIMIT_BODY_BYTES;
-	assert_int_equal(document_new(&parts[8], &document, NULL), JW_OK);
-	document_unref(document);
+	assert_int_equal(http_document_new(&parts[8], &document, NULL), JW_OK);
+	http_document_unref(document);
 }
 
 static void
 test_table(void **state)
 {
-	struct documents *documents = documents_new();
+	struct http_documents *documents = http_documents_new();
 
 	(void)state;
 	assert_null(find(documents, "a", "/p"));
-	documents_put(documents, make("a", "a", "/p", 1));
-	documents_put(documents, make("a/n", "a", "/n", 1));
-	documents_put(documents, make("b", "b", "/p", 1));
-	assert_int_equal(documents_count(documents), 3);
+	http_documents_put(documents, make("a", "a", "/p", 1));
+	http_documents_put(documents, make("a/n", "a", "/n", 1));
+	http_documents_put(documents, make("b", "b", "/p", 1));
+	assert_int_equal(http_documents_count(documents), 3);
 	assert_string_equal(find(documents, "a", "/n")->key_set, "a/n");
 	assert_string_equal(find(documents, "b", "/p")->key_set, "b");
 	assert_null(find(documents, "b", "/n"));
 	assert_null(find(documents, "ap", "/"));
-	documents_put(documents, make("a", "a", "/p", 2));
+	http_documents_put(documents, make("a", "a", "/p", 2));
 	assert_int_equal(find(documents, "a", "/p")->version, 2);
-	assert_int_equal(documents_count(documents), 3);
-	documents_remove(documents, "a");
-	documents_remove(documents, "a");
+	assert_int_equal(http_documents_count(documents), 3);
+	http_documents_remove(documents, "a");
+	http_documents_remove(documents, "a");
 	assert_null(find(documents, "a", "/p"));
-	assert_int_equal(documents_count(documents), 2);
-	documents_free(documents);
-	documents_free(NULL);
+	assert_int_equal(http_documents_count(documents), 2);
+	http_documents_free(documents);
+	http_documents_free(NULL);
 }
 
 static void
 test_moves(void **state)
 {
-	struct documents *documents = documents_new();
+	struct http_documents *documents = http_documents_new();
 
 	(void)state;
-	documents_put(documents, make("a", "a", "/p", 1));
-	documents_put(documents, make("a", "a", "/q", 2));
+	http_documents_put(documents, make("a", "a", "/p", 1));
+	http_documents_put(documents, make("a", "a", "/q", 2));
 	assert_null(find(documents, "a", "/p"));
 	/* another key set takes the same place */
-	documents_put(documents, make("b", "a", "/q", 1));
+	http_documents_put(documents, make("b", "a", "/q", 1));
 	assert_string_equal(find(documents, "a", "/q")->key_set, "b");
-	assert_int_equal(documents_count(documents), 1);
-	documents_remove(documents, "a");
-	assert_int_equal(documents_count(documents), 1);
-	documents_free(documents);
+	assert_int_equal(http_documents_count(documents), 1);
+	http_documents_remove(documents, "a");
+	assert_int_equal(http_documents_count(documents), 1);
+	http_documents_free(documents);
 }
 
 static void
 test_reference_outlives_table(void **state)
 {
-	struct documents *documents = documents_new();
-	struct document *document;
+	struct http_documents *documents = http_documents_new();
+	struct http_document *document;
 
 	(void)state;
-	documents_put(documents, make("a", "a", "/p", 1));
-	document = document_ref(find(documents, "a", "/p"));
-	documents_put(documents, make("a", "a", "/p", 2));
-	documents_free(documents);
+	http_documents_put(documents, make("a", "a", "/p", 1));
+	document = http_document_ref(find(documents, "a", "/p"));
+	http_documents_put(documents, make("a", "a", "/p", 2));
+	http_documents_free(documents);
 	assert_int_equal(document->version, 1);
 	assert_memory_equal(document->body, "{}", 2);
-	document_unref(document);
-	document_unref(NULL);
+	http_document_unref(document);
+	http_document_unref(NULL);
 }
 
 static void
 test_many(void **state)
 {
-	struct documents *documents = documents_new();
+	struct http_documents *documents = http_documents_new();
 	char name[16];
 	int i;
 
 	(void)state;
 	for (i = 0; i < 10000; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
-		documents_put(documents, make(name, name, "/p", i));
+		http_documents_put(documents, make(name, name, "/p", i));
 	}
 	for (i = 0; i < 10000; i += 2) {
 		snprintf(name, sizeof(name), "n%d", i);
-		documents_remove(documents, name);
+		http_documents_remove(documents, name);
 	}
-	assert_int_equal(documents_count(documents), 5000);
+	assert_int_equal(http_documents_count(documents), 5000);
 	for (i = 0; i < 10000; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		if (i % 2 == 0)
@@ -186,7 +186,7 @@ test_many(void **state)
 			assert_int_equal(
 			    find(documents, name, "/p")->version, i);
 	}
-	documents_free(documents);
+	http_documents_free(documents);
 }
 
 int

@@ -15,19 +15,19 @@
 
 #define HOST "Host: a\r\n"
 
-static enum head_status
-scan_all(const char *text, struct head_scan *scan)
+static enum http_request_status
+scan_all(const char *text, struct http_request_scan *scan)
 {
 	memset(scan, 0, sizeof(*scan));
-	return head_scan(scan, text, strlen(text), 8192);
+	return http_request_scan(scan, text, strlen(text), 8192);
 }
 
 /* Scan and parse a copy that ends where it ends, for the sanitizers. */
 static enum jw_err
-parse(const char *text, struct head *ret_head)
+parse(const char *text, struct http_request *ret_head)
 {
 	static char *copy;
-	struct head_scan scan;
+	struct http_request_scan scan;
 	size_t len = strlen(text);
 
 	free(copy);
@@ -35,9 +35,9 @@ parse(const char *text, struct head *ret_head)
 	memcpy(copy, text, len);
 	copy = realloc(copy, len);
 	memset(&scan, 0, sizeof(scan));
-	if (head_scan(&scan, copy, len, 8192) != HEAD_DONE)
+	if (http_request_scan(&scan, copy, len, 8192) != HEAD_DONE)
 		return JW_BUG;
-	return head_parse(
+	return http_request_parse(
 	    copy + scan.skipped, scan.seen - scan.skipped, ret_head);
 }
 
@@ -45,13 +45,14 @@ static void
 test_scan_in_pieces(void **state)
 {
 	static const char text[] = "\r\nGET / HTTP/1.1\r\nX: y\r\n\r\nGET";
-	struct head_scan scan = {0};
+	struct http_request_scan scan = {0};
 	size_t len;
 
 	(void)state;
 	for (len = 0; len < 26; len++)
-		assert_int_equal(head_scan(&scan, text, len, 8192), HEAD_MORE);
-	assert_int_equal(head_scan(&scan, text, 29, 8192), HEAD_DONE);
+		assert_int_equal(
+		    http_request_scan(&scan, text, len, 8192), HEAD_MORE);
+	assert_int_equal(http_request_scan(&scan, text, 29, 8192), HEAD_DONE);
 	assert_int_equal(scan.skipped, 2);
 	assert_int_equal(scan.seen, 26);
 }
@@ -61,35 +62,35 @@ test_scan_refuses(void **state)
 {
 	static const char *const rows[] = {"GET / HTTP/1.1\n", "\n", "\r\r",
 	    "GET\r/", "GET \x01", "GET \x7f", "\x16\x03\x01"};
-	struct head_scan scan;
+	struct http_request_scan scan;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(scan_all(rows[i], &scan), HEAD_BAD);
 	memset(&scan, 0, sizeof(scan));
-	assert_int_equal(head_scan(&scan, "GET\0", 4, 8192), HEAD_BAD);
+	assert_int_equal(http_request_scan(&scan, "GET\0", 4, 8192), HEAD_BAD);
 }
 
 static void
 test_scan_limits(void **state)
 {
-	struct head_scan scan = {0};
+	struct http_request_scan scan = {0};
 	char text[200];
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
-	assert_int_equal(head_scan(&scan, text, 100, 100), HEAD_MORE);
-	assert_int_equal(head_scan(&scan, text, 101, 100), HEAD_BAD);
+	assert_int_equal(http_request_scan(&scan, text, 100, 100), HEAD_MORE);
+	assert_int_equal(http_request_scan(&scan, text, 101, 100), HEAD_BAD);
 	memset(&scan, 0, sizeof(scan));
 	memcpy(text + 96, "\r\n\r\n", 4);
-	assert_int_equal(head_scan(&scan, text, 200, 100), HEAD_DONE);
+	assert_int_equal(http_request_scan(&scan, text, 200, 100), HEAD_DONE);
 }
 
 static void
 test_scan_lines(void **state)
 {
-	struct head_scan scan = {0};
+	struct http_request_scan scan = {0};
 	char text[600] = "GET\r\n";
 	size_t i, len = 5;
 
@@ -98,15 +99,16 @@ test_scan_lines(void **state)
 		memcpy(text + len, "a:\r\n", 4);
 		len += 4;
 	}
-	assert_int_equal(head_scan(&scan, text, len, 8192), HEAD_MORE);
+	assert_int_equal(http_request_scan(&scan, text, len, 8192), HEAD_MORE);
 	memcpy(text + len, "a:\r\n", 4);
-	assert_int_equal(head_scan(&scan, text, len + 4, 8192), HEAD_BAD);
+	assert_int_equal(
+	    http_request_scan(&scan, text, len + 4, 8192), HEAD_BAD);
 }
 
 static void
 test_parse(void **state)
 {
-	struct head head = {0};
+	struct http_request head = {0};
 
 	(void)state;
 	assert_int_equal(parse("GET /p?q HTTP/1.1\r\nHost: A:1\r\nX:\t y \r\n"
@@ -115,15 +117,15 @@ test_parse(void **state)
 	    JW_OK);
 	assert_int_equal(head.method, HEAD_GET);
 	assert_int_equal(head.minor, 1);
-	assert_true(head_text_is(head.path, "/p"));
-	assert_true(head_text_is(head.authority, "A:1"));
+	assert_true(http_request_text_is(head.path, "/p"));
+	assert_true(http_request_text_is(head.authority, "A:1"));
 	assert_true(head.keep_alive);
 	assert_int_equal(head.nfields, 3);
-	assert_ptr_equal(head_next(&head, "X", NULL), &head.fields[1]);
-	assert_true(head_text_is(head.fields[1].value, "y"));
+	assert_ptr_equal(http_request_next(&head, "X", NULL), &head.fields[1]);
+	assert_true(http_request_text_is(head.fields[1].value, "y"));
 	assert_ptr_equal(
-	    head_next(&head, "X", &head.fields[1]), &head.fields[2]);
-	assert_null(head_next(&head, "X", &head.fields[2]));
+	    http_request_next(&head, "X", &head.fields[1]), &head.fields[2]);
+	assert_null(http_request_next(&head, "X", &head.fields[2]));
 }
 
 static void
@@ -153,7 +155,7 @@ test_targets(void **state)
 	    {"GET /#", NULL, NULL},
 	    {"GET http://b/<", NULL, NULL},
 	};
-	struct head head = {0};
+	struct http_request head = {0};
 	char text[128];
 	size_t i;
 
@@ -166,8 +168,9 @@ test_targets(void **state)
 			continue;
 		}
 		assert_int_equal(parse(text, &head), JW_OK);
-		assert_true(head_text_is(head.path, rows[i].path));
-		assert_true(head_text_is(head.authority, rows[i].authority));
+		assert_true(http_request_text_is(head.path, rows[i].path));
+		assert_true(
+		    http_request_text_is(head.authority, rows[i].authority));
 	}
 }
 
@@ -188,7 +191,7 @@ test_keep_alive(void **state)
 	    {"Connection: keep-alive\r\n", 0, true},
 	    {"Connection: keep-alive, close\r\n", 0, false},
 	};
-	struct head head = {0};
+	struct http_request head = {0};
 	char text[128];
 	size_t i;
 
@@ -224,7 +227,7 @@ test_framing(void **state)
 	    {"POST", "Content-Length: 1\r\nTransfer-Encoding: x\r\n", -1},
 	    {"POST", "", 0},
 	};
-	struct head head = {0};
+	struct http_request head = {0};
 	char text[160];
 	size_t i;
 
@@ -244,7 +247,7 @@ test_framing(void **state)
 static void
 test_coding_is_too_new_for_old_version(void **state)
 {
-	struct head head = {0};
+	struct http_request head = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -255,7 +258,7 @@ test_coding_is_too_new_for_old_version(void **state)
 static void
 test_hosts(void **state)
 {
-	struct head head = {0};
+	struct http_request head = {0};
 
 	(void)state;
 	assert_int_equal(parse("GET / HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
@@ -272,22 +275,22 @@ static void
 test_lists(void **state)
 {
 	static const char text[] = " ,a,\tb c ,,d";
-	struct head_text rest = {text, sizeof(text) - 1}, element;
+	struct http_request_text rest = {text, sizeof(text) - 1}, element;
 
 	(void)state;
-	assert_true(head_list_next(&rest, &element));
-	assert_true(head_text_is(element, "a"));
-	assert_true(head_list_next(&rest, &element));
-	assert_true(head_text_is(element, "b c"));
-	assert_false(head_is_token(element));
-	assert_true(head_list_next(&rest, &element));
-	assert_true(head_text_is(element, "d"));
-	assert_false(head_list_next(&rest, &element));
+	assert_true(http_request_list_next(&rest, &element));
+	assert_true(http_request_text_is(element, "a"));
+	assert_true(http_request_list_next(&rest, &element));
+	assert_true(http_request_text_is(element, "b c"));
+	assert_false(http_request_is_token(element));
+	assert_true(http_request_list_next(&rest, &element));
+	assert_true(http_request_text_is(element, "d"));
+	assert_false(http_request_list_next(&rest, &element));
 }
 
 /* Whatever comes in, what comes out lies inside of it. */
 static void
-check_inside(struct head_text text, const char *data, size_t len)
+check_inside(struct http_request_text text, const char *data, size_t len)
 {
 	if (text.at == NULL || text.len == 0 || text.len == 1)
 		return; /* "/" and "*" are constants */
@@ -302,8 +305,8 @@ test_any_octets(void **state)
 	    " HTTP/1.1\r\n", " HTTP/1.0\r\n", "Host: a\r\n", ",", "%41",
 	    "Content-Length: 0\r\n", "\r\n\r\n", "?", "\x80"};
 	char data[512], *exact;
-	struct head_scan scan;
-	struct head head = {0};
+	struct http_request_scan scan;
+	struct http_request head = {0};
 	size_t len, n, i;
 	int round;
 
@@ -320,9 +323,9 @@ test_any_octets(void **state)
 		exact = malloc(len + 1);
 		memcpy(exact, data, len);
 		memset(&scan, 0, sizeof(scan));
-		if (head_scan(&scan, exact, len, 8192) == HEAD_DONE &&
-		    head_parse(exact + scan.skipped, scan.seen - scan.skipped,
-			&head) == JW_OK) {
+		if (http_request_scan(&scan, exact, len, 8192) == HEAD_DONE &&
+		    http_request_parse(exact + scan.skipped,
+			scan.seen - scan.skipped, &head) == JW_OK) {
 			check_inside(head.path, exact, len);
 			check_inside(head.authority, exact, len);
 		}

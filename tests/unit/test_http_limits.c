@@ -12,7 +12,7 @@
 #include "daemon/http/supervisor.h"
 #include "daemon/http/uptime.h"
 
-static const struct limits *const limits = &limits_default;
+static const struct http_limits *const limits = &http_limits_default;
 
 static void
 test_documented_values(void **state)
@@ -30,53 +30,54 @@ test_documented_values(void **state)
 static void
 test_first_request(void **state)
 {
-	struct pace pace;
+	struct http_pace pace;
 
 	(void)state;
-	pace_init(&pace, 1000);
-	assert_int_equal(pace_deadline(&pace, limits), 11000);
+	http_pace_init(&pace, 1000);
+	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
 	/* octets buy no time */
-	pace_enter(&pace, PACE_HEAD, 9000);
-	assert_int_equal(pace_deadline(&pace, limits), 11000);
-	pace_enter(&pace, PACE_HEAD, 10000);
-	assert_int_equal(pace_deadline(&pace, limits), 11000);
+	http_pace_enter(&pace, PACE_HEAD, 9000);
+	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
+	http_pace_enter(&pace, PACE_HEAD, 10000);
+	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
 }
 
 static void
 test_later_request(void **state)
 {
-	struct pace pace;
+	struct http_pace pace;
 
 	(void)state;
-	pace_init(&pace, 0);
-	pace_enter(&pace, PACE_HEAD, 1);
-	pace_enter(&pace, PACE_REPLY, 2);
-	assert_int_equal(pace_deadline(&pace, limits), 2 + limits->reply_ms);
-	pace_enter(&pace, PACE_IDLE, 100);
-	assert_int_equal(pace_deadline(&pace, limits), 75100);
-	pace_enter(&pace, PACE_HEAD, 70000);
-	assert_int_equal(pace_deadline(&pace, limits), 80000);
-	pace_enter(&pace, PACE_HEAD, 79000);
-	assert_int_equal(pace_deadline(&pace, limits), 80000);
+	http_pace_init(&pace, 0);
+	http_pace_enter(&pace, PACE_HEAD, 1);
+	http_pace_enter(&pace, PACE_REPLY, 2);
+	assert_int_equal(
+	    http_pace_deadline(&pace, limits), 2 + limits->reply_ms);
+	http_pace_enter(&pace, PACE_IDLE, 100);
+	assert_int_equal(http_pace_deadline(&pace, limits), 75100);
+	http_pace_enter(&pace, PACE_HEAD, 70000);
+	assert_int_equal(http_pace_deadline(&pace, limits), 80000);
+	http_pace_enter(&pace, PACE_HEAD, 79000);
+	assert_int_equal(http_pace_deadline(&pace, limits), 80000);
 }
 
 static void
 test_last_answer(void **state)
 {
-	struct pace pace;
+	struct http_pace pace;
 
 	(void)state;
-	pace_init(&pace, 0);
+	http_pace_init(&pace, 0);
 	pace.requests = 99998;
-	pace_enter(&pace, PACE_REPLY, 5);
-	assert_false(pace_last(&pace, limits, 5));
-	pace_enter(&pace, PACE_IDLE, 5);
-	pace_enter(&pace, PACE_REPLY, 5);
+	http_pace_enter(&pace, PACE_REPLY, 5);
+	assert_false(http_pace_last(&pace, limits, 5));
+	http_pace_enter(&pace, PACE_IDLE, 5);
+	http_pace_enter(&pace, PACE_REPLY, 5);
 	assert_int_equal(pace.requests, 100000);
-	assert_true(pace_last(&pace, limits, 5));
-	pace_init(&pace, 7);
-	assert_false(pace_last(&pace, limits, 3600006));
-	assert_true(pace_last(&pace, limits, 3600007));
+	assert_true(http_pace_last(&pace, limits, 5));
+	http_pace_init(&pace, 7);
+	assert_false(http_pace_last(&pace, limits, 3600006));
+	assert_true(http_pace_last(&pace, limits, 3600007));
 }
 
 static void
@@ -85,10 +86,10 @@ test_backoff(void **state)
 	int64_t wait = 0, i;
 
 	(void)state;
-	assert_int_equal(wait = limits_backoff(wait, 20, 1000), 20);
-	assert_int_equal(wait = limits_backoff(wait, 20, 1000), 40);
+	assert_int_equal(wait = http_limits_backoff(wait, 20, 1000), 20);
+	assert_int_equal(wait = http_limits_backoff(wait, 20, 1000), 40);
 	for (i = 0; i < 100; i++)
-		wait = limits_backoff(wait, 20, 1000);
+		wait = http_limits_backoff(wait, 20, 1000);
 	assert_int_equal(wait, 1000);
 }
 
@@ -96,134 +97,134 @@ static void
 test_restart_delay(void **state)
 {
 	(void)state;
-	assert_int_equal(master_delay(0, 1000), 0);
-	assert_int_equal(master_delay(1000, 60000), 0);
-	assert_int_equal(master_delay(0, 10), 20);
-	assert_int_equal(master_delay(20, 999), 40);
-	assert_int_equal(master_delay(1000, 0), 1000);
+	assert_int_equal(http_supervisor_delay(0, 1000), 0);
+	assert_int_equal(http_supervisor_delay(1000, 60000), 0);
+	assert_int_equal(http_supervisor_delay(0, 10), 20);
+	assert_int_equal(http_supervisor_delay(20, 999), 40);
+	assert_int_equal(http_supervisor_delay(1000, 0), 1000);
 }
 
 static void
 test_serving_from_first_set(void **state)
 {
-	struct serving *serving = serving_new(false, 0, 50);
+	struct http_uptime *serving = http_uptime_new(false, 0, 50);
 
 	(void)state;
-	assert_int_equal(serving_since(serving, 1), 0);
-	serving_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(serving_since(serving, 200), 1790000000);
-	serving_begin(serving, 1, 1790000500, 600);
-	assert_int_equal(serving_since(serving, 600), 1790000000);
-	serving_free(serving);
-	serving_free(NULL);
+	assert_int_equal(http_uptime_since(serving, 1), 0);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(http_uptime_since(serving, 200), 1790000000);
+	http_uptime_begin(serving, 1, 1790000500, 600);
+	assert_int_equal(http_uptime_since(serving, 600), 1790000000);
+	http_uptime_free(serving);
+	http_uptime_free(NULL);
 }
 
 static void
 test_serving_short_gap(void **state)
 {
-	struct serving *serving = serving_new(false, 0, 50);
+	struct http_uptime *serving = http_uptime_new(false, 0, 50);
 
 	(void)state;
-	serving_begin(serving, 0, 1790000000, 100);
-	serving_end(serving, 0, 1000);
-	assert_int_equal(serving_since(serving, 11000), 1790000000);
-	serving_begin(serving, 0, 1790000010, 11000);
-	assert_int_equal(serving_since(serving, 99000), 1790000000);
-	serving_free(serving);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	http_uptime_end(serving, 0, 1000);
+	assert_int_equal(http_uptime_since(serving, 11000), 1790000000);
+	http_uptime_begin(serving, 0, 1790000010, 11000);
+	assert_int_equal(http_uptime_since(serving, 99000), 1790000000);
+	http_uptime_free(serving);
 }
 
 static void
 test_serving_long_gap(void **state)
 {
-	struct serving *serving = serving_new(false, 0, 50);
+	struct http_uptime *serving = http_uptime_new(false, 0, 50);
 
 	(void)state;
-	serving_begin(serving, 0, 1790000000, 100);
-	serving_end(serving, 0, 1000);
-	assert_int_equal(serving_since(serving, 11001), 0);
-	serving_begin(serving, 0, 1790000011, 11001);
-	assert_int_equal(serving_since(serving, 11001), 1790000011);
-	serving_free(serving);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	http_uptime_end(serving, 0, 1000);
+	assert_int_equal(http_uptime_since(serving, 11001), 0);
+	http_uptime_begin(serving, 0, 1790000011, 11001);
+	assert_int_equal(http_uptime_since(serving, 11001), 1790000011);
+	http_uptime_free(serving);
 }
 
 /* A worker without documents that dies again does not move the gap. */
 static void
 test_serving_gap_counts_from_the_last_that_served(void **state)
 {
-	struct serving *serving = serving_new(false, 0, 50);
+	struct http_uptime *serving = http_uptime_new(false, 0, 50);
 
 	(void)state;
-	serving_begin(serving, 0, 1790000000, 100);
-	serving_begin(serving, 1, 1790000000, 100);
-	serving_end(serving, 0, 1000);
-	assert_int_equal(serving_since(serving, 50000), 1790000000);
-	serving_end(serving, 1, 60000);
-	serving_end(serving, 0, 64000);
-	assert_int_equal(serving_since(serving, 70000), 1790000000);
-	assert_int_equal(serving_since(serving, 70001), 0);
-	serving_free(serving);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	http_uptime_begin(serving, 1, 1790000000, 100);
+	http_uptime_end(serving, 0, 1000);
+	assert_int_equal(http_uptime_since(serving, 50000), 1790000000);
+	http_uptime_end(serving, 1, 60000);
+	http_uptime_end(serving, 0, 64000);
+	assert_int_equal(http_uptime_since(serving, 70000), 1790000000);
+	assert_int_equal(http_uptime_since(serving, 70001), 0);
+	http_uptime_free(serving);
 }
 
 static void
 test_serving_inherited(void **state)
 {
-	struct serving *serving = serving_new(true, 1700000000, 50);
+	struct http_uptime *serving = http_uptime_new(true, 1700000000, 50);
 
 	(void)state;
-	assert_int_equal(serving_since(serving, 60), 1700000000);
-	serving_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(serving_since(serving, 100), 1700000000);
+	assert_int_equal(http_uptime_since(serving, 60), 1700000000);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(http_uptime_since(serving, 100), 1700000000);
 	/* once only: what was inherited ended with a gap */
-	serving_end(serving, 0, 1000);
-	serving_begin(serving, 0, 1790000010, 12000);
-	assert_int_equal(serving_since(serving, 12000), 1790000010);
-	serving_free(serving);
+	http_uptime_end(serving, 0, 1000);
+	http_uptime_begin(serving, 0, 1790000010, 12000);
+	assert_int_equal(http_uptime_since(serving, 12000), 1790000010);
+	http_uptime_free(serving);
 	/* nor is it for a front that takes too long */
-	serving = serving_new(true, 1700000000, 50);
-	assert_int_equal(serving_since(serving, 10051), 0);
-	serving_begin(serving, 0, 1790000010, 10051);
-	assert_int_equal(serving_since(serving, 10051), 1790000010);
-	serving_free(serving);
+	serving = http_uptime_new(true, 1700000000, 50);
+	assert_int_equal(http_uptime_since(serving, 10051), 0);
+	http_uptime_begin(serving, 0, 1790000010, 10051);
+	assert_int_equal(http_uptime_since(serving, 10051), 1790000010);
+	http_uptime_free(serving);
 }
 
 /* Clients wait for documents where there had been some, and nowhere else. */
 static void
 test_patience(void **state)
 {
-	struct serving *serving = serving_new(false, 0, 50);
+	struct http_uptime *serving = http_uptime_new(false, 0, 50);
 
 	(void)state;
-	assert_int_equal(serving_patience(serving, 60), 0);
-	serving_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(serving_patience(serving, 90000), SERVING_GAP_MS);
-	serving_end(serving, 0, 100000);
-	assert_int_equal(serving_patience(serving, 104000), 6001);
-	/* not before it is a gap for serving_since() as well */
-	assert_int_equal(serving_patience(serving, 110000), 1);
-	assert_int_equal(serving_since(serving, 110000), 1790000000);
-	assert_int_equal(serving_patience(serving, 110001), 0);
-	assert_int_equal(serving_since(serving, 110001), 0);
-	serving_free(serving);
-	serving = serving_new(true, 0, 50);
-	assert_int_equal(serving_since(serving, 60), 0);
-	assert_int_equal(serving_patience(serving, 1050), 9001);
-	serving_free(serving);
+	assert_int_equal(http_uptime_patience(serving, 60), 0);
+	http_uptime_begin(serving, 0, 1790000000, 100);
+	assert_int_equal(http_uptime_patience(serving, 90000), SERVING_GAP_MS);
+	http_uptime_end(serving, 0, 100000);
+	assert_int_equal(http_uptime_patience(serving, 104000), 6001);
+	/* not before it is a gap for http_uptime_since() as well */
+	assert_int_equal(http_uptime_patience(serving, 110000), 1);
+	assert_int_equal(http_uptime_since(serving, 110000), 1790000000);
+	assert_int_equal(http_uptime_patience(serving, 110001), 0);
+	assert_int_equal(http_uptime_since(serving, 110001), 0);
+	http_uptime_free(serving);
+	serving = http_uptime_new(true, 0, 50);
+	assert_int_equal(http_uptime_since(serving, 60), 0);
+	assert_int_equal(http_uptime_patience(serving, 1050), 9001);
+	http_uptime_free(serving);
 }
 
 static void
 test_refusing_is_a_gap(void **state)
 {
-	struct serving *serving = serving_new(true, 1700000000, 50);
+	struct http_uptime *serving = http_uptime_new(true, 1700000000, 50);
 
 	(void)state;
-	assert_false(serving_refused(serving));
-	serving_refuse(serving);
-	assert_true(serving_refused(serving));
-	assert_int_equal(serving_since(serving, 60), 0);
-	serving_begin(serving, 0, 1790000000, 70);
-	assert_false(serving_refused(serving));
-	assert_int_equal(serving_since(serving, 80), 1790000000);
-	serving_free(serving);
+	assert_false(http_uptime_refused(serving));
+	http_uptime_refuse(serving);
+	assert_true(http_uptime_refused(serving));
+	assert_int_equal(http_uptime_since(serving, 60), 0);
+	http_uptime_begin(serving, 0, 1790000000, 70);
+	assert_false(http_uptime_refused(serving));
+	assert_int_equal(http_uptime_since(serving, 80), 1790000000);
+	http_uptime_free(serving);
 }
 
 int

@@ -12,16 +12,16 @@
 
 #include "daemon/http/resource.h"
 
-static struct head_text
+static struct http_request_text
 text(const char *word)
 {
-	return (struct head_text){word, strlen(word)};
+	return (struct http_request_text){word, strlen(word)};
 }
 
-static struct head
+static struct http_request
 head_with(const char *name, const char *value)
 {
-	struct head head = {.nfields = 1};
+	struct http_request head = {.nfields = 1};
 
 	head.fields[0].name = text(name);
 	head.fields[0].value = text(value);
@@ -62,8 +62,8 @@ test_app(void **state)
 	    {".s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	    {"-.s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	};
-	struct head head = {.path = text("/.well-known/jwks.json")};
-	struct head_text path;
+	struct http_request head = {.path = text("/.well-known/jwks.json")};
+	struct http_request_text path;
 	char app[ROUTE_APP_SIZE];
 	size_t i;
 
@@ -73,11 +73,13 @@ test_app(void **state)
 		if (rows[i].authority != NULL)
 			head.authority = text(rows[i].authority);
 		assert_int_equal(
-		    route_find(&head, rows[i].domain, app, &path), rows[i].err);
+		    http_resource_find(&head, rows[i].domain, app, &path),
+		    rows[i].err);
 		if (rows[i].app == NULL)
 			continue;
 		assert_string_equal(app, rows[i].app);
-		assert_true(head_text_is(path, "/.well-known/jwks.json"));
+		assert_true(
+		    http_request_text_is(path, "/.well-known/jwks.json"));
 	}
 }
 
@@ -110,18 +112,19 @@ test_app_in_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct head head = {.path = text(rows[i].path)};
-		struct head_text path;
+		struct http_request head = {.path = text(rows[i].path)};
+		struct http_request_text path;
 		char app[ROUTE_APP_SIZE];
 
 		if (rows[i].authority != NULL)
 			head.authority = text(rows[i].authority);
 		assert_int_equal(
-		    route_find(&head, "s.test", app, &path), rows[i].err);
+		    http_resource_find(&head, "s.test", app, &path),
+		    rows[i].err);
 		if (rows[i].err != JW_OK)
 			continue;
 		assert_string_equal(app, rows[i].app);
-		assert_true(head_text_is(path, rows[i].rest));
+		assert_true(http_request_text_is(path, rows[i].rest));
 	}
 }
 
@@ -129,56 +132,57 @@ static void
 test_longest_app_in_path(void **state)
 {
 	char target[128], app[ROUTE_APP_SIZE];
-	struct head head = {0};
-	struct head_text path;
+	struct http_request head = {0};
+	struct http_request_text path;
 
 	(void)state;
 	(void)snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
 	head.path = text(target);
-	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
+	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
 	(void)snprintf(target, sizeof(target), "/%064d/.well-known/x", 1);
 	head.path = text(target);
-	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
+	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
 	assert_string_equal(app, "default");
-	assert_true(head_text_is(path, target));
+	assert_true(http_request_text_is(path, target));
 }
 
 static void
 test_longest_label(void **state)
 {
 	char name[80], app[ROUTE_APP_SIZE];
-	struct head_text path;
-	struct head head = {.path = text("/")};
+	struct http_request_text path;
+	struct http_request head = {.path = text("/")};
 
 	(void)state;
 	memset(name, 'a', 64);
 	memcpy(name + 63, ".s.test", sizeof(".s.test"));
 	head.authority = text(name);
-	assert_int_equal(route_find(&head, "s.test", app, &path), JW_OK);
+	assert_int_equal(
+	    http_resource_find(&head, "s.test", app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
 	memcpy(name + 63, "a.s.test", sizeof("a.s.test"));
 	head.authority = text(name);
-	assert_int_equal(
-	    route_find(&head, "s.test", app, &path), JW_INVALID_PARAMETER);
+	assert_int_equal(http_resource_find(&head, "s.test", app, &path),
+	    JW_INVALID_PARAMETER);
 }
 
 static void
 test_longest_name(void **state)
 {
 	char name[256], app[ROUTE_APP_SIZE];
-	struct head_text path;
-	struct head head = {.path = text("/")};
+	struct http_request_text path;
+	struct http_request head = {.path = text("/")};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 == 0 ? 'a' : '.';
-	head.authority = (struct head_text){name, 253};
-	assert_int_equal(route_find(&head, NULL, app, &path), JW_OK);
+	head.authority = (struct http_request_text){name, 253};
+	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
 	head.authority.len = 255;
 	assert_int_equal(
-	    route_find(&head, NULL, app, &path), JW_INVALID_PARAMETER);
+	    http_resource_find(&head, NULL, app, &path), JW_INVALID_PARAMETER);
 }
 
 static void
@@ -204,13 +208,14 @@ test_etags(void **state)
 	    {"a, \"x\"", false},
 	    {"W/", false},
 	};
-	struct head head;
+	struct http_request head;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		head = head_with("If-None-Match", rows[i].value);
-		assert_int_equal(route_not_modified(&head, "\"x\"", 100, 200),
+		assert_int_equal(
+		    http_resource_not_modified(&head, "\"x\"", 100, 200),
 		    rows[i].match);
 	}
 }
@@ -220,56 +225,61 @@ test_dates(void **state)
 {
 	static const char moment[] = "Sun, 06 Nov 1994 08:49:37 GMT";
 	char buf[ROUTE_DATE_SIZE];
-	struct head head = head_with("If-Modified-Since", moment);
+	struct http_request head = head_with("If-Modified-Since", moment);
 	int64_t when = 0;
 
 	(void)state;
-	assert_string_equal(route_date_format(784111777, buf), moment);
-	assert_true(route_date_parse(text(moment), &when));
+	assert_string_equal(http_resource_date_format(784111777, buf), moment);
+	assert_true(http_resource_date_parse(text(moment), &when));
+	assert_int_equal(when, 784111777);
+	assert_true(http_resource_date_parse(
+	    text("Sunday, 06-Nov-94 08:49:37 GMT"), &when));
 	assert_int_equal(when, 784111777);
 	assert_true(
-	    route_date_parse(text("Sunday, 06-Nov-94 08:49:37 GMT"), &when));
+	    http_resource_date_parse(text("Sun Nov  6 08:49:37 1994"), &when));
 	assert_int_equal(when, 784111777);
-	assert_true(route_date_parse(text("Sun Nov  6 08:49:37 1994"), &when));
-	assert_int_equal(when, 784111777);
-	assert_false(route_date_parse(text("784111777"), &when));
-	assert_false(route_date_parse(text(""), &when));
-	assert_true(route_not_modified(&head, "\"x\"", 784111777, 784111778));
-	assert_false(route_not_modified(&head, "\"x\"", 784111778, 784111779));
+	assert_false(http_resource_date_parse(text("784111777"), &when));
+	assert_false(http_resource_date_parse(text(""), &when));
+	assert_true(
+	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111778));
+	assert_false(
+	    http_resource_not_modified(&head, "\"x\"", 784111778, 784111779));
 	/* the next version may still be made in this second, or was already */
-	assert_false(route_not_modified(&head, "\"x\"", 784111777, 784111777));
-	assert_false(route_not_modified(&head, "\"x\"", 784111777, 784111776));
+	assert_false(
+	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111777));
+	assert_false(
+	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111776));
 }
 
 static void
 test_etag_rules_over_date(void **state)
 {
-	struct head head = head_with("If-None-Match", "\"y\"");
+	struct http_request head = head_with("If-None-Match", "\"y\"");
 
 	(void)state;
 	head.nfields = 2;
 	head.fields[1].name = text("If-Modified-Since");
 	head.fields[1].value = text("Sun, 06 Nov 2094 08:49:37 GMT");
-	assert_false(route_not_modified(&head, "\"x\"", 1, 2));
+	assert_false(http_resource_not_modified(&head, "\"x\"", 1, 2));
 }
 
 static void
 test_preflight(void **state)
 {
 	static const char name[] = "Access-Control-Request-Headers";
-	struct head head = head_with(name, "a, b:c, d\x80, x-E ,,");
+	struct http_request head = head_with(name, "a, b:c, d\x80, x-E ,,");
 	char names[ROUTE_ALLOW_SIZE], many[4000];
 
 	(void)state;
-	assert_true(route_preflight(&head, names));
+	assert_true(http_resource_preflight(&head, names));
 	assert_string_equal(names, "a, x-E");
 	head = head_with(name, " ,(");
-	assert_false(route_preflight(&head, names));
+	assert_false(http_resource_preflight(&head, names));
 	memset(many, 'a', sizeof(many));
 	many[sizeof(many) - 1] = '\0';
 	many[100] = ',';
 	head = head_with(name, many);
-	assert_true(route_preflight(&head, names));
+	assert_true(http_resource_preflight(&head, names));
 	assert_int_equal(strlen(names), 100);
 }
 

@@ -1,6 +1,6 @@
 /*
- * daemon/document/jwks.c: the bytes of a document, and everything that must never be
- * in one.
+ * daemon/document/jwks.c: the bytes of a document, and everything that must
+ * never be in one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,11 +45,11 @@ expect_refused(const char *kid, const char *jwk, const char *says)
 	struct jw_why why = {"", ""};
 	char *body = NULL;
 
-	if (jwks_render(keys, 1, &body, &why) != JW_BUG)
+	if (document_render(keys, 1, &body, &why) != JW_BUG)
 		fail_msg("published: %s", jwk);
 	assert_null(body);
 	assert_non_null(strstr(why.text, says));
-	assert_int_equal(jwks_render(keys, 1, &body, NULL), JW_BUG);
+	assert_int_equal(document_render(keys, 1, &body, NULL), JW_BUG);
 	free(key.jwk);
 }
 
@@ -62,11 +62,11 @@ document_is_the_keys_in_their_order(void **state)
 	char *body = NULL;
 
 	(void)state;
-	assert_int_equal(jwks_render(keys, 3, &body, NULL), JW_OK);
+	assert_int_equal(document_render(keys, 3, &body, NULL), JW_OK);
 	assert_string_equal(
 	    body, "{\"keys\":[" OKP("b") "," EC("a") "," RSA("c") "]}");
 	free(body);
-	assert_int_equal(jwks_render(keys, 1, &body, NULL), JW_OK);
+	assert_int_equal(document_render(keys, 1, &body, NULL), JW_OK);
 	assert_string_equal(body, "{\"keys\":[" OKP("b") "]}");
 	free(body);
 	free(a.jwk);
@@ -82,7 +82,7 @@ empty_set_is_refused(void **state)
 	char *body = NULL;
 
 	(void)state;
-	assert_int_equal(jwks_render(keys, 0, &body, &why), JW_BUG);
+	assert_int_equal(document_render(keys, 0, &body, &why), JW_BUG);
 	assert_null(body);
 	assert_non_null(strstr(why.text, "0 keys"));
 }
@@ -144,7 +144,7 @@ same_kid_twice_is_refused(void **state)
 	char *body = NULL;
 
 	(void)state;
-	assert_int_equal(jwks_render(keys, 3, &body, &why), JW_BUG);
+	assert_int_equal(document_render(keys, 3, &body, &why), JW_BUG);
 	assert_null(body);
 	assert_string_equal(why.text, "key a: twice");
 	free(a.jwk);
@@ -171,11 +171,12 @@ set_has_ten_keys_at_most(void **state)
 		list[i] = make(kid, jwk);
 		keys[i] = &list[i];
 	}
-	assert_int_equal(jwks_render(keys, JWKS_KEYS_MAX, &body, &why), JW_OK);
+	assert_int_equal(
+	    document_render(keys, JWKS_KEYS_MAX, &body, &why), JW_OK);
 	free(body);
 	body = NULL;
 	assert_int_equal(
-	    jwks_render(keys, JWKS_KEYS_MAX + 1, &body, &why), JW_BUG);
+	    document_render(keys, JWKS_KEYS_MAX + 1, &body, &why), JW_BUG);
 	assert_null(body);
 	for (size_t i = 0; i < COUNT(list); i++)
 		free(list[i].jwk);
@@ -204,8 +205,8 @@ body_has_sixteen_kibibytes_at_most(void **state)
 		memcpy(jwk + sizeof(head) - 1 + n, "\"}", 3);
 		key = make("a", jwk);
 		keys[0] = &key;
-		assert_int_equal(
-		    jwks_render(keys, 1, &body, &why), over ? JW_BUG : JW_OK);
+		assert_int_equal(document_render(keys, 1, &body, &why),
+		    over ? JW_BUG : JW_OK);
 		if (!over)
 			assert_int_equal(strlen(body), JWKS_BODY_MAX);
 		else
@@ -224,20 +225,20 @@ cache_control_follows_the_policy(void **state)
 
 	(void)state;
 	jw_policy_init(&policy);
-	jwks_cache_control(&policy, value);
+	document_cache_control(&policy, value);
 	assert_string_equal(value, "public, max-age=300, "
 				   "stale-while-revalidate=60, "
 				   "stale-if-error=3600");
 	policy.cache_stale_while_revalidate = 0;
-	jwks_cache_control(&policy, value);
+	document_cache_control(&policy, value);
 	assert_string_equal(value, "public, max-age=300, stale-if-error=3600");
 	policy.cache_stale_if_error = 0;
 	policy.cache_max_age = 1;
-	jwks_cache_control(&policy, value);
+	document_cache_control(&policy, value);
 	assert_string_equal(value, "public, max-age=1");
 	policy.cache_max_age = policy.cache_stale_while_revalidate =
 	    policy.cache_stale_if_error = INT32_MAX;
-	jwks_cache_control(&policy, value);
+	document_cache_control(&policy, value);
 	assert_non_null(strstr(value, "stale-if-error=2147483647"));
 }
 
@@ -247,17 +248,17 @@ location_follows_the_name(void **state)
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE], name[MODEL_NAME_SIZE];
 
 	(void)state;
-	jwks_location("default", app, path);
+	document_location("default", app, path);
 	assert_string_equal(app, "default");
 	assert_string_equal(path, "/.well-known/jwks.json");
-	jwks_location("shop/step-up", app, path);
+	document_location("shop/step-up", app, path);
 	assert_string_equal(app, "shop");
 	assert_string_equal(path, "/.well-known/step-up-jwks.json");
 	/* The longest name: two labels of 63. */
 	memset(name, 'a', 127);
 	name[63] = '/';
 	name[127] = '\0';
-	jwks_location(name, app, path);
+	document_location(name, app, path);
 	assert_int_equal(strlen(app), 63);
 	assert_int_equal(strlen(path), strlen("/.well-known/-jwks.json") + 63);
 }
@@ -284,7 +285,7 @@ urls_are_named_the_best_first(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		size_t n = jwks_urls(rows[i].name, rows[i].domain, urls);
+		size_t n = document_urls(rows[i].name, rows[i].domain, urls);
 
 		for (size_t u = 0; u < n; u++)
 			assert_string_equal(urls[u], rows[i].urls[u]);

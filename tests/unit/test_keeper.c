@@ -26,16 +26,16 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "daemon/store/ballast.h"
 #include "daemon/crypto/envelope.h"
-#include "daemon/keeper/keeper.h"
+#include "daemon/crypto/keys.h"
 #include "daemon/keeper/audit.h"
 #include "daemon/keeper/fronts.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
-#include "daemon/keeper/room_watch.h"
+#include "daemon/keeper/room.h"
 #include "daemon/keeper/sign.h"
-#include "daemon/crypto/keys.h"
 #include "daemon/lifecycle/operator_order.h"
+#include "daemon/store/ballast.h"
 #include "daemon/store/refusal.h"
 #include "tests/unit/place.h"
 
@@ -155,7 +155,7 @@ make_kek(uint8_t fill)
 	struct envelope_kek *kek = NULL;
 
 	memset(bytes, fill, sizeof(bytes));
-	assert_int_equal(envelope_kek_from_bytes(bytes, &kek), JW_OK);
+	assert_int_equal(crypto_kek_from_bytes(bytes, &kek), JW_OK);
 	return kek;
 }
 
@@ -224,7 +224,7 @@ teardown(void **state)
 	struct dirent *entry;
 
 	keeper_free(fix->keeper);
-	envelope_kek_free(fix->kek);
+	crypto_kek_free(fix->kek);
 	event_base_free(fix->base);
 	dir = opendir(fix->dir);
 	assert_non_null(dir);
@@ -428,7 +428,7 @@ private_halves_are_sealed_for_their_rows(void **state)
 	run(fix);
 	for (int64_t n = 1; n <= 2; n++) {
 		const struct key *key = &set_of(fix)->row.keys[n - 1];
-		struct envelope_row row = {
+		struct crypto_envelope_row row = {
 		    .database_uuid = store_uuid(store),
 		    .key_set = "default",
 		    .kid = key->kid,
@@ -440,15 +440,16 @@ private_halves_are_sealed_for_their_rows(void **state)
 		size_t len = 0;
 
 		assert_int_equal(store_sealed(store, 1, n, &blob, &len), JW_OK);
-		assert_int_equal(keys_from_jwk(JW_ALG_EDDSA, key->jwk,
+		assert_int_equal(crypto_from_jwk(JW_ALG_EDDSA, key->jwk,
 				     strlen(key->jwk), &public, NULL),
 		    JW_OK);
-		assert_int_equal(envelope_unseal(fix->kek, &row,
-				     keys_spki_hash(public), blob, len, &pair),
+		assert_int_equal(
+		    crypto_unseal(fix->kek, &row, crypto_spki_hash(public),
+			blob, len, &pair),
 		    JW_OK);
-		assert_string_equal(keys_kid(pair), key->kid);
-		keys_free(pair);
-		keys_free(public);
+		assert_string_equal(crypto_kid(pair), key->kid);
+		crypto_free(pair);
+		crypto_free(public);
 		free(blob);
 	}
 }
@@ -504,7 +505,7 @@ wrong_key_encryption_key_is_refused(void **state)
 	keeper_free(fix->keeper);
 	assert_int_equal(try_open(fix, other), JW_BAD_KEK);
 	assert_null(fix->keeper);
-	envelope_kek_free(other);
+	crypto_kek_free(other);
 	open_keeper(fix);
 	assert_true(keeper_is_ready(fix->keeper));
 }
@@ -1365,9 +1366,9 @@ main(void)
 
 	jw_log_set_level(JW_LOG_ERROR);
 	install_short_disk();
-	if (keys_init(1 << 20, &locked) != JW_OK)
+	if (crypto_init(1 << 20, &locked) != JW_OK)
 		return 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	keys_done();
+	crypto_done();
 	return failed;
 }

@@ -1,7 +1,7 @@
 /*
- * daemon/crypto/keys.c against the vectors of the RFCs and of tests/vectors, and
- * against input that it must refuse.  Found under $JWKSD_SRC, by default the
- * current directory.
+ * daemon/crypto/keys.c against the vectors of the RFCs and of tests/vectors,
+ * and against input that it must refuse.  Found under $JWKSD_SRC, by default
+ * the current directory.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -51,7 +51,7 @@ from_json(enum jw_alg alg, const json_t *jwk, struct keys_pair **ret_pair,
 	enum jw_err err;
 
 	assert_non_null(text);
-	err = keys_from_jwk(alg, text, strlen(text), ret_pair, why);
+	err = crypto_from_jwk(alg, text, strlen(text), ret_pair, why);
 	free(text);
 	return err;
 }
@@ -73,7 +73,7 @@ pair_of_pem(enum jw_alg alg, const char *pem)
 	struct keys_pair *pair = NULL;
 	struct jw_why why = {"", ""};
 
-	if (keys_from_pem(alg, pem, strlen(pem), &pair, &why) != JW_OK)
+	if (crypto_from_pem(alg, pem, strlen(pem), &pair, &why) != JW_OK)
 		fail_msg("%s: %s", jw_alg_name((int)alg), why.text);
 	return pair;
 }
@@ -82,7 +82,7 @@ pair_of_pem(enum jw_alg alg, const char *pem)
 static bool
 openssl_has(enum jw_alg alg)
 {
-	bool has = keys_supported(alg, NULL) == JW_OK;
+	bool has = crypto_supported(alg, NULL) == JW_OK;
 
 	if (alg < JW_ALG_MLDSA44)
 		assert_true(has);
@@ -97,7 +97,7 @@ assert_refused(enum jw_alg alg, const char *jwk, const char *reason)
 	struct jw_why why = {"", ""};
 
 	assert_int_equal(
-	    keys_from_jwk(alg, jwk, strlen(jwk), &pair, &why), JW_BAD_KEY);
+	    crypto_from_jwk(alg, jwk, strlen(jwk), &pair, &why), JW_BAD_KEY);
 	assert_null(pair);
 	if (strstr(why.text, reason) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, reason);
@@ -116,11 +116,11 @@ test_base64url_round_trip(void **state)
 		n = i % (sizeof(octets) + 1);
 		for (size_t j = 0; j < n; j++)
 			octets[j] = (uint8_t)rand_r(&seed);
-		text = keys_base64url(octets, n);
+		text = crypto_base64url(octets, n);
 		assert_int_equal(strlen(text), (n * 8 + 5) / 6);
-		assert_int_equal(keys_base64url_size(n), strlen(text));
+		assert_int_equal(crypto_base64url_size(n), strlen(text));
 		assert_int_equal(
-		    keys_base64url_decode(text, strlen(text), &back, &len),
+		    crypto_base64url_decode(text, strlen(text), &back, &len),
 		    JW_OK);
 		assert_int_equal(len, n);
 		assert_memory_equal(back, octets, n);
@@ -134,7 +134,7 @@ test_base64url_known(void **state)
 {
 	/* RFC 7515 appendix C. */
 	static const uint8_t octets[] = {3, 236, 255, 224, 193};
-	char *text = keys_base64url(octets, sizeof(octets));
+	char *text = crypto_base64url(octets, sizeof(octets));
 
 	(void)state;
 	assert_string_equal(text, "A-z_4ME");
@@ -155,8 +155,8 @@ test_base64url_strict(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(
-		    keys_base64url_decode(bad[i].text, bad[i].len, &data, &len),
+		assert_int_equal(crypto_base64url_decode(
+				     bad[i].text, bad[i].len, &data, &len),
 		    JW_INVALID_PARAMETER);
 		assert_null(data);
 		assert_int_equal(len, 77);
@@ -170,7 +170,7 @@ test_etag(void **state)
 
 	(void)state;
 	/* SHA-256("abc") = ba7816bf 8f01cfea 414140de 5dae2223 … */
-	assert_int_equal(keys_etag("abc", 3, etag), JW_OK);
+	assert_int_equal(crypto_etag("abc", 3, etag), JW_OK);
 	assert_string_equal(etag, "\"ungWv48Bz-pBQUDeXa4iIw\"");
 }
 
@@ -180,8 +180,8 @@ test_random(void **state)
 	uint8_t one[16] = {0}, two[16] = {0};
 
 	(void)state;
-	assert_int_equal(keys_random(one, sizeof(one)), JW_OK);
-	assert_int_equal(keys_random(two, sizeof(two)), JW_OK);
+	assert_int_equal(crypto_random(one, sizeof(one)), JW_OK);
+	assert_int_equal(crypto_random(two, sizeof(two)), JW_OK);
 	assert_memory_not_equal(one, two, sizeof(one));
 }
 
@@ -193,8 +193,8 @@ test_rfc7638_thumbprint(void **state)
 	    pair_of(JW_ALG_RS256, json_object_get(json, "jwk"));
 
 	(void)state;
-	assert_string_equal(keys_kid(pair), text_of(json, "sha256_b64url"));
-	keys_free(pair);
+	assert_string_equal(crypto_kid(pair), text_of(json, "sha256_b64url"));
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -205,7 +205,7 @@ split(const char *jws, uint8_t **ret_signature, size_t *ret_len)
 	const char *dot = strrchr(jws, '.');
 
 	assert_non_null(dot);
-	assert_int_equal(keys_base64url_decode(
+	assert_int_equal(crypto_base64url_decode(
 			     dot + 1, strlen(dot + 1), ret_signature, ret_len),
 	    JW_OK);
 	return (size_t)(dot - jws);
@@ -218,15 +218,15 @@ assert_verifies(const struct keys_pair *pair, const char *jws)
 	size_t len, n;
 
 	n = split(jws, &signature, &len);
-	assert_int_equal(keys_verify(pair, jws, n, signature, len), JW_OK);
+	assert_int_equal(crypto_verify(pair, jws, n, signature, len), JW_OK);
 	assert_int_equal(
-	    keys_verify(pair, jws, n - 1, signature, len), JW_BAD_KEY);
+	    crypto_verify(pair, jws, n - 1, signature, len), JW_BAD_KEY);
 	assert_int_equal(
-	    keys_verify(pair, jws, n, signature, len - 1), JW_BAD_KEY);
+	    crypto_verify(pair, jws, n, signature, len - 1), JW_BAD_KEY);
 	for (size_t i = 0; i < len; i++) {
 		signature[i] ^= 0x10;
 		assert_int_equal(
-		    keys_verify(pair, jws, n, signature, len), JW_BAD_KEY);
+		    crypto_verify(pair, jws, n, signature, len), JW_BAD_KEY);
 		signature[i] ^= 0x10;
 	}
 	free(signature);
@@ -239,7 +239,7 @@ assert_signs(const struct keys_pair *pair, const char *jws)
 	size_t wanted_len, len = 0, n;
 
 	n = split(jws, &wanted, &wanted_len);
-	assert_int_equal(keys_sign(pair, jws, n, made, &len), JW_OK);
+	assert_int_equal(crypto_sign(pair, jws, n, made, &len), JW_OK);
 	assert_int_equal(len, wanted_len);
 	assert_memory_equal(made, wanted, len);
 	free(wanted);
@@ -256,15 +256,16 @@ check_rfc7515(const char *name, enum jw_alg alg, bool deterministic)
 	const char *jws = text_of(json, "jws_compact");
 
 	assert_string_equal(
-	    keys_kid(private), text_of(json, "thumbprint_sha256_computed"));
-	assert_string_equal(keys_public_jwk(private), keys_public_jwk(public));
-	assert_memory_equal(
-	    keys_spki_hash(private), keys_spki_hash(public), KEYS_HASH_SIZE);
+	    crypto_kid(private), text_of(json, "thumbprint_sha256_computed"));
+	assert_string_equal(
+	    crypto_public_jwk(private), crypto_public_jwk(public));
+	assert_memory_equal(crypto_spki_hash(private), crypto_spki_hash(public),
+	    KEYS_HASH_SIZE);
 	assert_verifies(public, jws);
 	if (deterministic)
 		assert_signs(private, jws);
-	keys_free(private);
-	keys_free(public);
+	crypto_free(private);
+	crypto_free(public);
 	json_decref(json);
 }
 
@@ -289,13 +290,13 @@ test_spki_hash(void **state)
 	json_t *json = vector("rfc7515_A.3_ES256.json");
 	struct keys_pair *pair =
 	    pair_of(JW_ALG_ES256, json_object_get(json, "public_jwk"));
-	char *text = keys_base64url(keys_spki_hash(pair), KEYS_HASH_SIZE);
+	char *text = crypto_base64url(crypto_spki_hash(pair), KEYS_HASH_SIZE);
 
 	(void)state;
 	assert_string_equal(
 	    text, "K9G7DESol8MKeqCZHN442AYv5EHeUNoPRoJTRPYC6Cc");
 	free(text);
-	keys_free(pair);
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -311,12 +312,12 @@ test_rfc8037_ed25519(void **state)
 
 	(void)state;
 	assert_string_equal(
-	    keys_kid(pair), text_of(json, "A3_thumbprint_sha256"));
-	assert_string_equal(keys_kid(public), keys_kid(pair));
+	    crypto_kid(pair), text_of(json, "A3_thumbprint_sha256"));
+	assert_string_equal(crypto_kid(public), crypto_kid(pair));
 	assert_signs(pair, jws);
 	assert_verifies(public, text_of(json, "A5_verify"));
-	keys_free(pair);
-	keys_free(public);
+	crypto_free(pair);
+	crypto_free(public);
 	json_decref(json);
 }
 
@@ -332,11 +333,11 @@ test_rfc9864_ed25519(void **state)
 	(void)state;
 	/* alg is no part of the thumbprint of an OKP key. */
 	assert_string_equal(
-	    keys_kid(pair), text_of(json, "A3_thumbprint_sha256"));
-	assert_non_null(strstr(keys_public_jwk(pair), "\"alg\":\"Ed25519\""));
+	    crypto_kid(pair), text_of(json, "A3_thumbprint_sha256"));
+	assert_non_null(strstr(crypto_public_jwk(pair), "\"alg\":\"Ed25519\""));
 	assert_signs(pair, jws);
 	assert_verifies(pair, jws);
-	keys_free(pair);
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -357,7 +358,7 @@ test_signatures_of_others(void **state)
 		pair = pair_of((enum jw_alg)jw_alg_parse(text_of(row, "alg")),
 		    json_object_get(row, "jwk"));
 		assert_verifies(pair, text_of(row, "jws"));
-		keys_free(pair);
+		crypto_free(pair);
 	}
 	assert_int_equal(
 	    json_array_size(json_object_get(json, "salt_of_wrong_length")), 4);
@@ -368,9 +369,9 @@ test_signatures_of_others(void **state)
 		jws = text_of(row, "jws");
 		n = split(jws, &signature, &len);
 		assert_int_equal(
-		    keys_verify(pair, jws, n, signature, len), JW_BAD_KEY);
+		    crypto_verify(pair, jws, n, signature, len), JW_BAD_KEY);
 		free(signature);
-		keys_free(pair);
+		crypto_free(pair);
 	}
 	json_decref(json);
 }
@@ -387,7 +388,7 @@ alg_of_crv(const char *crv)
 static void
 assert_jwk_has(const struct keys_pair *pair, json_t *wanted)
 {
-	const char *jwk = keys_public_jwk(pair), *name;
+	const char *jwk = crypto_public_jwk(pair), *name;
 	char member[1024];
 	json_t *value;
 
@@ -415,12 +416,12 @@ test_ec_leading_zero(void **state)
 		pair = pair_of_pem((enum jw_alg)alg, text_of(key, "pkcs8_pem"));
 		assert_jwk_has(pair, jwk);
 		assert_string_equal(
-		    keys_kid(pair), text_of(key, "thumbprint_sha256"));
+		    crypto_kid(pair), text_of(key, "thumbprint_sha256"));
 		again = pair_of((enum jw_alg)alg, jwk);
 		assert_string_equal(
-		    keys_public_jwk(again), keys_public_jwk(pair));
-		keys_free(again);
-		keys_free(pair);
+		    crypto_public_jwk(again), crypto_public_jwk(pair));
+		crypto_free(again);
+		crypto_free(pair);
 		tried++;
 	}
 	assert_int_equal(tried, 7);
@@ -436,8 +437,9 @@ test_rsa_minimal_n(void **state)
 
 	(void)state;
 	assert_jwk_has(pair, json_object_get(json, "expected_public_jwk"));
-	assert_string_equal(keys_kid(pair), text_of(json, "thumbprint_sha256"));
-	keys_free(pair);
+	assert_string_equal(
+	    crypto_kid(pair), text_of(json, "thumbprint_sha256"));
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -456,13 +458,14 @@ test_published_shape(void **state)
 	pairs[1] = pair_of(JW_ALG_ES256, json_object_get(es, "private_jwk"));
 	pairs[2] = pair_of(JW_ALG_EDDSA, json_object_get(ed, "A1_private_jwk"));
 	assert_true(
-	    asprintf(&made, "{\"keys\":[%s,%s,%s]}", keys_public_jwk(pairs[0]),
-		keys_public_jwk(pairs[1]), keys_public_jwk(pairs[2])) > 0);
+	    asprintf(&made, "{\"keys\":[%s,%s,%s]}",
+		crypto_public_jwk(pairs[0]), crypto_public_jwk(pairs[1]),
+		crypto_public_jwk(pairs[2])) > 0);
 	assert_string_equal(made, wanted);
 	free(made);
 	free(wanted);
 	for (size_t i = 0; i < 3; i++)
-		keys_free(pairs[i]);
+		crypto_free(pairs[i]);
 	json_decref(rs);
 	json_decref(es);
 	json_decref(ed);
@@ -496,38 +499,39 @@ check_round_trip(const struct keys_pair *pair, size_t wanted_len)
 	struct keys_pair *again = NULL, *public = NULL;
 	uint8_t signature[KEYS_SIGNATURE_MAX], *der;
 	size_t len = 0, der_len;
-	const char *jwk = keys_public_jwk(pair);
+	const char *jwk = crypto_public_jwk(pair);
 
-	assert_int_equal(keys_private_export(pair, &der, &der_len), JW_OK);
+	assert_int_equal(crypto_private_export(pair, &der, &der_len), JW_OK);
 	assert_int_equal(
-	    keys_private_import(keys_alg(pair), der, der_len, &again), JW_OK);
-	assert_int_equal(
-	    keys_from_jwk(keys_alg(pair), jwk, strlen(jwk), &public, NULL),
+	    crypto_private_import(crypto_alg(pair), der, der_len, &again),
 	    JW_OK);
-	assert_string_equal(keys_public_jwk(again), jwk);
-	assert_string_equal(keys_public_jwk(public), jwk);
+	assert_int_equal(
+	    crypto_from_jwk(crypto_alg(pair), jwk, strlen(jwk), &public, NULL),
+	    JW_OK);
+	assert_string_equal(crypto_public_jwk(again), jwk);
+	assert_string_equal(crypto_public_jwk(public), jwk);
 	assert_memory_equal(
-	    keys_spki_hash(again), keys_spki_hash(pair), KEYS_HASH_SIZE);
+	    crypto_spki_hash(again), crypto_spki_hash(pair), KEYS_HASH_SIZE);
 	assert_memory_equal(
-	    keys_spki_hash(public), keys_spki_hash(pair), KEYS_HASH_SIZE);
+	    crypto_spki_hash(public), crypto_spki_hash(pair), KEYS_HASH_SIZE);
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(
-		    keys_sign(again, text, sizeof(text), signature, &len),
+		    crypto_sign(again, text, sizeof(text), signature, &len),
 		    JW_OK);
 		assert_int_equal(len, wanted_len);
 		assert_int_equal(
-		    keys_verify(public, text, sizeof(text), signature, len),
+		    crypto_verify(public, text, sizeof(text), signature, len),
 		    JW_OK);
 	}
 	assert_int_equal(
-	    keys_verify(public, text, sizeof(text) - 1, signature, len),
+	    crypto_verify(public, text, sizeof(text) - 1, signature, len),
 	    JW_BAD_KEY);
 	assert_int_equal(
-	    keys_private_import(keys_alg(pair), der, der_len - 1, &again),
+	    crypto_private_import(crypto_alg(pair), der, der_len - 1, &again),
 	    JW_BAD_KEY);
-	keys_private_free(der, der_len);
-	keys_free(again);
-	keys_free(public);
+	crypto_private_free(der, der_len);
+	crypto_free(again);
+	crypto_free(public);
 }
 
 static void
@@ -541,10 +545,11 @@ test_every_algorithm(void **state)
 			continue;
 		pair = NULL;
 		assert_int_equal(
-		    keys_generate((enum jw_alg)alg, 2048, NULL, &pair), JW_OK);
-		assert_int_equal(keys_alg(pair), alg);
+		    crypto_generate((enum jw_alg)alg, 2048, NULL, &pair),
+		    JW_OK);
+		assert_int_equal(crypto_alg(pair), alg);
 		check_round_trip(pair, signature_sizes[alg]);
-		keys_free(pair);
+		crypto_free(pair);
 	}
 }
 
@@ -556,11 +561,11 @@ test_rsa_3072_4096(void **state)
 	(void)state;
 	for (int bits = 3072; bits <= 4096; bits += 1024) {
 		assert_int_equal(
-		    keys_generate(JW_ALG_PS512, bits, NULL, &pair), JW_OK);
+		    crypto_generate(JW_ALG_PS512, bits, NULL, &pair), JW_OK);
 		check_round_trip(pair, (size_t)bits / 8);
 		assert_non_null(
-		    strstr(keys_public_jwk(pair), ",\"e\":\"AQAB\"}"));
-		keys_free(pair);
+		    strstr(crypto_public_jwk(pair), ",\"e\":\"AQAB\"}"));
+		crypto_free(pair);
 	}
 }
 
@@ -573,12 +578,12 @@ generation_is_cancelled(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    keys_generate(JW_ALG_PS384, 4096, &cancelled, &pair), JW_BAD_KEY);
+	    crypto_generate(JW_ALG_PS384, 4096, &cancelled, &pair), JW_BAD_KEY);
 	assert_null(pair);
 	cancelled = false;
 	assert_int_equal(
-	    keys_generate(JW_ALG_PS384, 2048, &cancelled, &pair), JW_OK);
-	keys_free(pair);
+	    crypto_generate(JW_ALG_PS384, 2048, &cancelled, &pair), JW_OK);
+	crypto_free(pair);
 }
 
 static void
@@ -588,12 +593,12 @@ test_generate_refuses(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    keys_generate(JW_ALG_RS256, 1024, NULL, &pair), JW_BAD_KEY);
+	    crypto_generate(JW_ALG_RS256, 1024, NULL, &pair), JW_BAD_KEY);
 	assert_int_equal(
-	    keys_generate(JW_ALG_RS256, 8192, NULL, &pair), JW_BAD_KEY);
+	    crypto_generate(JW_ALG_RS256, 8192, NULL, &pair), JW_BAD_KEY);
 	assert_int_equal(
-	    keys_generate(JW_ALG_COUNT, 2048, NULL, &pair), JW_BAD_KEY);
-	assert_int_equal(keys_supported(JW_ALG_COUNT, NULL), JW_BAD_POLICY);
+	    crypto_generate(JW_ALG_COUNT, 2048, NULL, &pair), JW_BAD_KEY);
+	assert_int_equal(crypto_supported(JW_ALG_COUNT, NULL), JW_BAD_POLICY);
 	assert_null(pair);
 }
 
@@ -603,11 +608,11 @@ test_generated_keys_differ(void **state)
 	struct keys_pair *one, *two;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &one), JW_OK);
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &two), JW_OK);
-	assert_string_not_equal(keys_kid(one), keys_kid(two));
-	keys_free(one);
-	keys_free(two);
+	assert_int_equal(crypto_generate(JW_ALG_ES256, 0, NULL, &one), JW_OK);
+	assert_int_equal(crypto_generate(JW_ALG_ES256, 0, NULL, &two), JW_OK);
+	assert_string_not_equal(crypto_kid(one), crypto_kid(two));
+	crypto_free(one);
+	crypto_free(two);
 }
 
 static void
@@ -618,13 +623,13 @@ test_import_wants_its_own_kind(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
-	assert_int_equal(keys_private_export(pair, &der, &len), JW_OK);
+	assert_int_equal(crypto_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
+	assert_int_equal(crypto_private_export(pair, &der, &len), JW_OK);
 	for (int alg = 0; alg < JW_ALG_COUNT; alg++) {
 		if (alg == JW_ALG_ES256)
 			continue;
 		assert_int_equal(
-		    keys_private_import((enum jw_alg)alg, der, len, &wrong),
+		    crypto_private_import((enum jw_alg)alg, der, len, &wrong),
 		    JW_BAD_KEY);
 	}
 	longer = malloc(len + 1);
@@ -632,16 +637,16 @@ test_import_wants_its_own_kind(void **state)
 	memcpy(longer, der, len);
 	longer[len] = 0;
 	assert_int_equal(
-	    keys_private_import(JW_ALG_ES256, longer, len + 1, &wrong),
+	    crypto_private_import(JW_ALG_ES256, longer, len + 1, &wrong),
 	    JW_BAD_KEY);
 	free(longer);
 	/* A scalar that does not fit the point beside it. */
 	der[12] ^= 1;
 	assert_int_equal(
-	    keys_private_import(JW_ALG_ES256, der, len, &wrong), JW_BAD_KEY);
+	    crypto_private_import(JW_ALG_ES256, der, len, &wrong), JW_BAD_KEY);
 	assert_null(wrong);
-	keys_private_free(der, len);
-	keys_free(pair);
+	crypto_private_free(der, len);
+	crypto_free(pair);
 }
 
 static void
@@ -654,11 +659,12 @@ test_public_pair_signs_nothing(void **state)
 	size_t len = 77;
 
 	(void)state;
-	assert_int_equal(keys_sign(pair, "x", 1, signature, &len), JW_BAD_KEY);
-	assert_int_equal(keys_private_export(pair, &der, &len), JW_BAD_KEY);
+	assert_int_equal(
+	    crypto_sign(pair, "x", 1, signature, &len), JW_BAD_KEY);
+	assert_int_equal(crypto_private_export(pair, &der, &len), JW_BAD_KEY);
 	assert_null(der);
 	assert_int_equal(len, 77);
-	keys_free(pair);
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -801,7 +807,7 @@ test_reason_quotes_no_secret(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    keys_from_jwk(JW_ALG_EDDSA, jwk, strlen(jwk), &pair, &why),
+	    crypto_from_jwk(JW_ALG_EDDSA, jwk, strlen(jwk), &pair, &why),
 	    JW_BAD_KEY);
 	assert_true(why.text[0] != '\0');
 	assert_null(strstr(why.text, "secret"));
@@ -815,7 +821,7 @@ assert_pem_refused(enum jw_alg alg, const char *pem, const char *reason)
 	struct jw_why why = {"", ""};
 
 	assert_int_equal(
-	    keys_from_pem(alg, pem, strlen(pem), &pair, &why), JW_BAD_KEY);
+	    crypto_from_pem(alg, pem, strlen(pem), &pair, &why), JW_BAD_KEY);
 	assert_null(pair);
 	if (strstr(why.text, reason) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, reason);
@@ -954,10 +960,10 @@ test_pem_traditional(void **state)
 	(void)state;
 	pair = pair_of_pem(JW_ALG_ES256, pem_ec_traditional);
 	check_round_trip(pair, 64);
-	keys_free(pair);
+	crypto_free(pair);
 	pair = pair_of_pem(JW_ALG_RS512, pem_rsa_traditional);
 	check_round_trip(pair, 256);
-	keys_free(pair);
+	crypto_free(pair);
 }
 
 /* The same key, and so the same name, however its point was written. */
@@ -969,12 +975,12 @@ test_pem_compressed_point(void **state)
 	(void)state;
 	plain = pair_of_pem(JW_ALG_ES256, pem_ec_traditional);
 	compressed = pair_of_pem(JW_ALG_ES256, pem_ec_compressed);
-	assert_string_equal(keys_kid(compressed), keys_kid(plain));
-	assert_memory_equal(
-	    keys_spki_hash(compressed), keys_spki_hash(plain), KEYS_HASH_SIZE);
+	assert_string_equal(crypto_kid(compressed), crypto_kid(plain));
+	assert_memory_equal(crypto_spki_hash(compressed),
+	    crypto_spki_hash(plain), KEYS_HASH_SIZE);
 	check_round_trip(compressed, 64);
-	keys_free(plain);
-	keys_free(compressed);
+	crypto_free(plain);
+	crypto_free(compressed);
 }
 
 /* Key pairs and signatures of a library that is not OpenSSL. */
@@ -988,20 +994,20 @@ test_many_ecdsa_signatures(void **state)
 	int zeroes = 0;
 
 	(void)state;
-	assert_int_equal(keys_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
+	assert_int_equal(crypto_generate(JW_ALG_ES256, 0, NULL, &pair), JW_OK);
 	for (int i = 0; i < 4000; i++) {
 		assert_int_equal(
-		    keys_sign(pair, &i, sizeof(i), signature, &len), JW_OK);
+		    crypto_sign(pair, &i, sizeof(i), signature, &len), JW_OK);
 		assert_int_equal(len, 64);
 		zeroes += signature[0] == 0 || signature[32] == 0;
 		if (i < 500 || signature[0] == 0 || signature[32] == 0)
 			assert_int_equal(
-			    keys_verify(pair, &i, sizeof(i), signature, len),
+			    crypto_verify(pair, &i, sizeof(i), signature, len),
 			    JW_OK);
 	}
 	/* Some 31; none at all in one run of 10 ^ 13. */
 	assert_true(zeroes > 0);
-	keys_free(pair);
+	crypto_free(pair);
 }
 
 static void
@@ -1019,14 +1025,14 @@ test_exotic_ecdsa(void **state)
 		private = pair_of(alg, json_object_get(row, "private_jwk"));
 		public = pair_of(alg, json_object_get(row, "public_jwk"));
 		assert_string_equal(
-		    keys_kid(private), text_of(row, "thumbprint_sha256"));
+		    crypto_kid(private), text_of(row, "thumbprint_sha256"));
 		assert_string_equal(
-		    keys_public_jwk(private), keys_public_jwk(public));
+		    crypto_public_jwk(private), crypto_public_jwk(public));
 		assert_jwk_has(private, json_object_get(row, "public_jwk"));
 		assert_verifies(public, text_of(row, "jws"));
 		check_round_trip(private, signature_sizes[alg]);
-		keys_free(private);
-		keys_free(public);
+		crypto_free(private);
+		crypto_free(public);
 	}
 	json_decref(json);
 }
@@ -1047,19 +1053,20 @@ test_rfc8032_ed448(void **state)
 
 	(void)state;
 	assert_string_equal(
-	    keys_kid(private), text_of(row, "thumbprint_sha256"));
-	assert_string_equal(keys_public_jwk(private), keys_public_jwk(public));
-	assert_non_null(strstr(keys_public_jwk(public), "\"alg\":\"Ed448\""));
+	    crypto_kid(private), text_of(row, "thumbprint_sha256"));
+	assert_string_equal(
+	    crypto_public_jwk(private), crypto_public_jwk(public));
+	assert_non_null(strstr(crypto_public_jwk(public), "\"alg\":\"Ed448\""));
 	assert_jwk_has(private, json_object_get(row, "public_jwk"));
-	assert_int_equal(keys_sign(private, "\3", 1, made, &len), JW_OK);
-	text = keys_base64url(made, len);
+	assert_int_equal(crypto_sign(private, "\3", 1, made, &len), JW_OK);
+	text = crypto_base64url(made, len);
 	assert_string_equal(text, wanted);
-	assert_int_equal(keys_verify(public, "\3", 1, made, len), JW_OK);
+	assert_int_equal(crypto_verify(public, "\3", 1, made, len), JW_OK);
 	made[len - 1] ^= 1;
-	assert_int_equal(keys_verify(public, "\3", 1, made, len), JW_BAD_KEY);
+	assert_int_equal(crypto_verify(public, "\3", 1, made, len), JW_BAD_KEY);
 	free(text);
-	keys_free(private);
-	keys_free(public);
+	crypto_free(private);
+	crypto_free(public);
 	json_decref(json);
 }
 
@@ -1083,14 +1090,15 @@ test_mldsa_without_openssl(void **state)
 		snprintf(wanted, sizeof(wanted),
 		    "%s needs OpenSSL 3.5 or newer; this is OpenSSL 3.",
 		    jw_alg_name((int)algs[i]));
-		assert_int_equal(keys_supported(algs[i], &why), JW_BAD_POLICY);
+		assert_int_equal(
+		    crypto_supported(algs[i], &why), JW_BAD_POLICY);
 		assert_memory_equal(why.text, wanted, strlen(wanted));
 		assert_refused(algs[i], "{}", wanted);
 		assert_pem_refused(algs[i], pem_ec_traditional, wanted);
 		assert_int_equal(
-		    keys_generate(algs[i], 0, NULL, &pair), JW_BAD_KEY);
+		    crypto_generate(algs[i], 0, NULL, &pair), JW_BAD_KEY);
 		assert_int_equal(
-		    keys_private_import(algs[i], seed, sizeof(seed), &pair),
+		    crypto_private_import(algs[i], seed, sizeof(seed), &pair),
 		    JW_BAD_KEY);
 		assert_null(pair);
 	}
@@ -1112,16 +1120,16 @@ test_rfc9964_mldsa(void **state)
 	private = pair_of(JW_ALG_MLDSA44, json_object_get(json, "private_jwk"));
 	public = pair_of(JW_ALG_MLDSA44, json_object_get(json, "public_jwk"));
 	assert_string_equal(
-	    keys_kid(private), text_of(json, "thumbprint_sha256"));
+	    crypto_kid(private), text_of(json, "thumbprint_sha256"));
 	key = json_array_get(json_object_get(example, "keys"), 0);
 	wanted = json_dumps(key, JSON_COMPACT);
-	assert_string_equal(keys_public_jwk(private), wanted);
-	assert_string_equal(keys_public_jwk(public), wanted);
+	assert_string_equal(crypto_public_jwk(private), wanted);
+	assert_string_equal(crypto_public_jwk(public), wanted);
 	assert_verifies(public, text_of(json, "jws_compact"));
 	check_round_trip(private, 2420);
 	free(wanted);
-	keys_free(private);
-	keys_free(public);
+	crypto_free(private);
+	crypto_free(public);
 	json_decref(json);
 	json_decref(example);
 }
@@ -1139,22 +1147,23 @@ test_mldsa_seals_its_seed(void **state)
 		skip();
 	json = vector(ML);
 	pair = pair_of(JW_ALG_MLDSA44, json_object_get(json, "private_jwk"));
-	assert_int_equal(keys_private_export(pair, &der, &len), JW_OK);
+	assert_int_equal(crypto_private_export(pair, &der, &len), JW_OK);
 	/* The vector's seed is all zero. */
 	assert_int_equal(len, sizeof(zeros));
 	assert_memory_equal(der, zeros, len);
 	/* Another size of parameters makes another key of it. */
 	assert_int_equal(
-	    keys_private_import(JW_ALG_MLDSA87, der, len, &again), JW_OK);
-	assert_string_not_equal(keys_kid(again), keys_kid(pair));
-	keys_free(again);
+	    crypto_private_import(JW_ALG_MLDSA87, der, len, &again), JW_OK);
+	assert_string_not_equal(crypto_kid(again), crypto_kid(pair));
+	crypto_free(again);
 	again = NULL;
 	der[0] = 0x04;
 	assert_int_equal(
-	    keys_private_import(JW_ALG_MLDSA44, der, len, &again), JW_BAD_KEY);
+	    crypto_private_import(JW_ALG_MLDSA44, der, len, &again),
+	    JW_BAD_KEY);
 	assert_null(again);
-	keys_private_free(der, len);
-	keys_free(pair);
+	crypto_private_free(der, len);
+	crypto_free(pair);
 	json_decref(json);
 }
 
@@ -1202,9 +1211,9 @@ test_mldsa_pem(void **state)
 	    asprintf(&member, "\"pub\":\"%s\"", text_of(json, "pub")) > 0);
 	for (size_t i = 0; i < 2; i++) {
 		pair = pair_of_pem(JW_ALG_MLDSA44, text_of(json, whole[i]));
-		assert_non_null(strstr(keys_public_jwk(pair), member));
+		assert_non_null(strstr(crypto_public_jwk(pair), member));
 		check_round_trip(pair, 2420);
-		keys_free(pair);
+		crypto_free(pair);
 	}
 	assert_pem_refused(
 	    JW_ALG_MLDSA44, text_of(json, "expanded_pem"), "no seed");
@@ -1229,9 +1238,10 @@ sign_many(void *arg)
 	for (int i = 0; i < SIGNATURES; i++) {
 		int n = snprintf(text, sizeof(text), "token %d", i);
 
-		if (keys_sign(pair, text, (size_t)n, signature, &len) ==
+		if (crypto_sign(pair, text, (size_t)n, signature, &len) ==
 			JW_OK &&
-		    keys_verify(pair, text, (size_t)n, signature, len) == JW_OK)
+		    crypto_verify(pair, text, (size_t)n, signature, len) ==
+			JW_OK)
 			good++;
 	}
 	return (void *)good;
@@ -1244,7 +1254,7 @@ check_threads(enum jw_alg alg)
 	pthread_t threads[THREADS];
 	void *good;
 
-	assert_int_equal(keys_generate(alg, 2048, NULL, &pair), JW_OK);
+	assert_int_equal(crypto_generate(alg, 2048, NULL, &pair), JW_OK);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(
 		    pthread_create(&threads[i], NULL, sign_many, pair), 0);
@@ -1252,7 +1262,7 @@ check_threads(enum jw_alg alg)
 		assert_int_equal(pthread_join(threads[i], &good), 0);
 		assert_int_equal((intptr_t)good, SIGNATURES);
 	}
-	keys_free(pair);
+	crypto_free(pair);
 }
 
 static void
@@ -1271,8 +1281,8 @@ static void
 test_free_accepts_null(void **state)
 {
 	(void)state;
-	keys_free(NULL);
-	keys_private_free(NULL, 0);
+	crypto_free(NULL);
+	crypto_private_free(NULL, 0);
 }
 
 static void
@@ -1281,7 +1291,7 @@ test_init_only_once(void **state)
 	int locked = 77;
 
 	(void)state;
-	assert_int_equal(keys_init(1 << 20, &locked), JW_BUG);
+	assert_int_equal(crypto_init(1 << 20, &locked), JW_BUG);
 	assert_int_equal(locked, 77);
 }
 
@@ -1291,14 +1301,14 @@ setup(void **state)
 	int locked;
 
 	(void)state;
-	return keys_init(1 << 20, &locked) == JW_OK ? 0 : -1;
+	return crypto_init(1 << 20, &locked) == JW_OK ? 0 : -1;
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
-	keys_done();
+	crypto_done();
 	return 0;
 }
 

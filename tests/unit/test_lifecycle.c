@@ -1,8 +1,8 @@
 /*
- * daemon/lifecycle/lifecycle.c: every state, every guard, every deadline one second
- * before, at and after; then random policies, wakes and orders in thousands
- * of virtual years, with verifiers that hold their copies as long as they
- * may.  JWKSD_SEED repeats a run.
+ * daemon/lifecycle/lifecycle.c: every state, every guard, every deadline one
+ * second before, at and after; then random policies, wakes and orders in
+ * thousands of virtual years, with verifiers that hold their copies as long as
+ * they may.  JWKSD_SEED repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1445,14 +1445,14 @@ struct version {
 	size_t count;
 	int64_t numbers[16];
 };
-struct signer {
+struct crypto_signer {
 	int64_t time;
 	int64_t number;
 };
 struct history {
 	size_t nversions, nsigners;
 	struct version versions[4096];
-	struct signer signers[2048];
+	struct crypto_signer signers[2048];
 };
 
 static void
@@ -1473,7 +1473,7 @@ record(struct history *h, const struct lc_set *set, int64_t now)
 	if (h->nsigners == 0 ||
 	    h->signers[h->nsigners - 1].number != active->number)
 		h->signers[h->nsigners++] =
-		    (struct signer){now, active->number};
+		    (struct crypto_signer){now, active->number};
 }
 
 static bool

@@ -85,24 +85,24 @@ hand_over(int n, const char *names)
 static void
 nothing_handed_over(void)
 {
-	struct notify_fds *fds = NULL;
+	struct sys_notify_fds *fds = NULL;
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(fds != NULL);
-	CHECK(notify_fds_next(fds, "control") == -1);
-	notify_fds_free(fds);
-	notify_fds_free(NULL);
+	CHECK(sys_notify_fds_next(fds, "control") == -1);
+	sys_notify_fds_free(fds);
+	sys_notify_fds_free(NULL);
 }
 
 static void
 taken_by_name(void)
 {
-	struct notify_fds *fds;
+	struct sys_notify_fds *fds;
 
 	hand_over(4, "http:control:http:sign");
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
 	CHECK(getenv("LISTEN_PID") == NULL);
 	CHECK(getenv("LISTEN_FDS") == NULL);
 	CHECK(getenv("LISTEN_FDNAMES") == NULL);
@@ -110,13 +110,13 @@ taken_by_name(void)
 		CHECK(fcntl(fd, F_GETFL) & O_NONBLOCK);
 		CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	}
-	CHECK(notify_fds_next(fds, "control") == 4);
-	CHECK(notify_fds_next(fds, "control") == -1);
-	CHECK(notify_fds_next(fds, "http") == 3);
-	CHECK(notify_fds_next(fds, "http") == 5);
-	CHECK(notify_fds_next(fds, "http") == -1);
-	CHECK(notify_fds_next(fds, "htt") == -1);
-	notify_fds_free(fds);
+	CHECK(sys_notify_fds_next(fds, "control") == 4);
+	CHECK(sys_notify_fds_next(fds, "control") == -1);
+	CHECK(sys_notify_fds_next(fds, "http") == 3);
+	CHECK(sys_notify_fds_next(fds, "http") == 5);
+	CHECK(sys_notify_fds_next(fds, "http") == -1);
+	CHECK(sys_notify_fds_next(fds, "htt") == -1);
+	sys_notify_fds_free(fds);
 	CHECK(fcntl(3, F_GETFD) >= 0);
 	CHECK(fcntl(4, F_GETFD) >= 0);
 	CHECK(fcntl(5, F_GETFD) >= 0);
@@ -126,21 +126,21 @@ taken_by_name(void)
 static void
 unnamed_and_wrong(void)
 {
-	struct notify_fds *fds = NULL;
+	struct sys_notify_fds *fds = NULL;
 
 	hand_over(1, NULL);
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
-	CHECK(notify_fds_next(fds, "unknown") == 3);
-	notify_fds_free(fds);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_next(fds, "unknown") == 3);
+	sys_notify_fds_free(fds);
 	/* Three names for one descriptor. */
 	fds = NULL;
 	hand_over(1, "a:b:c");
-	CHECK(notify_fds_take(&fds, NULL) == JW_IO);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_IO);
 	CHECK(fds == NULL);
 	/* A descriptor that is not there. */
 	hand_over(1, "a");
 	close(3);
-	CHECK(notify_fds_take(&fds, NULL) == JW_IO);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_IO);
 	CHECK(errno == EBADF);
 	CHECK(fds == NULL);
 }
@@ -148,47 +148,47 @@ unnamed_and_wrong(void)
 static void
 left_over(void)
 {
-	struct notify_fds *fds;
+	struct sys_notify_fds *fds;
 
 	hand_over(3, "a:b:c");
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
-	CHECK(notify_fds_next(fds, "b") == 4);
-	CHECK(strcmp(notify_fds_left(fds, 0), "a") == 0);
-	CHECK(strcmp(notify_fds_left(fds, 1), "c") == 0);
-	CHECK(notify_fds_left(fds, 2) == NULL);
-	notify_fds_free(fds);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_next(fds, "b") == 4);
+	CHECK(strcmp(sys_notify_fds_left(fds, 0), "a") == 0);
+	CHECK(strcmp(sys_notify_fds_left(fds, 1), "c") == 0);
+	CHECK(sys_notify_fds_left(fds, 2) == NULL);
+	sys_notify_fds_free(fds);
 }
 
 /* What an execve(2) would inherit can be taken again. */
 static void
 passed_on(void)
 {
-	struct notify_fds *fds;
+	struct sys_notify_fds *fds;
 
 	hand_over(2, "a:b");
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
-	CHECK(notify_fds_next(fds, "b") == 4);
-	CHECK(notify_fds_pass_on(fds) == JW_OK);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_next(fds, "b") == 4);
+	CHECK(sys_notify_fds_pass_on(fds) == JW_OK);
 	CHECK((fcntl(3, F_GETFD) & FD_CLOEXEC) == 0);
 	CHECK((fcntl(4, F_GETFD) & FD_CLOEXEC) == 0);
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
-	CHECK(notify_fds_next(fds, "a") == 3);
-	CHECK(notify_fds_next(fds, "b") == 4);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_next(fds, "a") == 3);
+	CHECK(sys_notify_fds_next(fds, "b") == 4);
 }
 
 static void
 failure_is_named(void)
 {
-	struct notify_fds *fds = NULL;
+	struct sys_notify_fds *fds = NULL;
 	struct jw_why why = {"", ""};
 
 	hand_over(1, "a:b:c");
-	CHECK(notify_fds_take(&fds, &why) == JW_IO);
+	CHECK(sys_notify_fds_take(&fds, &why) == JW_IO);
 	CHECK(strstr(why.text, "LISTEN_FDS") != NULL);
 	why = (struct jw_why){"", ""};
 	hand_over(2, "first:second");
 	close(4);
-	CHECK(notify_fds_take(&fds, &why) == JW_IO);
+	CHECK(sys_notify_fds_take(&fds, &why) == JW_IO);
 	CHECK(strstr(why.text, "LISTEN_FDS") != NULL);
 }
 
@@ -228,29 +228,29 @@ sockets_are_checked(void)
 		    bound_socket(rows[i].family, rows[i].type, rows[i].listens);
 
 		why = (struct jw_why){"", ""};
-		CHECK(notify_check_socket(fd, "sign", NOTIFY_UNIX, &why) ==
+		CHECK(sys_notify_check_socket(fd, "sign", NOTIFY_UNIX, &why) ==
 		      (rows[i].unix_fits ? JW_OK : JW_BAD_CONFIG));
 		CHECK((strstr(why.text, "\"sign\"") == NULL) ==
 		      rows[i].unix_fits);
-		CHECK(notify_check_socket(fd, "http", NOTIFY_UNIX_OR_INET,
+		CHECK(sys_notify_check_socket(fd, "http", NOTIFY_UNIX_OR_INET,
 			  NULL) == (rows[i].any_fits ? JW_OK : JW_BAD_CONFIG));
 		close(fd);
 	}
-	CHECK(notify_check_socket(STDIN_FILENO, "sign", NOTIFY_UNIX, NULL) ==
-	      JW_BAD_CONFIG);
+	CHECK(sys_notify_check_socket(
+		  STDIN_FILENO, "sign", NOTIFY_UNIX, NULL) == JW_BAD_CONFIG);
 }
 
 static void
 meant_for_another(void)
 {
-	struct notify_fds *fds;
+	struct sys_notify_fds *fds;
 
 	hand_over(1, "a");
 	setenv("LISTEN_PID", "1", 1);
-	CHECK(notify_fds_take(&fds, NULL) == JW_OK);
-	CHECK(notify_fds_next(fds, "a") == -1);
+	CHECK(sys_notify_fds_take(&fds, NULL) == JW_OK);
+	CHECK(sys_notify_fds_next(fds, "a") == -1);
 	CHECK(getenv("LISTEN_FDS") == NULL);
-	notify_fds_free(fds);
+	sys_notify_fds_free(fds);
 }
 
 static void
@@ -258,19 +258,19 @@ nobody_listens(void)
 {
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
-	notify_ready("all is well");
-	notify_ready(NULL);
-	notify_status("%d", 1);
-	notify_reloading();
-	notify_stopping();
-	notify_extend_timeout(5);
-	notify_watchdog();
-	CHECK(notify_watchdog_interval() == 0);
+	sys_notify_ready("all is well");
+	sys_notify_ready(NULL);
+	sys_notify_status("%d", 1);
+	sys_notify_reloading();
+	sys_notify_stopping();
+	sys_notify_extend_timeout(5);
+	sys_notify_watchdog();
+	CHECK(sys_notify_watchdog_interval() == 0);
 	/* Nor when the manager is gone. */
 	setenv("NOTIFY_SOCKET", "@jwksd-test-nobody-is-here", 1);
-	notify_ready("all is well");
-	notify_status("%d", 1);
-	notify_watchdog();
+	sys_notify_ready("all is well");
+	sys_notify_status("%d", 1);
+	sys_notify_watchdog();
 }
 
 /* A service manager's end, under an abstract name of the kernel's choice. */
@@ -307,25 +307,25 @@ the_manager_is_told(void)
 	int fd = manager();
 	char big[2000];
 
-	notify_ready("serving 1 key set");
+	sys_notify_ready("serving 1 key set");
 	CHECK(strcmp(hear(fd), "READY=1\nSTATUS=serving 1 key set") == 0);
-	notify_status("%d of %d", 2, 3);
+	sys_notify_status("%d of %d", 2, 3);
 	CHECK(strcmp(hear(fd), "STATUS=2 of 3") == 0);
-	notify_status("a\nSTOPPING=1");
+	sys_notify_status("a\nSTOPPING=1");
 	CHECK(strcmp(hear(fd), "STATUS=a STOPPING=1") == 0);
-	notify_stopping();
+	sys_notify_stopping();
 	CHECK(strcmp(hear(fd), "STOPPING=1") == 0);
-	notify_extend_timeout(4000000000u);
+	sys_notify_extend_timeout(4000000000u);
 	CHECK(strcmp(hear(fd), "EXTEND_TIMEOUT_USEC=4000000000000000") == 0);
-	notify_watchdog();
+	sys_notify_watchdog();
 	CHECK(strcmp(hear(fd), "WATCHDOG=1") == 0);
-	notify_watchdog_within(600);
+	sys_notify_watchdog_within(600);
 	CHECK(strcmp(hear(fd), "WATCHDOG_USEC=600000000") == 0);
-	notify_reloading();
+	sys_notify_reloading();
 	CHECK(strncmp(hear(fd), "RELOADING=1\nMONOTONIC_USEC=", 27) == 0);
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
-	notify_status("%s", big);
+	sys_notify_status("%s", big);
 	CHECK(strlen(hear(fd)) == strlen("STATUS=") + 511);
 }
 
@@ -337,12 +337,12 @@ the_watchdog_wants_half(void)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	setenv("WATCHDOG_PID", pid, 1);
-	CHECK(notify_watchdog_interval() == 15000000);
+	CHECK(sys_notify_watchdog_interval() == 15000000);
 	setenv("WATCHDOG_PID", "1", 1);
-	CHECK(notify_watchdog_interval() == 0);
+	CHECK(sys_notify_watchdog_interval() == 0);
 	unsetenv("WATCHDOG_PID");
 	setenv("WATCHDOG_USEC", "nonsense", 1);
-	CHECK(notify_watchdog_interval() == 0);
+	CHECK(sys_notify_watchdog_interval() == 0);
 }
 
 /* cmocka knows each case by the name of its wrapper. */

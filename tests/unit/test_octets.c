@@ -1,6 +1,6 @@
 /*
- * common/base/buffer.c against a plain copy of what went in and out, and how much
- * it moves.
+ * common/base/buffer.c against a plain copy of what went in and out, and how
+ * much it moves.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ enum { STEPS = 20000, PIECE = 3000, MODEL = STEPS * PIECE };
 static void
 what_went_in_comes_out(void **state)
 {
-	struct octets octets = {NULL, 0, 0, 0};
+	struct jw_buffer octets = {NULL, 0, 0, 0};
 	char piece[PIECE], *model = malloc(MODEL);
 	size_t first = 0, last = 0, n;
 	unsigned seed = 7;
@@ -31,12 +31,12 @@ what_went_in_comes_out(void **state)
 		if (rand_r(&seed) % 2 == 0) {
 			for (size_t j = 0; j < n; j++)
 				piece[j] = (char)rand_r(&seed);
-			assert_true(octets_add(&octets, piece, n));
+			assert_true(jw_buffer_add(&octets, piece, n));
 			memcpy(model + last, piece, n);
 			last += n;
 		} else {
 			n = n > octets.len ? octets.len : n;
-			octets_take(&octets, n);
+			jw_buffer_take(&octets, n);
 			first += n;
 		}
 		assert_int_equal(octets.len, last - first);
@@ -44,7 +44,7 @@ what_went_in_comes_out(void **state)
 			assert_memory_equal(octets.data + octets.start,
 			    model + first, octets.len);
 	}
-	octets_free(&octets);
+	jw_buffer_free(&octets);
 	assert_null(octets.data);
 	free(model);
 }
@@ -52,39 +52,39 @@ what_went_in_comes_out(void **state)
 static void
 room_is_written_in_place(void **state)
 {
-	struct octets octets = {NULL, 0, 0, 0};
-	char *at = octets_room(&octets, 10);
+	struct jw_buffer octets = {NULL, 0, 0, 0};
+	char *at = jw_buffer_room(&octets, 10);
 
 	(void)state;
 	assert_non_null(at);
 	memcpy(at, "0123456789", 10);
 	assert_int_equal(octets.len, 0);
-	octets_put(&octets, 4);
+	jw_buffer_put(&octets, 4);
 	assert_int_equal(octets.len, 4);
 	assert_memory_equal(octets.data + octets.start, "0123", 4);
-	assert_ptr_equal(octets_room(&octets, 6), at + 4);
-	octets_free(&octets);
+	assert_ptr_equal(jw_buffer_room(&octets, 6), at + 4);
+	jw_buffer_free(&octets);
 }
 
 /* A queue that never empties stays as large as what is in it asks for. */
 static void
 long_use_takes_no_more_memory(void **state)
 {
-	struct octets octets = {NULL, 0, 0, 0};
+	struct jw_buffer octets = {NULL, 0, 0, 0};
 	size_t moves = 0;
 	const char *seen = NULL;
 
 	(void)state;
-	assert_true(octets_add(&octets, "0123456789", 10));
+	assert_true(jw_buffer_add(&octets, "0123456789", 10));
 	for (int i = 0; i < 100000; i++) {
-		assert_true(octets_add(&octets, "0123456789", 10));
-		octets_take(&octets, 10);
+		assert_true(jw_buffer_add(&octets, "0123456789", 10));
+		jw_buffer_take(&octets, 10);
 		moves += octets.data + octets.start < seen;
 		seen = octets.data + octets.start;
 	}
 	assert_true(octets.room <= 2048);
 	assert_true(moves < 100000 / 50);
-	octets_free(&octets);
+	jw_buffer_free(&octets);
 }
 
 int

@@ -1,5 +1,6 @@
 /*
- * daemon/verbs/forecast.c: a merge of plans is each of them, in the order of time.
+ * daemon/verbs/forecast.c: a merge of plans is each of them, in the order of
+ * time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,10 +40,10 @@ make_set(int n, struct lc_set *ret_set)
 	ret_set->facts.frozen = n == 7;
 }
 
-static struct outlook *
+static struct verbs_forecast *
 merge(int64_t until)
 {
-	struct outlook *outlook = outlook_new();
+	struct verbs_forecast *outlook = verbs_forecast_new();
 	struct lc_env env = world();
 	struct lc_set set;
 	char name[16];
@@ -50,7 +51,7 @@ merge(int64_t until)
 	for (int n = 0; n < SETS; n++) {
 		make_set(n, &set);
 		snprintf(name, sizeof(name), "set%d", n);
-		outlook_add(outlook, name, n + 1, &set, &env, until);
+		verbs_forecast_add(outlook, name, n + 1, &set, &env, until);
 	}
 	return outlook;
 }
@@ -59,10 +60,10 @@ static void
 merged_is_each_in_the_order_of_time(void **state)
 {
 	static struct lc_change own[SETS][CHANGES];
-	static struct outlook_step step;
+	static struct verbs_forecast_step step;
 	size_t counts[SETS], at[SETS] = {0}, total = 0;
 	int64_t until = T0 + 200 * DAY, last = 0;
-	struct outlook *outlook = merge(until);
+	struct verbs_forecast *outlook = merge(until);
 	struct lc_set set;
 
 	(void)state;
@@ -73,7 +74,7 @@ merged_is_each_in_the_order_of_time(void **state)
 		total += counts[n];
 	}
 	assert_true(total > 1000);
-	while (outlook_next(outlook, &step)) {
+	while (verbs_forecast_next(outlook, &step)) {
 		size_t n = (size_t)step.set_id - 1;
 		char name[16];
 
@@ -93,35 +94,35 @@ merged_is_each_in_the_order_of_time(void **state)
 	}
 	for (int n = 0; n < SETS; n++)
 		assert_int_equal(at[n], counts[n]);
-	assert_true(outlook_is_empty(outlook));
-	outlook_free(outlook);
+	assert_true(verbs_forecast_is_empty(outlook));
+	verbs_forecast_free(outlook);
 }
 
 /* What is far ahead takes neither room nor time before it is asked for. */
 static void
 far_ahead_is_not_computed_before(void **state)
 {
-	static struct outlook_step step;
-	struct outlook *outlook = merge(INT64_C(253402300799));
+	static struct verbs_forecast_step step;
+	struct verbs_forecast *outlook = merge(INT64_C(253402300799));
 
 	(void)state;
 	for (int i = 0; i < 100000; i++)
-		assert_true(outlook_next(outlook, &step));
-	assert_false(outlook_is_empty(outlook));
-	outlook_free(outlook);
+		assert_true(verbs_forecast_next(outlook, &step));
+	assert_false(verbs_forecast_is_empty(outlook));
+	verbs_forecast_free(outlook);
 }
 
 static void
 nothing_to_come(void **state)
 {
-	static struct outlook_step step;
-	struct outlook *outlook = merge(T0 - 1);
+	static struct verbs_forecast_step step;
+	struct verbs_forecast *outlook = merge(T0 - 1);
 
 	(void)state;
-	assert_true(outlook_is_empty(outlook));
-	assert_false(outlook_next(outlook, &step));
-	outlook_free(outlook);
-	outlook_free(NULL);
+	assert_true(verbs_forecast_is_empty(outlook));
+	assert_false(verbs_forecast_next(outlook, &step));
+	verbs_forecast_free(outlook);
+	verbs_forecast_free(NULL);
 }
 
 int

@@ -457,7 +457,7 @@ render_akp(int alg, size_t pub_octets, size_t count)
 		keys[i].jwk = jwk[i];
 		row[i] = &keys[i];
 	}
-	err = jwks_render(row, count, &body, NULL);
+	err = document_render(row, count, &body, NULL);
 	free(body);
 	return err;
 }

@@ -20,13 +20,13 @@ static const char conflict[] = "org.jwksd.keys.Conflict";
 static const char frozen[] = "org.jwksd.keys.Frozen";
 static const char rotate[] = "org.jwksd.keys.Rotate";
 
-static struct refusals_entry *
-add(struct refusals *list, int64_t now, int64_t uid, const char *method,
+static struct keeper_refusals_entry *
+add(struct keeper_refusals *list, int64_t now, int64_t uid, const char *method,
     const char *error)
 {
 	const struct store_actor actor = {uid, uid + 1, uid + 2};
 
-	return refusals_add(list, now, &actor, method, error);
+	return keeper_refusals_add(list, now, &actor, method, error);
 }
 
 /* The row of that uid, method and error; there must be exactly one. */
@@ -51,7 +51,7 @@ find(const struct store_refusal *rows, size_t count, int64_t uid,
 static void
 those_alike_are_one_row(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
 	struct {
 		int64_t uid;
@@ -66,13 +66,13 @@ those_alike_are_one_row(void **state)
 	size_t n = sizeof(calls) / sizeof(calls[0]);
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	for (int round = 0; round < 5; round++)
 		for (size_t i = 0; i < n; i++)
 			if (round < calls[i].times)
 				add(&list, T0 + round, calls[i].uid,
 				    calls[i].method, calls[i].error);
-	assert_int_equal(refusals_rows(&list, rows), n);
+	assert_int_equal(keeper_refusals_rows(&list, rows), n);
 	for (size_t i = 0; i < n; i++) {
 		const struct store_refusal *row = find(
 		    rows, n, calls[i].uid, calls[i].method, calls[i].error);
@@ -84,10 +84,10 @@ those_alike_are_one_row(void **state)
 		assert_string_equal(row->event, "refused");
 	}
 	/* What has been written is not counted again. */
-	refusals_clear(&list);
-	assert_int_equal(refusals_rows(&list, rows), 0);
+	keeper_refusals_clear(&list);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 0);
 	assert_non_null(add(&list, T0 + 9, 7, rotate, conflict));
-	assert_int_equal(refusals_rows(&list, rows), 1);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 1);
 	assert_int_equal(rows[0].count, 1);
 	assert_int_equal(rows[0].at, T0 + 9);
 }
@@ -95,41 +95,42 @@ those_alike_are_one_row(void **state)
 static void
 a_list_that_is_full_counts_on(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	for (int i = 0; i < REFUSALS_MAX + 10; i++)
 		add(&list, T0 + i, i, rotate, conflict);
 	/* One that has a place keeps it. */
 	add(&list, T0, 3, rotate, conflict);
-	assert_int_equal(refusals_rows(&list, rows), REFUSALS_MAX + 1);
+	assert_int_equal(keeper_refusals_rows(&list, rows), REFUSALS_MAX + 1);
 	assert_int_equal(rows[3].count, 2);
 	assert_int_equal(rows[REFUSALS_MAX].count, 10);
 	assert_int_equal(rows[REFUSALS_MAX].at, T0 + REFUSALS_MAX);
 	assert_int_equal(rows[REFUSALS_MAX].actor.uid, -1);
 	assert_null(rows[REFUSALS_MAX].method);
-	refusals_clear(&list);
-	assert_int_equal(refusals_rows(&list, rows), 0);
+	keeper_refusals_clear(&list);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 0);
 }
 
 /* Another user that is refused at the same time is still named. */
 static void
 a_uid_has_its_share_of_the_list(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
 	char method[16];
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	for (int i = 0; i < 100; i++) {
 		snprintf(method, sizeof(method), "m%d", i);
 		add(&list, T0 + i, 7, method, conflict);
 	}
 	assert_non_null(add(&list, T0, 8, rotate, conflict));
-	assert_int_equal(refusals_rows(&list, rows), REFUSALS_OF_UID + 2);
+	assert_int_equal(
+	    keeper_refusals_rows(&list, rows), REFUSALS_OF_UID + 2);
 	assert_int_equal(rows[REFUSALS_OF_UID].actor.uid, 7);
 	assert_int_equal(rows[REFUSALS_OF_UID].count, 100 - REFUSALS_OF_UID);
 	assert_null(rows[REFUSALS_OF_UID].method);
@@ -140,27 +141,27 @@ a_uid_has_its_share_of_the_list(void **state)
 static void
 a_call_that_the_caller_may_not_make_is_denied(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	add(&list, T0, 7, "org.jwksd.keys.Status",
 	    jw_err_wire(JW_PERMISSION_DENIED));
-	assert_int_equal(refusals_rows(&list, rows), 1);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 1);
 	assert_string_equal(rows[0].event, "denied");
-	assert_true(refusals_is_denied(rows[0].outcome));
-	assert_false(refusals_is_denied(conflict));
+	assert_true(keeper_refusals_is_denied(rows[0].outcome));
+	assert_false(keeper_refusals_is_denied(conflict));
 }
 
 static void
 a_long_method_is_alike_to_itself(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	char method[200];
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	memset(method, 'm', sizeof(method));
 	method[sizeof(method) - 1] = '\0';
 	assert_non_null(add(&list, T0, 7, method, conflict));
@@ -172,7 +173,7 @@ a_long_method_is_alike_to_itself(void **state)
 static void
 only_names_get_into_names(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	const char *kid = "AZaz09-_";
 	struct {
 		const char *key, *key_set, *kid;
@@ -194,11 +195,11 @@ only_names_get_into_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct refusals_entry *entry;
+		struct keeper_refusals_entry *entry;
 
-		refusals_clear(&list);
+		keeper_refusals_clear(&list);
 		entry = add(&list, T0, 7, rotate, conflict);
-		refusals_name_key(entry, cases[i].key);
+		keeper_refusals_name_key(entry, cases[i].key);
 		assert_string_equal(entry->key_set, cases[i].key_set);
 		assert_string_equal(entry->kid, cases[i].kid);
 		assert_int_equal(entry->generation, cases[i].generation);
@@ -208,14 +209,14 @@ only_names_get_into_names(void **state)
 static void
 what_is_not_named_is_null(void **state)
 {
-	static struct refusals list;
+	static struct keeper_refusals list;
 	struct store_refusal rows[REFUSALS_MAX + 1];
-	struct refusals_entry *entry;
+	struct keeper_refusals_entry *entry;
 
 	(void)state;
-	refusals_clear(&list);
+	keeper_refusals_clear(&list);
 	entry = add(&list, T0, 7, rotate, conflict);
-	assert_int_equal(refusals_rows(&list, rows), 1);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 1);
 	assert_null(rows[0].key_set);
 	assert_null(rows[0].kid);
 	assert_null(rows[0].request_id);
@@ -223,8 +224,8 @@ what_is_not_named_is_null(void **state)
 	assert_int_equal(rows[0].generation, 0);
 	snprintf(entry->request_id, sizeof(entry->request_id), "id");
 	snprintf(entry->reason, sizeof(entry->reason), "why");
-	refusals_name_key_set(entry, "a/b", 3);
-	assert_int_equal(refusals_rows(&list, rows), 1);
+	keeper_refusals_name_key_set(entry, "a/b", 3);
+	assert_int_equal(keeper_refusals_rows(&list, rows), 1);
 	assert_string_equal(rows[0].key_set, "a/b");
 	assert_string_equal(rows[0].request_id, "id");
 	assert_string_equal(rows[0].reason, "why");

@@ -32,13 +32,13 @@ may(const char *rules, const char *group, const char *key_set)
 {
 	char name[32];
 	struct jw_why why = {"", ""};
-	struct rights *rights = NULL;
+	struct verbs_rights *rights = NULL;
 	bool yes;
 
-	assert_int_equal(rights_new(rules, &rights, &why), JW_OK);
+	assert_int_equal(verbs_rights_new(rules, &rights, &why), JW_OK);
 	snprintf(name, sizeof(name), "%s", group);
-	yes = rights_allow(rights, key_set, is_in, name);
-	rights_free(rights);
+	yes = verbs_rights_allow(rights, key_set, is_in, name);
+	verbs_rights_free(rights);
 	return yes;
 }
 
@@ -75,16 +75,16 @@ rules_name_groups_and_key_sets(void **state)
 static void
 group_that_is_not_there_is_named(void **state)
 {
-	struct rights *rights = NULL;
+	struct verbs_rights *rights = NULL;
 	struct jw_why why = {"", ""};
 
 	(void)state;
 	assert_int_equal(
-	    rights_new(A ":default no-such-group:x", &rights, &why),
+	    verbs_rights_new(A ":default no-such-group:x", &rights, &why),
 	    JW_BAD_CONFIG);
 	assert_null(rights);
 	assert_non_null(strstr(why.text, "there is no group no-such-group"));
-	rights_free(NULL);
+	verbs_rights_free(NULL);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * daemon/keeper/room.c: when a disk is short of room, and when it is full.
+ * daemon/keeper/disk.c: when a disk is short of room, and when it is full.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/keeper/room.h"
+#include "daemon/keeper/disk.h"
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
@@ -34,9 +34,9 @@ what_is_wanted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct room room = {rows[i].total, 0, rows[i].database};
+		struct keeper_disk room = {rows[i].total, 0, rows[i].database};
 
-		assert_int_equal(room_wanted(&room), rows[i].wanted);
+		assert_int_equal(keeper_disk_wanted(&room), rows[i].wanted);
 	}
 }
 
@@ -45,7 +45,7 @@ levels_end_above_where_they_began(void **state)
 {
 	static const struct {
 		int64_t left;
-		enum room_level before, level;
+		enum keeper_disk_level before, level;
 	} rows[] = {
 	    {10 * MIB, ROOM_FINE, ROOM_FINE},
 	    {10 * MIB - 1, ROOM_FINE, ROOM_SHORT},
@@ -64,10 +64,10 @@ levels_end_above_where_they_began(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct room room = {100 * MIB, rows[i].left, MIB};
+		struct keeper_disk room = {100 * MIB, rows[i].left, MIB};
 
 		assert_int_equal(
-		    room_level(&room, rows[i].before), rows[i].level);
+		    keeper_disk_level(&room, rows[i].before), rows[i].level);
 	}
 }
 
@@ -77,11 +77,12 @@ sizes_for_people(void **state)
 	char text[ROOM_TEXT_SIZE];
 
 	(void)state;
-	assert_string_equal(room_text(0, text), "0 KiB");
-	assert_string_equal(room_text(300 * KIB + 5, text), "300 KiB");
-	assert_string_equal(room_text(10 * MIB - 1, text), "10239 KiB");
-	assert_string_equal(room_text(10 * MIB, text), "10 MiB");
-	assert_string_equal(room_text(INT64_MAX, text), "8796093022207 MiB");
+	assert_string_equal(keeper_disk_text(0, text), "0 KiB");
+	assert_string_equal(keeper_disk_text(300 * KIB + 5, text), "300 KiB");
+	assert_string_equal(keeper_disk_text(10 * MIB - 1, text), "10239 KiB");
+	assert_string_equal(keeper_disk_text(10 * MIB, text), "10 MiB");
+	assert_string_equal(
+	    keeper_disk_text(INT64_MAX, text), "8796093022207 MiB");
 }
 
 int

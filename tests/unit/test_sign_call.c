@@ -1,6 +1,7 @@
 /*
- * daemon/verbs/sign_call.c: what is plain, where its parts are, and that whatever it
- * takes the parser of all of JSON takes as well, and understands the same.
+ * daemon/verbs/sign_call.c: what is plain, where its parts are, and that
+ * whatever it takes the parser of all of JSON takes as well, and understands
+ * the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,12 +66,12 @@ plain_calls_are_read(void **state)
 	    {SIGN_PAYLOAD "{\"payload\":\"e30\",\"type\":\"JWT\"}}", true, NULL,
 		"JWT", NULL, "e30", 0, false},
 	};
-	struct sign_call call;
+	struct verbs_sign_call call;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_true(
-		    sign_call_read(rows[i].text, strlen(rows[i].text), &call));
+		assert_true(verbs_sign_call_read(
+		    rows[i].text, strlen(rows[i].text), &call));
 		assert_int_equal(call.is_payload, rows[i].is_payload);
 		assert_span(&call.key_set, rows[i].key_set);
 		assert_span(&call.type, rows[i].type);
@@ -127,18 +128,18 @@ others_are_left_to_the_parser(void **state)
 	    SIGN "{\"claims\":{\"a\":[[[[[[[[1]]]]]]]]}}}", SIGN_PAYLOAD "{}}",
 	    SIGN_PAYLOAD "{\"claims\":{}}}",
 	    SIGN_PAYLOAD "{\"payload\":\"e30\",\"claims\":{}}}"};
-	struct sign_call call;
+	struct verbs_sign_call call;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		if (sign_call_read(rows[i], strlen(rows[i]), &call))
+		if (verbs_sign_call_read(rows[i], strlen(rows[i]), &call))
 			fail_msg("taken: %s", rows[i]);
 }
 
 static void
 many_members_are_left_to_the_parser(void **state)
 {
-	struct claims_times times;
+	struct verbs_claims_times times;
 	char text[1024];
 
 	(void)state;
@@ -150,25 +151,25 @@ many_members_are_left_to_the_parser(void **state)
 			    "%s\"c%d\":%d", i == 0 ? "{" : ",", i, i);
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "}");
 		assert_int_equal(
-		    sign_call_times(text, len, &times), count <= 32);
+		    verbs_sign_call_times(text, len, &times), count <= 32);
 	}
 }
 
 static void
 claims_of_a_payload(void **state)
 {
-	struct claims_times times;
+	struct verbs_claims_times times;
 	static const char text[] = " {\"nbf\":\"x\",\"exp\":3,\"iat\":null} ";
 
 	(void)state;
-	assert_true(sign_call_times(text, sizeof(text) - 1, &times));
+	assert_true(verbs_sign_call_times(text, sizeof(text) - 1, &times));
 	assert_true(times.nbf.there && !times.nbf.is_integer);
 	assert_true(times.iat.there && !times.iat.is_integer);
 	assert_true(times.exp.is_integer);
 	assert_int_equal(times.exp.value, 3);
-	assert_false(sign_call_times(text, sizeof(text) - 3, &times));
-	assert_false(sign_call_times("{} {}", 5, &times));
-	assert_false(sign_call_times("[]", 2, &times));
+	assert_false(verbs_sign_call_times(text, sizeof(text) - 3, &times));
+	assert_false(verbs_sign_call_times("{} {}", 5, &times));
+	assert_false(verbs_sign_call_times("[]", 2, &times));
 }
 
 /* ---- the same as the parser's ---- */
@@ -189,12 +190,12 @@ assert_same_text(
 }
 
 static void
-assert_same_times(const struct claims_times *times, const json_t *claims)
+assert_same_times(const struct verbs_claims_times *times, const json_t *claims)
 {
-	struct claims_fault fault;
-	struct claims_times parsed;
+	struct verbs_claims_fault fault;
+	struct verbs_claims_times parsed;
 
-	assert_int_equal(claims_read(claims, &parsed, &fault), JW_OK);
+	assert_int_equal(verbs_claims_read(claims, &parsed, &fault), JW_OK);
 	assert_memory_equal(times, &parsed, sizeof(parsed));
 }
 
@@ -203,9 +204,9 @@ compare(const char *text, size_t len)
 {
 	struct varlink_call parsed;
 	struct jw_span parameters, claims;
-	struct sign_call call;
+	struct verbs_sign_call call;
 
-	if (!sign_call_read(text, len, &call))
+	if (!verbs_sign_call_read(text, len, &call))
 		return false;
 	if (varlink_call_parse(text, len, &parsed, NULL) != JW_OK)
 		fail_msg("no call: %.*s", (int)len, text);

@@ -20,7 +20,7 @@ enum { ROOM = 3, QUEUE = 4, HEAP = 1024 * 1024, KIDS = 5 };
 
 struct fixture {
 	struct event_base *base;
-	struct signer *signer;
+	struct crypto_signer *signer;
 	char kids[KIDS][KEYS_KID_SIZE];
 	struct keys_pair *pair; /* a second copy of the last one kept */
 	int done, dropped, conflicts, wrong;
@@ -35,7 +35,8 @@ setup(void **state)
 	fix->base = event_base_new();
 	assert_non_null(fix->base);
 	assert_int_equal(
-	    signer_new(fix->base, 1, ROOM, 2 * QUEUE, &fix->signer), JW_OK);
+	    crypto_signer_new(fix->base, 1, ROOM, 2 * QUEUE, &fix->signer),
+	    JW_OK);
 	*state = fix;
 	return 0;
 }
@@ -45,29 +46,30 @@ teardown(void **state)
 {
 	struct fixture *fix = *state;
 
-	signer_free(fix->signer);
-	keys_free(fix->pair);
+	crypto_signer_free(fix->signer);
+	crypto_free(fix->pair);
 	event_base_free(fix->base);
 	free(fix);
 	return 0;
 }
 
-static struct signer_key *
+static struct crypto_signer_key *
 keep(struct fixture *fix, int i, enum jw_alg alg, int64_t set_id)
 {
 	struct keys_pair *pair = NULL;
-	struct signer_key *key;
+	struct crypto_signer_key *key;
 	uint8_t *der = NULL;
 	size_t len;
 
-	assert_int_equal(keys_generate(alg, 2048, NULL, &pair), JW_OK);
-	memcpy(fix->kids[i], keys_kid(pair), KEYS_KID_SIZE);
-	keys_free(fix->pair);
+	assert_int_equal(crypto_generate(alg, 2048, NULL, &pair), JW_OK);
+	memcpy(fix->kids[i], crypto_kid(pair), KEYS_KID_SIZE);
+	crypto_free(fix->pair);
 	fix->pair = NULL;
-	assert_int_equal(keys_private_export(pair, &der, &len), JW_OK);
-	assert_int_equal(keys_private_import(alg, der, len, &fix->pair), JW_OK);
-	keys_private_free(der, len);
-	key = signer_keep(fix->signer, set_id, pair);
+	assert_int_equal(crypto_private_export(pair, &der, &len), JW_OK);
+	assert_int_equal(
+	    crypto_private_import(alg, der, len, &fix->pair), JW_OK);
+	crypto_private_free(der, len);
+	key = crypto_signer_keep(fix->signer, set_id, pair);
 	assert_non_null(key);
 	return key;
 }
@@ -80,8 +82,8 @@ on_done(enum jw_err err, const uint8_t *signature, size_t len, void *arg)
 	fix->done++;
 	fix->conflicts += err == JW_CONFLICT;
 	if (err == JW_OK)
-		fix->wrong +=
-		    keys_verify(fix->pair, "text", 4, signature, len) != JW_OK;
+		fix->wrong += crypto_verify(fix->pair, "text", 4, signature,
+				  len) != JW_OK;
 }
 
 static void
@@ -93,9 +95,9 @@ on_drop(void *arg)
 }
 
 static enum jw_err
-sign(struct fixture *fix, struct signer_key *key)
+sign(struct fixture *fix, struct crypto_signer_key *key)
 {
-	return signer_sign(
+	return crypto_signer_sign(
 	    fix->signer, key, 7, "text", 4, NULL, on_done, on_drop, fix);
 }
 
@@ -132,14 +134,14 @@ longest_unused_key_goes_first(void **state)
 
 	for (int i = 0; i < ROOM; i++)
 		keep(fix, i, JW_ALG_ES256, 1);
-	assert_non_null(signer_find(fix->signer, fix->kids[0]));
+	assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
 	keep(fix, 3, JW_ALG_ES256, 1);
-	assert_int_equal(signer_count(fix->signer), ROOM);
-	assert_null(signer_find(fix->signer, fix->kids[1]));
-	assert_non_null(signer_find(fix->signer, fix->kids[0]));
-	assert_non_null(signer_find(fix->signer, fix->kids[2]));
-	assert_non_null(signer_find(fix->signer, fix->kids[3]));
-	assert_null(signer_find(fix->signer, ""));
+	assert_int_equal(crypto_signer_count(fix->signer), ROOM);
+	assert_null(crypto_signer_find(fix->signer, fix->kids[1]));
+	assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
+	assert_non_null(crypto_signer_find(fix->signer, fix->kids[2]));
+	assert_non_null(crypto_signer_find(fix->signer, fix->kids[3]));
+	assert_null(crypto_signer_find(fix->signer, ""));
 }
 
 static void
@@ -150,7 +152,7 @@ quick_ones_are_signed_at_once(void **state)
 	struct fixture *fix = *state;
 
 	for (int i = 0; i < 3; i++) {
-		struct signer_key *key = keep(fix, i, quick[i], 1);
+		struct crypto_signer_key *key = keep(fix, i, quick[i], 1);
 
 		assert_int_equal(sign(fix, key), JW_OK);
 		assert_int_equal(fix->done, i + 1);
@@ -162,7 +164,7 @@ static void
 slow_ones_wait_and_leave_places_to_others(void **state)
 {
 	struct fixture *fix = *state;
-	struct signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
+	struct crypto_signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
 	int taken = 0;
 
 	while (sign(fix, key) == JW_OK)
@@ -171,8 +173,8 @@ slow_ones_wait_and_leave_places_to_others(void **state)
 	assert_in_range(taken, QUEUE, QUEUE + 1);
 	assert_int_equal(fix->done, 0);
 	/* Another user finds a place. */
-	assert_int_equal(signer_sign(fix->signer, key, 8, "text", 4, NULL,
-			     on_done, on_drop, fix),
+	assert_int_equal(crypto_signer_sign(fix->signer, key, 8, "text", 4,
+			     NULL, on_done, on_drop, fix),
 	    JW_OK);
 	pump(fix, taken + 1);
 	assert_int_equal(fix->done, taken + 1);
@@ -189,15 +191,15 @@ forgotten_key_signs_no_more(void **state)
 
 	keep(fix, 0, JW_ALG_ES256, 1);
 	for (int tries = 1; fix->conflicts == 0; tries++) {
-		struct signer_key *key = keep(fix, 1, JW_ALG_RS256, 2);
+		struct crypto_signer_key *key = keep(fix, 1, JW_ALG_RS256, 2);
 
 		assert_true(tries <= 20);
 		for (int i = 0; i < QUEUE; i++)
 			assert_int_equal(sign(fix, key), JW_OK);
-		signer_sweep(fix->signer, is_first_set, NULL);
-		assert_int_equal(signer_count(fix->signer), 1);
-		assert_null(signer_find(fix->signer, fix->kids[1]));
-		assert_non_null(signer_find(fix->signer, fix->kids[0]));
+		crypto_signer_sweep(fix->signer, is_first_set, NULL);
+		assert_int_equal(crypto_signer_count(fix->signer), 1);
+		assert_null(crypto_signer_find(fix->signer, fix->kids[1]));
+		assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
 		pump(fix, tries * QUEUE);
 	}
 	assert_int_equal(fix->wrong + fix->dropped, 0);
@@ -207,7 +209,7 @@ static void
 key_that_had_to_make_room_finishes_its_signatures(void **state)
 {
 	struct fixture *fix = *state;
-	struct signer_key *key = keep(fix, 0, JW_ALG_PS256, 1);
+	struct crypto_signer_key *key = keep(fix, 0, JW_ALG_PS256, 1);
 	struct keys_pair *pair = fix->pair;
 
 	fix->pair = NULL;
@@ -215,8 +217,8 @@ key_that_had_to_make_room_finishes_its_signatures(void **state)
 		assert_int_equal(sign(fix, key), JW_OK);
 	for (int i = 1; i <= ROOM; i++)
 		keep(fix, i, JW_ALG_ES256, 1);
-	assert_null(signer_find(fix->signer, fix->kids[0]));
-	keys_free(fix->pair);
+	assert_null(crypto_signer_find(fix->signer, fix->kids[0]));
+	crypto_free(fix->pair);
 	fix->pair = pair;
 	pump(fix, QUEUE);
 	assert_int_equal(fix->wrong + fix->conflicts + fix->dropped, 0);
@@ -226,11 +228,11 @@ static void
 what_waits_is_dropped_at_the_end(void **state)
 {
 	struct fixture *fix = *state;
-	struct signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
+	struct crypto_signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
 
 	for (int i = 0; i < QUEUE; i++)
 		assert_int_equal(sign(fix, key), JW_OK);
-	signer_free(fix->signer);
+	crypto_signer_free(fix->signer);
 	fix->signer = NULL;
 	assert_int_equal(fix->done + fix->dropped, QUEUE);
 	assert_int_equal(fix->dropped, QUEUE);
@@ -242,14 +244,14 @@ begin(void **state)
 	int locked;
 
 	(void)state;
-	return keys_init(HEAP, &locked) == JW_OK ? 0 : -1;
+	return crypto_init(HEAP, &locked) == JW_OK ? 0 : -1;
 }
 
 static int
 end(void **state)
 {
 	(void)state;
-	keys_done();
+	crypto_done();
 	return 0;
 }
 
@@ -260,20 +262,20 @@ static void
 nothing_is_signed_for_who_is_gone(void **state)
 {
 	struct fixture *fix = *state;
-	struct signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
+	struct crypto_signer_key *key = keep(fix, 0, JW_ALG_RS256, 1);
 	atomic_bool gone;
 
 	atomic_init(&gone, true);
 	for (int i = 0; i < QUEUE; i++)
-		assert_int_equal(signer_sign(fix->signer, key, 7, "text", 4,
-				     &gone, note_job, on_drop, fix),
+		assert_int_equal(crypto_signer_sign(fix->signer, key, 7, "text",
+				     4, &gone, note_job, on_drop, fix),
 		    JW_OK);
 	pump(fix, QUEUE);
 	assert_int_equal(fix->conflicts, QUEUE);
 	assert_int_equal(fix->wrong, 0);
 	atomic_store(&gone, false);
-	assert_int_equal(signer_sign(fix->signer, key, 7, "text", 4, &gone,
-			     note_job, on_drop, fix),
+	assert_int_equal(crypto_signer_sign(fix->signer, key, 7, "text", 4,
+			     &gone, note_job, on_drop, fix),
 	    JW_OK);
 	pump(fix, QUEUE + 1);
 	assert_int_equal(fix->wrong, 1);

@@ -23,10 +23,10 @@
 #include "daemon/lifecycle/clock_guard.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/lifecycle/operator_order.h"
+#include "daemon/lifecycle/outage.h"
 #include "daemon/lifecycle/plan.h"
 #include "daemon/lifecycle/reading.h"
 #include "daemon/lifecycle/time_correction.h"
-#include "daemon/lifecycle/outage.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 INT64_C(1800000000)
@@ -146,8 +146,8 @@ struct world {
 	int64_t offset;  /* of the daemon's wall clock */
 	int64_t offset_until;
 	struct lc_set set;
-	struct clock_guard clock;
-	struct servable servable;
+	struct lc_clock_guard clock;
+	struct lc_outage servable;
 	char servable_text[SERVABLE_TEXT_SIZE];
 	bool frozen;
 	enum trouble trouble;
@@ -767,7 +767,7 @@ check_clock(struct world *w)
 {
 	bool was = w->clock.trusted;
 
-	clock_check(&w->clock, wall(w), w->now / TICKS - T0);
+	lc_clock_check(&w->clock, wall(w), w->now / TICKS - T0);
 	if (w->weak.no_guard)
 		w->clock.trusted = true;
 	/* Waits that began under a wrong clock may end too early. */
@@ -781,12 +781,12 @@ check_clock(struct world *w)
 static void
 serve(struct world *w, int64_t reported, int64_t length)
 {
-	int64_t resumed = servable_begin(&w->servable, wall(w), reported);
+	int64_t resumed = lc_outage_begin(&w->servable, wall(w), reported);
 
 	w->front_since = reported > 0 ? reported : wall(w);
 	if (resumed != 0 && !(w->weak.no_grace && length < span(600)))
 		resume(w, resumed, length);
-	servable_format(&w->servable, w->servable_text);
+	lc_outage_format(&w->servable, w->servable_text);
 }
 
 /* ---- signing ---- */
@@ -1028,8 +1028,8 @@ begin_trouble(struct world *w)
 	    w->trouble == STOP) {
 		listening = w->trouble == FRONT_RESTART ||
 			    (w->trouble == STOP && listening);
-		servable_end(&w->servable, wall(w), listening);
-		servable_format(&w->servable, w->servable_text);
+		lc_outage_end(&w->servable, wall(w), listening);
+		lc_outage_format(&w->servable, w->servable_text);
 		begin_outage(w, w->now, w->trouble_until,
 		    listening && length <= span(SERVABLE_GRACE));
 	} else if (w->trouble == BOTH_CRASH) {
@@ -1061,7 +1061,7 @@ end_trouble(struct world *w)
 
 	if (!keeper_is_up(w)) {
 		memset(&w->servable, 0, sizeof(w->servable));
-		assert_true(servable_parse(w->servable_text, &w->servable));
+		assert_true(lc_outage_parse(w->servable_text, &w->servable));
 		w->npairs = 0; /* generated in vain */
 	}
 	w->trouble = FINE;
@@ -1123,7 +1123,7 @@ end_quiet(struct world *w, struct tally *tally)
 /* ---- time passes ---- */
 
 static int64_t
-min64(int64_t a, int64_t b)
+jw_min64(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
@@ -1150,27 +1150,27 @@ next_moment(struct world *w)
 	int64_t next = w->quiet_until != 0 ? w->quiet_until : w->next_order;
 
 	if (w->trouble != FINE)
-		next = min64(next, w->trouble_until);
+		next = jw_min64(next, w->trouble_until);
 	if (w->offset != 0)
-		next = min64(next, w->offset_until);
+		next = jw_min64(next, w->offset_until);
 	if (!keeper_is_up(w))
 		return next;
 	if (w->doubt_until != 0)
-		next = min64(next, w->doubt_until);
+		next = jw_min64(next, w->doubt_until);
 	for (int i = 0; i < w->npairs && w->doubt_until == 0; i++)
-		next = min64(next, w->pairs[i].done);
+		next = jw_min64(next, w->pairs[i].done);
 	if (!w->clock.trusted || w->offset != 0)
-		next = min64(next, w->now + between(w, 1, span(LATE)));
+		next = jw_min64(next, w->now + between(w, 1, span(LATE)));
 	if (w->read_until > w->now)
-		next = min64(next, w->read_until);
+		next = jw_min64(next, w->read_until);
 	for (size_t i = 0; i < w->set.count; i++) {
 		const struct life *life = life_of(w, w->set.gens[i].number);
 		int64_t last = life->retired + life->drain;
 
 		if (life->retired != 0 && last > w->now)
-			next = min64(next, last);
+			next = jw_min64(next, last);
 	}
-	return w->doubt_until != 0 ? next : min64(next, next_wake(w));
+	return w->doubt_until != 0 ? next : jw_min64(next, next_wake(w));
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * daemon/publish/strays.c with real processes: each counts until it has ended or is
- * back, and no other one is taken for it.
+ * daemon/publish/strays.c with real processes: each counts until it has ended
+ * or is back, and no other one is taken for it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,38 +41,38 @@ end(pid_t pid)
 static void
 it_counts_until_it_has_ended(void **state)
 {
-	struct strays strays = {.count = 0};
+	struct publish_strays strays = {.count = 0};
 	pid_t pid = begin();
 
 	(void)state;
-	assert_false(strays_any(&strays, 0));
-	strays_add(&strays, pid, 0);
-	assert_true(strays_any(&strays, 0));
-	assert_true(strays_any(&strays, STRAYS_WAIT_MS + 1));
-	assert_true(strays_any(&strays, STRAYS_WARN_MS + 1));
+	assert_false(publish_strays_any(&strays, 0));
+	publish_strays_add(&strays, pid, 0);
+	assert_true(publish_strays_any(&strays, 0));
+	assert_true(publish_strays_any(&strays, STRAYS_WAIT_MS + 1));
+	assert_true(publish_strays_any(&strays, STRAYS_WARN_MS + 1));
 	end(pid);
-	assert_false(strays_any(&strays, STRAYS_WARN_MS + 1));
+	assert_false(publish_strays_any(&strays, STRAYS_WARN_MS + 1));
 	assert_int_equal(strays.count, 0);
 }
 
 static void
 it_counts_until_it_is_back(void **state)
 {
-	struct strays strays = {.count = 0};
+	struct publish_strays strays = {.count = 0};
 	pid_t first = begin(), second = begin();
 
 	(void)state;
-	strays_add(&strays, first, 0);
-	strays_add(&strays, second, 0);
-	strays_add(&strays, second, 0);
+	publish_strays_add(&strays, first, 0);
+	publish_strays_add(&strays, second, 0);
+	publish_strays_add(&strays, second, 0);
 	assert_int_equal(strays.count, 2);
-	strays_remove(&strays, first);
-	strays_remove(&strays, first);
-	assert_true(strays_any(&strays, 0));
-	strays_remove(&strays, second);
-	assert_false(strays_any(&strays, 0));
-	strays_add(&strays, second, 0);
-	strays_done(&strays);
+	publish_strays_remove(&strays, first);
+	publish_strays_remove(&strays, first);
+	assert_true(publish_strays_any(&strays, 0));
+	publish_strays_remove(&strays, second);
+	assert_false(publish_strays_any(&strays, 0));
+	publish_strays_add(&strays, second, 0);
+	publish_strays_done(&strays);
 	end(first);
 	end(second);
 }
@@ -80,28 +80,28 @@ it_counts_until_it_is_back(void **state)
 static void
 one_that_cannot_be_seen_is_waited_for(void **state)
 {
-	struct strays strays = {.count = 0};
+	struct publish_strays strays = {.count = 0};
 
 	(void)state;
-	strays_add(&strays, 0, 100);
-	strays_remove(&strays, 0);
-	assert_true(strays_any(&strays, 100 + STRAYS_WAIT_MS - 1));
-	assert_false(strays_any(&strays, 100 + STRAYS_WAIT_MS));
+	publish_strays_add(&strays, 0, 100);
+	publish_strays_remove(&strays, 0);
+	assert_true(publish_strays_any(&strays, 100 + STRAYS_WAIT_MS - 1));
+	assert_false(publish_strays_any(&strays, 100 + STRAYS_WAIT_MS));
 }
 
 /* More than there is room for: then all of them have to go. */
 static void
 none_is_forgotten_for_lack_of_room(void **state)
 {
-	struct strays strays = {.count = 0};
+	struct publish_strays strays = {.count = 0};
 
 	(void)state;
 	for (int i = 0; i <= STRAYS_MAX; i++)
-		strays_add(&strays, 0, i == 0 ? 0 : 1000);
+		publish_strays_add(&strays, 0, i == 0 ? 0 : 1000);
 	assert_int_equal(strays.count, STRAYS_MAX);
 	assert_true(strays.overflown);
-	assert_true(strays_any(&strays, STRAYS_WAIT_MS));
-	assert_false(strays_any(&strays, 1000 + STRAYS_WAIT_MS));
+	assert_true(publish_strays_any(&strays, STRAYS_WAIT_MS));
+	assert_false(publish_strays_any(&strays, 1000 + STRAYS_WAIT_MS));
 }
 
 int

@@ -34,13 +34,13 @@ clock_gettime(clockid_t id, struct timespec *ts)
 
 struct fixture {
 	struct event_base *base;
-	struct turns *turns;
+	struct serve_turns *turns;
 	int order[1000];
 	size_t norder;
 };
 
 struct client {
-	struct turn turn;
+	struct serve_turn turn;
 	struct fixture *fix;
 	int number;
 	int64_t cost;
@@ -63,13 +63,13 @@ run(void *arg)
 		fix->order[fix->norder++] = client->number;
 	now_ns += client->cost;
 	if (client->joins_again) {
-		turn_leave(&client->turn);
-		assert_int_equal(turn_join(&client->turn, fix->turns, &a_socket,
-				     client->uid, run, client),
+		serve_turn_leave(&client->turn);
+		assert_int_equal(serve_turn_join(&client->turn, fix->turns,
+				     &a_socket, client->uid, run, client),
 		    JW_OK);
 	}
 	if (client->wants-- > 0)
-		turn_ask(&client->turn);
+		serve_turn_ask(&client->turn);
 }
 
 static void
@@ -77,8 +77,8 @@ join(struct fixture *fix, struct client *client, const int *socket, uid_t uid)
 {
 	client->fix = fix;
 	client->uid = uid;
-	assert_int_equal(
-	    turn_join(&client->turn, fix->turns, socket, uid, run, client),
+	assert_int_equal(serve_turn_join(&client->turn, fix->turns, socket, uid,
+			     run, client),
 	    JW_OK);
 }
 
@@ -96,7 +96,7 @@ setup(void **state)
 	assert_non_null(fix);
 	fix->base = event_base_new();
 	assert_non_null(fix->base);
-	assert_int_equal(turns_new(fix->base, &fix->turns), JW_OK);
+	assert_int_equal(serve_turns_new(fix->base, &fix->turns), JW_OK);
 	clock_is_ours = true;
 	*state = fix;
 	return 0;
@@ -108,7 +108,7 @@ teardown(void **state)
 	struct fixture *fix = *state;
 
 	clock_is_ours = false;
-	turns_free(fix->turns);
+	serve_turns_free(fix->turns);
 	event_base_free(fix->base);
 	free(fix);
 	return 0;
@@ -123,15 +123,15 @@ asking_twice_is_one_turn(void **state)
 	struct client client = {.cost = US};
 
 	join(fix, &client, &a_socket, 1);
-	turn_ask(&client.turn);
-	turn_ask(&client.turn);
+	serve_turn_ask(&client.turn);
+	serve_turn_ask(&client.turn);
 	loop(fix);
 	assert_int_equal(client.ran, 1);
 	client.wants = 3;
-	turn_ask(&client.turn);
+	serve_turn_ask(&client.turn);
 	loop(fix);
 	assert_int_equal(client.ran, 5);
-	turn_leave(&client.turn);
+	serve_turn_leave(&client.turn);
 }
 
 /* The loop looks at its descriptors after a millisecond. */
@@ -142,12 +142,12 @@ loop_comes_between(void **state)
 	struct client client = {.cost = 300 * US, .wants = 1000};
 
 	join(fix, &client, &a_socket, 1);
-	turn_ask(&client.turn);
+	serve_turn_ask(&client.turn);
 	loop(fix);
 	assert_int_equal(client.ran, 4);
 	loop(fix);
 	assert_int_equal(client.ran, 8);
-	turn_leave(&client.turn);
+	serve_turn_leave(&client.turn);
 	loop(fix);
 	assert_int_equal(client.ran, 8);
 }
@@ -159,12 +159,12 @@ turn_is_over_after_its_time(void **state)
 	struct client client = {.cost = US};
 
 	join(fix, &client, &a_socket, 1);
-	turn_ask(&client.turn);
+	serve_turn_ask(&client.turn);
 	loop(fix);
-	assert_false(turns_over(fix->turns));
+	assert_false(serve_turns_over(fix->turns));
 	now_ns += MS;
-	assert_true(turns_over(fix->turns));
-	turn_leave(&client.turn);
+	assert_true(serve_turns_over(fix->turns));
+	serve_turn_leave(&client.turn);
 }
 
 /* How many turns others have before that one's. */
@@ -173,7 +173,7 @@ turns_before(struct fixture *fix, struct client *client)
 {
 	fix->norder = 0;
 	client->ran = 0;
-	turn_ask(&client->turn);
+	serve_turn_ask(&client->turn);
 	for (int i = 0; i < 100 && client->ran == 0; i++)
 		loop(fix);
 	assert_int_equal(client->ran, 1);
@@ -213,16 +213,16 @@ newcomer_is_next(void **state)
 			    .joins_again = rows[i].joins_again,
 			};
 			join(fix, &many[n], &a_socket, 1);
-			turn_ask(&many[n].turn);
+			serve_turn_ask(&many[n].turn);
 		}
 		join(fix, &one, rows[i].socket, rows[i].uid);
 		for (int n = 0; n < 3 * MANY; n++)
 			loop(fix);
 		for (int n = 0; n < 20; n++)
 			assert_true(turns_before(fix, &one) <= rows[i].most);
-		turn_leave(&one.turn);
+		serve_turn_leave(&one.turn);
 		for (int n = 0; n < MANY; n++)
-			turn_leave(&many[n].turn);
+			serve_turn_leave(&many[n].turn);
 	}
 }
 
@@ -239,9 +239,9 @@ time_is_shared_evenly(void **state)
 	join(fix, &few, &a_socket, 1);
 	join(fix, &often, &a_socket, 2);
 	join(fix, &third, &a_socket, 2);
-	turn_ask(&few.turn);
-	turn_ask(&often.turn);
-	turn_ask(&third.turn);
+	serve_turn_ask(&few.turn);
+	serve_turn_ask(&often.turn);
+	serve_turn_ask(&third.turn);
 	for (int i = 0; i < 2000; i++)
 		loop(fix);
 	few_ns = few.ran * few.cost;
@@ -252,9 +252,9 @@ time_is_shared_evenly(void **state)
 	assert_true(few_ns > often_ns + third_ns - 10 * MS);
 	assert_true(often_ns < third_ns + 2 * MS);
 	assert_true(third_ns < often_ns + 2 * MS);
-	turn_leave(&few.turn);
-	turn_leave(&often.turn);
-	turn_leave(&third.turn);
+	serve_turn_leave(&few.turn);
+	serve_turn_leave(&often.turn);
+	serve_turn_leave(&third.turn);
 }
 
 /* Of the time that was left unused little is saved up. */
@@ -267,18 +267,18 @@ idle_share_saves_nothing(void **state)
 
 	join(fix, &busy, &a_socket, 1);
 	join(fix, &late, &a_socket, 2);
-	turn_ask(&busy.turn);
+	serve_turn_ask(&busy.turn);
 	for (int i = 0; i < 200; i++)
 		loop(fix);
 	fix->norder = 0;
 	late.wants = 20;
-	turn_ask(&late.turn);
+	serve_turn_ask(&late.turn);
 	for (int i = 0; i < 20; i++)
 		loop(fix);
 	assert_true(late.ran >= 9);
 	assert_true(late.ran <= 14);
-	turn_leave(&busy.turn);
-	turn_leave(&late.turn);
+	serve_turn_leave(&busy.turn);
+	serve_turn_leave(&late.turn);
 }
 
 int

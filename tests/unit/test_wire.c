@@ -1,6 +1,6 @@
 /*
- * daemon/verbs/rows_json.c: what is shown is what the rows say, and fits the declared
- * types of org.jwksd.keys.
+ * daemon/verbs/rows_json.c: what is shown is what the rows say, and fits the
+ * declared types of org.jwksd.keys.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ pending_key_has_no_times_but_its_creation(void **state)
 	struct key key = pending();
 
 	(void)state;
-	expect_json(wire_key("default", &key, NULL, false),
+	expect_json(verbs_json_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"pending\",\"createdAt\":100}");
 }
@@ -71,7 +71,7 @@ every_time_has_its_name(void **state)
 	(void)state;
 	key.facts.published_at = 101;
 	key.facts.ready_due = 102;
-	expect_json(wire_key("default", &key, NULL, false),
+	expect_json(verbs_json_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"published\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":102}");
@@ -80,7 +80,7 @@ every_time_has_its_name(void **state)
 	key.facts.activations = 1;
 	key.facts.rotate_due = 105;
 	set = (struct lc_set){.count = 1, .gens = {key.facts}};
-	expect_json(wire_key("default", &key, &set, true),
+	expect_json(verbs_json_key("default", &key, &set, true),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"active\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -88,7 +88,7 @@ every_time_has_its_name(void **state)
 	key.facts.retirements = 1;
 	key.facts.retired_at = 106;
 	key.facts.remove_due = 107;
-	expect_json(wire_key("default", &key, NULL, false),
+	expect_json(verbs_json_key("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"retired\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -96,7 +96,7 @@ every_time_has_its_name(void **state)
 	key.facts.removed_at = 108;
 	key.facts.revoked_at = 109;
 	key.reason = strdup("leaked");
-	expect_json(wire_key("a/b", &key, NULL, false),
+	expect_json(verbs_json_key("a/b", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"a/b\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"revoked\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -114,7 +114,7 @@ facts_of_a_dry_run_are_shown(void **state)
 
 	(void)state;
 	other.published_at = 5;
-	json = wire_key("default", &key,
+	json = verbs_json_key("default", &key,
 	    &(struct lc_set){.count = 1, .gens = {other}}, false);
 	assert_string_equal(
 	    json_string_value(json_object_get(json, "state")), "published");
@@ -136,7 +136,7 @@ policy_has_every_parameter(void **state)
 	for (size_t i = 0; i < n; i++)
 		if (params[i].kind == JW_PARAM_DURATION)
 			jw_policy_set(&policy, &params[i], 500 + (int32_t)i);
-	json = wire_policy(&policy);
+	json = verbs_json_policy(&policy);
 	assert_int_equal(json_object_size(json), n);
 	for (size_t i = 0; i < n; i++) {
 		json_t *value = json_object_get(json, params[i].camel);
@@ -162,7 +162,7 @@ key_set_is_shown_with_what_it_has(void **state)
 	(void)state;
 	jw_policy_init(&set.facts.policy);
 	set.facts.version = 3;
-	json = wire_key_set(&set, "s.test");
+	json = verbs_json_key_set(&set, "s.test");
 	policy = json_object_get(json, "policy");
 	assert_true(json_is_object(policy));
 	json_object_del(json, "policy");
@@ -178,7 +178,7 @@ key_set_is_shown_with_what_it_has(void **state)
 	keys[0].facts.ready_due = 500;
 	set.facts.wanted_at = 400;
 	set.facts.frozen = true;
-	json = wire_key_set(&set, NULL);
+	json = verbs_json_key_set(&set, NULL);
 	json_object_del(json, "policy");
 	expect_json(json,
 	    "{\"name\":\"shop/step-up\",\"alg\":\"ES256\","
@@ -194,13 +194,13 @@ change_is_shown_with_what_is_known(void **state)
 	    .time = 9, .number = 3, .to = GEN_PENDING, .cause = "why"};
 
 	(void)state;
-	expect_json(wire_change("default", &change, NULL),
+	expect_json(verbs_json_change("default", &change, NULL),
 	    "{\"time\":9,\"keySet\":\"default\",\"generation\":3,"
 	    "\"to\":\"pending\",\"cause\":\"why\"}");
 	change.has_from = true;
 	change.from = GEN_READY;
 	change.to = GEN_ACTIVE;
-	expect_json(wire_change("default", &change, KID),
+	expect_json(verbs_json_change("default", &change, KID),
 	    "{\"time\":9,\"keySet\":\"default\",\"generation\":3,"
 	    "\"kid\":\"" KID "\",\"from\":\"ready\",\"to\":\"active\","
 	    "\"cause\":\"why\"}");
@@ -217,7 +217,7 @@ exposure_leaves_out_what_does_not_happen(void **state)
 	};
 
 	(void)state;
-	expect_json(wire_exposure(&exposure),
+	expect_json(verbs_json_exposure(&exposure),
 	    "{\"until\":50,\"rejectNewTokens\":{\"honoursCacheControl\":20,"
 	    "\"pollsWithinMaxAge\":50},"
 	    "\"acceptOldTokens\":{\"neverExpires\":0}}");
@@ -227,13 +227,13 @@ static void
 events_have_their_words(void **state)
 {
 	(void)state;
-	assert_string_equal(wire_event(GEN_PENDING), "created");
-	assert_string_equal(wire_event(GEN_PUBLISHED), "published");
-	assert_string_equal(wire_event(GEN_READY), "ready");
-	assert_string_equal(wire_event(GEN_ACTIVE), "activated");
-	assert_string_equal(wire_event(GEN_RETIRED), "retired");
-	assert_string_equal(wire_event(GEN_REMOVED), "removed");
-	assert_string_equal(wire_event(GEN_REVOKED), "revoked");
+	assert_string_equal(verbs_json_event(GEN_PENDING), "created");
+	assert_string_equal(verbs_json_event(GEN_PUBLISHED), "published");
+	assert_string_equal(verbs_json_event(GEN_READY), "ready");
+	assert_string_equal(verbs_json_event(GEN_ACTIVE), "activated");
+	assert_string_equal(verbs_json_event(GEN_RETIRED), "retired");
+	assert_string_equal(verbs_json_event(GEN_REMOVED), "removed");
+	assert_string_equal(verbs_json_event(GEN_REVOKED), "revoked");
 }
 
 /* The replies that are made of these fit the interface description. */
@@ -263,13 +263,13 @@ values_fit_the_declared_types(void **state)
 		json_t *reply;
 	} rows[] = {
 	    {"ShowKey", json_pack("{s:o}", "key",
-			    wire_key("default", &key, NULL, true))},
-	    {"ListKeySets",
-		json_pack("{s:[o]}", "keySets", wire_key_set(&set, NULL))},
+			    verbs_json_key("default", &key, NULL, true))},
+	    {"ListKeySets", json_pack("{s:[o]}", "keySets",
+				verbs_json_key_set(&set, NULL))},
 	    {"Plan", json_pack("{s:[o]}", "changes",
-			 wire_change("default", &change, KID))},
+			 verbs_json_change("default", &change, KID))},
 	    {"Rotate", json_pack("{s:s, s:o}", "keySet", "default", "exposure",
-			   wire_exposure(&exposure))},
+			   verbs_json_exposure(&exposure))},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json = rows[i].reply;

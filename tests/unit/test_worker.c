@@ -26,7 +26,7 @@ enum { JOBS = 2000 };
 
 struct fixture {
 	struct event_base *base;
-	struct worker_pool *pool;
+	struct crypto_worker_pool *pool;
 	pthread_t loop;
 	atomic_int running;
 	atomic_int together; /* at most at the same time */
@@ -62,7 +62,7 @@ teardown(void **state)
 {
 	struct fixture *fix = *state;
 
-	worker_pool_free(fix->pool);
+	crypto_worker_pool_free(fix->pool);
 	event_base_free(fix->base);
 	free(fix);
 	return 0;
@@ -137,16 +137,16 @@ every_job_runs_once_and_ends_once(void **state)
 	assert_non_null(jobs);
 	atomic_store(&fix->gate, true);
 	assert_int_equal(
-	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
+	    crypto_worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < JOBS; i++) {
 		jobs[i].fix = fix;
 		jobs[i].number = i;
-		assert_int_equal(
-		    worker_submit(fix->pool, 0, run, done, drop, &jobs[i]),
+		assert_int_equal(crypto_worker_submit(
+				     fix->pool, 0, run, done, drop, &jobs[i]),
 		    JW_OK);
 	}
 	wait_for(fix, JOBS);
-	assert_int_equal(worker_pending(fix->pool), 0);
+	assert_int_equal(crypto_worker_pending(fix->pool), 0);
 	for (int i = 0; i < JOBS; i++) {
 		assert_int_equal(jobs[i].runs, 1);
 		assert_int_equal(jobs[i].ends, 1);
@@ -163,10 +163,10 @@ loop_is_free_while_jobs_run(void **state)
 	struct job jobs[3] = {{.fix = fix}, {.fix = fix}, {.fix = fix}};
 
 	assert_int_equal(
-	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
+	    crypto_worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 3; i++)
-		worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
-	assert_int_equal(worker_pending(fix->pool), 3);
+		crypto_worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
+	assert_int_equal(crypto_worker_pending(fix->pool), 3);
 	while (atomic_load(&fix->running) < 2)
 		event_base_loop(fix->base, EVLOOP_NONBLOCK);
 	for (int i = 0; i < 20; i++) {
@@ -178,7 +178,7 @@ loop_is_free_while_jobs_run(void **state)
 	assert_int_equal(fix->ended, 0);
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 3);
-	assert_int_equal(worker_pending(fix->pool), 0);
+	assert_int_equal(crypto_worker_pending(fix->pool), 0);
 }
 
 static void
@@ -190,8 +190,8 @@ threads_are_as_nice_as_asked(void **state)
 
 	atomic_store(&fix->gate, true);
 	assert_int_equal(
-	    worker_pool_new(fix->base, 1, 19, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, 0, run, done, drop, &job);
+	    crypto_worker_pool_new(fix->base, 1, 19, 1, &fix->pool), JW_OK);
+	crypto_worker_submit(fix->pool, 0, run, done, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.nice_level, 19);
 	assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
@@ -204,15 +204,15 @@ forgotten_jobs_are_dropped_once(void **state)
 	struct job jobs[10];
 
 	assert_int_equal(
-	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
+	    crypto_worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct job){.fix = fix};
-		worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
+		crypto_worker_submit(fix->pool, 0, run, done, drop, &jobs[i]);
 	}
 	while (atomic_load(&fix->running) < 1)
 		nap();
 	atomic_store(&fix->gate, true);
-	worker_pool_free(fix->pool);
+	crypto_worker_pool_free(fix->pool);
 	fix->pool = NULL;
 	/* What ran is waited for; nobody hears of an end. */
 	assert_int_equal(fix->ended, 0);
@@ -249,13 +249,14 @@ ends_in_a_turn(struct fixture *fix, int at_once)
 	int ended;
 
 	assert_int_equal(
-	    worker_pool_new(fix->base, 1, 0, at_once, &fix->pool), JW_OK);
+	    crypto_worker_pool_new(fix->base, 1, 0, at_once, &fix->pool),
+	    JW_OK);
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
-		worker_submit(
+		crypto_worker_submit(
 		    fix->pool, 0, run_a_moment, done_quietly, drop, &jobs[i]);
 	}
-	worker_submit(fix->pool, 0, run, done, drop, &last);
+	crypto_worker_submit(fix->pool, 0, run, done, drop, &last);
 	/* One thread: where the last one runs the others have ended. */
 	while (atomic_load(&fix->running) < 1)
 		nap();
@@ -298,13 +299,13 @@ no_job_ends_after_the_loop(void **state)
 	int ended;
 
 	assert_int_equal(
-	    worker_pool_new(fix->base, 1, 0, 16, &fix->pool), JW_OK);
+	    crypto_worker_pool_new(fix->base, 1, 0, 16, &fix->pool), JW_OK);
 	for (int i = 0; i < 16; i++) {
 		jobs[i] = (struct job){.fix = fix};
-		worker_submit(
+		crypto_worker_submit(
 		    fix->pool, 0, run_a_moment, done_and_over, drop, &jobs[i]);
 	}
-	worker_submit(fix->pool, 0, run, done, drop, &last);
+	crypto_worker_submit(fix->pool, 0, run, done, drop, &last);
 	while (atomic_load(&fix->running) < 1)
 		nap();
 	event_base_dispatch(fix->base);
@@ -319,8 +320,8 @@ static void
 queue_behind(struct fixture *fix, struct job *first)
 {
 	assert_int_equal(
-	    worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, 0, run, done_quietly, drop, first);
+	    crypto_worker_pool_new(fix->base, 1, 0, 1, &fix->pool), JW_OK);
+	crypto_worker_submit(fix->pool, 0, run, done_quietly, drop, first);
 	while (atomic_load(&fix->running) < 1)
 		nap();
 }
@@ -343,11 +344,11 @@ urgent_jobs_go_before_others(void **state)
 	for (int i = 0; i < 5; i++)
 		jobs[i] = (struct job){.fix = fix};
 	queue_behind(fix, &jobs[0]);
-	worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[1]);
-	worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[2]);
-	worker_submit(
+	crypto_worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[1]);
+	crypto_worker_submit(fix->pool, 0, run, done_in_turn, drop, &jobs[2]);
+	crypto_worker_submit(
 	    fix->pool, WORKER_URGENT, run, done_in_turn, drop, &jobs[3]);
-	worker_submit(
+	crypto_worker_submit(
 	    fix->pool, WORKER_URGENT, run, done_in_turn, drop, &jobs[4]);
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 5);
@@ -367,12 +368,13 @@ shares_take_turns(void **state)
 		jobs[i] = (struct job){.fix = fix};
 	queue_behind(fix, &jobs[0]);
 	for (int i = 1; i <= 4; i++)
-		worker_submit(fix->pool, 1, run, done_in_turn, drop, &jobs[i]);
-	worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[5]);
-	worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[6]);
-	assert_int_equal(worker_waiting(fix->pool, 1), 4);
-	assert_int_equal(worker_waiting(fix->pool, 2), 2);
-	assert_int_equal(worker_waiting(fix->pool, 3), 0);
+		crypto_worker_submit(
+		    fix->pool, 1, run, done_in_turn, drop, &jobs[i]);
+	crypto_worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[5]);
+	crypto_worker_submit(fix->pool, 2, run, done_in_turn, drop, &jobs[6]);
+	assert_int_equal(crypto_worker_waiting(fix->pool, 1), 4);
+	assert_int_equal(crypto_worker_waiting(fix->pool, 2), 2);
+	assert_int_equal(crypto_worker_waiting(fix->pool, 3), 0);
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 7);
 	assert_int_equal(jobs[1].number, 2);
@@ -381,7 +383,7 @@ shares_take_turns(void **state)
 	assert_int_equal(jobs[6].number, 5);
 	assert_int_equal(jobs[3].number, 6);
 	assert_int_equal(jobs[4].number, 7);
-	assert_int_equal(worker_waiting(fix->pool, 1), 0);
+	assert_int_equal(crypto_worker_waiting(fix->pool, 1), 0);
 }
 
 static void
@@ -393,15 +395,15 @@ waiting_jobs_can_be_cancelled(void **state)
 	for (int i = 0; i < 4; i++)
 		jobs[i] = (struct job){.fix = fix};
 	queue_behind(fix, &jobs[0]);
-	worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[1]);
-	worker_submit(
+	crypto_worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[1]);
+	crypto_worker_submit(
 	    fix->pool, WORKER_URGENT, run, done_quietly, drop, &jobs[2]);
-	worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[3]);
-	assert_false(worker_cancel(fix->pool, &jobs[0]));
-	assert_true(worker_cancel(fix->pool, &jobs[1]));
-	assert_true(worker_cancel(fix->pool, &jobs[2]));
-	assert_false(worker_cancel(fix->pool, &jobs[2]));
-	assert_int_equal(worker_pending(fix->pool), 2);
+	crypto_worker_submit(fix->pool, 0, run, done_quietly, drop, &jobs[3]);
+	assert_false(crypto_worker_cancel(fix->pool, &jobs[0]));
+	assert_true(crypto_worker_cancel(fix->pool, &jobs[1]));
+	assert_true(crypto_worker_cancel(fix->pool, &jobs[2]));
+	assert_false(crypto_worker_cancel(fix->pool, &jobs[2]));
+	assert_int_equal(crypto_worker_pending(fix->pool), 2);
 	assert_int_equal(fix->dropped, 2);
 	atomic_store(&fix->gate, true);
 	wait_for(fix, 2);
@@ -416,10 +418,10 @@ idle_pool_ends(void **state)
 	struct fixture *fix = *state;
 
 	assert_int_equal(
-	    worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
-	worker_pool_free(fix->pool);
+	    crypto_worker_pool_new(fix->base, 4, 0, 1, &fix->pool), JW_OK);
+	crypto_worker_pool_free(fix->pool);
 	fix->pool = NULL;
-	worker_pool_free(NULL);
+	crypto_worker_pool_free(NULL);
 	assert_int_equal(fix->dropped, 0);
 }
 
@@ -430,7 +432,7 @@ done_again(void *arg)
 	struct job *job = arg;
 
 	if (++job->ends < 50)
-		assert_int_equal(worker_submit(job->fix->pool, 0, run,
+		assert_int_equal(crypto_worker_submit(job->fix->pool, 0, run,
 				     done_again, drop, job),
 		    JW_OK);
 	else
@@ -445,8 +447,8 @@ end_of_a_job_may_start_another(void **state)
 
 	atomic_store(&fix->gate, true);
 	assert_int_equal(
-	    worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
-	worker_submit(fix->pool, 0, run, done_again, drop, &job);
+	    crypto_worker_pool_new(fix->base, 2, 0, 1, &fix->pool), JW_OK);
+	crypto_worker_submit(fix->pool, 0, run, done_again, drop, &job);
 	wait_for(fix, 1);
 	assert_int_equal(job.runs, 50);
 	assert_int_equal(job.ends, 50);
