@@ -1,5 +1,5 @@
 /*
- * daemon/store/store.c: what is committed comes back, what is refused is left as it
+ * daemon/store: what is committed comes back, what is refused is left as it
  * was, and a failing disk loses nothing that was acknowledged.  fdatasync()
  * here stands before the C library's, so that a commit can fail on purpose.
  */

@@ -1,0 +1,306 @@
+/*
+ * Transactions: key sets, generations, audit and requests.  Must never report
+ * a commit that is not on disk, nor write into a database whose file has been
+ * moved.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/store/internal.h"
+#include "daemon/store/place.h"
+#include "daemon/store/refusal.h"
+
+enum jw_err
+store_withdrawn(struct store *store, int64_t at)
+{
+	sqlite3_stmt *st = store_statement(store, ST_WITHDRAWN);
+
+	sqlite3_bind_int64(st, 1, at);
+	return store_run(store, st);
+}
+
+static enum jw_err
+write_set(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	bool is_new = change->set->id == 0;
+	sqlite3_stmt *st =
+	    store_statement(store, is_new ? ST_SET_INSERT : ST_SET_UPDATE);
+	enum jw_err err;
+
+	if (is_new) {
+		store_bind_text(st, 2, change->set->name);
+	} else {
+		sqlite3_bind_int64(st, 1, change->set->id);
+		sqlite3_bind_int64(st, 2, change->set->revision);
+	}
+	store_bind_set(st, 3, change->facts);
+	err = store_run(store, st);
+	if (err != JW_OK)
+		return err;
+	if (sqlite3_changes(store->db) != 1) {
+		snprintf(store->message, sizeof(store->message),
+		    "key set %s: changed meanwhile", change->set->name);
+		return JW_CONFLICT;
+	}
+	*ret_id =
+	    is_new ? sqlite3_last_insert_rowid(store->db) : change->set->id;
+	return JW_OK;
+}
+
+static enum jw_err
+update_key(struct store *store, const struct store_change *change, int64_t id,
+    const struct generation *gen)
+{
+	sqlite3_stmt *st = store_statement(store, ST_KEY_UPDATE);
+	enum jw_err err;
+
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, gen->number);
+	store_bind_key(st, 3, gen);
+	err = store_run(store, st);
+	if (err == JW_OK && sqlite3_changes(store->db) != 1)
+		err = JW_BUG;
+	if (err != JW_OK || gen->revoked_at == 0 || change->reason == NULL)
+		return err;
+	st = store_statement(store, ST_KEY_REASON);
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, gen->number);
+	store_bind_text(st, 3, change->reason);
+	return store_run(store, st);
+}
+
+static bool
+is_signer(const struct generation *gen)
+{
+	return gen->activations > gen->retirements && gen->removed_at == 0 &&
+	       gen->revoked_at == 0;
+}
+
+/* Who stops signing first, then who starts: the index allows only one. */
+static enum jw_err
+update_keys(struct store *store, const struct store_change *change, int64_t id)
+{
+	enum jw_err err = JW_OK;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; err == JW_OK && i < change->nupdated; i++)
+			if (is_signer(&change->updated[i]) == (pass == 1))
+				err = update_key(
+				    store, change, id, &change->updated[i]);
+	return err;
+}
+
+static enum jw_err
+insert_key(struct store *store, int64_t id, const struct store_new_key *new)
+{
+	sqlite3_stmt *st = store_statement(store, ST_KEY_INSERT);
+	int at;
+
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, new->key->facts.number);
+	at = store_bind_key(st, 3, &new->key->facts);
+	store_bind_text(st, at++, new->key->kid);
+	store_bind_text(st, at++, jw_alg_name(new->key->facts.alg));
+	store_bind_text(st, at++, new->key->jwk);
+	if (new->sealed != NULL)
+		sqlite3_bind_blob(
+		    st, at, new->sealed, (int)new->sealed_len, SQLITE_STATIC);
+	return store_run(store, st);
+}
+
+static void
+bind_actor(sqlite3_stmt *st, const struct store_change *change)
+{
+	if (change->actor.uid >= 0) {
+		sqlite3_bind_int64(st, 9, change->actor.uid);
+		sqlite3_bind_int64(st, 10, change->actor.gid);
+		sqlite3_bind_int64(st, 11, change->actor.pid);
+	}
+	if (change->request != NULL)
+		store_bind_text(st, 12, change->request->id);
+	store_bind_text(st, 13, change->audit_reason);
+}
+
+static enum jw_err
+insert_audit(struct store *store, const struct store_change *change,
+    const struct store_audit *audit)
+{
+	sqlite3_stmt *st = store_statement(store, ST_AUDIT_INSERT);
+
+	sqlite3_bind_int64(st, 1, change->now);
+	store_bind_text(st, 2, change->set == NULL ? NULL : change->set->name);
+	if (audit->generation != 0)
+		sqlite3_bind_int64(st, 3, audit->generation);
+	store_bind_text(st, 4, audit->kid);
+	store_bind_text(st, 5, audit->event);
+	store_bind_text(st, 6, audit->from_state);
+	store_bind_text(st, 7, audit->to_state);
+	store_bind_text(st, 8, audit->cause);
+	bind_actor(st, change);
+	return store_run(store, st);
+}
+
+static enum jw_err
+insert_request(struct store *store, const struct store_change *change)
+{
+	sqlite3_stmt *st = store_statement(store, ST_REQUEST_INSERT);
+
+	store_bind_text(st, 1, change->request->id);
+	sqlite3_bind_int64(st, 2, change->now);
+	sqlite3_bind_int64(st, 3, change->actor.uid);
+	store_bind_text(st, 4, change->request->method);
+	store_bind_text(st, 5, change->request->asked);
+	store_bind_text(st, 6, change->request->outcome);
+	return store_run(store, st);
+}
+
+static enum jw_err
+write_change(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	enum jw_err err = write_set(store, change, ret_id);
+
+	if (err == JW_OK)
+		err = update_keys(store, change, *ret_id);
+	for (size_t i = 0; err == JW_OK && i < change->ncreated; i++)
+		err = insert_key(store, *ret_id, &change->created[i]);
+	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
+		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
+	return err;
+}
+
+/* End a transaction whose writes ended with err. */
+static enum jw_err
+end_transaction(struct store *store, enum jw_err err)
+{
+	char message[sizeof(store->message)];
+
+	/* What goes into a file that was moved is not there after a restart. */
+	if (err == JW_OK && !store_in_place(store))
+		err = JW_STORE_FAILED;
+	if (err != JW_OK) {
+		memcpy(message, store->message, sizeof(message));
+		if (!sqlite3_get_autocommit(store->db))
+			store_run(store, store_statement(store, ST_ROLLBACK));
+		memcpy(store->message, message, sizeof(message));
+		return err;
+	}
+	err = store_run(store, store_statement(store, ST_COMMIT));
+	if (err == JW_OK)
+		return JW_OK;
+	memcpy(message, store->message, sizeof(message));
+	/* A full disk is found before anything is written; else who knows. */
+	if (!sqlite3_get_autocommit(store->db))
+		store_run(store, store_statement(store, ST_ROLLBACK));
+	if (err != JW_NO_SPACE)
+		store_doubt(store);
+	memcpy(store->message, message, sizeof(message));
+	return err == JW_NO_SPACE ? err : JW_OUTCOME_UNKNOWN;
+}
+
+static enum jw_err
+begin_transaction(struct store *store)
+{
+	enum jw_err err;
+
+	if (!store_in_place(store))
+		return JW_STORE_FAILED;
+	err = store_run(store, store_statement(store, ST_BEGIN));
+	return err == JW_OK || err == JW_NO_SPACE ? err : JW_STORE_FAILED;
+}
+
+enum jw_err
+store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	int64_t id = 0;
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	err = end_transaction(store, write_change(store, change, &id));
+	if (err == JW_OK)
+		*ret_id = id;
+	for (size_t i = 0; err == JW_OK && i < change->nupdated; i++)
+		store->unscrubbed |= change->updated[i].destroyed_at != 0;
+	return err;
+}
+
+enum jw_err
+store_scrub(struct store *store)
+{
+	enum jw_err err;
+	int rc;
+
+	if (!store->unscrubbed)
+		return JW_OK;
+	if (store->db == NULL || !store_in_place(store))
+		return JW_STORE_FAILED;
+	rc = sqlite3_wal_checkpoint_v2(
+	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		err = store_failed(store, rc);
+		return err == JW_NO_SPACE ? err : JW_STORE_FAILED;
+	}
+	store->unscrubbed = false;
+	store_look_at_file(store, &store->files[FILE_LOG]);
+	return JW_OK;
+}
+
+enum jw_err
+store_meta_commit(struct store *store, const char *name, const char *value,
+    const struct store_change *change)
+{
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	err = store_meta_set(store, name, value);
+	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
+		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
+	return end_transaction(store, err);
+}
+
+static enum jw_err
+insert_refusal(struct store *store, const struct store_refusal *row)
+{
+	sqlite3_stmt *st = store_statement(store, ST_REFUSAL_INSERT);
+
+	sqlite3_bind_int64(st, 1, row->at);
+	store_bind_text(st, 2, row->key_set);
+	if (row->generation != 0)
+		sqlite3_bind_int64(st, 3, row->generation);
+	store_bind_text(st, 4, row->kid);
+	store_bind_text(st, 5, row->event);
+	store_bind_text(st, 6, row->cause);
+	if (row->actor.uid >= 0) {
+		sqlite3_bind_int64(st, 7, row->actor.uid);
+		sqlite3_bind_int64(st, 8, row->actor.gid);
+		sqlite3_bind_int64(st, 9, row->actor.pid);
+	}
+	store_bind_text(st, 10, row->request_id);
+	store_bind_text(st, 11, row->reason);
+	store_bind_text(st, 12, row->method);
+	store_bind_text(st, 13, row->outcome);
+	sqlite3_bind_int64(st, 14, row->count);
+	return store_run(store, st);
+}
+
+enum jw_err
+store_audit_refusals(
+    struct store *store, const struct store_refusal *rows, size_t count)
+{
+	enum jw_err err = begin_transaction(store);
+
+	if (err != JW_OK)
+		return err;
+	for (size_t i = 0; err == JW_OK && i < count; i++)
+		err = insert_refusal(store, &rows[i]);
+	return end_transaction(store, err);
+}
