@@ -1,338 +1,261 @@
 /*
  * The command line.
  *
- * Options and arguments as the table of commands declares them.  Nothing here
- * acts: a line is understood whole, or refused with the reason, before
- * anything is done.
+ * Read twice by getopt_long(): first for the words, which name the command,
+ * then for the options, which depend on it.  Must never act: a command line is
+ * understood whole, or refused with the reason, before anything is done.
  */
+#include "ctl/arguments.h"
+
 #include <assert.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/nearest.h"
-#include "ctl/call/command.h"
+#include "ctl/call/context.h"
+#include "ctl/command.h"
 
-static void
-consider_options(const struct ctl_option *options, struct jw_nearest *nearest)
-{
-	for (; options->name != NULL; options++)
-		jw_nearest_consider(nearest, options->name);
-}
-
-static enum jw_err
-unknown_option(const struct ctl_command *command, const char *name,
-    const char *as_given, struct jw_why *why)
-{
-	struct jw_nearest nearest;
-
-	jw_nearest_init(&nearest, name);
-	consider_options(ctl_global_options(), &nearest);
-	if (command != NULL)
-		consider_options(command->options, &nearest);
-	jw_why_set(why, "there is no option %s%s%s", as_given,
-	    command != NULL ? " for " : "",
-	    command != NULL ? command->name : "");
-	if (nearest.best != NULL)
-		jw_why_hint(why, "did you mean --%s?", nearest.best);
-	else
-		jw_why_hint(why, "`jwksctl help%s%s` lists the options",
-		    command != NULL ? " " : "",
-		    command != NULL ? command->name : "");
-	return JW_USAGE;
-}
-
-/* ---- one word of the line after the other ---- */
-
-struct cursor {
-	int argc;
-	char *const *argv;
-	int next;
-	const char *letters; /* what is left of "-qa" */
-	bool no_options;     /* "--" was seen */
+enum {
+	OPTIONS_MAX = 48,
+	LONG_OPTION = 256, /* getopt_long()'s value of the table's first row */
+	NAME_SIZE = 64,
+	COMMAND_WORDS = 2,
 };
 
-struct token {
-	const char *word;                /* an argument, or NULL */
-	const struct ctl_option *option; /* else this */
-	const char *value;
+struct getopt_tables {
+	char letters[OPTIONS_MAX + 3];
+	struct option options[OPTIONS_MAX + 1];
 };
 
-static const struct ctl_option *
-option_in(const struct ctl_option *options, const char *name, size_t len)
-{
-	for (; options->name != NULL; options++) {
-		/* A letter is looked up as a name of length 0. */
-		if (len == 0 ? options->letter == *name
-			     : strlen(options->name) == len &&
-				   strncmp(options->name, name, len) == 0)
-			return options;
-	}
-	return NULL;
-}
-
-/*
- * While the command is not known yet, any command's option will do: those of
- * one name either all take a value or none does.
- */
-static const struct ctl_option *
-option_find(const struct ctl_command *command, const char *name, size_t len)
-{
-	const struct ctl_option *found =
-	    option_in(ctl_global_options(), name, len);
-	const struct ctl_command *any;
-
-	if (found != NULL)
-		return found;
-	if (command != NULL)
-		return option_in(command->options, name, len);
-	for (size_t i = 0; (any = ctl_command_at(i)) && found == NULL; i++)
-		found = option_in(any->options, name, len);
-	return found;
-}
-
-static enum jw_err
-ctl_take_value(struct cursor *cursor, struct token *token, struct jw_why *why)
-{
-	if (cursor->next == cursor->argc) {
-		jw_why_set(why, "--%s needs a value: --%s %s",
-		    token->option->name, token->option->name,
-		    token->option->value);
-		return JW_USAGE;
-	}
-	token->value = cursor->argv[cursor->next++];
-	return JW_OK;
-}
-
-static enum jw_err
-next_long(struct cursor *cursor, const struct ctl_command *command,
-    const char *name, struct token *token, struct jw_why *why)
-{
-	size_t len = strcspn(name, "=");
-	const struct ctl_option *option =
-	    len == 0 ? NULL : option_find(command, name, len);
-
-	if (option == NULL)
-		return unknown_option(command, name, name - 2, why);
-	token->option = option;
-	token->value = "";
-	if (option->value != NULL && name[len] == '=')
-		token->value = name + len + 1;
-	else if (option->value != NULL)
-		return ctl_take_value(cursor, token, why);
-	else if (name[len] == '=') {
-		jw_why_set(why, "--%s takes no value", option->name);
-		return JW_USAGE;
-	}
-	return JW_OK;
-}
-
-static enum jw_err
-next_letter(struct cursor *cursor, const struct ctl_command *command,
-    struct token *token, struct jw_why *why)
-{
-	char as_given[] = {'-', *cursor->letters, '\0'};
-	const struct ctl_option *option =
-	    option_find(command, cursor->letters, 0);
-
-	cursor->letters++;
-	if (*cursor->letters == '\0')
-		cursor->letters = NULL;
-	if (option == NULL)
-		return unknown_option(command, as_given + 1, as_given, why);
-	/* No letter of ours takes a value; the unit test holds that. */
-	token->option = option;
-	token->value = "";
-	return JW_OK;
-}
-
-/* word and option are both NULL at the end of the line. */
-static enum jw_err
-next_token(struct cursor *cursor, const struct ctl_command *command,
-    struct token *ret_token, struct jw_why *why)
-{
-	const char *word;
-
-	memset(ret_token, 0, sizeof(*ret_token));
-	if (cursor->letters != NULL)
-		return next_letter(cursor, command, ret_token, why);
-	if (cursor->next == cursor->argc)
-		return JW_OK;
-	word = cursor->argv[cursor->next++];
-	if (!cursor->no_options && strcmp(word, "--") == 0) {
-		cursor->no_options = true;
-		return next_token(cursor, command, ret_token, why);
-	}
-	if (cursor->no_options || word[0] != '-' || word[1] == '\0') {
-		ret_token->word = word;
-		return JW_OK;
-	}
-	if (word[1] == '-')
-		return next_long(cursor, command, word + 2, ret_token, why);
-	cursor->letters = word + 1;
-	return next_letter(cursor, command, ret_token, why);
-}
-
-/* ---- the whole line ---- */
-
-enum { WORDS = 2, WORDS_SIZE = 64 };
-
-/*
- * The first words that are neither an option nor the value of one; those that
- * are not there are NULL.
- */
 static void
-first_words(int argc, char *const argv[], const char *words[static WORDS])
+make_tables(struct getopt_tables *ret_tables)
 {
-	struct cursor cursor = {.argc = argc, .argv = argv, .next = 1};
-	struct token token;
-	size_t found = 0;
-	enum jw_err err;
+	const struct ctl_option *rows = ctl_options();
+	size_t letters = 2;
 
-	words[0] = words[1] = NULL;
-	do {
-		err = next_token(&cursor, NULL, &token, NULL);
-		if (token.word != NULL)
-			words[found++] = token.word;
-	} while (found < WORDS &&
-		 (err != JW_OK || token.option != NULL || token.word != NULL));
+	memset(ret_tables, 0, sizeof(*ret_tables));
+	/* '-': words are reported where they stand, also with
+	 * POSIXLY_CORRECT; ':': getopt_long() prints nothing itself. */
+	memcpy(ret_tables->letters, "-:", 2);
+	for (int i = 0; rows[i].name != NULL; i++) {
+		assert(i < OPTIONS_MAX);
+		/* No letter of ours takes a value; the unit test checks it. */
+		if (rows[i].letter != 0)
+			ret_tables->letters[letters++] = rows[i].letter;
+		ret_tables->options[i] = (struct option){
+		    rows[i].name, rows[i].value != NULL, NULL, LONG_OPTION + i};
+	}
 }
 
-/* "keyset" and "list" are "keyset list"; it has *ret_words words. */
-static enum jw_err
-find_command(int argc, char *const argv[],
-    const struct ctl_command **ret_command, size_t *ret_words,
-    struct jw_why *why)
+static int
+next_option(int argc, char *const argv[], const struct getopt_tables *tables)
 {
-	const char *words[WORDS];
-	char name[WORDS_SIZE];
-	size_t used;
+	return getopt_long(argc, argv, tables->letters, tables->options, NULL);
+}
 
-	first_words(argc, argv, words);
+/* ---- words ---- */
+
+static void
+add_word(struct call_arguments *arguments, const char *word)
+{
+	if (arguments->count < CALL_WORDS_MAX)
+		arguments->words[arguments->count++] = word;
+}
+
+static void
+take_words(int argc, char *const argv[], const struct getopt_tables *tables,
+    struct call_arguments *arguments)
+{
+	int c;
+
+	optind = 0;
+	while ((c = next_option(argc, argv, tables)) != -1)
+		if (c == 1)
+			add_word(arguments, optarg);
+	while (optind < argc)
+		add_word(arguments, argv[optind++]);
+}
+
+/* The first words name the command ("keyset", "list"); the others stay. */
+static enum jw_err
+take_command(struct ctl *ctl, const struct ctl_command **ret_command)
+{
+	struct call_arguments *arguments = &ctl->arguments;
+	const char **words = arguments->words;
+	char name[NAME_SIZE];
+	size_t used = 1;
+
 	*ret_command = NULL;
-	*ret_words = 0;
-	if (words[0] == NULL)
+	if (arguments->count == 0)
 		return JW_OK;
-	used = words[1] != NULL && ctl_command_is_group(words[0]) ? 2 : 1;
+	if (arguments->count > 1 && ctl_command_is_group(words[0]))
+		used = COMMAND_WORDS;
 	snprintf(name, sizeof(name), "%s%s%s", words[0], used > 1 ? " " : "",
 	    used > 1 ? words[1] : "");
 	*ret_command = ctl_command_find(name);
-	*ret_words = used;
-	if (*ret_command != NULL)
+	if (*ret_command == NULL) {
+		ctl_command_unknown(name, &ctl->why);
+		return JW_USAGE;
+	}
+	arguments->count -= used;
+	memmove(words, words + used, arguments->count * sizeof(*words));
+	return JW_OK;
+}
+
+/* ---- options ---- */
+
+static enum jw_err
+unknown_option(
+    struct ctl *ctl, const struct ctl_command *command, const char *as_given)
+{
+	const char *name = command != NULL ? command->name : "";
+	struct jw_nearest nearest;
+
+	jw_nearest_init(&nearest, as_given + strspn(as_given, "-"));
+	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++)
+		if (ctl_option_applies(o, command))
+			jw_nearest_consider(&nearest, o->name);
+	jw_why_set(&ctl->why, "there is no option %s%s%s", as_given,
+	    *name != '\0' ? " for " : "", name);
+	if (nearest.best != NULL)
+		jw_why_hint(&ctl->why, "did you mean --%s?", nearest.best);
+	else
+		jw_why_hint(&ctl->why, "`jwksctl help%s%s` lists the options",
+		    *name != '\0' ? " " : "", name);
+	return JW_USAGE;
+}
+
+/*
+ * The row for "-q", "--at" or "--at=x"; NULL: none.  getopt_long() would also
+ * take abbreviations of names.
+ */
+static const struct ctl_option *
+find_option(const struct ctl_command *command, const char *as_given)
+{
+	bool is_letter = as_given[1] != '-';
+	size_t len = is_letter ? 0 : strcspn(as_given + 2, "=");
+
+	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++)
+		if (ctl_option_applies(o, command) &&
+		    (is_letter ? o->letter == as_given[1]
+			       : strlen(o->name) == len &&
+				     memcmp(o->name, as_given + 2, len) == 0))
+			return o;
+	return NULL;
+}
+
+static enum jw_err
+add_option(struct ctl *ctl, const struct ctl_option *option, const char *value)
+{
+	struct call_arguments *arguments = &ctl->arguments;
+	bool repeated = call_flag(ctl, option->name);
+
+	if (repeated && option->value != NULL) {
+		jw_why_set(&ctl->why, "--%s is given twice", option->name);
+		return JW_USAGE;
+	}
+	if (repeated)
 		return JW_OK;
-	ctl_command_unknown(name, why);
+	assert(arguments->noptions < CALL_OPTIONS_MAX);
+	arguments->options[arguments->noptions].name = option->name;
+	arguments->options[arguments->noptions++].value =
+	    value != NULL ? value : "";
+	return JW_OK;
+}
+
+/* c is the answer of getopt_long() */
+static enum jw_err
+take_option(struct ctl *ctl, const struct ctl_command *command,
+    char *const argv[], int c)
+{
+	int value = c == '?' || c == ':' ? optopt : c;
+	const char letter[] = {'-', (char)value, '\0'};
+	const char *as_given = letter;
+	const struct ctl_option *option;
+
+	if (value == 0 || value >= LONG_OPTION)
+		as_given = argv[optind - 1] != optarg ? argv[optind - 1]
+						      : argv[optind - 2];
+	option = find_option(command, as_given);
+	if (option == NULL)
+		return unknown_option(ctl, command, as_given);
+	if (c != ':' && c != '?')
+		return add_option(ctl, option, optarg);
+	if (c == ':')
+		jw_why_set(&ctl->why, "--%s needs a value: --%s %s",
+		    option->name, option->name, option->value);
+	else
+		jw_why_set(&ctl->why, "--%s takes no value", option->name);
 	return JW_USAGE;
 }
 
 static enum jw_err
-add_option(struct ctl_line *line, const struct token *token, struct jw_why *why)
+take_options(int argc, char *const argv[], const struct getopt_tables *tables,
+    struct ctl *ctl, const struct ctl_command *command)
 {
-	const char *before = ctl_line_value(line, token->option->name);
+	enum jw_err err = JW_OK;
+	int c;
 
-	if (before != NULL && token->option->value != NULL) {
-		jw_why_set(why, "--%s is there twice", token->option->name);
-		return JW_USAGE;
-	}
-	if (before != NULL)
-		return JW_OK;
-	assert(line->ngiven < CTL_GIVEN_MAX);
-	line->given[line->ngiven].option = token->option;
-	line->given[line->ngiven++].value = token->value;
-	return JW_OK;
-}
-
-static enum jw_err
-add_word(struct ctl_line *line, const char *word, struct jw_why *why)
-{
-	/* first_words() cuts the line into the same words. */
-	assert(line->command != NULL);
-	if (line->nargs == line->command->max_args) {
-		jw_why_set(why, "%s: \"%s\" is one argument too many",
-		    line->command->name, word);
-		jw_why_hint(why, "usage: jwksctl %s %s", line->command->name,
-		    line->command->arguments);
-		return JW_USAGE;
-	}
-	line->args[line->nargs++] = word;
-	return JW_OK;
-}
-
-static enum jw_err
-ctl_check_line(const struct ctl_line *line, struct jw_why *why)
-{
-	if (ctl_line_flag(line, "help") || ctl_line_flag(line, "version"))
-		return JW_OK;
-	if (line->command == NULL) {
-		jw_why_set(why, "a command is missing");
-		jw_why_hint(why, "`jwksctl help` lists the commands");
-		return JW_USAGE;
-	}
-	if (line->nargs < line->command->min_args) {
-		jw_why_set(
-		    why, "%s: an argument is missing", line->command->name);
-		jw_why_hint(why, "usage: jwksctl %s %s", line->command->name,
-		    line->command->arguments);
-		return JW_USAGE;
-	}
-	return JW_OK;
-}
-
-/*
- * Options and arguments, once the command (or that there is none) is known;
- * its name has `skip` words.
- */
-static enum jw_err
-parse_rest(int argc, char *const argv[], size_t skip, struct ctl_line *line,
-    struct jw_why *why)
-{
-	struct cursor cursor = {.argc = argc, .argv = argv, .next = 1};
-	struct token token;
-	enum jw_err err;
-
-	for (;;) {
-		err = next_token(&cursor, line->command, &token, why);
-		if (err != JW_OK)
-			return err;
-		if (token.option != NULL)
-			err = add_option(line, &token, why);
-		else if (token.word == NULL)
-			return ctl_check_line(line, why);
-		else if (skip > 0)
-			skip--;
-		else
-			err = add_word(line, token.word, why);
-		if (err != JW_OK)
-			return err;
-	}
-}
-
-enum jw_err
-ctl_line_parse(
-    int argc, char *const argv[], struct ctl_line *ret_line, struct jw_why *why)
-{
-	struct ctl_line line = {0};
-	size_t words;
-	enum jw_err err;
-
-	err = find_command(argc, argv, &line.command, &words, why);
-	if (err == JW_OK)
-		err = parse_rest(argc, argv, words, &line, why);
-	if (err == JW_OK)
-		*ret_line = line;
+	optind = 0;
+	while (err == JW_OK && (c = next_option(argc, argv, tables)) != -1)
+		if (c != 1)
+			err = take_option(ctl, command, argv, c);
 	return err;
 }
 
-const char *
-ctl_line_value(const struct ctl_line *line, const char *name)
+/* ---- the whole ---- */
+
+static enum jw_err
+wrong_count(struct ctl *ctl, const struct ctl_command *command)
 {
-	for (size_t i = 0; i < line->ngiven; i++) {
-		if (strcmp(line->given[i].option->name, name) == 0)
-			return line->given[i].value;
-	}
-	return NULL;
+	if (ctl->arguments.count > command->max_arguments)
+		jw_why_set(&ctl->why, "%s: \"%s\" is one argument too many",
+		    command->name,
+		    ctl->arguments.words[command->max_arguments]);
+	else
+		jw_why_set(
+		    &ctl->why, "%s: an argument is missing", command->name);
+	jw_why_hint(&ctl->why, "usage: jwksctl %s %s", command->name,
+	    command->arguments);
+	return JW_USAGE;
 }
 
-bool
-ctl_line_flag(const struct ctl_line *line, const char *name)
+static enum jw_err
+check_count(struct ctl *ctl, const struct ctl_command *command)
 {
-	return ctl_line_value(line, name) != NULL;
+	size_t count = ctl->arguments.count;
+
+	if (command != NULL && count > command->max_arguments)
+		return wrong_count(ctl, command);
+	if (call_flag(ctl, "help") || call_flag(ctl, "version"))
+		return JW_OK;
+	if (command == NULL) {
+		jw_why_set(&ctl->why, "a command is missing");
+		jw_why_hint(&ctl->why, "`jwksctl help` lists the commands");
+		return JW_USAGE;
+	}
+	return count < command->min_arguments ? wrong_count(ctl, command)
+					      : JW_OK;
+}
+
+enum jw_err
+ctl_arguments_parse(int argc, char *const argv[], struct ctl *ctl,
+    const struct ctl_command **ret_command)
+{
+	const struct ctl_command *command;
+	struct getopt_tables tables;
+	enum jw_err err;
+
+	make_tables(&tables);
+	memset(&ctl->arguments, 0, sizeof(ctl->arguments));
+	take_words(argc, argv, &tables, &ctl->arguments);
+	err = take_command(ctl, &command);
+	if (err == JW_OK)
+		err = take_options(argc, argv, &tables, ctl, command);
+	if (err == JW_OK)
+		err = check_count(ctl, command);
+	if (err == JW_OK)
+		*ret_command = command;
+	return err;
 }

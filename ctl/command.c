@@ -1,122 +1,78 @@
 /*
  * The table of commands.
  *
- * What an option or a command is called, takes and says in help is declared
- * here and nowhere else.  A name of two words belongs to the group of its
- * first word, which has a row of its own.
+ * The name, value and explanation of each option and command are declared here
+ * and nowhere else.  A name of two words belongs to the group of its first
+ * word, which has a row of its own.
  */
+#include "ctl/command.h"
+
 #include <string.h>
 
 #include "common/base/nearest.h"
-#include "ctl/call/command.h"
+#include "ctl/call/context.h"
+#include "ctl/help.h"
 
-#define END                         \
-	{                           \
-		NULL, NULL, NULL, 0 \
-	}
-
-static const struct ctl_option no_options[] = {END};
-
-static const struct ctl_option global_options[] = {
-    {"socket", "PATH", "the daemon's control socket", 0},
-    {"json", NULL, "print the daemon's reply as it came, on one line", 0},
-    {"quiet", NULL, "print kids only", 'q'},
-    {"time", "STYLE", "times as relative, iso or unix", 0},
-    {"yes", NULL, "do not ask before something dangerous", 0},
-    {"no-color", NULL, "no colours (as NO_COLOR does)", 0},
-    {"help", NULL, "say how to use jwksctl or a command", 'h'},
-    {"version", NULL, "print the version", 0},
-    END,
+/* One bit for each row that is not an option of every command. */
+enum {
+	NOW_ROTATE = 1 << 0,
+	NOW_ROLLBACK = 1 << 1,
+	NOW_ADD = 1 << 2,
+	AT_ROTATE = 1 << 3,
+	CANCEL = 1 << 4,
+	FROM = 1 << 5,
+	REASON_REVOKE = 1 << 6,
+	FORCE_REVOKE = 1 << 7,
+	FORCE_REMOVE = 1 << 8,
+	IF_GEN = 1 << 9,
+	DRY_RUN = 1 << 10,
+	REASON = 1 << 11,
+	REQUEST_ID = 1 << 12,
+	ALL = 1 << 13,
+	LONG = 1 << 14,
+	UNTIL = 1 << 15,
+	AT_JWKS = 1 << 16,
+	CLAIMS = 1 << 17,
+	TYPE = 1 << 18,
+	TTL = 1 << 19,
+	MORE = 1 << 20,
 };
 
-static const struct ctl_option list_options[] = {
-    {"all", NULL, "removed and revoked keys as well", 'a'},
-    {"long", NULL, "whole kids", 'l'},
-    END,
-};
-
-static const struct ctl_option rotate_options[] = {
-    {"now", NULL, "promote at once, whatever verifiers have seen", 0},
-    {"at", "TIME", "rotate at TIME, never before it is safe", 0},
-    {"cancel", NULL, "take a scheduled rotation back", 0},
-    {"if-gen", "N", "only if generation N is the active one", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option rollback_options[] = {
-    {"now", NULL, "also to a key that verifiers may not know yet", 0},
-    {"if-gen", "N", "only if generation N is the active one", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option set_options[] = {
-    {"if-gen", "N", "only if generation N is the active one", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option revoke_options[] = {
-    {"reason", "TEXT", "why: required, kept with the key", 0},
-    {"force", NULL, "without a ready standby as well", 0},
-    {"if-gen", "N", "only if generation N is the active one", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option add_options[] = {
-    {"now", NULL, "sign at once, whatever an earlier set left behind", 0},
-    {"from", "FILE", "every key set of FILE, or - for standard input", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option remove_options[] = {
-    {"force", NULL, "though tokens of it may still be valid", 0},
-    {"if-gen", "N", "only if generation N is the active one", 0},
-    {"dry-run", NULL, "say what would happen and change nothing", 'n'},
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-/* Of freeze, thaw and clock accept. */
-static const struct ctl_option switch_options[] = {
-    {"reason", "TEXT", "why, for the audit trail", 0},
-    {"request-id", "ID", "repeat a request: it is never done twice", 0},
-    END,
-};
-
-static const struct ctl_option plan_options[] = {
-    {"until", "TIME", "how far to look ahead", 0},
-    END,
-};
-
-static const struct ctl_option jwks_options[] = {
-    {"at", "TIME", "as it will be at TIME", 0},
-    END,
-};
-
-static const struct ctl_option sign_options[] = {
-    {"claims", "FILE", "a JSON object; - for standard input", 0},
-    {"type", "TYPE", "the header's typ; JWT by default", 0},
-    {"ttl", "DURATION", "how long it is valid", 0},
-    END,
-};
-
-static const struct ctl_option call_options[] = {
-    {"more", NULL, "ask for a stream of replies", 0},
-    END,
+static const struct ctl_option options[] = {
+    {0, "socket", "PATH", "the daemon's control socket", 0},
+    {0, "json", NULL, "print the daemon's reply as it came, on one line", 0},
+    {0, "quiet", NULL, "print kids only", 'q'},
+    {0, "time", "STYLE", "times as relative, iso or unix", 0},
+    {0, "yes", NULL, "do not ask before something dangerous", 0},
+    {0, "no-color", NULL, "no colours (as NO_COLOR does)", 0},
+    {0, "help", NULL, "say how to use jwksctl or a command", 'h'},
+    {0, "version", NULL, "print the version", 0},
+    {NOW_ROTATE, "now", NULL, "promote at once, whatever verifiers have seen",
+	0},
+    {NOW_ROLLBACK, "now", NULL, "also to a key that verifiers may not know yet",
+	0},
+    {NOW_ADD, "now", NULL, "sign at once, whatever an earlier set left behind",
+	0},
+    {AT_ROTATE, "at", "TIME", "rotate at TIME, never before it is safe", 0},
+    {CANCEL, "cancel", NULL, "take a scheduled rotation back", 0},
+    {FROM, "from", "FILE", "every key set of FILE, or - for standard input", 0},
+    {REASON_REVOKE, "reason", "TEXT", "why: required, kept with the key", 0},
+    {FORCE_REVOKE, "force", NULL, "without a ready standby as well", 0},
+    {FORCE_REMOVE, "force", NULL, "though tokens of it may still be valid", 0},
+    {IF_GEN, "if-gen", "N", "only if generation N is the active one", 0},
+    {DRY_RUN, "dry-run", NULL, "say what would happen and change nothing", 'n'},
+    {REASON, "reason", "TEXT", "why, for the audit trail", 0},
+    {REQUEST_ID, "request-id", "ID", "repeat a request: it is never done twice",
+	0},
+    {ALL, "all", NULL, "removed and revoked keys as well", 'a'},
+    {LONG, "long", NULL, "whole kids", 'l'},
+    {UNTIL, "until", "TIME", "how far to look ahead", 0},
+    {AT_JWKS, "at", "TIME", "as it will be at TIME", 0},
+    {CLAIMS, "claims", "FILE", "a JSON object; - for standard input", 0},
+    {TYPE, "type", "TYPE", "the header's typ; JWT by default", 0},
+    {TTL, "ttl", "DURATION", "how long it is valid", 0},
+    {MORE, "more", NULL, "ask for a stream of replies", 0},
+    {0, NULL, NULL, NULL, 0},
 };
 
 static const struct ctl_command commands[] = {
@@ -125,19 +81,19 @@ static const struct ctl_command commands[] = {
 	"without.\n",
 	"jwksctl status\n"
 	"jwksctl status --json | jq .warnings\n",
-	"Status", no_options, 0, 0, cmd_status},
+	"Status", 0, 0, 0, cmd_status},
     {"list", "[KEYSET]", "the keys of one key set, or of all",
 	"The active key comes first, then those that wait for their turn,\n"
 	"then the retired ones.  NEXT is what happens to a key, and when.\n",
 	"jwksctl list\n"
 	"jwksctl list default --all --long\n"
 	"jwksctl list -q\n",
-	"ListKeys", list_options, 0, 1, cmd_list},
+	"ListKeys", ALL | LONG, 0, 1, cmd_list},
     {"show", "KEY", "one key, with its public JWK",
 	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.\n",
 	"jwksctl show default#2\n"
 	"jwksctl show Ab3dE --time=iso\n",
-	"ShowKey", no_options, 1, 1, cmd_show},
+	"ShowKey", 0, 1, 1, cmd_show},
     {"rotate", "[KEYSET]", "let the next key sign, as soon as it is safe",
 	"With a standby that every verifier has, at once; otherwise the\n"
 	"rotation is scheduled for the moment at which that is so.\n"
@@ -153,7 +109,10 @@ static const struct ctl_command commands[] = {
 	"jwksctl rotate default --at tomorrow --reason \"change 4711\"\n"
 	"jwksctl rotate --now --dry-run\n"
 	"jwksctl rotate --cancel\n",
-	"Rotate", rotate_options, 0, 1, cmd_rotate},
+	"Rotate",
+	NOW_ROTATE | AT_ROTATE | CANCEL | IF_GEN | DRY_RUN | REASON |
+	    REQUEST_ID,
+	0, 1, cmd_rotate},
     {"rollback", "[KEYSET]", "let the key before sign again",
 	"When the new key turns out to be bad for somebody.  Possible until\n"
 	"the rollback_window of the retired key is over.  The bad generation\n"
@@ -169,7 +128,8 @@ static const struct ctl_command commands[] = {
 	"jwksctl rollback\n"
 	"jwksctl rollback default --dry-run\n"
 	"jwksctl rollback default --if-gen 3 --yes --reason \"change 4712\"\n",
-	"Rollback", rollback_options, 0, 1, cmd_rollback},
+	"Rollback", NOW_ROLLBACK | IF_GEN | DRY_RUN | REASON | REQUEST_ID, 0, 1,
+	cmd_rollback},
     {"revoke", "KEY", "never trust a key again, whatever it signed",
 	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.  It leaves\n"
 	"the JWKSet at once, and a ready standby takes over when it was the\n"
@@ -185,30 +145,31 @@ static const struct ctl_command commands[] = {
 	"jwksctl revoke default#2 --reason \"laptop stolen\" --dry-run\n"
 	"jwksctl revoke Ab3dE --reason \"change 4713\"\n"
 	"jwksctl revoke -- -9xYz --reason \"of a kid that begins with -\"\n",
-	"Revoke", revoke_options, 1, 1, cmd_revoke},
+	"Revoke", REASON_REVOKE | FORCE_REVOKE | IF_GEN | DRY_RUN | REQUEST_ID,
+	1, 1, cmd_revoke},
     {"freeze", "[KEYSET]", "stop all rotation, of one key set or of all",
 	"Nothing becomes ready, rotates, is removed or destroyed until\n"
 	"`jwksctl thaw`.  Serving, signing, rollback and revoke go on.\n",
 	"jwksctl freeze --reason \"incident 17\"\n"
 	"jwksctl freeze default\n",
-	"Freeze", switch_options, 0, 1, cmd_freeze},
+	"Freeze", REASON | REQUEST_ID, 0, 1, cmd_freeze},
     {"thaw", "[KEYSET]", "take a freeze back",
 	"Without KEYSET the freeze of all key sets; one that was frozen by\n"
 	"its name stays so.  What is due happens: at most one rotation of\n"
 	"each key set.\n",
 	"jwksctl thaw\n"
 	"jwksctl thaw default --reason \"incident 17 is over\"\n",
-	"Freeze", switch_options, 0, 1, cmd_thaw},
+	"Freeze", REASON | REQUEST_ID, 0, 1, cmd_thaw},
     {"plan", "[KEYSET]", "every coming change, with its time and cause",
 	"Computed by the function that will perform the changes.\n",
 	"jwksctl plan\n"
 	"jwksctl plan default --until +90d --time=iso\n",
-	"Plan", plan_options, 0, 1, cmd_plan},
+	"Plan", UNTIL, 0, 1, cmd_plan},
     {"jwks", "[KEYSET]", "the JWKSet as it is published, or will be",
 	"Prints the JWKSet itself; with --json the whole reply.\n",
 	"jwksctl jwks\n"
 	"jwksctl jwks default --at +25h\n",
-	"GetJwks", jwks_options, 0, 1, cmd_jwks},
+	"GetJwks", AT_JWKS, 0, 1, cmd_jwks},
     {"sign", "[KEYSET]", "a token of the active key, for a test",
 	"Asks on sign.sock, beside the control socket.  exp is set from\n"
 	"--ttl, or to 5min from now where the claims have none; iat to now.\n"
@@ -216,35 +177,35 @@ static const struct ctl_command commands[] = {
 	"jwksctl sign --ttl 10min\n"
 	"echo '{\"sub\": \"alice\"}' | jwksctl sign default --claims -\n"
 	"jwksctl sign --claims claims.json --type at+jwt\n",
-	NULL, sign_options, 0, 1, cmd_sign},
+	NULL, CLAIMS | TYPE | TTL, 0, 1, cmd_sign},
     {"verify", "TOKEN|-", "is a token one of ours, and good?",
 	"Says which generation signed it, whether that is still published,\n"
 	"and why the token is not valid.  Exit status 65 when it is not.\n",
 	"jwksctl sign | jwksctl verify -\n"
 	"jwksctl verify eyJhbGciOiJFUzI1NiIsImtpZCI6...\n",
-	"Verify", no_options, 1, 1, cmd_verify},
+	"Verify", 0, 1, 1, cmd_verify},
     {"watch", "[KEYSET]", "follow the changes, one line each",
 	"First every living key, then each change as it happens, until\n"
 	"interrupted.  With --json one object a line.\n",
 	"jwksctl watch\n"
 	"jwksctl watch --json | jq -r .event\n",
-	"Monitor", no_options, 0, 1, cmd_watch},
+	"Monitor", 0, 0, 1, cmd_watch},
     {"keyset", "", "the key sets, and what governs them",
 	"Alone it is `keyset list`.\n",
 	"jwksctl keyset\n"
 	"jwksctl keyset -q\n",
-	"ListKeySets", no_options, 0, 0, cmd_keyset_list},
+	"ListKeySets", 0, 0, 0, cmd_keyset_list},
     {"keyset list", "", "every key set, one line each",
 	"MODE is auto, manual or frozen, as it is in force; VERSION counts\n"
 	"the changes of the published bytes.  -q prints names only.\n",
 	"jwksctl keyset list\n"
 	"jwksctl keyset list --json | jq '.keySets[].policy'\n",
-	"ListKeySets", no_options, 0, 0, cmd_keyset_list},
+	"ListKeySets", 0, 0, 0, cmd_keyset_list},
     {"keyset show", "NAME", "one key set, with its whole policy",
 	"Every parameter with its value and what it means.\n",
 	"jwksctl keyset show default\n"
 	"jwksctl keyset show default --json | jq .keySet.policy\n",
-	"ListKeySets", no_options, 1, 1, cmd_keyset_show},
+	"ListKeySets", 0, 1, 1, cmd_keyset_show},
     {"keyset set", "NAME PARAM=VALUE...", "change the policy of a key set",
 	"PARAM and VALUE are those of the configuration file's [policy]:\n"
 	"durations like 30d or \"1h 30min\", numbers, names.  All of them\n"
@@ -256,7 +217,8 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset set default rotation_period=14d\n"
 	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
 	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
-	"SetPolicy", set_options, 2, CTL_ARGS_MAX, cmd_keyset_set},
+	"SetPolicy", IF_GEN | DRY_RUN | REASON | REQUEST_ID, 2,
+	CALL_ARGUMENTS_MAX, cmd_keyset_set},
     {"keyset add", "NAME [PARAM=VALUE...] | --from FILE",
 	"make a key set, or many",
 	"NAME is APP, or APP/NAME for one more set of that application:\n"
@@ -277,7 +239,8 @@ static const struct ctl_command commands[] = {
 	"jwksctl keyset add acme/step-up algorithm=ES384 rotation_period=14d\n"
 	"jwksctl keyset add --from applications.txt --dry-run\n"
 	"seq -f 'app%.0f' 1000 | jwksctl keyset add --from -\n",
-	"AddKeySet", add_options, 0, CTL_ARGS_MAX, cmd_keyset_add},
+	"AddKeySet", NOW_ADD | FROM | DRY_RUN | REASON | REQUEST_ID, 0,
+	CALL_ARGUMENTS_MAX, cmd_keyset_add},
     {"keyset remove", "NAME", "a key set goes, for ever",
 	"It is no longer served, its private keys are destroyed, and its\n"
 	"kids never come back.  While a token of it could still be valid\n"
@@ -288,22 +251,22 @@ static const struct ctl_command commands[] = {
 	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
 	"jwksctl keyset remove acme/step-up --dry-run\n"
 	"jwksctl keyset remove acme --force --reason \"contract ended\"\n",
-	"RemoveKeySet", remove_options, 1, 1, cmd_keyset_remove},
+	"RemoveKeySet", FORCE_REMOVE | IF_GEN | DRY_RUN | REASON | REQUEST_ID,
+	1, 1, cmd_keyset_remove},
     {"clock", "", "is the wall clock trusted, and what that stops",
 	"After a jump nothing becomes ready, rotates by schedule or is\n"
 	"removed until the clock has been stable for 10 minutes.\n",
-	"jwksctl clock\n", "Status", no_options, 0, 0, cmd_clock},
+	"jwksctl clock\n", "Status", 0, 0, 0, cmd_clock},
     {"clock accept", "", "the wall clock is right as it is now",
 	"Ends the wait after a jump.  Look at `date` first: what a wrong\n"
 	"clock activates or removes does not come back.\n",
 	"jwksctl clock accept --reason \"ntpd was repaired\"\n", "AcceptClock",
-	switch_options, 0, 0, cmd_clock_accept},
+	REASON | REQUEST_ID, 0, 0, cmd_clock_accept},
     {"reload", "", "read the configuration again, all of it or nothing",
 	"In force at once: the log level, and the policy of new key sets.\n"
 	"What waits for the next start is named.  A mistake anywhere: nothing\n"
 	"is changed; the exit status is 78, and the log has every mistake.\n",
-	"jwksd --check && jwksctl reload\n", "Reload", no_options, 0, 0,
-	cmd_reload},
+	"jwksd --check && jwksctl reload\n", "Reload", 0, 0, 0, cmd_reload},
     {"call", "METHOD [JSON|-]", "call any method of the socket",
 	"METHOD without a dot belongs to org.jwksd.keys.  The parameters\n"
 	"are a JSON object, or - to read it from standard input.  Each\n"
@@ -311,19 +274,19 @@ static const struct ctl_command commands[] = {
 	"jwksctl call Status\n"
 	"jwksctl call ShowKey '{\"key\":\"default#1\"}'\n"
 	"jwksctl call --more Monitor\n",
-	NULL, call_options, 1, 2, cmd_call},
+	NULL, MORE, 1, 2, cmd_call},
     {"introspect", "[INTERFACE]", "which interfaces the socket has",
 	"With INTERFACE, its description: every method and error.\n",
 	"jwksctl introspect\n"
 	"jwksctl introspect org.jwksd.keys\n",
-	NULL, no_options, 0, 1, cmd_introspect},
+	NULL, 0, 0, 1, cmd_introspect},
     {"help", "[COMMAND]", "how to use jwksctl or one command", "",
 	"jwksctl help rotate\n"
 	"jwksctl help keyset set\n",
-	NULL, no_options, 0, 2, ctl_help},
+	NULL, 0, 0, 2, ctl_help},
     {"version", "", "the version of jwksctl",
 	"That of the daemon is a part of `jwksctl status`.\n",
-	"jwksctl version\n", NULL, no_options, 0, 0, ctl_version},
+	"jwksctl version\n", NULL, 0, 0, 0, ctl_version},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
@@ -345,9 +308,17 @@ ctl_command_find(const char *name)
 }
 
 const struct ctl_option *
-ctl_global_options(void)
+ctl_options(void)
 {
-	return global_options;
+	return options;
+}
+
+bool
+ctl_option_applies(
+    const struct ctl_option *option, const struct ctl_command *command)
+{
+	return option->bit == 0 || command == NULL ||
+	       (command->options & option->bit) != 0;
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "common/config/policy.h"
 #include "ctl/call/context.h"
 #include "ctl/call/request.h"
+#include "ctl/command.h"
 
 enum { NAME_SIZE = 64 };
 
@@ -40,26 +41,21 @@ ctl_offer(const struct place *place, const char *word, const char *what)
 
 /* ---- where the cursor is ---- */
 
-static const struct ctl_option *
-find_option(const struct ctl_option *options, const char *word)
+static bool
+is_offered(const struct place *place, const struct ctl_option *option)
 {
-	for (; options->name != NULL; options++) {
-		if (strcmp(options->name, word) == 0)
-			return options;
-	}
-	return NULL;
+	return option->bit == 0 ||
+	       (place->command != NULL &&
+		   ctl_option_applies(option, place->command));
 }
 
 static void
-read_option(struct place *place, const char *word)
+read_option(struct place *place, const char *name)
 {
-	const struct ctl_option *option =
-	    find_option(ctl_global_options(), word + 2);
-
-	if (option == NULL && place->command != NULL)
-		option = find_option(place->command->options, word + 2);
-	if (option != NULL && option->value != NULL)
-		place->valued = option;
+	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++)
+		if (is_offered(place, o) && strcmp(o->name, name) == 0 &&
+		    o->value != NULL)
+			place->valued = o;
 }
 
 static void
@@ -89,7 +85,7 @@ read_word(struct place *place, const char *word)
 			place->ctl->socket = word;
 		place->valued = NULL;
 	} else if (strncmp(word, "--", 2) == 0) {
-		read_option(place, word);
+		read_option(place, word + 2);
 	} else if (word[0] != '-') {
 		read_argument(place, word);
 	}
@@ -122,13 +118,14 @@ offer_group(const struct place *place)
 }
 
 static void
-offer_options(const struct place *place, const struct ctl_option *options)
+offer_options(const struct place *place)
 {
 	char word[NAME_SIZE];
 
-	for (; options->name != NULL; options++) {
-		snprintf(word, sizeof(word), "--%s", options->name);
-		ctl_offer(place, word, options->help);
+	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++) {
+		snprintf(word, sizeof(word), "--%s", o->name);
+		if (is_offered(place, o))
+			ctl_offer(place, word, o->help);
 	}
 }
 
@@ -306,9 +303,7 @@ ctl_complete(struct ctl *ctl, const char *const *words, size_t count)
 		offer_kind(
 		    &place, place.valued->value, strlen(place.valued->value));
 	} else if (place.prefix[0] == '-') {
-		offer_options(&place, ctl_global_options());
-		if (place.command != NULL)
-			offer_options(&place, place.command->options);
+		offer_options(&place);
 	} else if (place.first == NULL) {
 		offer_commands(&place);
 	} else {

@@ -2,10 +2,13 @@
  * help and version: made from the command table, so that they cannot lag
  * behind it.  Needs no daemon.
  */
+#include "ctl/help.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "ctl/call/context.h"
+#include "ctl/command.h"
 
 enum { NAME_SIZE = 64 };
 
@@ -21,20 +24,24 @@ put_indented(const char *text)
 	}
 }
 
+/* The options of one command, or (NULL) those of every command. */
 static void
-put_options(const struct ctl_option *options)
+put_options(const struct ctl_command *command)
 {
 	char name[32];
 
-	for (; options->name != NULL; options++) {
-		snprintf(name, sizeof(name), "--%s%s%s", options->name,
-		    options->value != NULL ? " " : "",
-		    options->value != NULL ? options->value : "");
-		if (options->letter != 0)
-			printf("  -%c, ", options->letter);
+	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++) {
+		if (command != NULL ? (o->bit & command->options) == 0
+				    : o->bit != 0)
+			continue;
+		snprintf(name, sizeof(name), "--%s%s%s", o->name,
+		    o->value != NULL ? " " : "",
+		    o->value != NULL ? o->value : "");
+		if (o->letter != 0)
+			printf("  -%c, ", o->letter);
 		else
 			fputs("      ", stdout);
-		printf("%-16s  %s\n", name, options->help);
+		printf("%-16s  %s\n", name, o->help);
 	}
 }
 
@@ -49,7 +56,7 @@ put_overview(void)
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
 		printf("  %-13s  %s\n", command->name, command->summary);
 	puts("\noptions, before or after the command:");
-	put_options(ctl_global_options());
+	put_options(NULL);
 	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
 	     "The socket is --socket, else JWKSCTL_SOCKET, else\n"
 	     "/run/jwksd/control.sock.  Exit status: 64 usage, 69 no daemon,\n"
@@ -86,57 +93,42 @@ put_command(const struct ctl_command *command)
 		put_indented(command->details);
 	}
 	put_group(command->name);
-	if (command->options->name != NULL) {
+	if (command->options != 0) {
 		puts("\noptions:");
-		put_options(command->options);
+		put_options(command);
 	}
 	puts("\noptions of every command: `jwksctl help`\n\nexamples:");
 	put_indented(command->examples);
 }
 
-/* `help keyset set` names one command. */
-static void
-named(const struct ctl *ctl, char *name, size_t size)
-{
-	const struct ctl_line *line = &ctl->line;
-
-	snprintf(name, size, "%s%s%s", line->nargs > 0 ? line->args[0] : "",
-	    line->nargs > 1 ? " " : "", line->nargs > 1 ? line->args[1] : "");
-}
-
-/* Whose help is wanted: `help NAME`, `NAME --help`, or nobody's. */
-static enum jw_err
-wanted(struct ctl *ctl, const struct ctl_command **ret_command)
-{
-	const struct ctl_command *command = ctl->line.command;
-	char name[NAME_SIZE];
-
-	if (command == NULL || command->run != ctl_help ||
-	    (ctl->line.nargs == 0 && ctl_line_flag(&ctl->line, "help"))) {
-		*ret_command = command;
-		return JW_OK;
-	}
-	named(ctl, name, sizeof(name));
-	*ret_command = ctl_command_find(name);
-	if (*ret_command != NULL || ctl->line.nargs == 0)
-		return JW_OK;
-	ctl_command_unknown(name, &ctl->why);
-	return JW_USAGE;
-}
-
 enum jw_err
-ctl_help(struct ctl *ctl)
+ctl_help_command(struct ctl *ctl, const struct ctl_command *command)
 {
-	const struct ctl_command *command;
-	enum jw_err err = wanted(ctl, &command);
-
-	if (err != JW_OK)
-		return err;
 	if (command == NULL)
 		put_overview();
 	else
 		put_command(command);
 	return call_flush(ctl);
+}
+
+enum jw_err
+ctl_help(struct ctl *ctl)
+{
+	const struct call_arguments *given = &ctl->arguments;
+	const struct ctl_command *command = NULL;
+	char name[NAME_SIZE];
+
+	if (given->count > 0) {
+		snprintf(name, sizeof(name), "%s%s%s", given->words[0],
+		    given->count > 1 ? " " : "",
+		    given->count > 1 ? given->words[1] : "");
+		command = ctl_command_find(name);
+	}
+	if (given->count > 0 && command == NULL) {
+		ctl_command_unknown(name, &ctl->why);
+		return JW_USAGE;
+	}
+	return ctl_help_command(ctl, command);
 }
 
 enum jw_err

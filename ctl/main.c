@@ -9,15 +9,18 @@
 #include "common/base/begin.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "ctl/arguments.h"
 #include "ctl/call/context.h"
+#include "ctl/command.h"
 #include "ctl/complete.h"
+#include "ctl/help.h"
 
 #define DEFAULT_SOCKET "/run/jwksd/control.sock"
 
 static const char *
-socket_path(const struct ctl_line *line)
+socket_path(const struct ctl *ctl)
 {
-	const char *path = ctl_line_value(line, "socket");
+	const char *path = call_option(ctl, "socket");
 
 	if (path == NULL)
 		path = getenv("JWKSCTL_SOCKET");
@@ -25,15 +28,15 @@ socket_path(const struct ctl_line *line)
 }
 
 static enum jw_err
-take_globals(struct ctl *ctl)
+take_global_options(struct ctl *ctl)
 {
-	const char *style = ctl_line_value(&ctl->line, "time");
+	const char *style = call_option(ctl, "time");
 
-	ctl->socket = socket_path(&ctl->line);
-	ctl->json = ctl_line_flag(&ctl->line, "json");
-	ctl->quiet = ctl_line_flag(&ctl->line, "quiet");
-	ctl->yes = ctl_line_flag(&ctl->line, "yes");
-	if (ctl_line_flag(&ctl->line, "no-color"))
+	ctl->socket = socket_path(ctl);
+	ctl->json = call_flag(ctl, "json");
+	ctl->quiet = call_flag(ctl, "quiet");
+	ctl->yes = call_flag(ctl, "yes");
+	if (call_flag(ctl, "no-color"))
 		ctl->text.colour = false;
 	if (style != NULL && !out_text_times_parse(style, &ctl->text.times)) {
 		jw_why_set(&ctl->why,
@@ -44,19 +47,22 @@ take_globals(struct ctl *ctl)
 }
 
 static enum jw_err
-ctl_run(struct ctl *ctl)
+run_command(struct ctl *ctl, const struct ctl_command *command)
 {
-	if (ctl_line_flag(&ctl->line, "help"))
-		return ctl_help(ctl);
-	if (ctl_line_flag(&ctl->line, "version"))
+	bool names_another = command != NULL && command->run == ctl_help &&
+			     ctl->arguments.count > 0;
+
+	if (call_flag(ctl, "help") && !names_another)
+		return ctl_help_command(ctl, command);
+	if (call_flag(ctl, "version"))
 		return ctl_version(ctl);
-	return ctl->line.command->run(ctl);
+	return command->run(ctl);
 }
 
 static void
-ctl_report_line(const struct ctl *ctl, const char *prefix, const char *line)
+report(const struct ctl *ctl, const char *prefix, const char *text)
 {
-	char *shown = out_text_visible(line, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	char *shown = out_text_visible(text, ctl->text.utf8 ? TEXT_UTF8 : 0);
 
 	fprintf(stderr, "%s%s\n", prefix, shown != NULL ? shown : "");
 	free(shown);
@@ -64,18 +70,18 @@ ctl_report_line(const struct ctl *ctl, const char *prefix, const char *line)
 
 /* The exit status, after saying why it is not 0. */
 static int
-ctl_finish(const struct ctl *ctl, enum jw_err err)
+finish(const struct ctl *ctl, enum jw_err err)
 {
 	if (err == JW_OK && ctl->declined) {
-		ctl_report_line(ctl, "jwksctl: ", "nothing was changed");
+		report(ctl, "jwksctl: ", "nothing was changed");
 		return EXIT_FAILURE;
 	}
 	if (err == JW_OK || (err == JW_IO && ctl->reader_gone))
 		return EXIT_SUCCESS;
-	ctl_report_line(ctl, "jwksctl: ",
+	report(ctl, "jwksctl: ",
 	    ctl->why.text[0] != '\0' ? ctl->why.text : jw_err_text(err));
 	if (ctl->why.hint[0] != '\0')
-		ctl_report_line(ctl, "hint: ", ctl->why.hint);
+		report(ctl, "hint: ", ctl->why.hint);
 	return jw_err_exit(err);
 }
 
@@ -83,6 +89,7 @@ int
 main(int argc, char *argv[])
 {
 	struct ctl ctl = {0};
+	const struct ctl_command *command = NULL;
 	enum jw_err err;
 
 	jw_begin_process();
@@ -91,15 +98,15 @@ main(int argc, char *argv[])
 	setlocale(LC_CTYPE, "");
 	out_text_init(&ctl.text);
 	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {
-		ctl.socket = socket_path(&ctl.line);
+		ctl.socket = socket_path(&ctl);
 		ctl_complete(
 		    &ctl, (const char *const *)argv + 2, (size_t)argc - 2);
 		return EXIT_SUCCESS;
 	}
-	err = ctl_line_parse(argc, argv, &ctl.line, &ctl.why);
+	err = ctl_arguments_parse(argc, argv, &ctl, &command);
 	if (err == JW_OK)
-		err = take_globals(&ctl);
+		err = take_global_options(&ctl);
 	if (err == JW_OK)
-		err = ctl_run(&ctl);
-	return ctl_finish(&ctl, err);
+		err = run_command(&ctl, command);
+	return finish(&ctl, err);
 }

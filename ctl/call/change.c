@@ -25,13 +25,6 @@ enum { ID_OCTETS = 16, ID_SIZE = 2 * ID_OCTETS + 1, METHOD_SIZE = 64 };
 /* ---- parameters ---- */
 
 enum jw_err
-call_change_not_utf8(struct ctl *ctl)
-{
-	jw_why_set(&ctl->why, "an argument is no UTF-8");
-	return JW_USAGE;
-}
-
-enum jw_err
 call_change_expect(struct json_t *parameters, long long generation)
 {
 	return json_object_set_new(parameters, "expectGeneration",
@@ -43,7 +36,7 @@ call_change_expect(struct json_t *parameters, long long generation)
 static enum jw_err
 take_generation(struct ctl *ctl, json_t *parameters)
 {
-	const char *text = ctl_line_value(&ctl->line, "if-gen");
+	const char *text = call_option(ctl, "if-gen");
 	long long number;
 	char *end;
 
@@ -64,11 +57,11 @@ take_generation(struct ctl *ctl, json_t *parameters)
 enum jw_err
 call_change_take_options(struct ctl *ctl, struct json_t *parameters)
 {
-	const char *reason = ctl_line_value(&ctl->line, "reason");
+	const char *reason = call_option(ctl, "reason");
 
 	if (reason != NULL &&
 	    json_object_set_new(parameters, "reason", json_string(reason)) != 0)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	return take_generation(ctl, parameters);
 }
 
@@ -90,7 +83,7 @@ static enum jw_err
 add_request_id(struct ctl *ctl, const struct call_change *change)
 {
 	const char *given =
-	    change->own_id ? NULL : ctl_line_value(&ctl->line, "request-id");
+	    change->own_id ? NULL : call_option(ctl, "request-id");
 	char id[ID_SIZE];
 	enum jw_err err;
 
@@ -107,7 +100,7 @@ add_request_id(struct ctl *ctl, const struct call_change *change)
 	return json_object_set_new(
 		   change->parameters, "requestId", json_string(given)) == 0
 		   ? JW_OK
-		   : call_change_not_utf8(ctl);
+		   : call_not_utf8(ctl);
 }
 
 /* ---- what came of it ---- */
@@ -153,7 +146,7 @@ print_reply(struct ctl *ctl, const struct call_change *change,
 
 	if (ctl->json)
 		return call_print_json(ctl, reply);
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, reply);
 	if (shown == NULL)
 		return JW_NO_MEMORY;
 	if (ctl->quiet)
@@ -301,7 +294,7 @@ look_first(struct ctl *ctl, struct call_change *change)
 
 	if (err != JW_OK)
 		return err;
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, reply);
 	err = shown == NULL ? JW_NO_MEMORY
 			    : change->tell(ctl, shown, true, stderr);
 	if (err == JW_OK && change->pin != NULL)
@@ -317,7 +310,7 @@ look_first(struct ctl *ctl, struct call_change *change)
 static bool
 is_repetition(const struct ctl *ctl)
 {
-	return ctl->yes && ctl_line_flag(&ctl->line, "request-id");
+	return ctl->yes && call_flag(ctl, "request-id");
 }
 
 static enum jw_err
@@ -352,7 +345,7 @@ enum jw_err
 call_change_run(
     struct ctl *ctl, struct call_change *change, struct json_t **ret_reply)
 {
-	bool dry = ctl_line_flag(&ctl->line, "dry-run");
+	bool dry = call_flag(ctl, "dry-run");
 	json_t *reply = NULL;
 	enum jw_err err = JW_OK;
 
@@ -376,20 +369,20 @@ call_change_run_policy(struct ctl *ctl, struct call_change *change)
 	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
 
 	change->named = "name";
-	change->more = ctl->line.args + 1;
-	change->nmore = ctl->line.nargs - 1;
+	change->more = ctl->arguments.words + 1;
+	change->nmore = ctl->arguments.count - 1;
 	change->quiet = "keySet";
 	for (size_t i = 0; i < change->nmore && err == JW_OK; i++)
 		err = call_policy_take(change->more[i], policy, &ctl->why);
 	if (err != JW_OK)
 		goto out;
-	change->parameters =
-	    json_pack("{s:s, s:O}", "name", call_arg(ctl), "policy", policy);
+	change->parameters = json_pack(
+	    "{s:s, s:O}", "name", call_argument(ctl), "policy", policy);
 	if (change->parameters == NULL) {
-		err = call_change_not_utf8(ctl);
+		err = call_not_utf8(ctl);
 		goto out;
 	}
-	if (ctl_line_flag(&ctl->line, "now") &&
+	if (call_flag(ctl, "now") &&
 	    json_object_set_new(change->parameters, "now", json_true()) != 0)
 		err = JW_NO_MEMORY;
 	if (err == JW_OK)

@@ -42,9 +42,6 @@ struct call_change {
 enum jw_err call_change_take_options(
     struct ctl *ctl, struct json_t *parameters);
 
-/* json_pack() failed: an argument is no UTF-8. */
-enum jw_err call_change_not_utf8(struct ctl *ctl);
-
 /*
  * Do it, or with --dry-run only look, and print what came of it.  *ret_reply,
  * which may be NULL, gets the reply (the caller drops it); NULL after a dry

@@ -12,9 +12,31 @@
 #include "ctl/call/context.h"
 
 const char *
-call_arg(const struct ctl *ctl)
+call_argument(const struct ctl *ctl)
 {
-	return ctl->line.nargs > 0 ? ctl->line.args[0] : NULL;
+	return ctl->arguments.count > 0 ? ctl->arguments.words[0] : NULL;
+}
+
+const char *
+call_option(const struct ctl *ctl, const char *name)
+{
+	for (size_t i = 0; i < ctl->arguments.noptions; i++)
+		if (strcmp(ctl->arguments.options[i].name, name) == 0)
+			return ctl->arguments.options[i].value;
+	return NULL;
+}
+
+bool
+call_flag(const struct ctl *ctl, const char *name)
+{
+	return call_option(ctl, name) != NULL;
+}
+
+enum jw_err
+call_not_utf8(struct ctl *ctl)
+{
+	jw_why_set(&ctl->why, "an argument is not UTF-8");
+	return JW_USAGE;
 }
 
 enum jw_err
@@ -34,7 +56,7 @@ enum jw_err
 call_time_option(
     struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when)
 {
-	const char *value = ctl_line_value(&ctl->line, name);
+	const char *value = call_option(ctl, name);
 	struct jw_why why = {0};
 
 	*ret_given = value != NULL;
@@ -52,8 +74,7 @@ call_not_past(struct ctl *ctl, const char *name, int64_t when)
 {
 	if (when >= ctl->text.now)
 		return JW_OK;
-	jw_why_set(&ctl->why, "--%s: %s is over", name,
-	    ctl_line_value(&ctl->line, name));
+	jw_why_set(&ctl->why, "--%s: %s is over", name, call_option(ctl, name));
 	jw_why_hint(&ctl->why, "name a time to come, such as +2h or "
 			       "\"tomorrow 09:00\"; `date` shows the time now");
 	return JW_USAGE;

@@ -6,17 +6,34 @@
 #define JWKSD_CTL_CALL_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/base/err.h"
-#include "ctl/call/command.h"
 #include "ctl/out/text.h"
 
 #define CTL_INTERFACE "org.jwksd.keys."
 
 struct json_t;
 
+enum {
+	CALL_ARGUMENTS_MAX = 20, /* of a command */
+	CALL_WORDS_MAX = 24,     /* with its name and one too many */
+	CALL_OPTIONS_MAX = 32,
+};
+
+/* The command line; the strings are argv's. */
+struct call_arguments {
+	const char *words[CALL_WORDS_MAX]; /* those that are no option */
+	size_t count;
+	struct {
+		const char *name;
+		const char *value; /* "" for a flag */
+	} options[CALL_OPTIONS_MAX];
+	size_t noptions;
+};
+
 struct ctl {
-	struct ctl_line line;
+	struct call_arguments arguments;
 	struct out_text text;
 	const char *socket;
 	bool json, quiet, yes;
@@ -26,7 +43,13 @@ struct ctl {
 };
 
 /* The first argument, or NULL. */
-const char *call_arg(const struct ctl *ctl);
+const char *call_argument(const struct ctl *ctl);
+/* The value of an option, "" for a flag; NULL when it was not given. */
+const char *call_option(const struct ctl *ctl, const char *name);
+bool call_flag(const struct ctl *ctl, const char *name);
+
+/* JW_USAGE with ctl->why: json_pack() failed, an argument is not UTF-8. */
+enum jw_err call_not_utf8(struct ctl *ctl);
 
 /* Write a value on one line of standard output, and flush it. */
 enum jw_err call_print_json(struct ctl *ctl, const struct json_t *value);

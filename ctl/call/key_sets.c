@@ -175,7 +175,7 @@ note_set(struct notes *notes, const struct reply_key_set *set)
 static enum jw_err
 note_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 {
-	json_t *shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	json_t *shown = out_visible(&ctl->text, reply);
 	struct reply_key_set set;
 	const json_t *item;
 	size_t i;
@@ -233,7 +233,7 @@ ask_status(struct ctl *ctl, struct notes *notes)
 
 	if (call_method(ctl, CTL_INTERFACE "Status", NULL, &status) != JW_OK)
 		return;
-	shown = out_visible(status, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, status);
 	note_status(shown, notes);
 	json_decref(shown);
 	json_decref(status);

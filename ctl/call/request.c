@@ -18,6 +18,7 @@
 #include "ctl/call/context.h"
 #include "ctl/call/error_texts.h"
 #include "ctl/call/request.h"
+#include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
 enum { TRIES_MAX = 8, FIRST_PAUSE_MS = 50 };
@@ -347,5 +348,40 @@ call_method_all(struct ctl *ctl, const char *method,
 		*ret_reply = joined.reply;
 	else
 		json_decref(joined.reply);
+	return err;
+}
+
+/* ---- replies for people ---- */
+
+enum jw_err
+call_print(struct ctl *ctl, const struct json_t *reply, call_print_fn *print)
+{
+	json_t *shown;
+	enum jw_err err;
+
+	if (ctl->json)
+		return call_print_json(ctl, reply);
+	shown = out_visible(&ctl->text, reply);
+	err = shown != NULL ? print(ctl, shown) : JW_NO_MEMORY;
+	json_decref(shown);
+	return err == JW_OK ? call_flush(ctl) : err;
+}
+
+enum jw_err
+call_query(struct ctl *ctl, const char *method, struct json_t *take_parameters,
+    const char *list, call_print_fn *print)
+{
+	json_t *reply = NULL;
+	enum jw_err err;
+
+	if (take_parameters == NULL)
+		return call_not_utf8(ctl);
+	err = list != NULL
+		  ? call_method_all(ctl, method, take_parameters, list, &reply)
+		  : call_method(ctl, method, take_parameters, &reply);
+	if (err == JW_OK)
+		err = call_print(ctl, reply, print);
+	json_decref(reply);
+	json_decref(take_parameters);
 	return err;
 }

@@ -61,4 +61,20 @@ enum jw_err call_method_stream(struct ctl *ctl, const char *method,
 enum jw_err call_method_each(struct ctl *ctl, const char *method,
     const struct json_t *parameters, call_reply_fn *fn, void *arg);
 
+/*
+ * Print a reply: with --json as it came, else by print(), which gets a copy
+ * whose strings are fit for a terminal.  Flushes standard output.
+ */
+typedef enum jw_err call_print_fn(struct ctl *ctl, const struct json_t *reply);
+enum jw_err call_print(
+    struct ctl *ctl, const struct json_t *reply, call_print_fn *print);
+
+/*
+ * Ask, and print the reply.  `list` is as for call_method_all(); NULL: the
+ * reply comes at once.  take_parameters NULL means that json_pack() failed,
+ * because an argument is not UTF-8: JW_USAGE.
+ */
+enum jw_err call_query(struct ctl *ctl, const char *method,
+    struct json_t *take_parameters, const char *list, call_print_fn *print);
+
 #endif

@@ -13,6 +13,7 @@
 #include "common/wire/varlink.h"
 #include "ctl/call/context.h"
 #include "ctl/call/request.h"
+#include "ctl/commands/commands.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
@@ -51,7 +52,8 @@ read_stdin(struct ctl *ctl, char **ret_data, size_t *ret_len)
 static enum jw_err
 cmd_read_parameters(struct ctl *ctl, json_t **ret_parameters)
 {
-	const char *text = ctl->line.nargs > 1 ? ctl->line.args[1] : "{}";
+	const char *text =
+	    ctl->arguments.count > 1 ? ctl->arguments.words[1] : "{}";
 	json_error_t error = {0};
 	char *data = NULL;
 	size_t len = strlen(text);
@@ -95,7 +97,7 @@ call_once(struct ctl *ctl, const char *method, const json_t *parameters)
 enum jw_err
 cmd_call(struct ctl *ctl)
 {
-	const char *name = call_arg(ctl);
+	const char *name = call_argument(ctl);
 	char method[VARLINK_NAME_SIZE];
 	json_t *parameters = NULL;
 	enum jw_err err;
@@ -110,7 +112,7 @@ cmd_call(struct ctl *ctl)
 	err = cmd_read_parameters(ctl, &parameters);
 	if (err != JW_OK)
 		return err;
-	if (ctl_line_flag(&ctl->line, "more"))
+	if (call_flag(ctl, "more"))
 		err = call_method_stream(
 		    ctl, method, parameters, print_one, NULL);
 	else
@@ -151,52 +153,50 @@ print_info(struct ctl *ctl, const json_t *info)
 static enum jw_err
 print_description(struct ctl *ctl, const json_t *reply)
 {
+	unsigned flags = TEXT_LINES | (ctl->text.utf8 ? TEXT_UTF8 : 0);
 	const char *text;
+	char *shown;
 	enum jw_err err = reply_name(reply, "description", &text, &ctl->why);
 
 	if (err != JW_OK)
 		return err;
-	fputs(text, stdout);
-	if (*text != '\0' && text[strlen(text) - 1] != '\n')
-		putchar('\n');
-	return JW_OK;
-}
-
-static enum jw_err
-print_introspection(struct ctl *ctl, const json_t *reply, bool description)
-{
-	unsigned flags = ctl->text.utf8 ? TEXT_UTF8 : 0;
-	json_t *shown;
-	enum jw_err err;
-
-	if (ctl->json)
-		return call_print_json(ctl, reply);
-	shown = out_visible(reply, flags | (description ? TEXT_LINES : 0));
+	shown = out_text_visible(text, flags);
 	if (shown == NULL)
 		return JW_NO_MEMORY;
-	err = description ? print_description(ctl, shown)
-			  : print_info(ctl, shown);
-	json_decref(shown);
-	return err == JW_OK ? call_flush(ctl) : err;
+	fputs(shown, stdout);
+	if (*shown != '\0' && shown[strlen(shown) - 1] != '\n')
+		putchar('\n');
+	free(shown);
+	return call_flush(ctl);
+}
+
+/* A description keeps its lines; so it does not pass through call_print(). */
+static enum jw_err
+introspect_interface(struct ctl *ctl, const char *interface)
+{
+	json_t *parameters = json_pack("{s:s}", "interface", interface);
+	json_t *reply = NULL;
+	enum jw_err err;
+
+	if (parameters == NULL)
+		return call_not_utf8(ctl);
+	err = call_method(ctl, "org.varlink.service.GetInterfaceDescription",
+	    parameters, &reply);
+	if (err == JW_OK)
+		err = ctl->json ? call_print_json(ctl, reply)
+				: print_description(ctl, reply);
+	json_decref(reply);
+	json_decref(parameters);
+	return err;
 }
 
 enum jw_err
 cmd_introspect(struct ctl *ctl)
 {
-	const char *interface = call_arg(ctl);
-	json_t *parameters = json_pack("{s:s*}", "interface", interface);
-	json_t *reply = NULL;
-	enum jw_err err;
+	const char *interface = call_argument(ctl);
 
-	if (parameters == NULL)
-		return JW_NO_MEMORY;
-	err = call_method(ctl,
-	    interface != NULL ? "org.varlink.service.GetInterfaceDescription"
-			      : "org.varlink.service.GetInfo",
-	    parameters, &reply);
-	if (err == JW_OK)
-		err = print_introspection(ctl, reply, interface != NULL);
-	json_decref(reply);
-	json_decref(parameters);
-	return err;
+	if (interface != NULL)
+		return introspect_interface(ctl, interface);
+	return call_query(ctl, "org.varlink.service.GetInfo", json_object(),
+	    NULL, print_info);
 }

@@ -9,6 +9,7 @@
 
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/request.h"
 #include "ctl/reply/reply.h"
 
@@ -17,7 +18,7 @@
 static const char *
 of_what(const struct ctl *ctl)
 {
-	return call_arg(ctl) != NULL ? call_arg(ctl) : "every key set";
+	return call_argument(ctl) != NULL ? call_argument(ctl) : "every key set";
 }
 
 /* An older daemon does not say. */
@@ -82,7 +83,7 @@ cmd_run(struct ctl *ctl, struct call_change *change)
 	enum jw_err err;
 
 	if (change->parameters == NULL)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	err = call_change_take_options(ctl, change->parameters);
 	if (err == JW_OK)
 		err = call_change_run(ctl, change, NULL);
@@ -97,7 +98,7 @@ freeze(struct ctl *ctl, bool frozen, call_change_tell_fn *tell)
 	    .method = "Freeze",
 	    .command = frozen ? "freeze" : "thaw",
 	    .parameters = json_pack(
-		"{s:b, s:s*}", "frozen", frozen, "keySet", call_arg(ctl)),
+		"{s:b, s:s*}", "frozen", frozen, "keySet", call_argument(ctl)),
 	    .named = "keySet",
 	    .tell = tell,
 	};

@@ -14,6 +14,7 @@
 #include "common/config/policy.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/call/policy_words.h"
 #include "ctl/call/request.h"
@@ -134,7 +135,7 @@ print(struct ctl *ctl, const json_t *reply,
 
 	if (ctl->json)
 		return call_print_json(ctl, reply);
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, reply);
 	err = shown != NULL ? fn(ctl, shown) : JW_NO_MEMORY;
 	json_decref(shown);
 	return err;
@@ -240,7 +241,7 @@ enum jw_err
 cmd_keyset_show(struct ctl *ctl)
 {
 	json_t *found = NULL, *reply = NULL;
-	enum jw_err err = call_key_sets_find(ctl, call_arg(ctl), &found);
+	enum jw_err err = call_key_sets_find(ctl, call_argument(ctl), &found);
 
 	if (err != JW_OK)
 		return err;
@@ -272,9 +273,9 @@ tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	enum jw_err err =
 	    reply_key_set(json_object_get(reply, "keySet"), &set, &ctl->why);
 
-	for (size_t i = 1; i < ctl->line.nargs && err == JW_OK; i++) {
+	for (size_t i = 1; i < ctl->arguments.count && err == JW_OK; i++) {
 		const struct jw_param *param =
-		    call_policy_param(ctl->line.args[i]);
+		    call_policy_param(ctl->arguments.words[i]);
 		char value[JW_DURATION_SIZE];
 
 		err = call_policy_text(set.policy, param, value, &ctl->why);

@@ -21,6 +21,7 @@
 #include "common/wire/varlink.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/policy_words.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/keyset_file.h"
@@ -650,7 +651,7 @@ bulk_done(struct bulk *bulk)
 enum jw_err
 cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 {
-	bool dry = ctl_line_flag(&ctl->line, "dry-run"), all;
+	bool dry = call_flag(ctl, "dry-run"), all;
 	struct bulk bulk = {.ctl = ctl};
 	enum jw_err err = cmd_prepare(&bulk, path);
 

@@ -10,6 +10,7 @@
 
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/commands/keyset_bulk.h"
 #include "ctl/reply/reply.h"
@@ -61,7 +62,7 @@ add_one(struct ctl *ctl)
 	struct call_change change = {
 	    .method = "AddKeySet", .command = "keyset add", .tell = tell_added};
 
-	if (ctl_line_flag(&ctl->line, "now")) {
+	if (call_flag(ctl, "now")) {
 		change.danger = "keyset add --now";
 		change.question = "Add it, and sign at once?";
 	}
@@ -71,11 +72,11 @@ add_one(struct ctl *ctl)
 enum jw_err
 cmd_keyset_add(struct ctl *ctl)
 {
-	const char *from = ctl_line_value(&ctl->line, "from");
-	bool own_id = ctl_line_flag(&ctl->line, "request-id");
-	bool now = ctl_line_flag(&ctl->line, "now");
+	const char *from = call_option(ctl, "from");
+	bool own_id = call_flag(ctl, "request-id");
+	bool now = call_flag(ctl, "now");
 
-	if (from == NULL && ctl->line.nargs > 0)
+	if (from == NULL && ctl->arguments.count > 0)
 		return add_one(ctl);
 	if (from == NULL) {
 		jw_why_set(&ctl->why,
@@ -83,12 +84,12 @@ cmd_keyset_add(struct ctl *ctl)
 		jw_why_hint(&ctl->why, "`jwksctl help keyset add`");
 		return JW_USAGE;
 	}
-	if (ctl->line.nargs == 0 && !own_id && !now)
+	if (ctl->arguments.count == 0 && !own_id && !now)
 		return cmd_keyset_bulk_add(ctl, from);
 	jw_why_set(&ctl->why, "--from says it all: %s beside it has no meaning",
 	    now      ? "--now"
 	    : own_id ? "--request-id"
-		     : call_arg(ctl));
+		     : call_argument(ctl));
 	return JW_USAGE;
 }
 
@@ -149,7 +150,7 @@ keyset_edit_pin(
 enum jw_err
 cmd_keyset_remove(struct ctl *ctl)
 {
-	bool force = ctl_line_flag(&ctl->line, "force");
+	bool force = call_flag(ctl, "force");
 	struct call_change change = {
 	    .method = "RemoveKeySet",
 	    .command = "keyset remove",
@@ -162,10 +163,10 @@ cmd_keyset_remove(struct ctl *ctl)
 	};
 	enum jw_err err;
 
-	change.parameters = json_pack("{s:s, s:o*}", "name", call_arg(ctl),
+	change.parameters = json_pack("{s:s, s:o*}", "name", call_argument(ctl),
 	    "force", force ? json_true() : NULL);
 	if (change.parameters == NULL)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	err = call_change_take_options(ctl, change.parameters);
 	if (err == JW_OK)
 		err = call_change_run(ctl, &change, NULL);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
@@ -70,7 +71,7 @@ cmd_reload(struct ctl *ctl)
 	if (err == JW_OK && ctl->json) {
 		err = call_print_json(ctl, reply);
 	} else if (err == JW_OK) {
-		shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		shown = out_visible(&ctl->text, reply);
 		err = shown != NULL ? put_reply(ctl, shown) : JW_NO_MEMORY;
 	}
 	json_decref(shown);

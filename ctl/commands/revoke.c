@@ -14,6 +14,7 @@
 #include "ctl/call/change.h"
 #include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/rotate.h"
@@ -225,7 +226,7 @@ cmd_offer(struct ctl *ctl, const struct outcome *outcome)
 static enum jw_err
 revoke_check_options(struct ctl *ctl)
 {
-	const char *reason = ctl_line_value(&ctl->line, "reason");
+	const char *reason = call_option(ctl, "reason");
 
 	if (reason != NULL && *reason != '\0')
 		return JW_OK;
@@ -233,7 +234,7 @@ revoke_check_options(struct ctl *ctl)
 	    "revoke needs --reason TEXT: a revocation is for ever, and the "
 	    "reason stays with the key and in the audit trail");
 	jw_why_hint(&ctl->why, "jwksctl revoke %s --reason \"what happened\"",
-	    call_arg(ctl));
+	    call_argument(ctl));
 	return JW_USAGE;
 }
 
@@ -248,7 +249,7 @@ revoke_and_offer(struct ctl *ctl, struct call_change *change)
 		err = call_change_run(ctl, change, &reply);
 	if (err != JW_OK || reply == NULL)
 		return err;
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, reply);
 	err = shown == NULL ? JW_NO_MEMORY
 			    : revoke_read_outcome(ctl, shown, &outcome);
 	if (err == JW_OK && outcome.flush_at != REPLY_NONE)
@@ -261,7 +262,7 @@ revoke_and_offer(struct ctl *ctl, struct call_change *change)
 enum jw_err
 cmd_revoke(struct ctl *ctl)
 {
-	bool force = ctl_line_flag(&ctl->line, "force");
+	bool force = call_flag(ctl, "force");
 	struct call_change change = {
 	    .method = "Revoke",
 	    .command = "revoke",
@@ -276,10 +277,10 @@ cmd_revoke(struct ctl *ctl)
 
 	if (err != JW_OK)
 		return err;
-	change.parameters = json_pack("{s:s, s:o*}", "key", call_arg(ctl),
+	change.parameters = json_pack("{s:s, s:o*}", "key", call_argument(ctl),
 	    "force", force ? json_true() : NULL);
 	if (change.parameters == NULL)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	err = revoke_and_offer(ctl, &change);
 	json_decref(change.parameters);
 	return err;

@@ -11,6 +11,7 @@
 #include "common/base/duration.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/reply/reply.h"
@@ -99,7 +100,7 @@ rollback_pin(
 static void
 explain_window(struct ctl *ctl)
 {
-	const char *name = call_arg(ctl);
+	const char *name = call_argument(ctl);
 	char window[JW_DURATION_SIZE];
 	int64_t seconds;
 
@@ -118,11 +119,11 @@ explain_window(struct ctl *ctl)
 enum jw_err
 cmd_rollback(struct ctl *ctl)
 {
-	bool now = ctl_line_flag(&ctl->line, "now");
+	bool now = call_flag(ctl, "now");
 	struct call_change change = {
 	    .method = "Rollback",
 	    .command = "rollback",
-	    .parameters = json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl),
+	    .parameters = json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl),
 		"now", now ? json_true() : NULL),
 	    .named = "keySet",
 	    .danger = now ? "rollback --now" : "rollback",
@@ -134,7 +135,7 @@ cmd_rollback(struct ctl *ctl)
 	enum jw_err err;
 
 	if (change.parameters == NULL)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	err = call_change_take_options(ctl, change.parameters);
 	if (err == JW_OK)
 		err = call_change_run(ctl, &change, NULL);

@@ -11,6 +11,7 @@
 
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/commands/rotate.h"
 #include "ctl/reply/reply.h"
@@ -34,8 +35,8 @@ rotate_check_options(struct ctl *ctl)
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		if (ctl_line_flag(&ctl->line, pairs[i][0]) &&
-		    ctl_line_flag(&ctl->line, pairs[i][1]))
+		if (call_flag(ctl, pairs[i][0]) &&
+		    call_flag(ctl, pairs[i][1]))
 			return contradiction(ctl, pairs[i][0], pairs[i][1]);
 	}
 	return JW_OK;
@@ -44,7 +45,7 @@ rotate_check_options(struct ctl *ctl)
 static json_t *
 flag_json(const struct ctl *ctl, const char *name)
 {
-	return ctl_line_flag(&ctl->line, name) ? json_true() : NULL;
+	return call_flag(ctl, name) ? json_true() : NULL;
 }
 
 /* Everything but requestId and dryRun.  The caller drops it. */
@@ -61,11 +62,11 @@ make_parameters(struct ctl *ctl, json_t **ret_parameters)
 	if (err != JW_OK)
 		return err;
 	parameters = json_pack("{s:s*, s:o*, s:o*, s:o*}", "keySet",
-	    call_arg(ctl), "now", flag_json(ctl, "now"), "at",
+	    call_argument(ctl), "now", flag_json(ctl, "now"), "at",
 	    given ? json_integer(at) : NULL, "cancel",
 	    flag_json(ctl, "cancel"));
 	if (parameters == NULL)
-		return call_change_not_utf8(ctl);
+		return call_not_utf8(ctl);
 	err = call_change_take_options(ctl, parameters);
 	if (err == JW_OK)
 		*ret_parameters = parameters;
@@ -174,7 +175,7 @@ cmd_rotate_tell(
 	if (err != JW_OK)
 		return err;
 	rotate_put_outcome(ctl, &outcome, dry, out);
-	if (dry && ctl_line_flag(&ctl->line, "now") &&
+	if (dry && call_flag(ctl, "now") &&
 	    json_object_get(reply, "exposure") == NULL)
 		fputs("No verifier that re-reads the key set in time rejects a "
 		      "token.\n",
@@ -210,7 +211,7 @@ cmd_rotate(struct ctl *ctl)
 
 	if (err == JW_OK)
 		err = make_parameters(ctl, &change.parameters);
-	if (ctl_line_flag(&ctl->line, "now"))
+	if (call_flag(ctl, "now"))
 		change.danger = "rotate --now";
 	if (err == JW_OK)
 		err = call_change_run(ctl, &change, NULL);

@@ -14,6 +14,7 @@
 #include "common/base/duration.h"
 #include "common/wire/varlink.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
@@ -64,7 +65,7 @@ out:
 static enum jw_err
 read_claims(struct ctl *ctl, json_t **ret_claims)
 {
-	const char *path = ctl_line_value(&ctl->line, "claims");
+	const char *path = call_option(ctl, "claims");
 	json_error_t error = {.text = ""};
 	char *text = NULL;
 	json_t *claims;
@@ -94,7 +95,7 @@ read_claims(struct ctl *ctl, json_t **ret_claims)
 static enum jw_err
 set_exp(struct ctl *ctl, json_t *claims)
 {
-	const char *text = ctl_line_value(&ctl->line, "ttl");
+	const char *text = call_option(ctl, "ttl");
 	int64_t ttl = TTL_DEFAULT;
 	enum jw_err err = JW_OK;
 
@@ -171,8 +172,8 @@ cmd_sign(struct ctl *ctl)
 		err = set_exp(ctl, claims);
 	if (err != JW_OK)
 		goto out;
-	parameters = json_pack("{s:s*, s:O, s:s*}", "keySet", call_arg(ctl),
-	    "claims", claims, "type", ctl_line_value(&ctl->line, "type"));
+	parameters = json_pack("{s:s*, s:O, s:s*}", "keySet", call_argument(ctl),
+	    "claims", claims, "type", call_option(ctl, "type"));
 	err = parameters == NULL ? JW_NO_MEMORY
 				 : ask_signer(ctl, parameters, &reply);
 	if (err == JW_OK)
@@ -258,7 +259,7 @@ verify(struct ctl *ctl, const char *token)
 	}
 	err = call_method(ctl, CTL_INTERFACE "Verify", parameters, &reply);
 	if (err == JW_OK) {
-		shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+		shown = out_visible(&ctl->text, reply);
 		err = shown == NULL
 			  ? JW_NO_MEMORY
 			  : print_verdict(ctl, ctl->json ? reply : shown);
@@ -272,7 +273,7 @@ verify(struct ctl *ctl, const char *token)
 enum jw_err
 cmd_verify(struct ctl *ctl)
 {
-	const char *token = call_arg(ctl);
+	const char *token = call_argument(ctl);
 	char *text = NULL, *start;
 	enum jw_err err;
 

@@ -14,52 +14,10 @@
 #include "ctl/call/context.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/call/request.h"
+#include "ctl/commands/commands.h"
 #include "ctl/out/timeline.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
-
-typedef enum jw_err print_fn(struct ctl *ctl, const json_t *reply);
-
-/*
- * Takes parameters; print gets a reply that is fit for a terminal.  `list` is
- * the array of a reply that may come in parts; NULL: it does not.
- */
-static enum jw_err
-look_at(struct ctl *ctl, json_t *parameters, const char *list, print_fn *print)
-{
-	char method[64];
-	json_t *reply = NULL, *shown = NULL;
-	enum jw_err err = JW_NO_MEMORY;
-
-	if (parameters == NULL)
-		return JW_NO_MEMORY;
-	snprintf(method, sizeof(method), CTL_INTERFACE "%s",
-	    ctl->line.command->method);
-	err = list != NULL
-		  ? call_method_all(ctl, method, parameters, list, &reply)
-		  : call_method(ctl, method, parameters, &reply);
-	if (err != JW_OK)
-		goto out;
-	if (ctl->json) {
-		err = call_print_json(ctl, reply);
-		goto out;
-	}
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
-	err = shown != NULL ? print(ctl, shown) : JW_NO_MEMORY;
-	if (err == JW_OK)
-		err = call_flush(ctl);
-out:
-	json_decref(shown);
-	json_decref(reply);
-	json_decref(parameters);
-	return err;
-}
-
-static enum jw_err
-status_look(struct ctl *ctl, json_t *parameters, print_fn *print)
-{
-	return look_at(ctl, parameters, NULL, print);
-}
 
 /* Takes text. */
 static void
@@ -198,7 +156,8 @@ print_status(struct ctl *ctl, const json_t *reply)
 enum jw_err
 cmd_status(struct ctl *ctl)
 {
-	return status_look(ctl, json_object(), print_status);
+	return call_query(
+	    ctl, CTL_INTERFACE "Status", json_object(), NULL, print_status);
 }
 
 /* ---- list ---- */
@@ -216,8 +175,8 @@ status_print_list(struct ctl *ctl, const json_t *reply)
 		put_kids(keys);
 		return JW_OK;
 	}
-	err = out_timeline_keys(&ctl->text, keys,
-	    ctl_line_flag(&ctl->line, "long"), &text, &ctl->why);
+	err = out_timeline_keys(
+	    &ctl->text, keys, call_flag(ctl, "long"), &text, &ctl->why);
 	if (err == JW_OK)
 		status_put(text);
 	return err;
@@ -226,13 +185,13 @@ status_print_list(struct ctl *ctl, const json_t *reply)
 enum jw_err
 cmd_list(struct ctl *ctl)
 {
-	json_t *all = ctl_line_flag(&ctl->line, "all") ? json_true() : NULL;
-	enum jw_err err = look_at(ctl,
-	    json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl), "all", all),
+	json_t *all = call_flag(ctl, "all") ? json_true() : NULL;
+	enum jw_err err = call_query(ctl, CTL_INTERFACE "ListKeys",
+	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), "all", all),
 	    "keys", status_print_list);
 
 	if (err == JW_OK)
-		call_key_sets_note(ctl, call_arg(ctl));
+		call_key_sets_note(ctl, call_argument(ctl));
 	return err;
 }
 
@@ -320,7 +279,7 @@ status_print_show(struct ctl *ctl, const json_t *reply)
 enum jw_err
 cmd_show(struct ctl *ctl)
 {
-	const char *key = call_arg(ctl);
+	const char *key = call_argument(ctl);
 
 	if (key[0] == '#' || key[0] == '\0') {
 		jw_why_set(&ctl->why, "\"%s\" names no key set", key);
@@ -328,8 +287,8 @@ cmd_show(struct ctl *ctl)
 				       "its kid or like default#2");
 		return JW_USAGE;
 	}
-	return status_look(
-	    ctl, json_pack("{s:s}", "key", key), status_print_show);
+	return call_query(ctl, CTL_INTERFACE "ShowKey",
+	    json_pack("{s:s}", "key", key), NULL, status_print_show);
 }
 
 /* ---- plan ---- */
@@ -353,10 +312,10 @@ print_plan(struct ctl *ctl, const json_t *reply)
 	return err;
 }
 
-/* keySet and a time, as plan and jwks take them; list as for look_at(). */
+/* keySet, and the time that the option of that name gives. */
 static enum jw_err
-look_at_time(struct ctl *ctl, const char *option, const char *name,
-    const char *list, print_fn *print)
+query_at_time(struct ctl *ctl, const char *method, const char *option,
+    const char *list, call_print_fn *print)
 {
 	int64_t when = 0;
 	bool given;
@@ -366,8 +325,8 @@ look_at_time(struct ctl *ctl, const char *option, const char *name,
 		err = call_not_past(ctl, option, when);
 	if (err != JW_OK)
 		return err;
-	return look_at(ctl,
-	    json_pack("{s:s*, s:o*}", "keySet", call_arg(ctl), name,
+	return call_query(ctl, method,
+	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), option,
 		given ? json_integer(when) : NULL),
 	    list, print);
 }
@@ -375,11 +334,11 @@ look_at_time(struct ctl *ctl, const char *option, const char *name,
 enum jw_err
 cmd_plan(struct ctl *ctl)
 {
-	enum jw_err err =
-	    look_at_time(ctl, "until", "until", "changes", print_plan);
+	enum jw_err err = query_at_time(
+	    ctl, CTL_INTERFACE "Plan", "until", "changes", print_plan);
 
 	if (err == JW_OK)
-		call_key_sets_note(ctl, call_arg(ctl));
+		call_key_sets_note(ctl, call_argument(ctl));
 	return err;
 }
 
@@ -410,5 +369,6 @@ print_jwks(struct ctl *ctl, const json_t *reply)
 enum jw_err
 cmd_jwks(struct ctl *ctl)
 {
-	return look_at_time(ctl, "at", "at", NULL, print_jwks);
+	return query_at_time(
+	    ctl, CTL_INTERFACE "GetJwks", "at", NULL, print_jwks);
 }

@@ -11,6 +11,7 @@
 
 #include "common/base/duration.h"
 #include "ctl/call/context.h"
+#include "ctl/commands/commands.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
@@ -95,7 +96,7 @@ take_event(struct ctl *ctl, const struct json_t *reply, void *arg)
 	*lagged = is_lagged(reply);
 	if (ctl->json)
 		return call_print_json(ctl, reply);
-	shown = out_visible(reply, ctl->text.utf8 ? TEXT_UTF8 : 0);
+	shown = out_visible(&ctl->text, reply);
 	if (shown == NULL)
 		return JW_NO_MEMORY;
 	err = put_event(ctl, shown);
@@ -106,7 +107,7 @@ take_event(struct ctl *ctl, const struct json_t *reply, void *arg)
 enum jw_err
 cmd_watch(struct ctl *ctl)
 {
-	json_t *parameters = json_pack("{s:s*}", "keySet", call_arg(ctl));
+	json_t *parameters = json_pack("{s:s*}", "keySet", call_argument(ctl));
 	bool lagged = false;
 	enum jw_err err;
 

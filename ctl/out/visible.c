@@ -3,63 +3,42 @@
  * be able to write control characters to a terminal.
  */
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "ctl/out/text.h"
 #include "ctl/out/visible.h"
 
 static json_t *
-visible_string(const json_t *value, unsigned flags)
+visible_string(const struct out_text *text, const json_t *value)
 {
-	char *s = out_text_visible(json_string_value(value), flags);
+	char *s = out_text_visible(
+	    json_string_value(value), text->utf8 ? TEXT_UTF8 : 0);
 	json_t *copy = s != NULL ? json_string(s) : NULL;
 
 	free(s);
 	return copy;
 }
 
-static json_t *
-visible_object(const json_t *value, unsigned flags)
-{
-	json_t *copy = json_object();
-	const char *name;
-	json_t *member;
-
-	/* Jansson iterates over objects that are not const only. */
-	json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
-		if (json_object_set_new(
-			copy, name, out_visible(member, flags)) < 0) {
-			json_decref(copy);
-			return NULL;
-		}
-	}
-	return copy;
-}
-
-static json_t *
-visible_array(const json_t *value, unsigned flags)
-{
-	json_t *copy = json_array();
-	size_t i;
-	const json_t *item;
-
-	json_array_foreach (value, i, item) {
-		if (json_array_append_new(copy, out_visible(item, flags)) < 0) {
-			json_decref(copy);
-			return NULL;
-		}
-	}
-	return copy;
-}
-
 struct json_t *
-out_visible(const struct json_t *reply, unsigned flags)
+out_visible(const struct out_text *text, const struct json_t *reply)
 {
+	json_t *copy, *value;
+	const char *name;
+	size_t i;
+	int failed = 0;
+
 	if (json_is_string(reply))
-		return visible_string(reply, flags);
-	if (json_is_object(reply))
-		return visible_object(reply, flags);
-	if (json_is_array(reply))
-		return visible_array(reply, flags);
-	return json_copy((json_t *)(uintptr_t)reply);
+		return visible_string(text, reply);
+	/* A shallow copy, in which each member is replaced. */
+	copy = json_copy((json_t *)(uintptr_t)reply);
+	json_object_foreach (copy, name, value)
+		failed |=
+		    json_object_set_new(copy, name, out_visible(text, value));
+	json_array_foreach (copy, i, value)
+		failed |= json_array_set_new(copy, i, out_visible(text, value));
+	if (failed == 0)
+		return copy;
+	json_decref(copy);
+	return NULL;
 }

@@ -42,7 +42,7 @@ FOLDERS = {name: Folder(prefix, set(may.split())) for name, prefix, may in (
      "common/base common/config common/wire ctl/reply ctl/out"),
     ("ctl/commands", "cmd_",
      "common/base common/config common/wire ctl/reply ctl/out ctl/call"),
-    ("ctl", "ctl_", "common/base common/config ctl/call"),
+    ("ctl", "ctl_", "common/base common/config ctl/call ctl/commands"),
 )}
 
 # Folders that may include a library, by the names of its headers.

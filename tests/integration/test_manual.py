@@ -51,7 +51,7 @@ def items(text):
 def declared(kind, interface="*"):
     """{name: [parameters]} of one interface, or of every one"""
     found = {}
-    for path in glob.glob(f"{harness.ROOT}/common/{interface}.varlink"):
+    for path in glob.glob(f"{harness.ROOT}/common/wire/{interface}.varlink"):
         text = re.sub(r"^#.*$", "", read(path), flags=re.M)
         for name, inside in re.findall(
                 rf"^{kind}\s+(\w+)\s*\(([^)]*)\)", text, re.M):

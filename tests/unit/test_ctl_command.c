@@ -13,39 +13,43 @@
 
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
-#include "ctl/call/command.h"
+#include "ctl/arguments.h"
+#include "ctl/call/context.h"
+#include "ctl/command.h"
 
 enum { ARGC_MAX = 48, COLUMNS = 79 };
 
 /* Parse one line of words. */
 static enum jw_err
-parse(const char *words, struct ctl_line *ret_line, struct jw_why *why)
+parse(const char *words, struct ctl *ret_ctl,
+    const struct ctl_command **ret_command)
 {
-	static char copy[512]; /* the line keeps pointers into it */
+	static char copy[512]; /* the arguments keep pointers into it */
 	char *argv[ARGC_MAX] = {copy};
 	char *rest = NULL;
 	int argc = 0;
 
-	memset(why, 0, sizeof(*why));
+	memset(ret_ctl, 0, sizeof(*ret_ctl));
 	assert_true(strlen(words) < sizeof(copy) - 8);
 	strcpy(copy, "jwksctl ");
 	strcat(copy, words);
 	for (char *word = strtok_r(copy, " ", &rest); word != NULL;
 	     word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
-	return ctl_line_parse(argc, argv, ret_line, why);
+	return ctl_arguments_parse(argc, argv, ret_ctl, ret_command);
 }
 
 static void
 check_refused(const char *words, const char *text, const char *hint)
 {
-	struct ctl_line line = {.nargs = 77};
-	struct jw_why why;
+	const struct ctl_command untouched = {.name = "untouched"};
+	const struct ctl_command *command = &untouched;
+	struct ctl ctl;
 
-	assert_int_equal(parse(words, &line, &why), JW_USAGE);
-	assert_int_equal(line.nargs, 77);
-	assert_non_null(strstr(why.text, text));
-	assert_non_null(strstr(why.hint, hint));
+	assert_int_equal(parse(words, &ctl, &command), JW_USAGE);
+	assert_ptr_equal(command, &untouched);
+	assert_non_null(strstr(ctl.why.text, text));
+	assert_non_null(strstr(ctl.why.hint, hint));
 }
 
 static void
@@ -60,35 +64,22 @@ check_lines(const char *text)
 }
 
 static void
-check_options(const struct ctl_option *options)
-{
-	for (; options->name != NULL; options++) {
-		assert_true(strlen(options->name) <= 16);
-		assert_true(strlen(options->help) <= COLUMNS - 24);
-		/* The parser has no letters with values. */
-		assert_true(options->letter == 0 || options->value == NULL);
-	}
-}
-
-static void
 test_table(void **state)
 {
 	const struct ctl_command *command;
 	size_t i;
 
 	(void)state;
-	check_options(ctl_global_options());
 	for (i = 0; (command = ctl_command_at(i)) != NULL; i++) {
 		assert_ptr_equal(ctl_command_find(command->name), command);
 		assert_true(strlen(command->name) <= 14);
 		assert_true(strlen(command->summary) <= COLUMNS - 18);
-		assert_true(command->max_args <= CTL_ARGS_MAX);
-		assert_true(command->min_args <= command->max_args);
+		assert_true(command->max_arguments <= CALL_ARGUMENTS_MAX);
+		assert_true(command->min_arguments <= command->max_arguments);
 		assert_non_null(command->run);
 		assert_non_null(strstr(command->examples, command->name));
 		check_lines(command->details);
 		check_lines(command->examples);
-		check_options(command->options);
 	}
 	assert_int_equal(i, 26);
 	assert_null(ctl_command_find("lis"));
@@ -97,38 +88,55 @@ test_table(void **state)
 
 /* Every option of one name takes a value, or none does; so with letters. */
 static void
-check_same_arity(const struct ctl_option *a, const struct ctl_option *b)
+test_options(void **state)
 {
-	for (; b->name != NULL; b++) {
-		if (strcmp(a->name, b->name) == 0)
-			assert_int_equal(a->value == NULL, b->value == NULL);
-		else if (a->letter != 0)
-			assert_int_not_equal(a->letter, b->letter);
+	const struct ctl_option *a, *b;
+	unsigned bits = 0;
+
+	(void)state;
+	for (a = ctl_options(); a->name != NULL; a++) {
+		assert_true(strlen(a->name) <= 16);
+		assert_true(strlen(a->help) <= COLUMNS - 24);
+		/* The parser has no letters with values. */
+		assert_true(a->letter == 0 || a->value == NULL);
+		assert_int_equal(a->bit & bits, 0);
+		bits |= a->bit;
+		for (b = ctl_options(); b->name != NULL; b++) {
+			if (strcmp(a->name, b->name) == 0)
+				assert_int_equal(
+				    a->value == NULL, b->value == NULL);
+			else if (a->letter != 0)
+				assert_int_not_equal(a->letter, b->letter);
+		}
 	}
 }
 
+/* Those of a command and of all together have room, and other names. */
 static void
-test_arity(void **state)
+test_options_of_commands(void **state)
 {
-	const struct ctl_command *a, *b;
-	size_t globals = 0;
+	const struct ctl_command *command;
+	unsigned used = 0, bits = 0;
 
 	(void)state;
-	while (ctl_global_options()[globals].name != NULL)
-		globals++;
-	for (size_t i = 0; (a = ctl_command_at(i)) != NULL; i++) {
-		size_t count = globals;
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
+		const struct ctl_option *o = ctl_options();
+		const char *names[CALL_OPTIONS_MAX];
+		size_t count = 0;
 
-		for (const struct ctl_option *o = a->options; o->name != NULL;
-		     o++) {
-			check_same_arity(o, ctl_global_options());
-			for (size_t j = 0; (b = ctl_command_at(j)) != NULL; j++)
-				check_same_arity(o, b->options);
-			count++;
+		for (; o->name != NULL; o++) {
+			if (!ctl_option_applies(o, command))
+				continue;
+			for (size_t j = 0; j < count; j++)
+				assert_string_not_equal(names[j], o->name);
+			assert_true(count < CALL_OPTIONS_MAX);
+			names[count++] = o->name;
+			bits |= o->bit;
 		}
-		assert_true(count <= CTL_GIVEN_MAX);
+		used |= command->options;
 	}
-	assert_true(globals > 0);
+	assert_int_equal(used, bits);
+	assert_true(used != 0);
 }
 
 static void
@@ -164,49 +172,49 @@ test_options_anywhere(void **state)
 	    "--json rotate -q --at tomorrow -- web",
 	    "-q --json --at tomorrow -- rotate web",
 	};
-	struct ctl_line line;
-	struct jw_why why;
+	const struct ctl_command *command;
+	struct ctl ctl;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		assert_int_equal(parse(lines[i], &line, &why), JW_OK);
-		assert_string_equal(line.command->name, "rotate");
-		assert_int_equal(line.nargs, 1);
-		assert_string_equal(line.args[0], "web");
-		assert_string_equal(ctl_line_value(&line, "at"), "tomorrow");
-		assert_true(ctl_line_flag(&line, "json"));
-		assert_true(ctl_line_flag(&line, "quiet"));
-		assert_false(ctl_line_flag(&line, "now"));
-		assert_null(ctl_line_value(&line, "socket"));
+		assert_int_equal(parse(lines[i], &ctl, &command), JW_OK);
+		assert_string_equal(command->name, "rotate");
+		assert_int_equal(ctl.arguments.count, 1);
+		assert_string_equal(ctl.arguments.words[0], "web");
+		assert_string_equal(call_option(&ctl, "at"), "tomorrow");
+		assert_true(call_flag(&ctl, "json"));
+		assert_true(call_flag(&ctl, "quiet"));
+		assert_false(call_flag(&ctl, "now"));
+		assert_null(call_option(&ctl, "socket"));
 	}
 }
 
 static void
 test_forms(void **state)
 {
-	struct ctl_line line;
-	struct jw_why why;
+	const struct ctl_command *command;
+	struct ctl ctl;
 
 	(void)state;
-	assert_int_equal(parse("list -qal", &line, &why), JW_OK);
-	assert_true(ctl_line_flag(&line, "quiet"));
-	assert_true(ctl_line_flag(&line, "all"));
-	assert_true(ctl_line_flag(&line, "long"));
-	assert_int_equal(parse("list --all --all", &line, &why), JW_OK);
-	assert_int_equal(line.ngiven, 1);
-	assert_int_equal(parse("rotate --reason= x", &line, &why), JW_OK);
-	assert_string_equal(ctl_line_value(&line, "reason"), "");
-	assert_string_equal(line.args[0], "x");
-	assert_int_equal(parse("rotate --reason a=b", &line, &why), JW_OK);
-	assert_string_equal(ctl_line_value(&line, "reason"), "a=b");
-	assert_int_equal(parse("rotate --if-gen -1", &line, &why), JW_OK);
-	assert_string_equal(ctl_line_value(&line, "if-gen"), "-1");
-	assert_int_equal(parse("call X -", &line, &why), JW_OK);
-	assert_string_equal(line.args[1], "-");
-	assert_int_equal(parse("show -- --x", &line, &why), JW_OK);
-	assert_string_equal(line.args[0], "--x");
-	assert_int_equal(parse("show -- --", &line, &why), JW_OK);
-	assert_string_equal(line.args[0], "--");
+	assert_int_equal(parse("list -qal", &ctl, &command), JW_OK);
+	assert_true(call_flag(&ctl, "quiet"));
+	assert_true(call_flag(&ctl, "all"));
+	assert_true(call_flag(&ctl, "long"));
+	assert_int_equal(parse("list --all --all", &ctl, &command), JW_OK);
+	assert_int_equal(ctl.arguments.noptions, 1);
+	assert_int_equal(parse("rotate --reason= x", &ctl, &command), JW_OK);
+	assert_string_equal(call_option(&ctl, "reason"), "");
+	assert_string_equal(ctl.arguments.words[0], "x");
+	assert_int_equal(parse("rotate --reason a=b", &ctl, &command), JW_OK);
+	assert_string_equal(call_option(&ctl, "reason"), "a=b");
+	assert_int_equal(parse("rotate --if-gen -1", &ctl, &command), JW_OK);
+	assert_string_equal(call_option(&ctl, "if-gen"), "-1");
+	assert_int_equal(parse("call X -", &ctl, &command), JW_OK);
+	assert_string_equal(ctl.arguments.words[1], "-");
+	assert_int_equal(parse("show -- --x", &ctl, &command), JW_OK);
+	assert_string_equal(ctl.arguments.words[0], "--x");
+	assert_int_equal(parse("show -- --", &ctl, &command), JW_OK);
+	assert_string_equal(ctl.arguments.words[0], "--");
 }
 
 /* A row of two words belongs to a row of its first word. */
@@ -239,12 +247,12 @@ test_groups(void **state)
 static void
 check_command(const char *words, const char *name, size_t nargs)
 {
-	struct ctl_line line;
-	struct jw_why why;
+	const struct ctl_command *command;
+	struct ctl ctl;
 
-	assert_int_equal(parse(words, &line, &why), JW_OK);
-	assert_string_equal(line.command->name, name);
-	assert_int_equal(line.nargs, nargs);
+	assert_int_equal(parse(words, &ctl, &command), JW_OK);
+	assert_string_equal(command->name, name);
+	assert_int_equal(ctl.arguments.count, nargs);
 }
 
 static void
@@ -275,15 +283,15 @@ test_two_words(void **state)
 static void
 test_help_needs_nothing(void **state)
 {
-	struct ctl_line line;
-	struct jw_why why;
+	const struct ctl_command *command;
+	struct ctl ctl;
 
 	(void)state;
-	assert_int_equal(parse("--help", &line, &why), JW_OK);
-	assert_null(line.command);
-	assert_int_equal(parse("show -h", &line, &why), JW_OK);
-	assert_string_equal(line.command->name, "show");
-	assert_int_equal(parse("--version", &line, &why), JW_OK);
+	assert_int_equal(parse("--help", &ctl, &command), JW_OK);
+	assert_null(command);
+	assert_int_equal(parse("show -h", &ctl, &command), JW_OK);
+	assert_string_equal(command->name, "show");
+	assert_int_equal(parse("--version", &ctl, &command), JW_OK);
 }
 
 static void
@@ -326,18 +334,18 @@ test_any_words(void **state)
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		char text[256] = "";
-		struct ctl_line line;
-		struct jw_why why;
+		const struct ctl_command *command;
+		struct ctl ctl;
 
 		for (int i = 0; i < round % 9; i++) {
 			seed = seed * 1103515245 + 12345;
 			strcat(text, words[(seed >> 16) % WORDS]);
 			strcat(text, " ");
 		}
-		if (parse(text, &line, &why) == JW_OK)
+		if (parse(text, &ctl, &command) == JW_OK)
 			understood++;
 		else
-			assert_true(why.text[0] != '\0');
+			assert_true(ctl.why.text[0] != '\0');
 	}
 	assert_true(understood > 100);
 }
@@ -347,7 +355,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table),
-	    cmocka_unit_test(test_arity),
+	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_options_of_commands),
 	    cmocka_unit_test(test_methods_are_declared),
 	    cmocka_unit_test(test_options_anywhere),
 	    cmocka_unit_test(test_forms),

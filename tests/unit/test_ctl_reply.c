@@ -125,7 +125,8 @@ test_visible(void **state)
 	json_t *expected = load("{\"a\":[\"\\\\x1b[2J\",{\"b\":"
 				"\"\\\\u009b\"}],\"n\":1,\"t\":true,"
 				"\"z\":null,\"f\":0.5}");
-	json_t *shown = out_visible(o, TEXT_UTF8);
+	struct out_text text = {.utf8 = true};
+	json_t *shown = out_visible(&text, o);
 
 	(void)state;
 	assert_non_null(shown);
