@@ -1,35 +1,56 @@
 /*
- * Checks the names of key sets, for the daemon and for jwksctl alike.  What
- * passes here can stand in a host name, a path and a log line as it is.
+ * Labels, host names and names of key sets, for the programs alike.  A name
+ * that passes the check of key sets can be a part of a host name, a path and
+ * a log line as it is.
  */
 #include "common/base/label.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
-enum { LABEL_MAX = 63 };
+enum { LABEL_MAX = 63, HOST_NAME_LENGTH_MAX = 253 };
 
 static bool
-is_label_char(char c)
+is_label_char(char c, enum jw_label_kind kind)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+	       (kind == JW_LABEL_HOST && ((c >= 'A' && c <= 'Z') || c == '_'));
 }
 
 /* What is wrong with a label; NULL: nothing. */
 static const char *
-label_fault(const char *label, size_t len)
+label_fault(const char *label, size_t len, enum jw_label_kind kind)
 {
 	if (len == 0)
 		return "is empty";
 	if (len > LABEL_MAX)
 		return "is longer than 63 characters";
 	for (size_t i = 0; i < len; i++)
-		if (!is_label_char(label[i]))
+		if (!is_label_char(label[i], kind))
 			return "may have only a-z, 0-9 and '-'";
 	if (label[0] == '-' || label[len - 1] == '-')
 		return "may not begin or end with '-'";
 	return NULL;
+}
+
+bool
+jw_is_label(const char *text, size_t len, enum jw_label_kind kind)
+{
+	return label_fault(text, len, kind) == NULL;
+}
+
+bool
+jw_is_host_name(const char *text, size_t len, enum jw_label_kind kind)
+{
+	const char *end = text + len, *dot;
+
+	if (len > HOST_NAME_LENGTH_MAX)
+		return false;
+	while ((dot = memchr(text, '.', (size_t)(end - text))) != NULL) {
+		if (!jw_is_label(text, (size_t)(dot - text), kind))
+			return false;
+		text = dot + 1;
+	}
+	return jw_is_label(text, (size_t)(end - text), kind);
 }
 
 enum jw_err
@@ -37,11 +58,13 @@ jw_key_set_name_check(const char *name, struct jw_why *why)
 {
 	const char *slash = strchr(name, '/');
 	size_t len = slash == NULL ? strlen(name) : (size_t)(slash - name);
-	const char *part = "APP", *fault = label_fault(name, len);
+	const char *part = "APP";
+	const char *fault = label_fault(name, len, JW_LABEL_LOWER);
 
 	if (fault == NULL && slash != NULL) {
 		part = "NAME";
-		fault = label_fault(slash + 1, strlen(slash + 1));
+		fault =
+		    label_fault(slash + 1, strlen(slash + 1), JW_LABEL_LOWER);
 	}
 	if (fault == NULL)
 		return JW_OK;

@@ -82,6 +82,12 @@ jw_log_set_sink(jw_log_sink_fn *sink)
 	logger.sink = sink;
 }
 
+const char *
+jw_log_level_name(enum jw_log_level level)
+{
+	return levels[level].word;
+}
+
 bool
 jw_log_level_parse(const char *word, enum jw_log_level *ret_level)
 {

@@ -29,6 +29,7 @@ void jw_log_init(const char *program);
 bool jw_log_is_journal(void);
 void jw_log_set_level(enum jw_log_level level);
 
+const char *jw_log_level_name(enum jw_log_level level);
 /* "error", "warning", "notice", "info" or "debug"; false for other words. */
 bool jw_log_level_parse(const char *word, enum jw_log_level *ret_level);
 

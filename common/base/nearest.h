@@ -1,5 +1,6 @@
 /*
- * Which name was meant: for "did you mean".
+ * Which of several names was meant by one that does not exist: for "did you
+ * mean".  Case does not count.
  */
 #ifndef JWKSD_COMMON_BASE_NEAREST_H
 #define JWKSD_COMMON_BASE_NEAREST_H

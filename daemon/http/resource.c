@@ -12,30 +12,9 @@
 #include <time.h>
 
 #include "common/base/duration.h"
+#include "common/base/label.h"
 
 enum { TM_YEAR_0 = 1900 };
-
-static bool
-is_name_octet(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-static bool
-http_is_label(struct http_request_text label)
-{
-	size_t i;
-
-	if (label.len == 0 || label.len > 63 || label.at[0] == '-' ||
-	    label.at[label.len - 1] == '-')
-		return false;
-	for (i = 0; i < label.len; i++) {
-		if (!is_name_octet(label.at[i]))
-			return false;
-	}
-	return true;
-}
 
 static struct http_request_text
 first_label(struct http_request_text name)
@@ -45,24 +24,6 @@ first_label(struct http_request_text name)
 	if (dot != NULL)
 		name.len = (size_t)(dot - name.at);
 	return name;
-}
-
-static bool
-http_is_name(struct http_request_text name)
-{
-	struct http_request_text label;
-
-	if (name.len == 0 || name.len > 253)
-		return false;
-	for (;;) {
-		label = first_label(name);
-		if (!http_is_label(label))
-			return false;
-		if (label.len == name.len)
-			return true;
-		name.at += label.len + 1;
-		name.len -= label.len + 1;
-	}
 }
 
 /* The octets of an IPv6 address; which one it is does not matter here. */
@@ -127,7 +88,7 @@ parse_authority(
 	if (!is_v6(name)) {
 		if (name.len > 0 && name.at[name.len - 1] == '.')
 			name.len--;
-		if (!http_is_name(name))
+		if (!jw_is_host_name(name.at, name.len, JW_LABEL_HOST))
 			return false;
 	}
 	*ret_name = name;
