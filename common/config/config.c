@@ -1,18 +1,12 @@
 /*
- * The configuration: one table of keys, read with inih.
- *
- * inih forgives much in silence: it joins indented lines, cuts long lines and
- * names, drops what stands after " ;" and takes ':' for '='.  So each line is
- * looked at before inih gets it, and what is not sound is reported and
- * handed on as an empty line, which keeps line numbers right.  Must never let
- * a mistake through silently, nor apply half of a configuration.
+ * Reads the files of a configuration, keeps where each value came from and
+ * puts the mistakes into order.  Must never apply half of a configuration.
  */
 #include "common/config/config.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,23 +14,16 @@
 #include <unistd.h>
 
 #include "common/config/config_keys.h"
+#include "common/config/reader.h"
 
-#define BLANKS " \t"
-
-/* What inih sees instead of a section that is none; its keys are ignored. */
-#define NO_SECTION "?"
-
-enum {
-	FILE_MAX = 256 * 1024,
-	LINE_MAX_OCTETS = 198, /* inih's buffer is 200: newline and NUL */
-};
+enum { FILE_MAX = 256 * 1024 };
 
 struct origin {
 	const char *file; /* NULL: the default */
 	int line;
 };
 
-/* What jw_config_load() gives out: the public part comes first. */
+/* What jw_config_load() returns: the public part comes first. */
 struct loaded {
 	struct jw_config config;
 	struct origin *origins; /* by key */
@@ -47,14 +34,13 @@ struct loaded {
 struct loader {
 	struct loaded *into;
 	struct jw_config_errors *errors;
-	enum jw_err err; /* JW_NO_MEMORY ends everything */
-	bool policy_bad;
-	/* the file at hand */
+	enum jw_err err; /* JW_NO_MEMORY: stop reading */
+	bool policy_bad; /* the arithmetic of the policy cannot be checked */
+	/* of the file that is being read */
 	const char *file;
-	const char *at;
-	const char *end;
 	int line;
-	int *seen; /* by key: the line that gave it, 0 for none */
+	const char *section; /* "": none yet; NULL: one that does not exist */
+	int *seen;           /* by key: the line that gave it, 0 for none */
 };
 
 /* ---- mistakes ---- */
@@ -70,11 +56,10 @@ jw_config_errors_done(struct jw_config_errors *errors)
 		free(errors->rows[i].message);
 	}
 	free(errors->rows);
-	errors->rows = NULL;
-	errors->count = 0;
+	*errors = (struct jw_config_errors){NULL, 0};
 }
 
-/* The place of a file in the order of reading; what is none comes last. */
+/* The place of a file in the order of reading; any other comes last. */
 static size_t
 file_rank(const struct loaded *into, const char *file)
 {
@@ -95,344 +80,190 @@ is_before(const struct loaded *into, struct origin a, struct origin b)
 	return rank_a != rank_b ? rank_a < rank_b : a.line < b.line;
 }
 
-static struct origin
-origin_of(const struct jw_config_error *row)
+/* Where a row for a mistake there belongs; room has been made for it. */
+static struct jw_config_error *
+make_place(const struct loaded *into, struct jw_config_errors *errors,
+    struct origin origin)
 {
-	return (struct origin){.file = row->file, .line = row->line};
-}
+	struct jw_config_error *row = &errors->rows[errors->count++];
 
-/* Takes row, which it frees when memory is short. */
-static enum jw_err
-insert_error(const struct loaded *into, struct jw_config_errors *errors,
-    struct jw_config_error row)
-{
-	struct jw_config_error *rows = NULL;
-	size_t i = errors->count;
+	for (; row > errors->rows; row--) {
+		struct origin before = {row[-1].file, row[-1].line};
 
-	if (row.file != NULL && row.message != NULL) {
-		rows = realloc(errors->rows, (i + 1) * sizeof(*rows));
+		if (!is_before(into, origin, before)) {
+			break;
+		}
+		*row = row[-1];
 	}
-	if (rows == NULL) {
-		free(row.file);
-		free(row.message);
-		return JW_NO_MEMORY;
-	}
-	errors->rows = rows;
-	for (;
-	     i > 0 && is_before(into, origin_of(&row), origin_of(&rows[i - 1]));
-	     i--) {
-		rows[i] = rows[i - 1];
-	}
-	rows[i] = row;
-	errors->count++;
-	return JW_OK;
+	return row;
 }
 
 static void
-jw_report(
+report(
     struct loader *loader, const char *file, int line, const struct jw_why *why)
 {
-	struct jw_config_error row = {.line = line};
-	enum jw_err err;
+	struct jw_config_errors *errors = loader->errors;
+	struct jw_config_error row = {.file = strdup(file), .line = line},
+			       *rows;
 
-	row.file = strdup(file);
 	if (asprintf(&row.message, "%s%s%s", why->text,
 		why->hint[0] != '\0' ? "; " : "", why->hint) < 0) {
 		row.message = NULL;
 	}
-	err = insert_error(loader->into, loader->errors, row);
-	if (err != JW_OK) {
-		loader->err = err;
+	rows = realloc(errors->rows, (errors->count + 1) * sizeof(*rows));
+	if (rows != NULL) {
+		errors->rows = rows;
 	}
+	if (rows == NULL || row.file == NULL || row.message == NULL) {
+		free(row.file);
+		free(row.message);
+		loader->err = JW_NO_MEMORY;
+		return;
+	}
+	*make_place(loader->into, errors, (struct origin){file, line}) = row;
 }
 
 static void
-report_errno(struct loader *loader, const char *file, const char *what)
+report_errno(struct loader *loader, const char *file, const char *problem)
 {
 	struct jw_why why = {0};
 
-	jw_why_set(&why, "%s: %s", what, strerror(errno));
-	jw_report(loader, file, 0, &why);
+	jw_why_set(&why, "%s: %s", problem, strerror(errno));
+	report(loader, file, 0, &why);
 }
 
 /* ---- lines ---- */
 
-/* Octets that no line may have; len may be beyond all bounds. */
 static enum jw_err
-check_octets(const char *text, size_t len, size_t limit, struct jw_why *why)
+set_value(struct loader *loader, const struct jw_config_line *line,
+    struct jw_why *why)
 {
-	if (len > limit) {
-		jw_why_set(why,
-		    "the line is %zu octets long but may be %zu at most", len,
-		    limit);
-		return JW_BAD_CONFIG;
-	}
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	struct loaded *into = loader->into;
+	size_t i = jw_config_key_find(loader->section, line->name);
+	struct jw_config_key key;
 
-		if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			jw_why_set(why,
-			    "octet %zu of the line is the control byte 0x%02x; "
-			    "write plain text",
-			    i + 1, c);
-			return JW_BAD_CONFIG;
-		}
-	}
-	return JW_OK;
-}
-
-/* "[name]" and nothing else.  Puts the name into line. */
-static enum jw_err
-check_section(char *line, struct jw_why *why)
-{
-	size_t len = strlen(line);
-	char *close = strchr(line, ']');
-
-	if (close == NULL || close != line + len - 1) {
-		jw_why_set(why, close == NULL
-				    ? "the section has no ]; write [NAME]"
-				    : "something stands after the ]; write "
-				      "[NAME] on a line of its own");
-		return JW_BAD_CONFIG;
-	}
-	*close = '\0';
-	if (!jw_config_section_exists(line + 1)) {
-		jw_config_explain_section(line + 1, why);
-		return JW_BAD_CONFIG;
-	}
-	*close = ']';
-	return JW_OK;
-}
-
-/* "name = value", without a comment behind it. */
-static enum jw_err
-check_assignment(const char *line, struct jw_why *why)
-{
-	size_t name = strcspn(line, "=:");
-
-	if (line[name] != '=') {
-		jw_why_set(why, line[name] == ':'
-				    ? "there is no = before the \":\"; write "
-				      "NAME = VALUE"
-				    : "there is no =; write NAME = VALUE");
-		return JW_BAD_CONFIG;
-	}
-	if (name == 0) {
-		jw_why_set(why, "no name stands before the =");
-		return JW_BAD_CONFIG;
-	}
-	for (const char *p = line; p[0] != '\0'; p++) {
-		if ((p[0] == ' ' || p[0] == '\t' || p[0] == '=') &&
-		    (p[1] == ';' || p[1] == '#')) {
-			jw_why_set(why,
-			    "\"%c\" begins no comment here; write the comment "
-			    "on a line of its own",
-			    p[1]);
-			return JW_BAD_CONFIG;
-		}
-	}
-	return JW_OK;
-}
-
-/* A line that inih does not get to see: it may have been one of [policy]. */
-static void
-jw_report_line(struct loader *loader, const struct jw_why *why)
-{
-	loader->policy_bad = true;
-	jw_report(loader, loader->file, loader->line, why);
-}
-
-/* Leaves in line, which begins with no blank, what inih is to see. */
-static void
-jw_check_line(struct loader *loader, char *line, size_t size)
-{
-	struct jw_why why = {0};
-	bool section = *line == '[';
-	enum jw_err err;
-
-	if (*line == '\0' || *line == '#' || *line == ';') {
-		*line = '\0';
-		return;
-	}
-	err =
-	    section ? check_section(line, &why) : check_assignment(line, &why);
-	if (err != JW_OK) {
-		jw_report_line(loader, &why);
-		(void)snprintf(
-		    line, size, "%s", section ? "[" NO_SECTION "]" : "");
-	}
-}
-
-/* The next line of the file: its text and length, without its end. */
-static const char *
-cut_line(struct loader *loader, size_t *ret_len)
-{
-	const char *text = loader->at;
-	size_t left = (size_t)(loader->end - text);
-	const char *newline = memchr(text, '\n', left);
-	size_t len = newline != NULL ? (size_t)(newline - text) : left;
-
-	loader->at = newline != NULL ? newline + 1 : loader->end;
-	loader->line++;
-	if (len > 0 && text[len - 1] == '\r') {
-		len--;
-	}
-	if (loader->line == 1 && len >= 3 &&
-	    memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-		text += 3;
-		len -= 3;
-	}
-	*ret_len = len;
-	return text;
-}
-
-/* What inih reads with, instead of fgets(3). */
-static char *
-read_line(char *buf, int size, void *arg)
-{
-	struct loader *loader = arg;
-	struct jw_why why = {0};
-	const char *text;
-	size_t len, limit;
-
-	/* The smallest line that we hand on is "[?]\n". */
-	if (loader->err != JW_OK || loader->at == loader->end || size < 8) {
-		return NULL;
-	}
-	limit = (size_t)size - 2;
-	if (limit > LINE_MAX_OCTETS) {
-		limit = LINE_MAX_OCTETS;
-	}
-	text = cut_line(loader, &len);
-	if (check_octets(text, len, limit, &why) != JW_OK) {
-		jw_report_line(loader, &why);
-		len = 0;
-	}
-	/* An indented line would continue the one before. */
-	while (len > 0 && strchr(BLANKS, *text) != NULL) {
-		text++;
-		len--;
-	}
-	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL) {
-		len--;
-	}
-	memcpy(buf, text, len);
-	buf[len] = '\0';
-	jw_check_line(loader, buf, (size_t)size - 1);
-	len = strlen(buf);
-	memcpy(buf + len, "\n", 2);
-	return buf;
-}
-
-/* ---- values into their places ---- */
-
-static enum jw_err
-set_value(struct loader *loader, const char *section, const char *name,
-    const char *value, struct jw_why *why)
-{
-	size_t i = jw_config_key_find(section, name);
-	enum jw_err err;
-
-	if (*section == '\0') {
+	if (*loader->section == '\0') {
 		jw_why_set(why,
 		    "%s stands before any section; write [daemon], [http], "
 		    "[store], [access] or [policy] above it",
-		    name);
+		    line->name);
 		return JW_BAD_CONFIG;
 	}
 	if (i == jw_config_key_count()) {
-		jw_config_explain_key(section, name, why);
+		jw_config_explain_key(loader->section, line->name, why);
 		return JW_BAD_CONFIG;
 	}
-	if (loader->seen[i] != 0) {
+	key = jw_config_key_at(i);
+	if (loader->seen[i] == 0) {
+		loader->seen[i] = loader->line;
+		into->origins[i] = (struct origin){loader->file, loader->line};
+		/* A list of a file replaces that of an earlier one. */
+		if (key.type->is_list) {
+			key.type->clear(&key, &into->config);
+		}
+	} else if (!key.type->is_list) {
 		jw_why_set(why,
-		    "%s is given twice in this file, first in line %d", name,
-		    loader->seen[i]);
+		    "%s is given twice in this file, first in line %d",
+		    line->name, loader->seen[i]);
 		return JW_BAD_CONFIG;
 	}
-	loader->seen[i] = loader->line;
-	err = jw_config_key_parse(i, value, &loader->into->config, why);
-	if (err == JW_OK) {
-		loader->into->origins[i] =
-		    (struct origin){.file = loader->file, .line = loader->line};
-	}
-	return err;
+	return jw_config_key_parse(&key, line->value, &into->config, why);
 }
 
-/* inih's handler; 1 is success, mistakes are kept by us. */
-static int
-handle_value(
-    void *arg, const char *section, const char *name, const char *value)
+/* Takes a line that the reader understood; else why says what is wrong. */
+static enum jw_err
+take_line(struct loader *loader, const struct jw_config_line *line,
+    struct jw_why *why)
 {
-	struct loader *loader = arg;
-	struct jw_why why = {0};
-	enum jw_err err;
+	if (line->name != NULL) {
+		return loader->section == NULL ? JW_OK
+					       : set_value(loader, line, why);
+	}
+	if (line->section != NULL && jw_config_section_exists(line->section)) {
+		loader->section = line->section;
+		return JW_OK;
+	}
+	if (line->section != NULL) {
+		jw_config_explain_section(line->section, why);
+	}
+	if (line->is_section) {
+		loader->section = NULL;
+	}
+	return JW_BAD_CONFIG;
+}
 
-	if (strcmp(section, NO_SECTION) == 0) {
-		return 1;
+static void
+read_lines(struct loader *loader, char *text, size_t len)
+{
+	struct jw_config_reader reader;
+	struct jw_config_line line;
+	struct jw_why why = {0};
+
+	jw_config_reader_init(&reader, text, len);
+	loader->section = "";
+	memset(loader->seen, 0, jw_config_key_count() * sizeof(*loader->seen));
+	while (loader->err == JW_OK &&
+	       jw_config_reader_next(&reader, &line, &why)) {
+		enum jw_err err;
+
+		loader->line = reader.line;
+		err = take_line(loader, &line, &why);
+		if (err == JW_NO_MEMORY) {
+			loader->err = err;
+		} else if (err != JW_OK) {
+			/* The line may have been one of [policy]. */
+			loader->policy_bad |=
+			    line.name == NULL || *loader->section == '\0' ||
+			    strcmp(loader->section, "policy") == 0;
+			report(loader, loader->file, loader->line, &why);
+			why = (struct jw_why){0};
+		}
 	}
-	err = set_value(loader, section, name, value, &why);
-	if (err == JW_NO_MEMORY) {
-		loader->err = err;
-	} else if (err != JW_OK) {
-		loader->policy_bad |=
-		    strcmp(section, "policy") == 0 || *section == '\0';
-		jw_report(loader, loader->file, loader->line, &why);
-	}
-	return 1;
+	loader->section = NULL;
 }
 
 /* ---- files ---- */
 
-/* What was found at path; NULL with errno, or with errno 0 and why. */
-static char *
-slurp(const char *path, size_t *ret_len, struct jw_why *why)
+/* At most FILE_MAX + 1 octets; -1 with errno. */
+static ssize_t
+read_all(int fd, char *buf)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text = NULL;
-	struct stat st;
 	size_t len = 0;
-	ssize_t n = -1;
-	int saved;
+	ssize_t n;
 
-	if (fd < 0) {
-		return NULL;
+	do {
+		n = read(fd, buf + len, FILE_MAX + 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
+static void
+read_file(struct loader *loader, int fd)
+{
+	char *text = malloc(FILE_MAX + 1);
+	struct jw_why why = {0};
+	struct stat st;
+	ssize_t len = 0;
+
+	if (text == NULL) {
+		loader->err = JW_NO_MEMORY;
+		return;
 	}
-	if (fstat(fd, &st) != 0) {
-		goto out;
-	}
-	errno = 0;
 	/* /dev/null is an empty configuration. */
-	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
-		jw_why_set(why, "not a regular file");
-		goto out;
-	}
-	text = malloc(FILE_MAX + 1);
-	while (text != NULL && len <= FILE_MAX) {
-		n = read(fd, text + len, FILE_MAX + 1 - len);
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n <= 0) {
-			break;
-		}
-		len += (size_t)n;
-	}
-	if (n == 0) {
-		*ret_len = len;
-		goto out;
-	}
-	if (len > FILE_MAX) {
-		errno = 0;
-		jw_why_set(why, "longer than %d octets", FILE_MAX);
+	if (fstat(fd, &st) != 0 ||
+	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))) {
+		jw_why_set(&why, "not a regular file");
+		report(loader, loader->file, 0, &why);
+	} else if ((len = read_all(fd, text)) < 0) {
+		report_errno(loader, loader->file, "cannot be read");
+	} else if (len > FILE_MAX) {
+		jw_why_set(&why, "longer than %d octets", FILE_MAX);
+		report(loader, loader->file, 0, &why);
+	} else {
+		read_lines(loader, text, (size_t)len);
 	}
 	free(text);
-	text = NULL;
-out:
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return text;
 }
 
 /* Keeps path, which errors and origins refer to. */
@@ -441,64 +272,34 @@ remember_file(struct loaded *into, const char *path)
 {
 	char **files =
 	    realloc(into->files, (into->nfiles + 1) * sizeof(*files));
-	char *copy = strdup(path);
+	char *copy = files != NULL ? strdup(path) : NULL;
 
 	if (files != NULL) {
 		into->files = files;
 	}
-	if (files == NULL || copy == NULL) {
-		free(copy);
-		return NULL;
+	if (copy != NULL) {
+		files[into->nfiles++] = copy;
 	}
-	files[into->nfiles++] = copy;
 	return copy;
-}
-
-static void
-parse_text(struct loader *loader, const char *text, size_t len)
-{
-	struct jw_why why = {0};
-	int line;
-
-	loader->at = text;
-	loader->end = text + len;
-	loader->line = 0;
-	memset(loader->seen, 0, jw_config_key_count() * sizeof(*loader->seen));
-	line = ini_parse_stream(read_line, loader, handle_value, loader);
-	if (line == 0 || loader->err != JW_OK) {
-		return;
-	}
-	if (line < 0) {
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
-	jw_why_set(&why, "the line makes no sense; write NAME = VALUE");
-	jw_report(loader, loader->file, line, &why);
 }
 
 static void
 load_file(struct loader *loader, const char *path, bool may_be_missing)
 {
-	struct jw_why why = {0};
-	size_t len = 0;
-	char *text;
+	int fd;
 
 	loader->file = remember_file(loader->into, path);
 	if (loader->file == NULL) {
 		loader->err = JW_NO_MEMORY;
 		return;
 	}
-	text = slurp(path, &len, &why);
-	if (text != NULL) {
-		parse_text(loader, text, len);
-	} else if (why.text[0] != '\0') {
-		jw_report(loader, path, 0, &why);
-	} else if (errno == ENOMEM) {
-		loader->err = JW_NO_MEMORY;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0) {
+		read_file(loader, fd);
+		close(fd);
 	} else if (!may_be_missing || errno != ENOENT) {
 		report_errno(loader, path, "cannot be read");
 	}
-	free(text);
 }
 
 static int
@@ -510,9 +311,9 @@ is_drop_in_name(const struct dirent *entry)
 	       strcmp(entry->d_name + len - strlen(".conf"), ".conf") == 0;
 }
 
-/* By octets, in whatever locale: not alphasort(3). */
+/* By octets, whatever the locale: not alphasort(3). */
 static int
-jw_compare_names(const struct dirent **a, const struct dirent **b)
+compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -527,7 +328,7 @@ load_drop_in(struct loader *loader, const char *directory, const char *name)
 		loader->err = JW_NO_MEMORY;
 		return;
 	}
-	/* One that cannot be looked at is reported by the attempt to read. */
+	/* A failure of stat(2) is reported by the attempt to read. */
 	if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
 		load_file(loader, path, false);
 	}
@@ -545,7 +346,7 @@ load_drop_ins(struct loader *loader, const char *file)
 		loader->err = JW_NO_MEMORY;
 		return;
 	}
-	n = scandir(directory, &names, is_drop_in_name, jw_compare_names);
+	n = scandir(directory, &names, is_drop_in_name, compare_names);
 	if (n < 0 && errno == ENOMEM) {
 		loader->err = JW_NO_MEMORY;
 	} else if (n < 0 && errno != ENOENT) {
@@ -564,25 +365,27 @@ load_drop_ins(struct loader *loader, const char *file)
 /* ---- the whole ---- */
 
 /*
- * Where to report a fault: the line of the parameter itself or, when that is
- * a default, the last line that gave another one which the message names.
+ * Where to report a fault of the policy: the line of the parameter itself or,
+ * when that has its default, the last line that gave another parameter which
+ * the message names.
  */
 static struct origin
-blame(const struct loaded *into, const struct jw_policy_fault *fault,
+origin_of_fault(const struct loaded *into, const struct jw_policy_fault *fault,
     const struct jw_why *why)
 {
 	struct origin last = {.file = "", .line = 0};
 
 	for (size_t i = 0; i < jw_config_key_count(); i++) {
 		struct origin origin = into->origins[i];
+		struct jw_config_key key = jw_config_key_at(i);
 
-		if (origin.file == NULL || jw_config_key_param(i) == NULL) {
+		if (origin.file == NULL || key.param == NULL) {
 			continue;
 		}
-		if (jw_config_key_param(i) == fault->param) {
+		if (key.param == fault->param) {
 			return origin;
 		}
-		if (strstr(why->text, jw_config_key_name(i)) != NULL &&
+		if (strstr(why->text, key.name) != NULL &&
 		    (*last.file == '\0' || is_before(into, last, origin))) {
 			last = origin;
 		}
@@ -598,13 +401,14 @@ check_policy(struct loader *loader)
 	const struct jw_param *before = NULL;
 	struct jw_policy_fault fault;
 	struct jw_why why = {0};
-	struct origin origin;
 
 	while (jw_policy_check(&policy, &fault, &why) != JW_OK &&
 	       fault.param != before) {
+		struct origin origin =
+		    origin_of_fault(loader->into, &fault, &why);
+
 		before = fault.param;
-		origin = blame(loader->into, &fault, &why);
-		jw_report(loader, origin.file, origin.line, &why);
+		report(loader, origin.file, origin.line, &why);
 		jw_policy_set(&policy, fault.param,
 		    (int32_t)(fault.has_minimum ? fault.minimum
 						: fault.maximum));
@@ -624,8 +428,25 @@ loaded_new(void)
 		free(into);
 		return NULL;
 	}
-	jw_config_init(&into->config);
+	into->config.log_level = JW_LOG_INFO;
+	into->config.processes = 1;
+	jw_policy_init(&into->config.policy);
 	return into;
+}
+
+/* Complete into, or free it. */
+static enum jw_err
+finish(struct loaded *into, enum jw_err err, struct jw_config **ret_config)
+{
+	if (err == JW_OK) {
+		err = jw_config_fill_defaults(&into->config);
+	}
+	if (err == JW_OK) {
+		*ret_config = &into->config;
+	} else {
+		jw_config_free(&into->config);
+	}
+	return err;
 }
 
 enum jw_err
@@ -634,49 +455,34 @@ jw_config_load(const char *file, struct jw_config **ret_config,
 {
 	const char *path = file != NULL ? file : JW_CONFIG_DEFAULT_FILE;
 	struct loader loader = {.into = loaded_new(), .errors = errors};
-	enum jw_err err = JW_NO_MEMORY;
 
-	loader.seen = calloc(jw_config_key_count(), sizeof(*loader.seen));
-	if (loader.into == NULL || loader.seen == NULL) {
-		goto out;
+	if (loader.into == NULL) {
+		return JW_NO_MEMORY;
 	}
-	load_file(&loader, path, file == NULL);
+	loader.seen = calloc(jw_config_key_count(), sizeof(*loader.seen));
+	loader.err = loader.seen != NULL ? JW_OK : JW_NO_MEMORY;
+	if (loader.err == JW_OK) {
+		load_file(&loader, path, file == NULL);
+	}
 	if (loader.err == JW_OK) {
 		load_drop_ins(&loader, path);
 	}
 	if (loader.err == JW_OK && !loader.policy_bad) {
 		check_policy(&loader);
 	}
-	if (loader.err == JW_OK && errors->count == 0) {
-		loader.err = jw_config_fill_defaults(&loader.into->config);
+	if (loader.err == JW_OK && errors->count > 0) {
+		loader.err = JW_BAD_CONFIG;
 	}
-	err = loader.err;
-	if (err == JW_OK && errors->count > 0) {
-		err = JW_BAD_CONFIG;
-	}
-	if (err == JW_OK) {
-		*ret_config = &loader.into->config;
-		loader.into = NULL;
-	}
-out:
-	jw_config_free(loader.into != NULL ? &loader.into->config : NULL);
 	free(loader.seen);
-	return err;
+	return finish(loader.into, loader.err, ret_config);
 }
 
 enum jw_err
 jw_config_default(struct jw_config **ret_config)
 {
-	struct loaded *loaded = loaded_new();
-	enum jw_err err = JW_NO_MEMORY;
+	struct loaded *into = loaded_new();
 
-	if (loaded != NULL)
-		err = jw_config_fill_defaults(&loaded->config);
-	if (err == JW_OK)
-		*ret_config = &loaded->config;
-	else
-		jw_config_free(loaded != NULL ? &loaded->config : NULL);
-	return err;
+	return into == NULL ? JW_NO_MEMORY : finish(into, JW_OK, ret_config);
 }
 
 void
@@ -696,26 +502,30 @@ jw_config_free(struct jw_config *config)
 	free(loaded);
 }
 
-void
+enum jw_err
 jw_config_each(
     const struct jw_config *config, jw_config_value_fn *fn, void *arg)
 {
 	const struct loaded *loaded =
 	    (const struct loaded *)(const void *)config;
-	char value[CONFIG_VALUE_SIZE], origin[4096 + 16];
+	bool more = true;
 
-	for (size_t i = 0; i < jw_config_key_count(); i++) {
+	for (size_t i = 0; more && i < jw_config_key_count(); i++) {
+		struct jw_config_key key = jw_config_key_at(i);
 		const struct origin *from = &loaded->origins[i];
+		char *value = key.type->format(&key, config), *origin = NULL;
+		int len = from->file == NULL ? asprintf(&origin, "default")
+					     : asprintf(&origin, "%s:%d",
+						   from->file, from->line);
 
-		jw_config_key_format(i, config, value);
-		(void)snprintf(origin, sizeof(origin), "default");
-		if (from->file != NULL) {
-			(void)snprintf(origin, sizeof(origin), "%.4095s:%d",
-			    from->file, from->line);
+		if (value != NULL && len >= 0) {
+			more = fn(key.section, key.name, value, origin, arg);
+			free(origin);
 		}
-		if (!fn(jw_config_key_section(i), jw_config_key_name(i), value,
-			origin, arg)) {
-			return;
+		free(value);
+		if (value == NULL || len < 0) {
+			return JW_NO_MEMORY;
 		}
 	}
+	return JW_OK;
 }

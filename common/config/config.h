@@ -1,7 +1,6 @@
 /*
  * The configuration: FILE, then the files in FILE.d whose names end in .conf,
- * in byte order.  The only user of inih.  Sections [daemon] [http] [store]
- * [access] [policy].
+ * in byte order.  Sections [daemon] [http] [store] [access] [policy].
  *
  * All or nothing: either a whole configuration comes back, or every mistake
  * of every file, each as "file:line: what, and what was meant".
@@ -85,11 +84,12 @@ void jw_config_free(struct jw_config *config);
 
 /*
  * Every effective value in the order of the documentation: origin is
- * "FILE:LINE" or "default".  Stops when fn returns false.
+ * "FILE:LINE" or "default".  A list has the line that began it.  Stops when fn
+ * returns false; JW_NO_MEMORY.
  */
 typedef bool jw_config_value_fn(const char *section, const char *key,
     const char *value, const char *origin, void *arg);
-void jw_config_each(
+enum jw_err jw_config_each(
     const struct jw_config *config, jw_config_value_fn *fn, void *arg);
 
 #endif

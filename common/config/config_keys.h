@@ -1,46 +1,63 @@
 /*
- * The table of configuration keys: the own part of config.c, for nobody else.
+ * The table of configuration keys, for config.c alone, and how the values of
+ * each type are read and written.
  *
- * A key is named by its index, in the order of the documentation; the
- * parameters of the policy are the last ones.  Nothing here blocks.
+ * Keys have indices, in the order of the documentation; the parameters of the
+ * policy are the last ones.  Nothing here blocks.
  */
 #ifndef JWKSD_COMMON_CONFIG_CONFIG_KEYS_H
 #define JWKSD_COMMON_CONFIG_CONFIG_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/config/config.h"
 
-enum { CONFIG_VALUE_SIZE = 512 }; /* room for any value that fits in a line */
+struct jw_config_key;
+
+struct jw_config_type {
+	/* JW_BAD_CONFIG or JW_BAD_POLICY with why, or JW_NO_MEMORY. */
+	enum jw_err (*parse)(const struct jw_config_key *key, const char *value,
+	    struct jw_config *config, struct jw_why *why);
+	/* For the caller to free: NULL where memory is short. */
+	char *(*format)(
+	    const struct jw_config_key *key, const struct jw_config *config);
+	/* Back to no value at all; NULL for types that own no memory. */
+	void (*clear)(
+	    const struct jw_config_key *key, struct jw_config *config);
+	bool is_list; /* parse() adds to the values that are there */
+};
+
+struct jw_config_key {
+	const char *section;
+	const char *name;
+	const struct jw_config_type *type;
+	size_t offset;                /* in struct jw_config */
+	int32_t minimum, maximum;     /* of a number; octets of a text */
+	const struct jw_param *param; /* of the policy's keys, else NULL */
+};
+
+extern const struct jw_config_type jw_config_path, jw_config_file_path,
+    jw_config_group, jw_config_rules, jw_config_domain, jw_config_number,
+    jw_config_log_level, jw_config_listen, jw_config_param;
 
 size_t jw_config_key_count(void);
-const char *jw_config_key_section(size_t i);
-const char *jw_config_key_name(size_t i);
-/* NULL for a key that is none of the policy's. */
-const struct jw_param *jw_config_key_param(size_t i);
-
+struct jw_config_key jw_config_key_at(size_t i);
 /* jw_config_key_count() when there is no such key. */
 size_t jw_config_key_find(const char *section, const char *name);
 bool jw_config_section_exists(const char *name);
 
-/* Why a name that does not exist does not, and what was meant. */
+/* Why a name does not exist, and which one was meant. */
 void jw_config_explain_section(const char *name, struct jw_why *why);
 void jw_config_explain_key(
     const char *section, const char *name, struct jw_why *why);
 
-/*
- * Read a value of at most 198 octets into config, in place of the one before.
- * JW_BAD_CONFIG or JW_BAD_POLICY with why, or JW_NO_MEMORY.
- */
-enum jw_err jw_config_key_parse(
-    size_t i, const char *value, struct jw_config *config, struct jw_why *why);
-/* Write a value to buf of CONFIG_VALUE_SIZE; "" for one that is not set. */
-void jw_config_key_format(size_t i, const struct jw_config *config, char *buf);
+/* Read a value into config: lists grow, another one replaces the former. */
+enum jw_err jw_config_key_parse(const struct jw_config_key *key,
+    const char *value, struct jw_config *config, struct jw_why *why);
 
-/* Nothing set but numbers and the policy; jw_config_fill_defaults() the rest.
- */
-void jw_config_init(struct jw_config *ret_config);
+/* What no file gave, except for numbers and the policy. */
 enum jw_err jw_config_fill_defaults(struct jw_config *config);
 void jw_config_done(struct jw_config *config);
 

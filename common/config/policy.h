@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/config/alg.h"
 #include "common/base/err.h"
+#include "common/config/alg.h"
 
 enum jw_mode {
 	JW_MODE_AUTO,   /* what is due happens */

@@ -164,15 +164,15 @@ settings_reload(const struct settings *reload, settings_key_fn *fn, void *arg,
 
 	if (err != JW_OK)
 		return err;
-	jw_config_each(reload->config, keep_value, &comparison.before);
-	if (comparison.before.failed) {
+	err = jw_config_each(reload->config, keep_value, &comparison.before);
+	if (comparison.before.failed)
 		err = JW_NO_MEMORY;
+	if (err != JW_OK)
 		goto out;
-	}
 	reload->config->log_level = config->log_level;
 	reload->config->policy = config->policy;
 	jw_log_set_level(config->log_level);
-	jw_config_each(config, compare_value, &comparison);
+	err = jw_config_each(config, compare_value, &comparison);
 out:
 	values_done(&comparison.before);
 	jw_config_free(config);

@@ -15,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct text {
-	char data[16384];
+	char data[1 << 20];
 	size_t len;
 };
 
@@ -25,7 +25,6 @@ collect(const char *section, const char *key, const char *value,
 {
 	struct text *text = arg;
 
-	/* A default may be longer than what a line can say. */
 	if (strcmp(origin, "default") != 0) {
 		text->len += (size_t)snprintf(text->data + text->len,
 		    sizeof(text->data) - text->len, "[%s]\n%s=%s\n", section,

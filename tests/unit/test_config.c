@@ -373,20 +373,64 @@ other_editors_files_are_read(void **state)
 static void
 the_longest_line_is_read(void **state)
 {
-	char text[512];
+	enum { RULES = 5000, LONG_PATH = 4032 };
+	static char text[RULES * 20];
+	struct jw_config *config;
+	size_t len;
+
+	(void)state;
+	len = (size_t)snprintf(text, sizeof(text), "[access]\nsign_rules =");
+	for (int i = 0; i < RULES; i++) {
+		len += (size_t)snprintf(
+		    text + len, sizeof(text) - len, " g%d:a%d", i, i);
+	}
+	put("a.conf", text);
+	config = load();
+	assert_string_equal(
+	    config->sign_rules, text + strlen("[access]\nsign_rules = "));
+	jw_config_free(config);
+	(void)snprintf(
+	    text, sizeof(text), "[store]\npath = /%0*d\n", LONG_PATH - 1, 7);
+	put("a.conf", text);
+	config = load();
+	assert_int_equal(strlen(config->store_path), LONG_PATH);
+	jw_config_free(config);
+	(void)snprintf(
+	    text, sizeof(text), "[store]\npath = /%0*d\n", LONG_PATH, 7);
+	put("a.conf", text);
+	assert_string_equal(errors_of(),
+	    "a.conf:2: path is 4033 octets long but may be 4032, so that the "
+	    "path of a file in it fits\n");
+}
+
+static void
+lists_add_up_in_a_file(void **state)
+{
 	struct jw_config *config;
 
 	(void)state;
-	/* 198 octets: "path = /" and 190 more. */
-	(void)snprintf(text, sizeof(text), "[store]\npath = /%0190d\n", 7);
-	put("a.conf", text);
+	put("a.conf",
+	    "[http]\nlisten = 127.0.0.1:1\n[access]\nsign_rules = a:b\n"
+	    "[http]\nlisten = 127.0.0.1:2 127.0.0.1:3\n"
+	    "[access]\nsign_rules = c:d, e:*\n");
 	config = load();
-	assert_int_equal(strlen(config->store_path), 191);
+	expect_shown(config, "http", "listen",
+	    "127.0.0.1:1 127.0.0.1:2 127.0.0.1:3", "a.conf:2");
+	expect_shown(
+	    config, "access", "sign_rules", "a:b c:d, e:*", "a.conf:4");
 	jw_config_free(config);
-	(void)snprintf(text, sizeof(text), "[store]\npath = /%0191d\n", 7);
-	put("a.conf", text);
+	make_directory("a.conf.d");
+	put("a.conf.d/1.conf",
+	    "[access]\nsign_rules = x:y\nsign_rules = z:y\n");
+	config = load();
+	assert_int_equal(config->nlisten, 3);
+	expect_shown(
+	    config, "access", "sign_rules", "x:y z:y", "a.conf.d/1.conf:2");
+	jw_config_free(config);
+	put("a.conf.d/2.conf",
+	    "[http]\nlisten = 127.0.0.1:9\nlisten = 127.0.0.1:9\n");
 	assert_string_equal(errors_of(),
-	    "a.conf:2: the line is 199 octets long but may be 198 at most\n");
+	    "a.conf.d/2.conf:3: listen \"127.0.0.1:9\" is given twice\n");
 }
 
 /* ---- what is refused: one line each ---- */
@@ -554,9 +598,9 @@ addresses_are_refused_with_words(void **state)
 	    {"127.0.0.1:080000", "0 to 65535"},
 	    {"unix:", "absolute path"},
 	    {"unix:run/x", "absolute path"},
-	    {"127.0.0.1:80 127.0.0.1:80", "stands there twice"},
-	    {"[::1]:80,[0::1]:80", "stands there twice"},
-	    {"unix:/x unix:/x", "stands there twice"},
+	    {"127.0.0.1:80 127.0.0.1:80", "is given twice"},
+	    {"[::1]:80,[0::1]:80", "is given twice"},
+	    {"unix:/x unix:/x", "is given twice"},
 	    {",", "listen has no address"},
 	    {"127.0.0.1:80 x", "listen \"x\""},
 	};
@@ -911,6 +955,7 @@ main(void)
 	    T(drop_ins_override_in_byte_order),
 	    T(other_editors_files_are_read),
 	    T(the_longest_line_is_read),
+	    T(lists_add_up_in_a_file),
 	    T(lines_are_refused_with_words),
 	    T(addresses_are_refused_with_words),
 	    T(domains_are_checked),
