@@ -1,6 +1,5 @@
 /*
  * The sealed private key, and the key-encryption key (KEK) that seals it.
- * With keys.c the only user of OpenSSL.
  *
  * Envelope (version 1):
  *   0x01 | kek_id[16] | nonce[12] | ciphertext | tag[16]

@@ -1,8 +1,7 @@
 /*
- * Key pairs: generate, describe, sign, verify.  With envelope.c the only
- * user of OpenSSL.
+ * Key pairs: generate, describe, sign, verify.
  *
- * Private bytes never leave this module and envelope.c: what goes out is an
+ * Private bytes never leave this folder: what goes out is an
  * opaque key, a public JWK, a thumbprint, or a sealed blob.  Functions here
  * are safe to call from several threads at once on different keys; crypto_sign
  * also on one and the same key.
@@ -120,17 +119,6 @@ enum jw_err crypto_from_own_jwk(
 /* Strong entity tag (RFC 9110 8.8.3) of a body: quoted base64url of the
  * first 16 octets of its SHA-256.  etag has KEYS_ETAG_SIZE octets. */
 enum jw_err crypto_etag(const void *body, size_t len, char *etag);
-
-/* base64url without padding (RFC 7515 section 2).  The caller frees. */
-char *crypto_base64url(const void *data, size_t len);
-/* How long that is, and the same to where the caller has so much room,
- * without a NUL; the length comes back. */
-size_t crypto_base64url_size(size_t len);
-size_t crypto_base64url_write(const void *data, size_t len, char *text);
-/* Strict: no padding, blanks or stray bits.  JW_INVALID_PARAMETER.  A NUL
- * stands behind the data. */
-enum jw_err crypto_base64url_decode(
-    const char *text, size_t len, uint8_t **ret_data, size_t *ret_len);
 
 /* Random octets for identifiers.  JW_BUG when the generator fails. */
 enum jw_err crypto_random(void *buf, size_t len);

@@ -20,6 +20,7 @@
 #include "common/base/slice.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
+#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/signer.h"
 #include "daemon/keeper/keeper.h"

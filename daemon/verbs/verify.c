@@ -10,6 +10,7 @@
 
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
+#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/lifecycle.h"

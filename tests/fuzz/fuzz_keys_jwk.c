@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

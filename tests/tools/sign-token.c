@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "daemon/crypto/envelope.h"
+#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/store/store.h"

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 
 static json_t *

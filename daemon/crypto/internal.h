@@ -1,0 +1,143 @@
+/*
+ * What the files of key pairs share with one another, and with no other folder:
+ * the row of an algorithm, the family of a key, a JWK that is being imported.
+ */
+#ifndef JWKSD_DAEMON_CRYPTO_INTERNAL_H
+#define JWKSD_DAEMON_CRYPTO_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/crypto/keys.h"
+
+/* OpenSSL's EVP_PKEY, OSSL_PARAM_BLD and BIGNUM; Jansson's json_t. */
+struct evp_pkey_st;
+struct ossl_param_bld_st;
+struct bignum_st;
+struct json_t;
+
+enum {
+	RSA_BITS_MIN = 2048,
+	RSA_BITS_MAX = 4096,
+	RSA_OCTETS_MAX = RSA_BITS_MAX / 8,
+	RSA_MEMBERS = 8,
+	AKP_OCTETS_MAX = 2592,
+};
+
+struct algorithm;
+struct import;
+
+/* The public numbers as base64url: n and e, x and y, or x or pub alone. */
+struct members {
+	char *first;
+	char *second;
+};
+
+/* What keys of one kty have in common. */
+struct family {
+	const char *kty;
+	struct evp_pkey_st *(*generate)(const struct algorithm *algorithm,
+	    int rsa_bits, const atomic_bool *cancelled);
+	bool (*describe)(const struct algorithm *algorithm,
+	    const struct evp_pkey_st *pkey, struct members *ret_members);
+	/* The text that a thumbprint is made over, RFC 7638 section 3.2. */
+	char *(*canonical)(
+	    const struct algorithm *algorithm, const struct members *members);
+	/* The members of a JWK behind those that every key has. */
+	char *(*tail)(
+	    const struct algorithm *algorithm, const struct members *members);
+	/* Sizes and curve; cheap. */
+	enum jw_err (*check)(const struct algorithm *algorithm,
+	    const struct evp_pkey_st *pkey, struct jw_why *why);
+	enum jw_err (*from_jwk)(struct import *import);
+	/* The private half; *ret_der for crypto_private_free(). */
+	enum jw_err (*to_der)(
+	    const struct evp_pkey_st *pkey, uint8_t **ret_der, size_t *ret_len);
+	/* NULL for anything but such DER. */
+	struct evp_pkey_st *(*from_der)(
+	    const struct algorithm *algorithm, const uint8_t *der, size_t len);
+};
+
+extern const struct family crypto_rsa, crypto_ec, crypto_okp, crypto_akp;
+
+struct algorithm {
+	const struct family *family;
+	const char *type;   /* OpenSSL's name of the type of key */
+	int id;             /* OpenSSL's number of it; 0: no DER needs one */
+	const char *crv;    /* as a JWK has it */
+	const char *group;  /* the same curve as OpenSSL answers it */
+	const char *digest; /* NULL where the scheme has its own */
+	bool pss;
+	size_t field;  /* octets of a coordinate, for ECDSA */
+	size_t octets; /* of x (OKP) or pub (AKP) */
+};
+
+extern const struct algorithm crypto_algorithms[JW_ALG_COUNT];
+/* NULL with why for one that does not exist, or not in this OpenSSL. */
+const struct algorithm *crypto_algorithm(enum jw_alg alg, struct jw_why *why);
+
+struct sign_contexts;
+
+struct keys_pair {
+	enum jw_alg alg;
+	const struct algorithm *algorithm;
+	struct evp_pkey_st *pkey;
+	struct sign_contexts *contexts; /* NULL without a private half */
+	char kid[KEYS_KID_SIZE];
+	uint8_t spki_hash[KEYS_HASH_SIZE];
+	char *jwk;
+};
+
+/* A JWK that is being imported, and what is freed once the key is made. */
+struct import {
+	const struct algorithm *algorithm;
+	struct json_t *jwk;
+	bool private;
+	bool ours; /* was checked before it was stored */
+	struct jw_why *why;
+	struct ossl_param_bld_st *params;
+	struct bignum_st *numbers[RSA_MEMBERS];
+	uint8_t *point;
+	size_t point_len;
+	uint8_t *scalar;
+	size_t scalar_len;
+};
+
+/* ---- heap.c ---- */
+
+bool crypto_reseed(void);
+/* Empty OpenSSL's error queue of this thread.  Returns err, or JW_NO_MEMORY
+ * where the queue says that the reason was a full (secure) heap. */
+enum jw_err crypto_result(enum jw_err err);
+
+/* ---- family.c ---- */
+
+/* One public number as base64url; width 0: the smallest that holds it. */
+char *crypto_number_text(
+    const struct evp_pkey_st *pkey, const char *name, size_t width);
+/*
+ * The octets of a member, in the secure heap; free with
+ * OPENSSL_secure_clear_free().  JW_BAD_KEY unless min <= len <= max.
+ */
+enum jw_err crypto_import_octets(const struct import *in, const char *name,
+    size_t min, size_t max, uint8_t **ret_data, size_t *ret_len);
+enum jw_err crypto_any_to_der(
+    const struct evp_pkey_st *pkey, uint8_t **ret_der, size_t *ret_len);
+struct evp_pkey_st *crypto_any_from_der(
+    const struct algorithm *algorithm, const uint8_t *der, size_t len);
+
+/* ---- jwk.c, keys.c, sign.c ---- */
+
+/* ret_hash has KEYS_HASH_SIZE octets. */
+bool crypto_sha256(const void *data, size_t len, uint8_t *ret_hash);
+/* Fill kid, spki_hash and jwk. */
+bool crypto_describe_pair(struct keys_pair *pair);
+/* Takes pkey, also on failure. */
+enum jw_err crypto_take_pkey(enum jw_alg alg, struct evp_pkey_st *pkey,
+    bool private, struct keys_pair **ret_pair);
+/* NULL: the key cannot sign with its algorithm. */
+struct sign_contexts *crypto_contexts_new(const struct keys_pair *pair);
+void crypto_contexts_free(struct sign_contexts *contexts);
+
+#endif
