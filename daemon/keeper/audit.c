@@ -4,8 +4,8 @@
  */
 #include "daemon/keeper/audit.h"
 
-#include "daemon/keeper/keeper.h"
 #include "daemon/keeper/internal.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/store/refusal.h"
 
 enum jw_err

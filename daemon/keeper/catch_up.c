@@ -121,7 +121,7 @@ keeper_catch_up_tell(struct keeper *keeper, struct keeper_set *set,
 
 	keeper_difference_make(was, &set->row, keeper_now(keeper), cause, &d);
 	for (size_t i = 0; i < d.count; i++)
-		keeper_log_change(set, &d.changes[i], d.keys[i]->kid);
+		keeper_log_change(set, &d.changes[i], d.keys[i]->kid, NULL);
 	news.changes = d.changes;
 	news.count = d.count;
 	news.keys = d.keys;

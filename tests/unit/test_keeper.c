@@ -1,5 +1,5 @@
 /*
- * daemon/keeper/keeper.c on a real store with clocks that the test turns: first
+ * daemon/keeper on a real store with clocks that the test turns: first
  * start, the schedule, restarts, and disks that fail on purpose (fdatasync()
  * here stands before the C library's).
  */
