@@ -9,6 +9,21 @@
 #include "common/base/slice.h"
 
 #include <string.h>
+#include <strings.h>
+
+bool
+jw_slice_is(struct jw_slice slice, const char *word)
+{
+	return slice.len == strlen(word) &&
+	       memcmp(slice.at, word, slice.len) == 0;
+}
+
+bool
+jw_slice_is_nocase(struct jw_slice slice, const char *word)
+{
+	return slice.len == strlen(word) &&
+	       strncasecmp(slice.at, word, slice.len) == 0;
+}
 
 static void
 jw_skip_blanks(struct jw_span_walk *walk)
@@ -144,7 +159,7 @@ jw_is_name(const char *s, size_t len, const char *name)
 }
 
 bool
-jw_span_is(const struct jw_span *name, const char *word)
+jw_span_is(const struct jw_slice *name, const char *word)
 {
 	return name->len >= 2 && jw_is_name(name->at + 1, name->len - 2, word);
 }
@@ -158,7 +173,7 @@ jw_span_open(const char *text, size_t len, struct jw_span_walk *ret_walk)
 
 static bool
 take_span(struct jw_span_walk *walk, bool (*skip)(struct jw_span_walk *walk),
-    struct jw_span *ret_span)
+    struct jw_slice *ret_span)
 {
 	size_t start;
 
@@ -166,14 +181,14 @@ take_span(struct jw_span_walk *walk, bool (*skip)(struct jw_span_walk *walk),
 	start = walk->at;
 	if (!skip(walk))
 		return false;
-	*ret_span = (struct jw_span){walk->text + start, walk->at - start};
+	*ret_span = (struct jw_slice){walk->text + start, walk->at - start};
 	return true;
 }
 
 /* A member that is none leaves the walk where the object did not end. */
 bool
-jw_span_next(struct jw_span_walk *walk, struct jw_span *ret_name,
-    struct jw_span *ret_value)
+jw_span_next(struct jw_span_walk *walk, struct jw_slice *ret_name,
+    struct jw_slice *ret_value)
 {
 	struct jw_span_walk ahead = *walk;
 
@@ -199,10 +214,10 @@ jw_span_ended(struct jw_span_walk *walk)
 
 bool
 jw_span_member(
-    const char *text, size_t len, const char *name, struct jw_span *ret_span)
+    const char *text, size_t len, const char *name, struct jw_slice *ret_span)
 {
 	struct jw_span_walk walk;
-	struct jw_span found, value;
+	struct jw_slice found, value;
 
 	if (!jw_span_open(text, len, &walk))
 		return false;

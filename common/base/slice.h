@@ -9,10 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct jw_span {
-	const char *at; /* into the text; not NUL-terminated */
-	size_t len;     /* without blanks around the value */
+/* A piece of a text, which stays the property of another; no NUL ends it. */
+struct jw_slice {
+	const char *at; /* NULL: there is no such piece */
+	size_t len;
 };
+
+bool jw_slice_is(struct jw_slice slice, const char *word);
+/* In any case of ASCII letters. */
+bool jw_slice_is_nocase(struct jw_slice slice, const char *word);
 
 /*
  * A walk over the members of the outermost object of any octets whatsoever.
@@ -29,12 +34,12 @@ struct jw_span_walk {
 /* False: no object begins here. */
 bool jw_span_open(const char *text, size_t len, struct jw_span_walk *ret_walk);
 /* The next member, its name with the quotes.  False: there is none. */
-bool jw_span_next(struct jw_span_walk *walk, struct jw_span *ret_name,
-    struct jw_span *ret_value);
+bool jw_span_next(struct jw_span_walk *walk, struct jw_slice *ret_name,
+    struct jw_slice *ret_value);
 /* After the last member: did the object end there, and the text with it? */
 bool jw_span_ended(struct jw_span_walk *walk);
 /* Does a name with its quotes mean this word (ASCII), however written? */
-bool jw_span_is(const struct jw_span *name, const char *word);
+bool jw_span_is(const struct jw_slice *name, const char *word);
 
 /*
  * The value of the member called name (ASCII; escapes in the text's own names
@@ -43,6 +48,6 @@ bool jw_span_is(const struct jw_span *name, const char *word);
  * text, or false, comes back.  False: there is no such member.
  */
 bool jw_span_member(
-    const char *text, size_t len, const char *name, struct jw_span *ret_span);
+    const char *text, size_t len, const char *name, struct jw_slice *ret_span);
 
 #endif

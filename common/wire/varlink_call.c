@@ -36,7 +36,7 @@ static const struct {
 struct envelope {
 	json_t *values[MEMBERS];
 	bool there[MEMBERS];
-	struct jw_span parameters;
+	struct jw_slice parameters;
 };
 
 static enum jw_err
@@ -47,7 +47,7 @@ varlink_call_refuse(struct jw_why *why, const char *what)
 }
 
 static bool
-is_null(const struct jw_span *value)
+is_null(const struct jw_slice *value)
 {
 	return value->len == 4 && memcmp(value->at, "null", 4) == 0;
 }
@@ -63,7 +63,7 @@ varlink_call_has_type(const json_t *value, json_type type)
 /* False: not of its type.  The object of the parameters is not looked into. */
 static bool
 varlink_take_value(
-    struct envelope *envelope, int i, const struct jw_span *value)
+    struct envelope *envelope, int i, const struct jw_slice *value)
 {
 	if (is_null(value))
 		return i != METHOD;
@@ -78,8 +78,8 @@ varlink_take_value(
 }
 
 static enum jw_err
-varlink_call_take_member(struct envelope *envelope, const struct jw_span *name,
-    const struct jw_span *value, struct jw_why *why)
+varlink_call_take_member(struct envelope *envelope, const struct jw_slice *name,
+    const struct jw_slice *value, struct jw_why *why)
 {
 	int i = 0;
 
@@ -119,7 +119,7 @@ read_envelope(
     const char *data, size_t len, struct envelope *envelope, struct jw_why *why)
 {
 	struct jw_span_walk walk;
-	struct jw_span name, value;
+	struct jw_slice name, value;
 	enum jw_err err;
 
 	if (data == NULL || len >= VARLINK_MESSAGE_MAX)
@@ -157,13 +157,13 @@ set_name(char *ret_name, const json_t *name)
  * can.
  */
 static const char *
-bad_member(const struct jw_span *object, size_t depth_max, char *ret_name,
-    struct jw_span *ret_value)
+bad_member(const struct jw_slice *object, size_t depth_max, char *ret_name,
+    struct jw_slice *ret_value)
 {
 	json_t *seen = json_object(), *name = NULL, *value;
 	const char *what = NULL;
 	struct jw_span_walk walk;
-	struct jw_span span;
+	struct jw_slice span;
 
 	jw_span_open(object->at, object->len, &walk);
 	while (what == NULL && jw_span_next(&walk, &span, ret_value)) {
@@ -188,10 +188,10 @@ bad_member(const struct jw_span *object, size_t depth_max, char *ret_name,
 }
 
 static void
-find_fault(const struct jw_span *parameters, struct varlink_fault *ret_fault)
+find_fault(const struct jw_slice *parameters, struct varlink_fault *ret_fault)
 {
 	const size_t depth = VARLINK_DEPTH_MAX - AROUND;
-	struct jw_span value = {NULL, 0}, inner;
+	struct jw_slice value = {NULL, 0}, inner;
 	const char *what, *deeper = NULL;
 
 	what = bad_member(parameters, depth, ret_fault->parameter, &value);
@@ -209,7 +209,7 @@ find_fault(const struct jw_span *parameters, struct varlink_fault *ret_fault)
 
 static json_t *
 varlink_read_parameters(
-    const struct jw_span *span, struct varlink_fault *ret_fault)
+    const struct jw_slice *span, struct varlink_fault *ret_fault)
 {
 	json_t *parameters;
 

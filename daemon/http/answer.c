@@ -118,7 +118,7 @@ static const struct line lines[] = {
 static void
 decide_document(const struct http_request *head,
     const struct http_documents *documents, const char *app,
-    struct http_request_text path, struct http_answer *answer)
+    struct jw_slice path, struct http_answer *answer)
 {
 	struct http_document *document;
 
@@ -166,7 +166,7 @@ http_answer_decide(const struct http_request *head,
 	    .old = head->minor == 0,
 	};
 	char app[ROUTE_APP_SIZE];
-	struct http_request_text path;
+	struct jw_slice path;
 	enum jw_err err = http_resource_find(head, domain, app, &path);
 
 	set_date(&answer);

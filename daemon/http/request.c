@@ -49,21 +49,8 @@ is_target(char c)
 	       is_one_of(c, "-._~!$&'()*+,;=:@/?%");
 }
 
-bool
-http_request_text_is(struct http_request_text text, const char *word)
-{
-	return text.len == strlen(word) && memcmp(text.at, word, text.len) == 0;
-}
-
-bool
-http_request_text_is_nocase(struct http_request_text text, const char *word)
-{
-	return text.len == strlen(word) &&
-	       strncasecmp(text.at, word, text.len) == 0;
-}
-
-struct http_request_text
-http_request_trim(struct http_request_text text)
+struct jw_slice
+http_request_trim(struct jw_slice text)
 {
 	while (text.len > 0 && is_blank(text.at[0])) {
 		text.at++;
@@ -75,7 +62,7 @@ http_request_trim(struct http_request_text text)
 }
 
 bool
-http_request_is_token(struct http_request_text text)
+http_request_is_token(struct jw_slice text)
 {
 	size_t i;
 
@@ -88,10 +75,9 @@ http_request_is_token(struct http_request_text text)
 }
 
 bool
-http_request_list_next(
-    struct http_request_text *rest, struct http_request_text *ret_element)
+http_request_list_next(struct jw_slice *rest, struct jw_slice *ret_element)
 {
-	struct http_request_text element;
+	struct jw_slice element;
 	const char *comma;
 
 	while (rest->len > 0) {
@@ -116,8 +102,7 @@ http_request_list_next(
 
 /* Cut text at the first octet c: what is before it, and *rest after it. */
 static bool
-http_cut(struct http_request_text *rest, char c,
-    struct http_request_text *ret_before)
+http_cut(struct jw_slice *rest, char c, struct jw_slice *ret_before)
 {
 	const char *at = memchr(rest->at, c, rest->len);
 
@@ -176,20 +161,20 @@ http_request_scan(struct http_request_scan *scan, const char *data, size_t len,
 }
 
 static enum http_request_method
-method_of(struct http_request_text text)
+method_of(struct jw_slice text)
 {
 	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
 	size_t i;
 
 	for (i = 0; i < HEAD_OTHER; i++) {
-		if (http_request_text_is(text, names[i]))
+		if (jw_slice_is(text, names[i]))
 			return (enum http_request_method)i;
 	}
 	return HEAD_OTHER;
 }
 
 static bool
-parse_version(struct http_request_text text, int *ret_minor)
+parse_version(struct jw_slice text, int *ret_minor)
 {
 	if (text.len != 8 || memcmp(text.at, "HTTP/1.", 7) != 0 ||
 	    !is_digit(text.at[7]))
@@ -200,7 +185,7 @@ parse_version(struct http_request_text text, int *ret_minor)
 }
 
 static bool
-is_target_text(struct http_request_text text)
+is_target_text(struct jw_slice text)
 {
 	size_t i;
 
@@ -216,7 +201,7 @@ is_target_text(struct http_request_text text)
 }
 
 static size_t
-scheme_len(struct http_request_text target)
+scheme_len(struct jw_slice target)
 {
 	if (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0)
 		return 7;
@@ -226,7 +211,7 @@ scheme_len(struct http_request_text target)
 }
 
 static void
-drop_query(struct http_request_text *path)
+drop_query(struct jw_slice *path)
 {
 	const char *query = memchr(path->at, '?', path->len);
 
@@ -236,7 +221,7 @@ drop_query(struct http_request_text *path)
 
 /* RFC 9112 3.2.2: the authority of the target wins over Host. */
 static bool
-parse_absolute(struct http_request_text target, struct http_request *head)
+parse_absolute(struct jw_slice target, struct http_request *head)
 {
 	size_t scheme = scheme_len(target);
 	size_t i = scheme;
@@ -257,15 +242,14 @@ parse_absolute(struct http_request_text target, struct http_request *head)
 }
 
 static bool
-parse_target(struct http_request_text target, struct http_request *head)
+parse_target(struct jw_slice target, struct http_request *head)
 {
 	/* [v6] in an authority is the one place with brackets */
 	if (scheme_len(target) == 0 && !is_target_text(target))
 		return false;
 	if (head->method == HEAD_OTHER || target.at[0] == '/')
 		head->path = target;
-	else if (http_request_text_is(target, "*") &&
-		 head->method == HEAD_OPTIONS)
+	else if (jw_slice_is(target, "*") && head->method == HEAD_OPTIONS)
 		head->path = target;
 	else if (!parse_absolute(target, head))
 		return false;
@@ -276,9 +260,9 @@ parse_target(struct http_request_text target, struct http_request *head)
 }
 
 static bool
-parse_request_line(struct http_request_text line, struct http_request *head)
+parse_request_line(struct jw_slice line, struct http_request *head)
 {
-	struct http_request_text method, target;
+	struct jw_slice method, target;
 
 	if (!http_cut(&line, ' ', &method) || !http_cut(&line, ' ', &target))
 		return false;
@@ -289,10 +273,9 @@ parse_request_line(struct http_request_text line, struct http_request *head)
 }
 
 static bool
-http_parse_field(
-    struct http_request_text line, struct http_request_field *ret_field)
+http_parse_field(struct jw_slice line, struct http_request_field *ret_field)
 {
-	struct http_request_text name;
+	struct jw_slice name;
 
 	/* A blank in front is obs-fold; one before the colon no token. */
 	if (!http_cut(&line, ':', &name) || !http_request_is_token(name))
@@ -303,9 +286,9 @@ http_parse_field(
 }
 
 static bool
-parse_fields(struct http_request_text rest, struct http_request *head)
+parse_fields(struct jw_slice rest, struct http_request *head)
 {
-	struct http_request_text line;
+	struct jw_slice line;
 
 	while (http_cut(&rest, '\n', &line)) {
 		line.len--;
@@ -326,7 +309,7 @@ http_request_next(const struct http_request *head, const char *name,
 	size_t i = after == NULL ? 0 : (size_t)(after - head->fields) + 1;
 
 	for (; i < head->nfields; i++) {
-		if (http_request_text_is_nocase(head->fields[i].name, name))
+		if (jw_slice_is_nocase(head->fields[i].name, name))
 			return &head->fields[i];
 	}
 	return NULL;
@@ -348,7 +331,7 @@ take_host(struct http_request *head)
 }
 
 static bool
-is_number(struct http_request_text text, bool *ret_zero)
+is_number(struct jw_slice text, bool *ret_zero)
 {
 	bool zero = true;
 	size_t i;
@@ -389,12 +372,12 @@ static bool
 connection_says(const struct http_request *head, const char *word)
 {
 	const struct http_request_field *field = NULL;
-	struct http_request_text rest, element;
+	struct jw_slice rest, element;
 
 	while ((field = http_request_next(head, "Connection", field)) != NULL) {
 		rest = field->value;
 		while (http_request_list_next(&rest, &element)) {
-			if (http_request_text_is_nocase(element, word))
+			if (jw_slice_is_nocase(element, word))
 				return true;
 		}
 	}
@@ -404,7 +387,7 @@ connection_says(const struct http_request *head, const char *word)
 enum jw_err
 http_request_parse(const char *data, size_t len, struct http_request *ret_head)
 {
-	struct http_request_text rest = {data, len}, line;
+	struct jw_slice rest = {data, len}, line;
 	struct http_request head;
 
 	memset(&head, 0, sizeof(head));

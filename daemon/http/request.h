@@ -10,29 +10,23 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
+#include "common/base/slice.h"
 #include "daemon/http/limits.h"
 
-/* A piece of the octets that were parsed; not NUL-terminated. */
-struct http_request_text {
-	const char *at;
-	size_t len;
-};
-
 struct http_request_field {
-	struct http_request_text name;
-	struct http_request_text value; /* without blanks around it */
+	struct jw_slice name;
+	struct jw_slice value; /* without blanks around it */
 };
 
 enum http_request_method { HEAD_GET, HEAD_HEAD, HEAD_OPTIONS, HEAD_OTHER };
 
 struct http_request {
 	enum http_request_method method;
-	int minor; /* of HTTP/1.x: 0 or 1 */
-	struct http_request_text
-	    authority; /* of the target or Host; at NULL: none */
-	struct http_request_text path; /* undecoded, without query; or "*" */
-	bool keep_alive;               /* the client would like another one */
-	bool has_body;                 /* HEAD_OTHER only: refused elsewhere */
+	int minor;                 /* of HTTP/1.x: 0 or 1 */
+	struct jw_slice authority; /* of the target or Host; at NULL: none */
+	struct jw_slice path;      /* undecoded, without query; or "*" */
+	bool keep_alive;           /* the client would like another one */
+	bool has_body;             /* HEAD_OTHER only: refused elsewhere */
 	size_t nfields;
 	struct http_request_field fields[LIMIT_HEAD_LINES];
 };
@@ -71,17 +65,15 @@ const struct http_request_field *http_request_next(
     const struct http_request *head, const char *name,
     const struct http_request_field *after);
 
-bool http_request_text_is(struct http_request_text text, const char *word);
-bool http_request_text_is_nocase(
-    struct http_request_text text, const char *word);
-struct http_request_text http_request_trim(struct http_request_text text);
+/* Without the blanks around it. */
+struct jw_slice http_request_trim(struct jw_slice text);
 /* tchar of RFC 9110 section 5.6.2 */
-bool http_request_is_token(struct http_request_text text);
+bool http_request_is_token(struct jw_slice text);
 /*
  * Take the next element of a comma-separated list (RFC 9110 section 5.6.1)
  * off *rest; empty elements are passed over.  False at the end.
  */
 bool http_request_list_next(
-    struct http_request_text *rest, struct http_request_text *ret_element);
+    struct jw_slice *rest, struct jw_slice *ret_element);
 
 #endif

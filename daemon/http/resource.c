@@ -16,8 +16,8 @@
 
 enum { TM_YEAR_0 = 1900 };
 
-static struct http_request_text
-first_label(struct http_request_text name)
+static struct jw_slice
+first_label(struct jw_slice name)
 {
 	const char *dot = memchr(name.at, '.', name.len);
 
@@ -28,7 +28,7 @@ first_label(struct http_request_text name)
 
 /* The octets of an IPv6 address; which one it is does not matter here. */
 static bool
-is_v6(struct http_request_text literal)
+is_v6(struct jw_slice literal)
 {
 	static const char octets[] = "0123456789abcdefABCDEF:.";
 	size_t i;
@@ -44,7 +44,7 @@ is_v6(struct http_request_text literal)
 }
 
 static bool
-is_port(struct http_request_text port)
+is_port(struct jw_slice port)
 {
 	unsigned long value = 0;
 	size_t i;
@@ -61,9 +61,9 @@ is_port(struct http_request_text port)
 
 /* The colon that begins a port comes after the bracket of [v6]. */
 static bool
-drop_port(struct http_request_text *host)
+drop_port(struct jw_slice *host)
 {
-	struct http_request_text port = {host->at + host->len, 0};
+	struct jw_slice port = {host->at + host->len, 0};
 	size_t i = host->len;
 
 	while (i > 0 && host->at[i - 1] != ':' && host->at[i - 1] != ']')
@@ -78,10 +78,9 @@ drop_port(struct http_request_text *host)
 
 /* RFC 9110 4.2: host [ ":" port ], nothing else. */
 static bool
-parse_authority(
-    struct http_request_text authority, struct http_request_text *ret_name)
+parse_authority(struct jw_slice authority, struct jw_slice *ret_name)
 {
-	struct http_request_text name = authority;
+	struct jw_slice name = authority;
 
 	if (!drop_port(&name))
 		return false;
@@ -96,7 +95,7 @@ parse_authority(
 }
 
 static void
-copy_lower(struct http_request_text text, char *ret_copy)
+copy_lower(struct jw_slice text, char *ret_copy)
 {
 	size_t i;
 
@@ -110,17 +109,16 @@ copy_lower(struct http_request_text text, char *ret_copy)
 
 /* Is name "LABELS.domain"?  Then ret_labels is what stands before the dot. */
 static bool
-is_under(struct http_request_text name, const char *domain,
-    struct http_request_text *ret_labels)
+is_under(struct jw_slice name, const char *domain, struct jw_slice *ret_labels)
 {
 	size_t len = strlen(domain);
-	struct http_request_text tail = name;
+	struct jw_slice tail = name;
 
 	if (name.len < len + 2)
 		return false;
 	tail.at += name.len - len;
 	tail.len = len;
-	if (tail.at[-1] != '.' || !http_request_text_is_nocase(tail, domain))
+	if (tail.at[-1] != '.' || !jw_slice_is_nocase(tail, domain))
 		return false;
 	ret_labels->at = name.at;
 	ret_labels->len = name.len - len - 1;
@@ -128,9 +126,9 @@ is_under(struct http_request_text name, const char *domain,
 }
 
 static enum jw_err
-app_of_host(struct http_request_text name, const char *domain, char *ret_app)
+app_of_host(struct jw_slice name, const char *domain, char *ret_app)
 {
-	struct http_request_text labels;
+	struct jw_slice labels;
 
 	if (domain == NULL || !is_under(name, domain, &labels)) {
 		memcpy(ret_app, "default", sizeof("default"));
@@ -144,8 +142,7 @@ app_of_host(struct http_request_text name, const char *domain, char *ret_app)
 
 /* "/APP/.well-known/...": the app, and the path behind it. */
 static bool
-app_of_path(struct http_request_text path, char *ret_app,
-    struct http_request_text *ret_path)
+app_of_path(struct jw_slice path, char *ret_app, struct jw_slice *ret_path)
 {
 	static const char well_known[] = "/.well-known/";
 	const size_t len = sizeof(well_known) - 1;
@@ -170,9 +167,9 @@ app_of_path(struct http_request_text path, char *ret_app,
 
 enum jw_err
 http_resource_find(const struct http_request *head, const char *domain,
-    char *ret_app, struct http_request_text *ret_path)
+    char *ret_app, struct jw_slice *ret_path)
 {
-	struct http_request_text name = {"", 0};
+	struct jw_slice name = {"", 0};
 
 	if (head->authority.at != NULL &&
 	    !parse_authority(head->authority, &name))
@@ -185,7 +182,7 @@ http_resource_find(const struct http_request *head, const char *domain,
 
 /* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; commas may be inside. */
 static bool
-next_tag(struct http_request_text *rest, struct http_request_text *ret_opaque)
+next_tag(struct jw_slice *rest, struct jw_slice *ret_opaque)
 {
 	const char *end;
 
@@ -210,14 +207,14 @@ next_tag(struct http_request_text *rest, struct http_request_text *ret_opaque)
 }
 
 static bool
-matches(struct http_request_text value, const char *etag)
+matches(struct jw_slice value, const char *etag)
 {
-	struct http_request_text opaque;
+	struct jw_slice opaque;
 
-	if (http_request_text_is(value, "*"))
+	if (jw_slice_is(value, "*"))
 		return true;
 	while (next_tag(&value, &opaque)) {
-		if (http_request_text_is(opaque, etag))
+		if (jw_slice_is(opaque, etag))
 			return true;
 	}
 	return false;
@@ -247,7 +244,7 @@ http_resource_not_modified(const struct http_request *head, const char *etag,
 }
 
 static void
-add_name(struct http_request_text name, char *names, size_t *len)
+add_name(struct jw_slice name, char *names, size_t *len)
 {
 	size_t glue = *len == 0 ? 0 : 2;
 
@@ -264,7 +261,7 @@ http_resource_preflight(const struct http_request *head, char *ret_names)
 {
 	static const char header[] = "Access-Control-Request-Headers";
 	const struct http_request_field *field = NULL;
-	struct http_request_text rest, element;
+	struct jw_slice rest, element;
 	size_t len = 0;
 
 	while ((field = http_request_next(head, header, field)) != NULL) {
@@ -316,7 +313,7 @@ join(const struct tm *tm, int64_t *ret_when)
 }
 
 bool
-http_resource_date_parse(struct http_request_text text, int64_t *ret_when)
+http_resource_date_parse(struct jw_slice text, int64_t *ret_when)
 {
 	static const char *const forms[] = {
 	    "%a, %d %b %Y %H:%M:%S GMT",

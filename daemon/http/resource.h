@@ -30,7 +30,7 @@ enum {
  * ret_app has room for ROUTE_APP_SIZE; ret_path points into the head.
  */
 enum jw_err http_resource_find(const struct http_request *head,
-    const char *domain, char *ret_app, struct http_request_text *ret_path);
+    const char *domain, char *ret_app, struct jw_slice *ret_path);
 
 /*
  * RFC 9110 section 13.1: If-None-Match in any number of lines, compared
@@ -49,6 +49,6 @@ bool http_resource_preflight(const struct http_request *head, char *ret_names);
 /* IMF-fixdate; buf has ROUTE_DATE_SIZE; returns buf. */
 char *http_resource_date_format(int64_t when, char *buf);
 /* Any of the three forms of RFC 9110 section 5.6.7. */
-bool http_resource_date_parse(struct http_request_text text, int64_t *ret_when);
+bool http_resource_date_parse(struct jw_slice text, int64_t *ret_when);
 
 #endif

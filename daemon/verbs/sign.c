@@ -507,8 +507,8 @@ struct order {
 	bool is_payload;
 	char key_set[MODEL_NAME_SIZE];
 	char type[CLAIMS_TYPE_MAX + 1]; /* empty: it cannot be right */
-	struct jw_span claims; /* SignPayload: unknown until it is decoded */
-	struct jw_span payload;
+	struct jw_slice claims; /* SignPayload: unknown until it is decoded */
+	struct jw_slice payload;
 	struct verbs_claims_times times; /* of the claims */
 };
 
@@ -543,7 +543,7 @@ check_times(struct look *look, const struct verbs_claims_times *times)
 static struct request *
 verbs_sign_take_claims(struct look *look)
 {
-	const struct jw_span *claims = &look->order->claims;
+	const struct jw_slice *claims = &look->order->claims;
 	struct request *request = NULL;
 	size_t len;
 	char *whole;
@@ -596,7 +596,7 @@ read_payload(struct serve_call *call, const char *text, size_t len,
 static struct request *
 take_payload(struct look *look)
 {
-	const struct jw_span *payload = &look->order->payload;
+	const struct jw_slice *payload = &look->order->payload;
 	struct verbs_claims_times times;
 	struct request *request;
 	uint8_t *text = NULL;
@@ -656,8 +656,8 @@ obey(struct serve_call *call, struct verbs_sign *signing,
 
 /* False: it does not fit. */
 static bool
-copy_span(
-    const struct jw_span *span, const char *absent, char *ret_text, size_t size)
+copy_span(const struct jw_slice *span, const char *absent, char *ret_text,
+    size_t size)
 {
 	size_t len = span->at == NULL ? strlen(absent) : span->len;
 
@@ -702,7 +702,7 @@ static bool
 find_claims(struct serve_call *call, struct order *order)
 {
 	struct verbs_claims_fault fault;
-	struct jw_span parameters;
+	struct jw_slice parameters;
 	size_t len;
 	const char *text = serve_text(call, &len);
 

@@ -17,18 +17,18 @@ struct reader {
 };
 
 struct names {
-	struct jw_span span[SIGN_CALL_MEMBERS];
+	struct jw_slice span[SIGN_CALL_MEMBERS];
 	size_t count;
 };
 
 /* Reads the value of a member that has this name.  False: not plain. */
 typedef bool member_fn(
-    struct reader *in, int depth, const struct jw_span *name, void *arg);
+    struct reader *in, int depth, const struct jw_slice *name, void *arg);
 
 /* ---- words ---- */
 
 static bool
-is(const struct jw_span *span, const char *word)
+is(const struct jw_slice *span, const char *word)
 {
 	return span->len == strlen(word) &&
 	       memcmp(span->at, word, span->len) == 0;
@@ -104,7 +104,7 @@ verbs_skip_plain(const char *at, const char *end)
 
 /* ASCII without an escape. */
 static bool
-take_string(struct reader *in, struct jw_span *ret_span)
+take_string(struct reader *in, struct jw_slice *ret_span)
 {
 	const char *at;
 
@@ -149,7 +149,7 @@ take_integer(struct reader *in, int64_t *ret_value)
 
 /* A parser refuses two members of one name. */
 static bool
-verbs_is_new(struct names *names, const struct jw_span *name)
+verbs_is_new(struct names *names, const struct jw_slice *name)
 {
 	if (names->count == SIGN_CALL_MEMBERS)
 		return false;
@@ -166,7 +166,7 @@ static bool
 take_object(struct reader *in, int depth, member_fn *fn, void *arg)
 {
 	struct names names;
-	struct jw_span name;
+	struct jw_slice name;
 
 	names.count = 0;
 	if (depth == SIGN_CALL_DEPTH || !take(in, '{'))
@@ -199,9 +199,10 @@ skip_array(struct reader *in, int depth)
 
 /* Any plain value, whatever it is called. */
 static bool
-skip_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
+skip_member(
+    struct reader *in, int depth, const struct jw_slice *name, void *arg)
 {
-	struct jw_span string;
+	struct jw_slice string;
 	int64_t integer;
 
 	(void)name;
@@ -227,7 +228,7 @@ skip_member(struct reader *in, int depth, const struct jw_span *name, void *arg)
 /* ---- claims ---- */
 
 static bool
-take_claim(struct reader *in, int depth, const struct jw_span *name, void *arg)
+take_claim(struct reader *in, int depth, const struct jw_slice *name, void *arg)
 {
 	struct verbs_claims_times *times = arg;
 	struct verbs_claims_time *time =
@@ -277,7 +278,7 @@ sign_call_take_claims(
 
 static bool
 take_parameter(
-    struct reader *in, int depth, const struct jw_span *name, void *arg)
+    struct reader *in, int depth, const struct jw_slice *name, void *arg)
 {
 	struct verbs_sign_call *call = arg;
 
@@ -292,12 +293,12 @@ take_parameter(
 
 struct message {
 	struct verbs_sign_call *call;
-	struct jw_span method;
+	struct jw_slice method;
 };
 
 static bool
 verbs_take_member(
-    struct reader *in, int depth, const struct jw_span *name, void *arg)
+    struct reader *in, int depth, const struct jw_slice *name, void *arg)
 {
 	struct message *message = arg;
 

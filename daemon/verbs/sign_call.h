@@ -21,10 +21,10 @@ enum { SIGN_CALL_DEPTH = 8, SIGN_CALL_MEMBERS = 32 };
 /* Spans of strings are without their quotes; at is NULL for absent ones. */
 struct verbs_sign_call {
 	bool is_payload;
-	struct jw_span key_set, type;
-	struct jw_span claims;           /* Sign: the object as it was sent */
+	struct jw_slice key_set, type;
+	struct jw_slice claims;          /* Sign: the object as it was sent */
 	struct verbs_claims_times times; /* of these claims */
-	struct jw_span payload;          /* SignPayload */
+	struct jw_slice payload;         /* SignPayload */
 };
 
 bool verbs_sign_call_read(

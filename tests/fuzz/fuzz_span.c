@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-compare(const struct jw_span *span, const json_t *value)
+compare(const struct jw_slice *span, const json_t *value)
 {
 	json_t *found = json_loadb(span->at, span->len, JSON_DECODE_ANY, NULL);
 
@@ -26,7 +26,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
-	struct jw_span span;
+	struct jw_slice span;
 	bool found = jw_span_member(text, size, "claims", &span);
 	json_t *root = varlink_object_parse(text, size);
 	const json_t *value = json_object_get(root, "claims");

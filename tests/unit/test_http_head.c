@@ -117,12 +117,12 @@ test_parse(void **state)
 	    JW_OK);
 	assert_int_equal(head.method, HEAD_GET);
 	assert_int_equal(head.minor, 1);
-	assert_true(http_request_text_is(head.path, "/p"));
-	assert_true(http_request_text_is(head.authority, "A:1"));
+	assert_true(jw_slice_is(head.path, "/p"));
+	assert_true(jw_slice_is(head.authority, "A:1"));
 	assert_true(head.keep_alive);
 	assert_int_equal(head.nfields, 3);
 	assert_ptr_equal(http_request_next(&head, "X", NULL), &head.fields[1]);
-	assert_true(http_request_text_is(head.fields[1].value, "y"));
+	assert_true(jw_slice_is(head.fields[1].value, "y"));
 	assert_ptr_equal(
 	    http_request_next(&head, "X", &head.fields[1]), &head.fields[2]);
 	assert_null(http_request_next(&head, "X", &head.fields[2]));
@@ -168,9 +168,8 @@ test_targets(void **state)
 			continue;
 		}
 		assert_int_equal(parse(text, &head), JW_OK);
-		assert_true(http_request_text_is(head.path, rows[i].path));
-		assert_true(
-		    http_request_text_is(head.authority, rows[i].authority));
+		assert_true(jw_slice_is(head.path, rows[i].path));
+		assert_true(jw_slice_is(head.authority, rows[i].authority));
 	}
 }
 
@@ -275,22 +274,22 @@ static void
 test_lists(void **state)
 {
 	static const char text[] = " ,a,\tb c ,,d";
-	struct http_request_text rest = {text, sizeof(text) - 1}, element;
+	struct jw_slice rest = {text, sizeof(text) - 1}, element;
 
 	(void)state;
 	assert_true(http_request_list_next(&rest, &element));
-	assert_true(http_request_text_is(element, "a"));
+	assert_true(jw_slice_is(element, "a"));
 	assert_true(http_request_list_next(&rest, &element));
-	assert_true(http_request_text_is(element, "b c"));
+	assert_true(jw_slice_is(element, "b c"));
 	assert_false(http_request_is_token(element));
 	assert_true(http_request_list_next(&rest, &element));
-	assert_true(http_request_text_is(element, "d"));
+	assert_true(jw_slice_is(element, "d"));
 	assert_false(http_request_list_next(&rest, &element));
 }
 
 /* Whatever comes in, what comes out lies inside of it. */
 static void
-check_inside(struct http_request_text text, const char *data, size_t len)
+check_inside(struct jw_slice text, const char *data, size_t len)
 {
 	if (text.at == NULL || text.len == 0 || text.len == 1)
 		return; /* "/" and "*" are constants */

@@ -12,10 +12,10 @@
 
 #include "daemon/http/resource.h"
 
-static struct http_request_text
+static struct jw_slice
 text(const char *word)
 {
-	return (struct http_request_text){word, strlen(word)};
+	return (struct jw_slice){word, strlen(word)};
 }
 
 static struct http_request
@@ -63,7 +63,7 @@ test_app(void **state)
 	    {"-.s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	};
 	struct http_request head = {.path = text("/.well-known/jwks.json")};
-	struct http_request_text path;
+	struct jw_slice path;
 	char app[ROUTE_APP_SIZE];
 	size_t i;
 
@@ -78,8 +78,7 @@ test_app(void **state)
 		if (rows[i].app == NULL)
 			continue;
 		assert_string_equal(app, rows[i].app);
-		assert_true(
-		    http_request_text_is(path, "/.well-known/jwks.json"));
+		assert_true(jw_slice_is(path, "/.well-known/jwks.json"));
 	}
 }
 
@@ -113,7 +112,7 @@ test_app_in_path(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct http_request head = {.path = text(rows[i].path)};
-		struct http_request_text path;
+		struct jw_slice path;
 		char app[ROUTE_APP_SIZE];
 
 		if (rows[i].authority != NULL)
@@ -124,7 +123,7 @@ test_app_in_path(void **state)
 		if (rows[i].err != JW_OK)
 			continue;
 		assert_string_equal(app, rows[i].app);
-		assert_true(http_request_text_is(path, rows[i].rest));
+		assert_true(jw_slice_is(path, rows[i].rest));
 	}
 }
 
@@ -133,7 +132,7 @@ test_longest_app_in_path(void **state)
 {
 	char target[128], app[ROUTE_APP_SIZE];
 	struct http_request head = {0};
-	struct http_request_text path;
+	struct jw_slice path;
 
 	(void)state;
 	(void)snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
@@ -144,14 +143,14 @@ test_longest_app_in_path(void **state)
 	head.path = text(target);
 	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
 	assert_string_equal(app, "default");
-	assert_true(http_request_text_is(path, target));
+	assert_true(jw_slice_is(path, target));
 }
 
 static void
 test_longest_label(void **state)
 {
 	char name[80], app[ROUTE_APP_SIZE];
-	struct http_request_text path;
+	struct jw_slice path;
 	struct http_request head = {.path = text("/")};
 
 	(void)state;
@@ -171,14 +170,14 @@ static void
 test_longest_name(void **state)
 {
 	char name[256], app[ROUTE_APP_SIZE];
-	struct http_request_text path;
+	struct jw_slice path;
 	struct http_request head = {.path = text("/")};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 == 0 ? 'a' : '.';
-	head.authority = (struct http_request_text){name, 253};
+	head.authority = (struct jw_slice){name, 253};
 	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
 	head.authority.len = 255;
 	assert_int_equal(

@@ -26,7 +26,7 @@
 enum { ROUNDS = 200000 };
 
 static void
-assert_span(const struct jw_span *span, const char *text)
+assert_span(const struct jw_slice *span, const char *text)
 {
 	if (text == NULL) {
 		assert_null(span->at);
@@ -176,7 +176,7 @@ claims_of_a_payload(void **state)
 
 static void
 assert_same_text(
-    const struct jw_span *span, const json_t *parameters, const char *name)
+    const struct jw_slice *span, const json_t *parameters, const char *name)
 {
 	const json_t *value = json_object_get(parameters, name);
 
@@ -203,7 +203,7 @@ static bool
 compare(const char *text, size_t len)
 {
 	struct varlink_call parsed;
-	struct jw_span parameters, claims;
+	struct jw_slice parameters, claims;
 	struct verbs_sign_call call;
 
 	if (!verbs_sign_call_read(text, len, &call))

@@ -1,6 +1,6 @@
 /*
- * common/base/slice.c: the octets of a member are found as a parser would find its
- * value, and nothing outside a text is looked at.
+ * common/base/slice.c: the octets of a member are found as a parser would find
+ * its value, and nothing outside a text is looked at.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static char *
 find(const char *text, size_t len, const char *name)
 {
 	char *copy = malloc(len + (len == 0)), *value = NULL;
-	struct jw_span span;
+	struct jw_slice span;
 
 	assert_non_null(copy);
 	memcpy(copy, text, len);
