@@ -16,7 +16,10 @@
 
 #include "common/base/clock.h"
 
+#include <stdio.h>
 #include <time.h>
+
+#include "common/base/int64.h"
 
 enum { MS_PER_S = 1000, US_PER_S = 1000000, NS_PER_S = 1000000000 };
 
@@ -36,13 +39,33 @@ read_clock(clockid_t id, int64_t per_second)
 int64_t
 jw_clock_wall_s(void)
 {
-	return read_clock(CLOCK_REALTIME, 1);
+	return jw_max64(read_clock(CLOCK_REALTIME, 1), 1);
 }
 
 int64_t
 jw_clock_boot_s(void)
 {
 	return read_clock(CLOCK_BOOTTIME, 1);
+}
+
+int64_t
+jw_clock_suspended_s(void)
+{
+	return read_clock(CLOCK_BOOTTIME, 1) - read_clock(CLOCK_MONOTONIC, 1);
+}
+
+bool
+jw_clock_boot_id(char *ret_id)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(ret_id, 1, JW_BOOT_ID_SIZE - 1, f);
+		fclose(f);
+	}
+	ret_id[n] = '\0';
+	return n == JW_BOOT_ID_SIZE - 1;
 }
 
 int64_t

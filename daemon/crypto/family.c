@@ -9,7 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "daemon/crypto/base64url.h"
+#include "common/base/base64url.h"
 #include "daemon/crypto/internal.h"
 
 char *
@@ -25,7 +25,7 @@ crypto_number_text(const EVP_PKEY *pkey, const char *name, size_t width)
 	len = width == 0 ? BN_num_bytes(number) : (int)width;
 	if (len > RSA_OCTETS_MAX || BN_bn2binpad(number, octets, len) != len)
 		goto out;
-	text = crypto_base64url(octets, (size_t)len);
+	text = jw_base64url(octets, (size_t)len);
 out:
 	BN_free(number);
 	return text;
@@ -47,26 +47,26 @@ crypto_import_octets(const struct import *in, const char *name, size_t min,
 		    in->algorithm->family->kty);
 		return JW_BAD_KEY;
 	}
-	if (crypto_base64url_decoded_size(len) < min ||
-	    crypto_base64url_decoded_size(len) > max) {
+	if (jw_base64url_decoded_size(len) < min ||
+	    jw_base64url_decoded_size(len) > max) {
 		jw_why_set(in->why,
 		    "\"%s\" in the JWK has %zu octets, and should have "
 		    "%zu to %zu",
-		    name, crypto_base64url_decoded_size(len), min, max);
+		    name, jw_base64url_decoded_size(len), min, max);
 		return JW_BAD_KEY;
 	}
-	data = OPENSSL_secure_malloc(crypto_base64url_decoded_size(len) + 1);
+	data = OPENSSL_secure_malloc(jw_base64url_decoded_size(len) + 1);
 	if (data == NULL)
 		return JW_NO_MEMORY;
-	if (!crypto_base64url_read(text, len, data)) {
+	if (!jw_base64url_read(text, len, data)) {
 		OPENSSL_secure_clear_free(
-		    data, crypto_base64url_decoded_size(len) + 1);
+		    data, jw_base64url_decoded_size(len) + 1);
 		jw_why_set(in->why,
 		    "\"%s\" in the JWK is not base64url without padding", name);
 		return JW_BAD_KEY;
 	}
 	*ret_data = data;
-	*ret_len = crypto_base64url_decoded_size(len);
+	*ret_len = jw_base64url_decoded_size(len);
 	return JW_OK;
 }
 

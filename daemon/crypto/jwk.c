@@ -10,8 +10,8 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "common/base/base64url.h"
 #include "common/base/memory.h"
-#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/internal.h"
 
 /* ret_hash has KEYS_HASH_SIZE octets. */
@@ -31,7 +31,7 @@ crypto_etag(const void *body, size_t len, char *etag)
 	if (!crypto_sha256(body, len, hash))
 		return JW_BUG;
 	etag[0] = '"';
-	memcpy(etag + 1 + crypto_base64url_write(hash, 16, etag + 1), "\"", 2);
+	memcpy(etag + 1 + jw_base64url_write(hash, 16, etag + 1), "\"", 2);
 	return JW_OK;
 }
 
@@ -45,8 +45,8 @@ pair_set_kid(struct keys_pair *pair, const struct members *members)
 
 	ok = text != NULL && crypto_sha256(text, strlen(text), hash);
 	if (ok)
-		pair->kid[crypto_base64url_write(
-		    hash, sizeof(hash), pair->kid)] = '\0';
+		pair->kid[jw_base64url_write(hash, sizeof(hash), pair->kid)] =
+		    '\0';
 	free(text);
 	return ok;
 }

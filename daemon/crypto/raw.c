@@ -11,8 +11,8 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include "common/base/base64url.h"
 #include "common/base/memory.h"
-#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/internal.h"
 
 enum { OKP_OCTETS_MAX = 57, SEED_OCTETS = 32 };
@@ -39,7 +39,7 @@ okp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
 	if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1 ||
 	    len != algorithm->octets)
 		return false;
-	ret_members->first = crypto_base64url(x, len);
+	ret_members->first = jw_base64url(x, len);
 	return ret_members->first != NULL;
 }
 
@@ -117,7 +117,7 @@ akp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
 		pkey, OSSL_PKEY_PARAM_PUB_KEY, pub, sizeof(pub), &len) != 1 ||
 	    len != algorithm->octets)
 		return false;
-	ret_members->first = crypto_base64url(pub, len);
+	ret_members->first = jw_base64url(pub, len);
 	return ret_members->first != NULL;
 }
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/memory.h"
-#include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
 #include "daemon/http/resource.h"
 
@@ -151,7 +151,7 @@ decide_options(const struct http_request *head, struct http_answer *answer)
 static void
 set_date(struct http_answer *answer)
 {
-	answer->now = http_clock_wall();
+	answer->now = jw_clock_wall_s();
 	http_resource_date_format(answer->now, answer->date);
 }
 

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/base/timeval.h"
-#include "daemon/http/clock.h"
 
 static void
 arm(struct http_conn *conn, int64_t now)
@@ -83,7 +83,7 @@ begin_answer(
 {
 	const struct http_conn_env *env = conn->env;
 	size_t skipped = conn->scan.skipped;
-	int64_t now = http_clock_ms();
+	int64_t now = jw_clock_monotonic_ms();
 
 	decide(conn, status, data + skipped, conn->scan.seen - skipped);
 	evbuffer_drain(conn->raw, conn->scan.seen);
@@ -118,8 +118,8 @@ advance(struct http_conn *conn)
 		begin_answer(conn, status, data);
 		return;
 	}
-	enter(conn, PACE_HEAD, http_clock_ms());
-	arm(conn, http_clock_ms());
+	enter(conn, PACE_HEAD, jw_clock_monotonic_ms());
+	arm(conn, jw_clock_monotonic_ms());
 }
 
 /* Take what a client sent; the first `ours` octets are feed()'s. */
@@ -195,7 +195,7 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *conn = arg;
-	int64_t now = http_clock_ms();
+	int64_t now = jw_clock_monotonic_ms();
 
 	(void)fd;
 	(void)what;
@@ -222,7 +222,7 @@ http_conn_new(struct http_conn_env *env)
 	conn->timer = evtimer_new(env->base, on_timer, conn);
 	conn->entry =
 	    evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
-	http_pace_init(&conn->pace, http_clock_ms());
+	http_pace_init(&conn->pace, jw_clock_monotonic_ms());
 	TAILQ_INSERT_TAIL(&env->idle, conn, link);
 	/* Runs before the loop looks at the new socket. */
 	event_active(conn->timer, EV_TIMEOUT, 0);
@@ -234,7 +234,7 @@ static void
 on_complete(struct evhttp_request *request, void *arg)
 {
 	struct http_conn *conn = arg;
-	int64_t now = http_clock_ms();
+	int64_t now = jw_clock_monotonic_ms();
 
 	(void)request;
 	http_answer_done(&conn->answer);

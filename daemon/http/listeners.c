@@ -20,10 +20,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/timeval.h"
-#include "daemon/http/clock.h"
 #include "daemon/http/conn.h"
 #include "daemon/http/linger.h"
 
@@ -120,7 +120,8 @@ evict(struct http_listeners *guard)
 	struct http_conn *conn = TAILQ_FIRST(&guard->env.idle);
 
 	if (conn != NULL && conn->evhttp != NULL &&
-	    http_clock_ms() - conn->pace.since >= guard->env.limits->evict_ms)
+	    jw_clock_monotonic_ms() - conn->pace.since >=
+		guard->env.limits->evict_ms)
 		http_conn_end(conn);
 }
 
@@ -179,7 +180,7 @@ static void
 on_accept_failed(struct evconnlistener *listener, void *not_ours)
 {
 	struct http_listeners *guard = NULL;
-	int64_t now = http_clock_ms();
+	int64_t now = jw_clock_monotonic_ms();
 	int error = errno;
 
 	(void)not_ours;

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "common/base/begin.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/system/listen.h"
 #include "common/system/notify.h"
 #include "common/system/refusal.h"
-#include "daemon/http/clock.h"
 #include "daemon/http/server.h"
 #include "daemon/http/supervisor.h"
 
@@ -141,7 +141,7 @@ static enum jw_err
 share_memory(struct daemon_front *front)
 {
 	front->serving = http_uptime_new(from_keeper("JWKSD_REPLACES") != 0,
-	    from_keeper("JWKSD_SERVING_SINCE"), http_clock_ms());
+	    from_keeper("JWKSD_SERVING_SINCE"), jw_clock_monotonic_ms());
 	if (front->serving == NULL ||
 	    asprintf(&front->publish_path, "%s/publish.sock",
 		front->config->runtime_directory) < 0) {

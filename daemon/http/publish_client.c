@@ -18,10 +18,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "common/wire/varlink.h"
-#include "daemon/http/clock.h"
 #include "daemon/http/documents.h"
 
 struct http_publish_client {
@@ -171,8 +171,8 @@ complete(struct http_publish_client *follow)
 	malloc_trim(0);
 	if (!first)
 		return;
-	http_uptime_begin(options->serving, options->slot, http_clock_wall(),
-	    http_clock_ms());
+	http_uptime_begin(options->serving, options->slot, jw_clock_wall_s(),
+	    jw_clock_monotonic_ms());
 	jw_log(JW_LOG_INFO, "serving %zu key set%s",
 	    http_documents_count(follow->live),
 	    http_documents_count(follow->live) == 1 ? "" : "s");
@@ -286,13 +286,14 @@ ask(struct http_publish_client *follow)
 	const struct http_publish_client_options *options = &follow->options;
 	json_t *parameters =
 	    json_pack("{s:I}", "front", (json_int_t)options->number);
-	int64_t since = http_uptime_since(options->serving, http_clock_ms());
+	int64_t since =
+	    http_uptime_since(options->serving, jw_clock_monotonic_ms());
 	char *call = NULL;
 	size_t len;
 
 	follow->said_refused = http_uptime_refused(options->serving);
 	/* After a clock was set back nobody could believe it. */
-	if (since != 0 && since <= http_clock_wall())
+	if (since != 0 && since <= jw_clock_wall_s())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
 	if (follow->said_refused)

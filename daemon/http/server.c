@@ -13,10 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/timeval.h"
-#include "daemon/http/clock.h"
 #include "daemon/http/listeners.h"
 #include "daemon/http/publish_client.h"
 
@@ -59,7 +59,7 @@ on_warm(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
 	struct http_uptime *serving = server->options->serving;
-	int64_t wait = http_uptime_patience(serving, http_clock_ms());
+	int64_t wait = http_uptime_patience(serving, jw_clock_monotonic_ms());
 
 	(void)fd;
 	(void)what;

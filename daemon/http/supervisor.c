@@ -17,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/system/handover.h"
-#include "daemon/http/clock.h"
 
 enum {
 	PEERS = 4,       /* keepers that ask for the sockets at a time */
@@ -134,7 +134,7 @@ supervisor_begin_end(struct master *master, enum phase phase, int64_t within_ms)
 	if (phase <= master->phase)
 		return;
 	master->phase = phase;
-	master->deadline = http_clock_ms() + within_ms + GRACE_MS;
+	master->deadline = jw_clock_monotonic_ms() + within_ms + GRACE_MS;
 	tell_workers(master, phase == DRAINING ? SIGUSR1 : SIGTERM);
 }
 
@@ -142,7 +142,7 @@ static void
 worker_ended(struct master *master, size_t slot, int status)
 {
 	struct worker *worker = &master->workers[slot];
-	int64_t now = http_clock_ms();
+	int64_t now = jw_clock_monotonic_ms();
 
 	worker->pid = 0;
 	http_uptime_end(master->options->serving, slot, now);
@@ -206,7 +206,7 @@ offer_sockets(const struct master *master, int fd)
 	const struct http_supervisor_options *options = master->options;
 	struct sys_handover_offer offer = {
 	    .serving_since =
-		http_uptime_since(options->serving, http_clock_ms()),
+		http_uptime_since(options->serving, jw_clock_monotonic_ms()),
 	    .pid = getpid(),
 	    .nfds = options->nfds,
 	};
@@ -307,7 +307,8 @@ wait_for_something(struct master *master)
 		pfds[2 + i].fd = master->peers[i];
 		pfds[2 + i].events = POLLIN;
 	}
-	if (poll(pfds, 2 + PEERS, patience(master, http_clock_ms())) <= 0)
+	if (poll(pfds, 2 + PEERS, patience(master, jw_clock_monotonic_ms())) <=
+	    0)
 		return;
 	if (pfds[0].revents != 0)
 		take_signals(master);
@@ -335,7 +336,8 @@ static bool
 is_over(const struct master *master)
 {
 	return master->phase != RUNNING &&
-	       (!any_worker(master) || http_clock_ms() >= master->deadline);
+	       (!any_worker(master) ||
+		   jw_clock_monotonic_ms() >= master->deadline);
 }
 
 static enum jw_err
@@ -378,7 +380,7 @@ http_supervisor_run(
 	if (err != JW_OK)
 		return err;
 	while (!is_over(&master)) {
-		start_due(&master, http_clock_ms());
+		start_due(&master, jw_clock_monotonic_ms());
 		wait_for_something(&master);
 	}
 	tell_workers(&master, SIGKILL);

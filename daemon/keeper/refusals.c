@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/base64url.h"
 #include "common/base/err.h"
 #include "common/base/label.h"
 
@@ -34,12 +35,8 @@ keeper_refusals_name_key_set(
 static void
 name_kid(struct keeper_refusals_entry *entry, const char *kid)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz"
-				       "0123456789-_";
-
 	if (strlen(kid) < sizeof(entry->kid) &&
-	    kid[strspn(kid, alphabet)] == '\0')
+	    kid[strspn(kid, jw_base64url_alphabet)] == '\0')
 		memcpy(entry->kid, kid, strlen(kid) + 1);
 }
 

@@ -74,28 +74,12 @@ lc_clock_check(struct lc_clock_guard *guard, int64_t wall, int64_t boot)
 	return guard->trusted;
 }
 
-enum { BOOT_ID_SIZE = 37 };
-
-static bool
-read_boot_id(char *buf)
-{
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	size_t n = 0;
-
-	if (f == NULL)
-		return false;
-	n = fread(buf, 1, BOOT_ID_SIZE - 1, f);
-	fclose(f);
-	buf[n] = '\0';
-	return n == BOOT_ID_SIZE - 1;
-}
-
 bool
 lc_clock_format(const struct lc_clock_guard *guard, char *ret_text)
 {
-	char boot[BOOT_ID_SIZE];
+	char boot[JW_BOOT_ID_SIZE];
 
-	if (!read_boot_id(boot))
+	if (!jw_clock_boot_id(boot))
 		return false;
 	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64 " %d %d %" PRId64,
 	    boot, guard->offset, guard->trusted, guard->doubted, guard->since);
@@ -105,11 +89,11 @@ lc_clock_format(const struct lc_clock_guard *guard, char *ret_text)
 bool
 lc_clock_parse(struct lc_clock_guard *guard, const char *text)
 {
-	char boot[BOOT_ID_SIZE], known[BOOT_ID_SIZE];
+	char boot[JW_BOOT_ID_SIZE], known[JW_BOOT_ID_SIZE];
 	int64_t offset, since;
 	int trusted, doubted;
 
-	if (!read_boot_id(boot) ||
+	if (!jw_clock_boot_id(boot) ||
 	    sscanf(text, "%36s %" SCNd64 " %d %d %" SCNd64, known, &offset,
 		&trusted, &doubted, &since) != 5)
 		return false;
@@ -126,9 +110,7 @@ lc_clock_parse(struct lc_clock_guard *guard, const char *text)
 int64_t
 lc_clock_wall(void)
 {
-	int64_t now = jw_clock_wall_s();
-
-	return now < 1 ? 1 : now;
+	return jw_clock_wall_s();
 }
 
 int64_t
@@ -146,5 +128,5 @@ lc_clock_ticks(void)
 int64_t
 lc_clock_suspended(void)
 {
-	return jw_clock_boot_s() - jw_clock_monotonic_s();
+	return jw_clock_suspended_s();
 }

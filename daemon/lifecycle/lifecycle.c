@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "common/base/base64url.h"
 #include "common/base/int64.h"
 
 static const char *const state_names[GEN_STATE_COUNT] = {
@@ -108,23 +109,16 @@ lc_is_unread_key(const struct generation *gen)
 	return gen->absent_until == 0 && lc_waits(gen);
 }
 
-static uint32_t
-base64url_value(char c)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *found = strchr(set, c);
-
-	return found == NULL ? 0 : (uint32_t)(found - set);
-}
-
 uint32_t
 lc_spread(const char *kid)
 {
 	uint32_t spread = 0;
 
-	for (int i = 0; i < 5 && kid[i] != '\0'; i++)
-		spread = spread << 6 | base64url_value(kid[i]);
+	for (int i = 0; i < 5 && kid[i] != '\0'; i++) {
+		int value = jw_base64url_value(kid[i]);
+
+		spread = spread << 6 | (uint32_t)jw_max64(value, 0);
+	}
 	return spread;
 }
 

@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/base64url.h"
 #include "common/base/decimal.h"
 #include "common/base/log.h"
 #include "common/base/slice.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
-#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/signer.h"
 #include "daemon/keeper/keeper.h"
@@ -309,7 +309,7 @@ write_reply(
 		add(&at, input, input_len(request));
 		add_word(&at, ".");
 	}
-	at += crypto_base64url_write(signature, len, at);
+	at += jw_base64url_write(signature, len, at);
 	add_word(&at, "\",\"kid\":\"");
 	add_word(&at, request->kid);
 	add_word(&at, "\"");
@@ -331,7 +331,7 @@ verbs_answer(struct request *request, const uint8_t *signature, size_t len)
 		serve_reply(call, NULL);
 		return JW_OK;
 	}
-	at = serve_room(call, input_len(request) + crypto_base64url_size(len) +
+	at = serve_room(call, input_len(request) + jw_base64url_size(len) +
 				  sizeof(request->kid) + REPLY_ROOM);
 	if (at == NULL)
 		return JW_NO_MEMORY;
@@ -401,7 +401,7 @@ header_for(struct verbs_sign *signing, const struct key *key, const char *type)
 		return signing->header;
 	header =
 	    verbs_claims_header(jw_alg_name(key->facts.alg), key->kid, type);
-	text = header == NULL ? NULL : crypto_base64url(header, strlen(header));
+	text = header == NULL ? NULL : jw_base64url(header, strlen(header));
 	free(header);
 	if (text == NULL)
 		return NULL;
@@ -556,12 +556,11 @@ verbs_sign_take_claims(struct look *look)
 	}
 	whole = verbs_claims_text(claims->at, claims->len, look->iat, &len);
 	if (whole != NULL)
-		request =
-		    request_new(look->signing, crypto_base64url_size(len));
+		request = request_new(look->signing, jw_base64url_size(len));
 	if (request == NULL)
 		serve_fail(look->call, JW_NO_MEMORY, NULL);
 	else
-		crypto_base64url_write(whole, len, request->text + HEADER_ROOM);
+		jw_base64url_write(whole, len, request->text + HEADER_ROOM);
 	free(whole);
 	return request;
 }
@@ -603,7 +602,7 @@ take_payload(struct look *look)
 	size_t len;
 	bool ok;
 
-	if (crypto_base64url_decode(payload->at, payload->len, &text, &len) !=
+	if (jw_base64url_decode(payload->at, payload->len, &text, &len) !=
 	    JW_OK) {
 		bad_claims(look->call, "payload",
 		    "must be base64url without padding (RFC 7515 section 2)");

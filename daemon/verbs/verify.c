@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/base64url.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
-#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/lifecycle.h"
@@ -44,7 +44,7 @@ parse_part(const char *text, size_t len)
 	json_t *object;
 	size_t n = 0;
 
-	if (crypto_base64url_decode(text, len, &data, &n) != JW_OK)
+	if (jw_base64url_decode(text, len, &data, &n) != JW_OK)
 		return NULL;
 	object = varlink_object_parse((const char *)data, n);
 	free(data);
@@ -63,7 +63,7 @@ parse_token(const char *text, struct token *token)
 	token->claims = parse_part(first + 1, (size_t)(second - first - 1));
 	token->signed_len = (size_t)(second - text);
 	return token->header != NULL && token->claims != NULL &&
-	       crypto_base64url_decode(second + 1, strlen(second + 1),
+	       jw_base64url_decode(second + 1, strlen(second + 1),
 		   &token->signature, &token->signature_len) == JW_OK;
 }
 

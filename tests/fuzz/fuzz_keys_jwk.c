@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/crypto/base64url.h"
+#include "common/base/base64url.h"
 #include "daemon/crypto/keys.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -46,9 +46,9 @@ check_base64url(const char *text, size_t size)
 	size_t len;
 	char *back;
 
-	if (crypto_base64url_decode(text, size, &data, &len) != JW_OK)
+	if (jw_base64url_decode(text, size, &data, &len) != JW_OK)
 		return;
-	back = crypto_base64url(data, len);
+	back = jw_base64url(data, len);
 	must(back != NULL && strlen(back) == size &&
 	     memcmp(back, text, size) == 0);
 	free(back);

@@ -17,8 +17,8 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "common/base/base64url.h"
 #include "daemon/crypto/envelope.h"
-#include "daemon/crypto/base64url.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/store/store.h"
@@ -99,12 +99,12 @@ sign(const struct keys_pair *pair, const char *claims)
 	enum jw_err err = JW_NO_MEMORY;
 
 	header = json_dumps(object, JSON_COMPACT);
-	h = crypto_base64url(header, strlen(header));
-	c = crypto_base64url(claims, strlen(claims));
+	h = jw_base64url(header, strlen(header));
+	c = jw_base64url(claims, strlen(claims));
 	if (asprintf(&input, "%s.%s", h, c) > 0)
 		err = crypto_sign(pair, input, strlen(input), signature, &len);
 	if (err == JW_OK) {
-		s = crypto_base64url(signature, len);
+		s = jw_base64url(signature, len);
 		printf("%s.%s\n", input, s);
 	}
 	free(s);

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "daemon/crypto/base64url.h"
+#include "common/base/base64url.h"
 #include "daemon/crypto/keys.h"
 
 static json_t *
@@ -117,11 +117,11 @@ test_base64url_round_trip(void **state)
 		n = i % (sizeof(octets) + 1);
 		for (size_t j = 0; j < n; j++)
 			octets[j] = (uint8_t)rand_r(&seed);
-		text = crypto_base64url(octets, n);
+		text = jw_base64url(octets, n);
 		assert_int_equal(strlen(text), (n * 8 + 5) / 6);
-		assert_int_equal(crypto_base64url_size(n), strlen(text));
+		assert_int_equal(jw_base64url_size(n), strlen(text));
 		assert_int_equal(
-		    crypto_base64url_decode(text, strlen(text), &back, &len),
+		    jw_base64url_decode(text, strlen(text), &back, &len),
 		    JW_OK);
 		assert_int_equal(len, n);
 		assert_memory_equal(back, octets, n);
@@ -135,7 +135,7 @@ test_base64url_known(void **state)
 {
 	/* RFC 7515 appendix C. */
 	static const uint8_t octets[] = {3, 236, 255, 224, 193};
-	char *text = crypto_base64url(octets, sizeof(octets));
+	char *text = jw_base64url(octets, sizeof(octets));
 
 	(void)state;
 	assert_string_equal(text, "A-z_4ME");
@@ -156,8 +156,8 @@ test_base64url_strict(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(crypto_base64url_decode(
-				     bad[i].text, bad[i].len, &data, &len),
+		assert_int_equal(
+		    jw_base64url_decode(bad[i].text, bad[i].len, &data, &len),
 		    JW_INVALID_PARAMETER);
 		assert_null(data);
 		assert_int_equal(len, 77);
@@ -206,7 +206,7 @@ split(const char *jws, uint8_t **ret_signature, size_t *ret_len)
 	const char *dot = strrchr(jws, '.');
 
 	assert_non_null(dot);
-	assert_int_equal(crypto_base64url_decode(
+	assert_int_equal(jw_base64url_decode(
 			     dot + 1, strlen(dot + 1), ret_signature, ret_len),
 	    JW_OK);
 	return (size_t)(dot - jws);
@@ -291,7 +291,7 @@ test_spki_hash(void **state)
 	json_t *json = vector("rfc7515_A.3_ES256.json");
 	struct keys_pair *pair =
 	    pair_of(JW_ALG_ES256, json_object_get(json, "public_jwk"));
-	char *text = crypto_base64url(crypto_spki_hash(pair), KEYS_HASH_SIZE);
+	char *text = jw_base64url(crypto_spki_hash(pair), KEYS_HASH_SIZE);
 
 	(void)state;
 	assert_string_equal(
@@ -1060,7 +1060,7 @@ test_rfc8032_ed448(void **state)
 	assert_non_null(strstr(crypto_public_jwk(public), "\"alg\":\"Ed448\""));
 	assert_jwk_has(private, json_object_get(row, "public_jwk"));
 	assert_int_equal(crypto_sign(private, "\3", 1, made, &len), JW_OK);
-	text = crypto_base64url(made, len);
+	text = jw_base64url(made, len);
 	assert_string_equal(text, wanted);
 	assert_int_equal(crypto_verify(public, "\3", 1, made, len), JW_OK);
 	made[len - 1] ^= 1;

@@ -2,7 +2,7 @@
  * base64url without padding (RFC 7515 section 2).  Must never take a text that
  * another encoder would have written differently.
  */
-#include "daemon/crypto/base64url.h"
+#include "common/base/base64url.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@
 
 #include "common/base/memory.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+const char jw_base64url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			       "abcdefghijklmnopqrstuvwxyz"
 			       "0123456789-_";
 
 size_t
-crypto_base64url_size(size_t len)
+jw_base64url_size(size_t len)
 {
 	return len / 3 * 4 + (len % 3 == 0 ? 0 : len % 3 + 1);
 }
@@ -48,7 +48,7 @@ eight_characters(uint64_t bits)
 }
 
 size_t
-crypto_base64url_write(const void *octets, size_t len, char *text)
+jw_base64url_write(const void *octets, size_t len, char *text)
 {
 	const uint8_t *data = octets;
 	char *at = text;
@@ -65,32 +65,31 @@ crypto_base64url_write(const void *octets, size_t len, char *text)
 	for (; i + 2 < len; i += 3) {
 		bits = (uint32_t)data[i] << 16 | (uint32_t)data[i + 1] << 8 |
 		       data[i + 2];
-		*at++ = alphabet[bits >> 18];
-		*at++ = alphabet[bits >> 12 & 63];
-		*at++ = alphabet[bits >> 6 & 63];
-		*at++ = alphabet[bits & 63];
+		*at++ = jw_base64url_alphabet[bits >> 18];
+		*at++ = jw_base64url_alphabet[bits >> 12 & 63];
+		*at++ = jw_base64url_alphabet[bits >> 6 & 63];
+		*at++ = jw_base64url_alphabet[bits & 63];
 	}
 	if (i == len)
 		return (size_t)(at - text);
 	bits = (uint32_t)data[i] << 16;
 	if (i + 1 < len)
 		bits |= (uint32_t)data[i + 1] << 8;
-	*at++ = alphabet[bits >> 18];
-	*at++ = alphabet[bits >> 12 & 63];
+	*at++ = jw_base64url_alphabet[bits >> 18];
+	*at++ = jw_base64url_alphabet[bits >> 12 & 63];
 	if (i + 1 < len)
-		*at++ = alphabet[bits >> 6 & 63];
+		*at++ = jw_base64url_alphabet[bits >> 6 & 63];
 	return (size_t)(at - text);
 }
 
 size_t
-crypto_base64url_decoded_size(size_t len)
+jw_base64url_decoded_size(size_t len)
 {
 	return len / 4 * 3 + (len % 4 == 0 ? 0 : len % 4 - 1);
 }
 
-/* What a character stands for; -1: for nothing. */
-static int
-value_of(char c)
+int
+jw_base64url_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -104,7 +103,7 @@ value_of(char c)
 }
 
 bool
-crypto_base64url_read(const char *text, size_t len, void *octets)
+jw_base64url_read(const char *text, size_t len, void *octets)
 {
 	uint8_t *data = octets;
 	uint32_t bits = 0;
@@ -113,7 +112,7 @@ crypto_base64url_read(const char *text, size_t len, void *octets)
 	if (len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int value = value_of(text[i]);
+		int value = jw_base64url_value(text[i]);
 
 		if (value < 0)
 			return false;
@@ -129,27 +128,27 @@ crypto_base64url_read(const char *text, size_t len, void *octets)
 }
 
 char *
-crypto_base64url(const void *data, size_t len)
+jw_base64url(const void *data, size_t len)
 {
-	char *text = jw_alloc(crypto_base64url_size(len) + 1);
+	char *text = jw_alloc(jw_base64url_size(len) + 1);
 
-	text[crypto_base64url_write(data, len, text)] = '\0';
+	text[jw_base64url_write(data, len, text)] = '\0';
 	return text;
 }
 
 enum jw_err
-crypto_base64url_decode(
+jw_base64url_decode(
     const char *text, size_t len, uint8_t **ret_data, size_t *ret_len)
 {
-	uint8_t *data = jw_alloc(crypto_base64url_decoded_size(len) + 1);
+	uint8_t *data = jw_alloc(jw_base64url_decoded_size(len) + 1);
 
-	if (!crypto_base64url_read(text, len, data)) {
-		explicit_bzero(data, crypto_base64url_decoded_size(len) + 1);
+	if (!jw_base64url_read(text, len, data)) {
+		explicit_bzero(data, jw_base64url_decoded_size(len) + 1);
 		free(data);
 		return JW_INVALID_PARAMETER;
 	}
-	data[crypto_base64url_decoded_size(len)] = '\0';
+	data[jw_base64url_decoded_size(len)] = '\0';
 	*ret_data = data;
-	*ret_len = crypto_base64url_decoded_size(len);
+	*ret_len = jw_base64url_decoded_size(len);
 	return JW_OK;
 }
