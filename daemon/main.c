@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/begin.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/timeval.h"
@@ -265,8 +266,8 @@ open_store(
 		    store_is_new(config->store_path), &program->kek, why);
 	if (err == JW_OK)
 		err = store_open_known(config->store_path,
-		    known.uuid[0] == '\0' ? NULL : known.uuid, lc_clock_wall(),
-		    ret_store, why);
+		    known.uuid[0] == '\0' ? NULL : known.uuid,
+		    jw_clock_wall_s(), ret_store, why);
 	if (err != JW_OK)
 		return err;
 	err = drop_anchor(program, &known, *ret_store, why);

@@ -35,7 +35,7 @@ keeper_remember_clock(struct keeper *keeper)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	if (lc_clock_format(&keeper->clock, text))
+	if (lc_clock_format(&keeper->clock, keeper->boot_id, text))
 		keeper_remember(keeper, "clock", text);
 }
 
@@ -126,7 +126,7 @@ keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 	lc_clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
 	lc_clock_accept(&guard, keeper->wall(), keeper->boot());
-	if (!lc_clock_format(&guard, text))
+	if (!lc_clock_format(&guard, keeper->boot_id, text))
 		text[0] = '\0';
 	/* It may be looked up before the commit returns. */
 	keeper->accepted = guard;

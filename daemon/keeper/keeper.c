@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/crypto/worker.h"
 #include "daemon/document/jwks.h"
@@ -58,8 +59,9 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->store = options->take_store;
 	keeper->kek = options->kek;
 	keeper->policy = *options->policy;
-	keeper->wall = options->wall != NULL ? options->wall : lc_clock_wall;
-	keeper->boot = options->boot != NULL ? options->boot : lc_clock_boot;
+	keeper->wall = options->wall != NULL ? options->wall : jw_clock_wall_s;
+	keeper->boot = options->boot != NULL ? options->boot : jw_clock_boot_s;
+	(void)jw_clock_boot_id(keeper->boot_id);
 	/* Maybe of those that were removed before the end of the last one. */
 	keeper->withdrawing = true;
 	keeper->store_path = strdup(options->store_path);
@@ -87,7 +89,7 @@ keeper_start(struct keeper *keeper)
 
 	if (!keeper->same_boot)
 		keeper_doubt_clock(keeper, now);
-	keeper->suspended = lc_clock_suspended();
+	keeper->suspended = jw_clock_suspended_s();
 	keeper->trusted = true;
 	keeper_note_trust(keeper);
 }

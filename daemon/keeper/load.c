@@ -104,7 +104,8 @@ load_world(struct keeper *keeper)
 	if (servable != NULL && !keeper->servable.serving)
 		lc_outage_parse(servable, &keeper->servable);
 	if (clock != NULL && !keeper->clock.started)
-		keeper->same_boot = lc_clock_parse(&keeper->clock, clock);
+		keeper->same_boot =
+		    lc_clock_parse(&keeper->clock, keeper->boot_id, clock);
 	free(frozen);
 	free(servable);
 	free(clock);

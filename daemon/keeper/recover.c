@@ -31,7 +31,7 @@ catch_up_world(struct keeper *keeper)
 		if (is_frozen != keeper->frozen)
 			keeper_adopt_frozen(keeper, is_frozen, &nobody);
 		if (keeper->accepting && clock != NULL &&
-		    lc_clock_format(&keeper->accepted, text) &&
+		    lc_clock_format(&keeper->accepted, keeper->boot_id, text) &&
 		    strcmp(clock, text) == 0)
 			keeper_adopt_accepted(keeper);
 		keeper->accepting = false;

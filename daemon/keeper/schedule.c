@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <stddef.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "daemon/keeper/fronts.h"
@@ -286,7 +287,8 @@ keeper_on_wake(int fd, short what, void *arg)
 {
 	struct keeper *keeper = arg;
 	struct keeper_set *set;
-	int64_t now = keeper_now(keeper), until = lc_clock_ticks() + PASS_MS;
+	int64_t now = keeper_now(keeper),
+		until = jw_clock_monotonic_ms() + PASS_MS;
 
 	(void)fd;
 	(void)what;
@@ -308,7 +310,7 @@ keeper_on_wake(int fd, short what, void *arg)
 		if (set == NULL || set->item.due > now)
 			break;
 		act(keeper, set);
-	} while (lc_clock_ticks() < until);
+	} while (jw_clock_monotonic_ms() < until);
 	if (keeper->store == NULL || store_in_doubt(keeper->store))
 		return;
 	/* One for all that are destroyed at the same time. */

@@ -5,6 +5,7 @@
  */
 #include "daemon/keeper/fronts.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/keeper/internal.h"
 #include "daemon/keeper/keeper.h"
@@ -36,7 +37,7 @@ note_outage(struct keeper *keeper, int64_t resumed)
 void
 keeper_check_suspend(struct keeper *keeper, int64_t now)
 {
-	int64_t suspended = lc_clock_suspended();
+	int64_t suspended = jw_clock_suspended_s();
 	/* Each is the difference of two clocks in whole seconds. */
 	bool slept = suspended - keeper->suspended + 2 > SERVABLE_GRACE;
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/clock.h"
 #include "common/base/deadline_heap.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/room.h"
@@ -64,6 +65,7 @@ struct keeper {
 	bool trusted;     /* what the agenda was planned with */
 	bool same_boot;   /* as when the store was last written */
 	int64_t suspended;
+	char boot_id[JW_BOOT_ID_SIZE]; /* "": the boot has none */
 	int64_t retimed_at; /* waits last began anew with a trusted clock */
 };
 

@@ -1,6 +1,6 @@
 /*
- * The clock guard, and the clocks as the keeper asks for them.  A jump must
- * never by itself make a key ready, promote or remove one.
+ * The guard of the wall clock.  A jump must never by itself make a key ready,
+ * promote or remove one.
  */
 #include "daemon/lifecycle/clock_guard.h"
 
@@ -75,58 +75,35 @@ lc_clock_check(struct lc_clock_guard *guard, int64_t wall, int64_t boot)
 }
 
 bool
-lc_clock_format(const struct lc_clock_guard *guard, char *ret_text)
+lc_clock_format(
+    const struct lc_clock_guard *guard, const char *boot_id, char *ret_text)
 {
-	char boot[JW_BOOT_ID_SIZE];
-
-	if (!jw_clock_boot_id(boot))
+	if (*boot_id == '\0')
 		return false;
 	snprintf(ret_text, CLOCK_TEXT_SIZE, "%s %" PRId64 " %d %d %" PRId64,
-	    boot, guard->offset, guard->trusted, guard->doubted, guard->since);
+	    boot_id, guard->offset, guard->trusted, guard->doubted,
+	    guard->since);
 	return true;
 }
 
 bool
-lc_clock_parse(struct lc_clock_guard *guard, const char *text)
+lc_clock_parse(
+    struct lc_clock_guard *guard, const char *boot_id, const char *text)
 {
-	char boot[JW_BOOT_ID_SIZE], known[JW_BOOT_ID_SIZE];
+	char known[JW_BOOT_ID_SIZE];
 	int64_t offset, since;
 	int trusted, doubted;
 
-	if (!jw_clock_boot_id(boot) ||
+	if (*boot_id == '\0' ||
 	    sscanf(text, "%36s %" SCNd64 " %d %d %" SCNd64, known, &offset,
 		&trusted, &doubted, &since) != 5)
 		return false;
 	guard->doubted = doubted != 0;
-	if (strcmp(boot, known) != 0)
+	if (strcmp(boot_id, known) != 0)
 		return false;
 	guard->started = true;
 	guard->trusted = trusted != 0;
 	guard->offset = offset;
 	guard->since = since;
 	return true;
-}
-
-int64_t
-lc_clock_wall(void)
-{
-	return jw_clock_wall_s();
-}
-
-int64_t
-lc_clock_boot(void)
-{
-	return jw_clock_boot_s();
-}
-
-int64_t
-lc_clock_ticks(void)
-{
-	return jw_clock_monotonic_ms();
-}
-
-int64_t
-lc_clock_suspended(void)
-{
-	return jw_clock_suspended_s();
 }

@@ -1,10 +1,11 @@
 /*
- * Is the wall clock to be believed?  A pure guard: it is told what the wall
- * clock and the boot-time clock (which no one sets) say, and distrusts the
- * wall clock after a jump against the other until it has been stable again.
+ * Is the wall clock to be believed?  A pure guard: it is given the times of
+ * the wall clock and of the boot-time clock (which no one sets), and distrusts
+ * the wall clock after a jump against the other until it has been stable
+ * again.
  *
- * What was written meanwhile carries times of a clock that was not to be
- * believed: `doubted` says so, until whoever wrote it has put it right.
+ * Rows that were written meanwhile carry times of a clock that was not to be
+ * believed: `doubted` is true until the keeper has corrected those times.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_CLOCK_GUARD_H
 #define JWKSD_DAEMON_LIFECYCLE_CLOCK_GUARD_H
@@ -46,22 +47,15 @@ void lc_clock_doubt(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 void lc_clock_accept(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /*
- * What a guard must remember over a restart.  CLOCK_TEXT_SIZE octets.  Of
- * another boot's text only the doubt is kept; one that makes no sense changes
- * nothing, and the first check believes what it sees.  lc_clock_format() is
- * false when the boot has no identity.  lc_clock_parse() is false for another
- * boot.
+ * What a guard must remember over a restart, in CLOCK_TEXT_SIZE octets.
+ * boot_id is jw_clock_boot_id()'s, "" where the boot has no identity: then
+ * both are false, and nothing is written.  Of another boot's text only the
+ * doubt is kept, and lc_clock_parse() is false; a text that makes no sense
+ * changes nothing, and the first check believes both clocks.
  */
-bool lc_clock_format(const struct lc_clock_guard *guard, char *ret_text);
-bool lc_clock_parse(struct lc_clock_guard *guard, const char *text);
-
-/* The two clocks of this machine.  The wall clock never says less than 1: 0
- * means "has not happened" in rows. */
-int64_t lc_clock_wall(void);
-int64_t lc_clock_boot(void);
-/* Milliseconds, for how long something took. */
-int64_t lc_clock_ticks(void);
-/* For how many seconds this boot of the machine has been suspended. */
-int64_t lc_clock_suspended(void);
+bool lc_clock_format(
+    const struct lc_clock_guard *guard, const char *boot_id, char *ret_text);
+bool lc_clock_parse(
+    struct lc_clock_guard *guard, const char *boot_id, const char *text);
 
 #endif

@@ -12,9 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "daemon/lifecycle/clock_guard.h"
 
 #define T0 INT64_C(1800000000)
+
+#define BOOT "12345678-9abc-def0-1234-56789abcdef0"
 
 /* Started at boot-time 1000. */
 static struct lc_clock_guard
@@ -206,9 +209,9 @@ small_steps_over_restarts_add_up(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4 && trusted; i++) {
-		assert_true(lc_clock_format(&guard, text));
+		assert_true(lc_clock_format(&guard, BOOT, text));
 		guard = (struct lc_clock_guard){.started = false};
-		assert_true(lc_clock_parse(&guard, text));
+		assert_true(lc_clock_parse(&guard, BOOT, text));
 		wall += 50;
 		trusted = lc_clock_check(&guard, wall, 1000);
 	}
@@ -224,8 +227,8 @@ drift_over_a_restart_is_followed(void **state)
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
-	assert_true(lc_clock_format(&guard, text));
-	assert_true(lc_clock_parse(&again, text));
+	assert_true(lc_clock_format(&guard, BOOT, text));
+	assert_true(lc_clock_parse(&again, BOOT, text));
 	assert_true(
 	    lc_clock_check(&again, T0 + months + months / 2000, 1000 + months));
 	assert_false(lc_clock_check(
@@ -251,14 +254,14 @@ restart_remembers_within_one_boot(void **state)
 	char text[CLOCK_TEXT_SIZE];
 
 	(void)state;
-	assert_true(lc_clock_format(&guard, text));
-	lc_clock_parse(&again, text);
+	assert_true(lc_clock_format(&guard, BOOT, text));
+	lc_clock_parse(&again, BOOT, text);
 	assert_true(again.started);
 	assert_true(again.trusted);
 	assert_int_equal(again.offset, guard.offset);
 	assert_false(lc_clock_check(&again, T0 + 10000, 1000));
 	again = (struct lc_clock_guard){.started = false};
-	lc_clock_parse(&again, text);
+	lc_clock_parse(&again, BOOT, text);
 	assert_true(lc_clock_check(&again, T0 + 60, 1060));
 }
 
@@ -275,13 +278,14 @@ text_without_sense_is_not_remembered(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct lc_clock_guard again = {.started = false};
 
-		lc_clock_parse(&again, rows[i]);
+		lc_clock_parse(&again, BOOT, rows[i]);
 		assert_false(again.started);
 	}
-	assert_true(lc_clock_format(&guard, text));
+	assert_true(lc_clock_format(&guard, BOOT, text));
+	assert_false(lc_clock_parse(&guard, "", text));
 	*strchr(text, ' ') = '\0';
 	guard = (struct lc_clock_guard){.started = false};
-	lc_clock_parse(&guard, text);
+	lc_clock_parse(&guard, BOOT, text);
 	assert_false(guard.started);
 }
 
@@ -295,8 +299,8 @@ doubts_outlive_restarts(void **state)
 	(void)state;
 	assert_false(lc_clock_check(&guard, T0 + 10000, 1000));
 	assert_true(guard.doubted);
-	assert_true(lc_clock_format(&guard, text));
-	assert_true(lc_clock_parse(&again, text));
+	assert_true(lc_clock_format(&guard, BOOT, text));
+	assert_true(lc_clock_parse(&again, BOOT, text));
 	assert_false(lc_clock_check(&again, T0 + 10060, 1060));
 	assert_false(lc_clock_check(&again, T0 + 10599, 1599));
 	assert_true(lc_clock_check(&again, T0 + 10600, 1600));
@@ -312,7 +316,7 @@ doubts_outlive_a_reboot(void **state)
 
 	(void)state;
 	assert_false(lc_clock_parse(
-	    &guard, "00000000-0000-0000-0000-000000000000 5 0 1 7"));
+	    &guard, BOOT, "00000000-0000-0000-0000-000000000000 5 0 1 7"));
 	assert_false(guard.started);
 	assert_true(guard.doubted);
 	assert_false(lc_clock_check(&guard, T0, 10));
@@ -320,7 +324,7 @@ doubts_outlive_a_reboot(void **state)
 	assert_true(lc_clock_check(&guard, T0 + 600, 610));
 	guard = (struct lc_clock_guard){.started = false};
 	assert_false(lc_clock_parse(
-	    &guard, "00000000-0000-0000-0000-000000000000 5 1 0 7"));
+	    &guard, BOOT, "00000000-0000-0000-0000-000000000000 5 1 0 7"));
 	assert_true(lc_clock_check(&guard, T0, 10));
 }
 
@@ -339,12 +343,16 @@ a_caller_may_doubt(void **state)
 static void
 clocks_of_this_machine_go_on(void **state)
 {
-	int64_t wall = lc_clock_wall(), boot = lc_clock_boot();
+	int64_t wall = jw_clock_wall_s(), boot = jw_clock_boot_s();
+	char boot_id[JW_BOOT_ID_SIZE];
 
 	(void)state;
 	assert_true(wall >= 1);
 	assert_true(boot >= 0);
-	assert_true(lc_clock_boot() >= boot);
+	assert_true(jw_clock_boot_s() >= boot);
+	assert_true(jw_clock_suspended_s() >= 0);
+	assert_true(jw_clock_boot_id(boot_id));
+	assert_int_equal(strlen(boot_id), JW_BOOT_ID_SIZE - 1);
 }
 
 int
