@@ -6,8 +6,6 @@
  * lc_next(), performs what is due with lc_apply() in one transaction, and
  * asks again; lc_plan() runs the same two functions in virtual time.  Timing
  * follows the reasoning of RFC 7583 for a JWKSet.
- *
- * `struct lc_set` is a copy to work on: nothing here keeps a pointer.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_LIFECYCLE_H
 #define JWKSD_DAEMON_LIFECYCLE_LIFECYCLE_H
@@ -16,16 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/err.h"
-#include "daemon/lifecycle/model.h"
+#include "daemon/lifecycle/state.h"
 
 #define LC_NEVER INT64_MAX
-
-struct lc_set {
-	struct key_set_facts facts;
-	size_t count;
-	struct generation gens[MODEL_GENERATIONS_MAX]; /* by number */
-};
 
 /* The world at one moment. */
 struct lc_env {
@@ -56,42 +47,10 @@ struct lc_step {
 	const char *cause; /* static text */
 };
 
-enum gen_state lc_state(const struct generation *gen);
-const char *lc_state_name(enum gen_state state); /* "published" */
-/* The same in every fact and deadline. */
-bool lc_same(const struct generation *a, const struct generation *b);
-bool lc_is_published(const struct generation *gen);
-bool lc_has_private(const struct generation *gen);
-bool lc_can_sign(const struct generation *gen); /* and is not damaged */
-/* It signed before it was ready; after its wait ready_due is ready_at. */
-bool lc_is_early(const struct generation *gen);
-
-/* What spreads a kid's rotations: evenly distributed, from the kid alone. */
-uint32_t lc_spread(const char *kid);
-
-/* NULL when there is none. */
-const struct generation *lc_active(const struct lc_set *set);
-const struct generation *lc_find(const struct lc_set *set, int64_t number);
-/* The generation that the next rotation promotes; NULL without one. */
-const struct generation *lc_standby(const struct lc_set *set);
-size_t lc_count(const struct lc_set *set, enum gen_state state);
-
-/*
- * The order of publication: active, then ready and published, then retired,
- * each newest first; none that is damaged.  ret_index gets indices of gens
- * (MODEL_GENERATIONS_MAX at most); returns how many.
- */
-size_t lc_publication(const struct lc_set *set, size_t *ret_index);
-
-/* auto, manual or frozen, as it is in force. */
-enum jw_mode lc_mode(const struct lc_set *set);
-
 /* Before a set begins: an earlier one of its name was servable until `last`
  * (rounded up), and no key signs before its copies have expired. */
 void lc_follow(
     struct lc_set *set, const struct key_set_facts *earlier, int64_t last);
-/* It has begun, and its first key waits for that. */
-bool lc_awaits(const struct lc_set *set);
 /* When that key signs; 0: the set does not wait. */
 int64_t lc_signs_at(const struct lc_set *set);
 
@@ -127,17 +86,10 @@ void lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env);
 void lc_touch(
     const struct lc_set *before, struct lc_set *set, const struct lc_env *env);
 
-/* Forget the removed and revoked. */
-void lc_bury(struct lc_set *set);
-
 /* Every verifier knows a key that has signed: it is not early any more. */
 bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen);
 
-/* Published or signing early: does it wait to be known to verifiers? */
-bool lc_waits(const struct generation *gen);
-/* And has that wait yet to begin (reading.h)? */
-bool lc_is_unread_key(const struct generation *gen);
 /* The end of a wait that runs from absent_until. */
 int64_t lc_ready_due(const struct lc_set *set, int64_t absent_until);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/int64.h"
+#include "daemon/lifecycle/internal.h"
 #include "daemon/lifecycle/reading.h"
 
 enum { FLUSH_AFTER = 36 * 60 }; /* Envoy, Istio and jwx have polled by then */
@@ -303,15 +304,6 @@ lc_rollback(struct lc_set *set, const struct lc_env *env,
 
 /* ---- revoke ---- */
 
-static struct generation *
-operator_order_find_mutable(struct lc_set *set, int64_t number)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (set->gens[i].number == number)
-			return &set->gens[i];
-	return NULL;
-}
-
 /* Is a better than b to take over from a revoked signer? */
 static bool
 is_better(const struct lc_set *set, const struct generation *a,
@@ -389,7 +381,7 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
     bool force, struct lc_outcome *ret_outcome)
 {
 	struct lc_set before = *set;
-	struct generation *gen = operator_order_find_mutable(set, number);
+	struct generation *gen = lc_find_mutable(set, number);
 	bool published = gen != NULL && lc_is_published(gen);
 	enum jw_err err = JW_OK;
 

@@ -23,7 +23,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build-mutation")
-FILES = ["daemon/lifecycle/lifecycle.c", "daemon/lifecycle/operator_order.c", "daemon/lifecycle/plan.c"]
+FILES = [f"daemon/lifecycle/{name}.c" for name in (
+    "state", "rules", "changes", "operator_order", "plan")]
 # The quickest first, for most mutants die early; and what each may take, in
 # seconds of the processor: some mutants never end.
 TESTS = {"test_orders": 1, "test_simulation": 3, "test_decision": 6,
@@ -51,7 +52,7 @@ SWAPS = [
     (r" -= ", [" += "]),
     (r"\+\+", ["--"]),
     (r"--", ["++"]),
-    (r"\bmax64\(", ["mutant_min("]),
+    (r"\bjw_max64\(", ["mutant_min("]),
     (r"(?<=\()!(?=[a-z])", [""]),
     (r"(?<= )!(?=[a-z])", [""]),
     (r"\btrue\b", ["false"]),

@@ -32,7 +32,7 @@ ROOT = mutate.ROOT
 COPIES = os.path.join(ROOT, "build/mutation")
 BUILD_LIMIT, UNIT_LIMIT, FILE_LIMIT = 300, 120, 240
 SAMPLE_AIM, STRICT_AIM = 0.85, 0.95
-STRICT = ["daemon/lifecycle/lifecycle.c", "daemon/lifecycle/operator_order.c", "daemon/lifecycle/plan.c",
+STRICT = [*mutate.FILES,
           "daemon/store/*.c", "daemon/crypto/envelope.c", "common/wire/varlink*.c",
           "common/serve/*.c", "daemon/verbs/rights.c"]
 
@@ -73,7 +73,9 @@ TABLE = [
     ("daemon/process.c", "processes refusals"),
     ("daemon/sockets.c", "refusals processes"),
     ("daemon/lifecycle/operator_order.c", "rotate rollback revoke"),
-    ("daemon/lifecycle/lifecycle.c", "rotate life"),
+    ("daemon/lifecycle/state.c", "rotate life"),
+    ("daemon/lifecycle/rules.c", "rotate life"),
+    ("daemon/lifecycle/changes.c", "rotate life"),
     ("common/config/*.c", "refusals reload"),
     ("common/wire/varlink*.c", "bad_input"),
     ("common/system/listen.c", "front refusals"),

@@ -1,5 +1,5 @@
 /*
- * daemon/lifecycle/lifecycle.c: every state, every guard, every deadline one
+ * daemon/lifecycle: every state, every guard, every deadline one
  * second before, at and after; then random policies, wakes and orders in
  * thousands of virtual years, with verifiers that hold their copies as long as
  * they may.  JWKSD_SEED repeats a run.
