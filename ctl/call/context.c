@@ -32,6 +32,12 @@ call_flag(const struct ctl *ctl, const char *name)
 	return call_option(ctl, name) != NULL;
 }
 
+struct json_t *
+call_flag_json(const struct ctl *ctl, const char *name)
+{
+	return call_flag(ctl, name) ? json_true() : NULL;
+}
+
 enum jw_err
 call_not_utf8(struct ctl *ctl)
 {
@@ -53,31 +59,44 @@ call_print_json(struct ctl *ctl, const struct json_t *value)
 }
 
 enum jw_err
-call_time_option(
-    struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when)
+call_coming_time(struct ctl *ctl, const char *name, int64_t *ret_when)
 {
 	const char *value = call_option(ctl, name);
-	struct jw_why why = {0};
+	struct jw_why why = {"", ""};
+	int64_t when;
 
-	*ret_given = value != NULL;
 	if (value == NULL)
 		return JW_OK;
-	if (jw_time_parse(value, ctl->text.now, ret_when, &why) == JW_OK)
-		return JW_OK;
-	jw_why_set(&ctl->why, "--%s: %s", name, why.text);
-	jw_why_hint(&ctl->why, "%s", why.hint);
-	return JW_USAGE;
+	if (jw_time_parse(value, ctl->text.now, &when, &why) != JW_OK) {
+		jw_why_set(&ctl->why, "--%s: %s", name, why.text);
+		jw_why_hint(&ctl->why, "%s", why.hint);
+		return JW_USAGE;
+	}
+	if (when < ctl->text.now) {
+		jw_why_set(&ctl->why, "--%s: %s is over", name, value);
+		jw_why_hint(&ctl->why,
+		    "name a time to come, such as +2h or \"tomorrow 09:00\"; "
+		    "`date` shows the time now");
+		return JW_USAGE;
+	}
+	*ret_when = when;
+	return JW_OK;
 }
 
-enum jw_err
-call_not_past(struct ctl *ctl, const char *name, int64_t when)
+struct call_quiet
+call_quiet_begin(struct ctl *ctl)
 {
-	if (when >= ctl->text.now)
-		return JW_OK;
-	jw_why_set(&ctl->why, "--%s: %s is over", name, call_option(ctl, name));
-	jw_why_hint(&ctl->why, "name a time to come, such as +2h or "
-			       "\"tomorrow 09:00\"; `date` shows the time now");
-	return JW_USAGE;
+	struct call_quiet quiet = {.json = ctl->json, .why = ctl->why};
+
+	ctl->json = false;
+	return quiet;
+}
+
+void
+call_quiet_end(struct ctl *ctl, const struct call_quiet *quiet)
+{
+	ctl->json = quiet->json;
+	ctl->why = quiet->why;
 }
 
 enum jw_err

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 #include "ctl/out/text.h"
@@ -47,6 +48,8 @@ const char *call_argument(const struct ctl *ctl);
 /* The value of an option, "" for a flag; NULL when it was not given. */
 const char *call_option(const struct ctl *ctl, const char *name);
 bool call_flag(const struct ctl *ctl, const char *name);
+/* For json_pack()'s "o*": true, or NULL. */
+struct json_t *call_flag_json(const struct ctl *ctl, const char *name);
 
 /* JW_USAGE with ctl->why: json_pack() failed, an argument is not UTF-8. */
 enum jw_err call_not_utf8(struct ctl *ctl);
@@ -55,13 +58,23 @@ enum jw_err call_not_utf8(struct ctl *ctl);
 enum jw_err call_print_json(struct ctl *ctl, const struct json_t *value);
 
 /*
- * The value of a time option in seconds since the epoch; *ret_given says
- * whether it was there.  JW_USAGE with ctl->why.
+ * The value of a time option in seconds since the epoch; *ret_when stays as it
+ * was without that option.  JW_USAGE with ctl->why, also for a time that is
+ * over.
  */
-enum jw_err call_time_option(
-    struct ctl *ctl, const char *name, bool *ret_given, int64_t *ret_when);
-/* JW_USAGE with ctl->why when the time of that option lies in the past. */
-enum jw_err call_not_past(struct ctl *ctl, const char *name, int64_t when);
+enum jw_err call_coming_time(
+    struct ctl *ctl, const char *name, int64_t *ret_when);
+
+/*
+ * Between these a failed request leaves no trace: neither in ctl->why, nor (as
+ * without --json) on standard output.
+ */
+struct call_quiet {
+	bool json;
+	struct jw_why why;
+};
+struct call_quiet call_quiet_begin(struct ctl *ctl);
+void call_quiet_end(struct ctl *ctl, const struct call_quiet *quiet);
 
 /*
  * Flush standard output.  JW_IO with ctl->why when it failed; a reader that

@@ -60,7 +60,7 @@ put_part(struct ctl *ctl, const json_t *exposure, const char *name,
 }
 
 enum jw_err
-call_exposure_tell(struct ctl *ctl, const struct json_t *reply, FILE *out)
+call_exposure_print(struct ctl *ctl, const struct json_t *reply, FILE *out)
 {
 	const json_t *exposure;
 	enum jw_err err = reply_object(reply, "exposure", &exposure, &ctl->why);

@@ -16,7 +16,7 @@ struct json_t;
  * out: a block for each way to be wrong, a line for each class of verifier.
  * JW_PROTOCOL with ctl->why.
  */
-enum jw_err call_exposure_tell(
+enum jw_err call_exposure_print(
     struct ctl *ctl, const struct json_t *reply, FILE *out);
 
 #endif

@@ -83,34 +83,11 @@ call_key_sets_find(
 	return JW_OK;
 }
 
-/* ---- quietly ---- */
-
-struct quiet {
-	bool json;
-	struct jw_why why;
-};
-
-static struct quiet
-quiet_begin(struct ctl *ctl)
-{
-	struct quiet quiet = {.json = ctl->json, .why = ctl->why};
-
-	ctl->json = false;
-	return quiet;
-}
-
-static void
-quiet_end(struct ctl *ctl, const struct quiet *quiet)
-{
-	ctl->json = quiet->json;
-	ctl->why = quiet->why;
-}
-
 bool
 call_key_sets_parameter(struct ctl *ctl, const char *key_set,
     const char *parameter, int64_t *ret_value)
 {
-	struct quiet quiet = quiet_begin(ctl);
+	struct call_quiet quiet = call_quiet_begin(ctl);
 	int64_t value = REPLY_NONE;
 	json_t *found = NULL;
 
@@ -120,7 +97,7 @@ call_key_sets_parameter(struct ctl *ctl, const char *key_set,
 	    value != REPLY_NONE)
 		*ret_value = value;
 	json_decref(found);
-	quiet_end(ctl, &quiet);
+	call_quiet_end(ctl, &quiet);
 	return value != REPLY_NONE;
 }
 
@@ -243,13 +220,13 @@ void
 call_key_sets_note(struct ctl *ctl, const char *key_set)
 {
 	struct notes notes = {.key_set = key_set};
-	struct quiet quiet;
+	struct call_quiet quiet;
 
 	if (ctl->json || ctl->quiet)
 		return;
-	quiet = quiet_begin(ctl);
+	quiet = call_quiet_begin(ctl);
 	ask_status(ctl, &notes);
 	call_method_each(
 	    ctl, CTL_INTERFACE "ListKeySets", NULL, note_sets, &notes);
-	quiet_end(ctl, &quiet);
+	call_quiet_end(ctl, &quiet);
 }

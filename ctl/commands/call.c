@@ -3,76 +3,38 @@
  *
  * Replies of `call` are always JSON, one on a line.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/wire/varlink.h"
 #include "ctl/call/context.h"
+#include "ctl/call/input.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/commands.h"
-#include "ctl/out/visible.h"
+#include "ctl/out/fields.h"
 #include "ctl/reply/reply.h"
 
 /* ---- call ---- */
 
 static enum jw_err
-not_an_object(struct ctl *ctl, const json_error_t *error)
-{
-	jw_why_set(&ctl->why, "the parameters are no JSON object: %s",
-	    error->text[0] != '\0' ? error->text : "some other value");
-	jw_why_hint(&ctl->why, "like '{\"keySet\": \"default\"}'");
-	return JW_USAGE;
-}
-
-/* At most a message's worth; the caller frees it. */
-static enum jw_err
-read_stdin(struct ctl *ctl, char **ret_data, size_t *ret_len)
-{
-	char *data = malloc(VARLINK_MESSAGE_MAX);
-	size_t len;
-
-	if (data == NULL)
-		return JW_NO_MEMORY;
-	len = fread(data, 1, VARLINK_MESSAGE_MAX, stdin);
-	if (ferror(stdin)) {
-		jw_why_set(&ctl->why, "cannot read standard input: %s",
-		    strerror(errno));
-		free(data);
-		return JW_IO;
-	}
-	*ret_data = data;
-	*ret_len = len;
-	return JW_OK;
-}
-
-static enum jw_err
-cmd_read_parameters(struct ctl *ctl, json_t **ret_parameters)
+read_parameters(struct ctl *ctl, json_t **ret_parameters)
 {
 	const char *text =
 	    ctl->arguments.count > 1 ? ctl->arguments.words[1] : "{}";
-	json_error_t error = {0};
-	char *data = NULL;
+	char *input = NULL;
 	size_t len = strlen(text);
-	json_t *value;
 	enum jw_err err = JW_OK;
 
 	if (strcmp(text, "-") == 0)
-		err = read_stdin(ctl, &data, &len);
-	if (err != JW_OK)
-		return err;
-	value = json_loadb(data != NULL ? data : text, len,
-	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	free(data);
-	if (!json_is_object(value)) {
-		json_decref(value);
-		return not_an_object(ctl, &error);
-	}
-	*ret_parameters = value;
-	return JW_OK;
+		err = call_read_file(ctl, "-", &input, &len);
+	if (err == JW_OK)
+		err = call_parse_object(ctl, input != NULL ? input : text, len,
+		    "the parameters", "'{\"keySet\": \"default\"}'",
+		    ret_parameters);
+	free(input);
+	return err;
 }
 
 static enum jw_err
@@ -109,7 +71,7 @@ cmd_call(struct ctl *ctl)
 		jw_why_set(&ctl->why, "no method has such a long name");
 		return JW_USAGE;
 	}
-	err = cmd_read_parameters(ctl, &parameters);
+	err = read_parameters(ctl, &parameters);
 	if (err != JW_OK)
 		return err;
 	if (call_flag(ctl, "more"))
@@ -124,30 +86,18 @@ cmd_call(struct ctl *ctl)
 /* ---- introspect ---- */
 
 static enum jw_err
-print_info(struct ctl *ctl, const json_t *info)
+print_info(struct ctl *ctl, const struct json_t *reply)
 {
-	static const char *const names[] = {
-	    "vendor", "product", "version", "url"};
-	const json_t *interfaces, *item;
-	const char *value;
-	enum jw_err err = JW_OK;
-	size_t i;
+	static const struct out_field rows[] = {
+	    {"vendor", "vendor", FIELD_STRING},
+	    {"product", "product", FIELD_STRING},
+	    {"version", "version", FIELD_STRING},
+	    {"url", "url", FIELD_STRING},
+	    {"interface", "interfaces", FIELD_STRINGS},
+	    {NULL, NULL, 0},
+	};
 
-	for (i = 0; i < sizeof(names) / sizeof(*names) && err == JW_OK; i++) {
-		err = reply_string(info, names[i], &value, &ctl->why);
-		if (err == JW_OK && value != NULL)
-			printf("%-10s %s\n", names[i], value);
-	}
-	if (err == JW_OK)
-		err = reply_array(info, "interfaces", &interfaces, &ctl->why);
-	if (err != JW_OK)
-		return err;
-	json_array_foreach (interfaces, i, item) {
-		if (json_is_string(item))
-			printf(
-			    "%-10s %s\n", "interface", json_string_value(item));
-	}
-	return JW_OK;
+	return out_fields(&ctl->text, rows, reply, &ctl->why);
 }
 
 static enum jw_err

@@ -1,5 +1,5 @@
 /*
- * freeze, thaw, clock, clock accept: what rotates by itself, and what not.
+ * freeze, thaw, clock, clock accept: whether keys rotate by themselves.
  *
  * None of them can make a verifier reject a token, so none of them asks.
  */
@@ -9,16 +9,17 @@
 
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
 #include "ctl/call/request.h"
+#include "ctl/commands/commands.h"
 #include "ctl/reply/reply.h"
 
 /* ---- freeze and thaw ---- */
 
 static const char *
-of_what(const struct ctl *ctl)
+frozen_name(const struct ctl *ctl)
 {
-	return call_argument(ctl) != NULL ? call_argument(ctl) : "every key set";
+	return call_argument(ctl) != NULL ? call_argument(ctl)
+					  : "every key set";
 }
 
 /* An older daemon does not say. */
@@ -29,24 +30,20 @@ was_so_before(const struct json_t *reply)
 }
 
 static enum jw_err
-tell_frozen(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_frozen(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	const char *mode;
 	enum jw_err err = reply_name(reply, "mode", &mode, &ctl->why);
 
 	(void)dry;
-	if (err != JW_OK)
-		return err;
-	if (was_so_before(reply)) {
-		fprintf(out, "%s was frozen already: nothing is changed\n",
-		    of_what(ctl));
-		return JW_OK;
-	}
-	fprintf(out,
-	    "%s is frozen: nothing becomes ready, rotates, is removed or "
-	    "destroyed; serving, signing, rollback and revoke go on\n",
-	    of_what(ctl));
-	return JW_OK;
+	if (err == JW_OK)
+		fprintf(out, "%s %s\n", frozen_name(ctl),
+		    was_so_before(reply)
+			? "was frozen already: nothing is changed"
+			: "is frozen: nothing becomes ready, rotates, is "
+			  "removed or destroyed; serving, signing, rollback "
+			  "and revoke go on");
+	return err;
 }
 
 static const char *
@@ -61,7 +58,7 @@ after_thaw(const char *mode)
 }
 
 static enum jw_err
-tell_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	const char *mode;
 	enum jw_err err = reply_name(reply, "mode", &mode, &ctl->why);
@@ -70,97 +67,80 @@ tell_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	if (err == JW_OK && was_so_before(reply) && strcmp(mode, "frozen") != 0)
 		fprintf(out,
 		    "no freeze of %s was in force: nothing is changed\n",
-		    of_what(ctl));
+		    frozen_name(ctl));
 	else if (err == JW_OK)
 		fprintf(out, "the freeze of %s is taken back: %s\n",
-		    of_what(ctl), after_thaw(mode));
+		    frozen_name(ctl), after_thaw(mode));
 	return err;
 }
 
 static enum jw_err
-cmd_run(struct ctl *ctl, struct call_change *change)
+freeze_or_thaw(struct ctl *ctl, bool frozen)
 {
-	enum jw_err err;
-
-	if (change->parameters == NULL)
-		return call_not_utf8(ctl);
-	err = call_change_take_options(ctl, change->parameters);
-	if (err == JW_OK)
-		err = call_change_run(ctl, change, NULL);
-	json_decref(change->parameters);
-	return err;
-}
-
-static enum jw_err
-freeze(struct ctl *ctl, bool frozen, call_change_tell_fn *tell)
-{
-	struct call_change change = {
-	    .method = "Freeze",
+	const struct call_change change = {
+	    .method = CTL_INTERFACE "Freeze",
 	    .command = frozen ? "freeze" : "thaw",
-	    .parameters = json_pack(
+	    .take_parameters = json_pack(
 		"{s:b, s:s*}", "frozen", frozen, "keySet", call_argument(ctl)),
 	    .named = "keySet",
-	    .tell = tell,
+	    .print = frozen ? print_frozen : print_thawed,
 	};
 
-	return cmd_run(ctl, &change);
+	return call_change_run(ctl, &change, NULL);
 }
 
 enum jw_err
 cmd_freeze(struct ctl *ctl)
 {
-	return freeze(ctl, true, tell_frozen);
+	return freeze_or_thaw(ctl, true);
 }
 
 enum jw_err
 cmd_thaw(struct ctl *ctl)
 {
-	return freeze(ctl, false, tell_thawed);
+	return freeze_or_thaw(ctl, false);
 }
 
 /* ---- clock ---- */
 
 static enum jw_err
-put_clock(struct ctl *ctl, const json_t *status)
+print_clock(struct ctl *ctl, const struct json_t *status)
 {
-	const json_t *value = json_object_get(status, "clockTrusted");
+	static const struct reply_member trusted_member[] = {
+	    {"clockTrusted", REPLY_BOOL, true, 0},
+	    {NULL, REPLY_BOOL, false, 0},
+	};
+	bool trusted;
+	enum jw_err err =
+	    reply_read(status, trusted_member, &trusted, &ctl->why);
 
-	if (!json_is_boolean(value)) {
-		jw_why_set(&ctl->why,
-		    "the daemon's reply makes no sense: \"clockTrusted\"");
-		return JW_PROTOCOL;
-	}
-	if (json_is_true(value)) {
+	if (err != JW_OK)
+		return err;
+	if (trusted) {
 		puts("the clock is trusted: everything happens when it is due");
-		return call_flush(ctl);
+		return JW_OK;
 	}
 	puts("the clock is not trusted, because it jumped: nothing becomes "
 	     "ready, rotates by\n"
 	     "schedule or is removed until it has been stable for 10min; "
 	     "serving, signing,\n"
 	     "rollback and revoke go on");
-	if (call_flush(ctl) != JW_OK)
-		return JW_IO;
-	fputs("hint: if `date` is right: jwksctl clock accept\n", stderr);
-	return JW_OK;
+	err = call_flush(ctl);
+	if (err == JW_OK)
+		fputs(
+		    "hint: if `date` is right: jwksctl clock accept\n", stderr);
+	return err;
 }
 
 enum jw_err
 cmd_clock(struct ctl *ctl)
 {
-	json_t *status = NULL;
-	enum jw_err err =
-	    call_method(ctl, CTL_INTERFACE "Status", NULL, &status);
-
-	if (err == JW_OK)
-		err = ctl->json ? call_print_json(ctl, status)
-				: put_clock(ctl, status);
-	json_decref(status);
-	return err;
+	return call_query(
+	    ctl, CTL_INTERFACE "Status", json_object(), NULL, print_clock);
 }
 
 static enum jw_err
-tell_accepted(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_accepted(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	bool trusted;
 	enum jw_err err =
@@ -178,13 +158,13 @@ tell_accepted(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 enum jw_err
 cmd_clock_accept(struct ctl *ctl)
 {
-	struct call_change change = {
-	    .method = "AcceptClock",
+	const struct call_change change = {
+	    .method = CTL_INTERFACE "AcceptClock",
 	    .command = "clock accept",
-	    .parameters = json_object(),
+	    .take_parameters = json_object(),
 	    .named = "keySet",
-	    .tell = tell_accepted,
+	    .print = print_accepted,
 	};
 
-	return cmd_run(ctl, &change);
+	return call_change_run(ctl, &change, NULL);
 }

@@ -1,100 +1,64 @@
 /*
- * keyset list, show, set: the key sets and what governs them.
+ * keyset list, show, set, add, remove: the key sets and their policies.
  *
- * Parameters are those of the one table in common/policy; whether they fit
- * together is the daemon's to say, which knows the others.
+ * The names and types of parameters are those of the one table in
+ * common/config/policy; whether the values fit together is the daemon's to
+ * say, which knows the others.  Must never remove another key set than the one
+ * that the operator has seen: one that was added under its name since has
+ * another active generation.
  */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/base/duration.h"
 #include "common/config/policy.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
+#include "ctl/call/exposure.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/call/policy_words.h"
 #include "ctl/call/request.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/keyset_bulk.h"
+#include "ctl/out/fields.h"
 #include "ctl/out/table.h"
-#include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
 enum { NUMBER_SIZE = 24 };
 
-/* Takes text. */
-static enum jw_err
-keyset_put(struct ctl *ctl, char *text)
-{
-	fputs(text, stdout);
-	free(text);
-	return call_flush(ctl);
-}
-
 /* ---- list ---- */
 
-static const char *
-mode_in_force(const struct reply_key_set *set)
-{
-	if (set->frozen)
-		return "frozen";
-	return set->mode != NULL ? set->mode : "-";
-}
-
 static enum jw_err
-add_set(struct out_table *table, const struct reply_key_set *set)
+add_key_set(struct out_table *table, const struct out_text *text,
+    const struct json_t *item, struct jw_why *why)
 {
 	char active[NUMBER_SIZE] = "-", version[NUMBER_SIZE];
-	const struct out_table_cell cells[] = {
-	    {set->name, NULL},
-	    {set->alg, NULL},
-	    {mode_in_force(set), NULL},
-	    {active, NULL},
-	    {version, NULL},
-	    {reply_any_host_path(set), NULL},
-	};
-
-	if (set->active_generation != REPLY_NONE)
-		snprintf(
-		    active, sizeof(active), "%" PRId64, set->active_generation);
-	snprintf(version, sizeof(version), "%" PRId64, set->version);
-	return out_table_add(table, cells);
-}
-
-static enum jw_err
-render_sets(struct ctl *ctl, const json_t *sets, char **ret_text)
-{
-	static const struct out_table_column columns[] = {
-	    {"NAME", TABLE_CUT},
-	    {"ALG", 0},
-	    {"MODE", 0},
-	    {"ACTIVE", TABLE_RIGHT},
-	    {"VERSION", TABLE_RIGHT},
-	    {"PATH", TABLE_CUT},
-	    {NULL, 0},
-	};
 	struct reply_key_set set;
-	struct out_table *table = NULL;
-	const json_t *item;
-	size_t i;
-	enum jw_err err = out_table_new(&ctl->text, columns, &table);
+	enum jw_err err = reply_key_set(item, &set, why);
 
-	json_array_foreach (sets, i, item) {
-		if (err == JW_OK)
-			err = reply_key_set(item, &set, &ctl->why);
-		if (err == JW_OK)
-			err = add_set(table, &set);
-	}
-	if (err == JW_OK)
-		err = out_table_render(table, ret_text);
-	out_table_free(table);
-	return err;
+	(void)text;
+	if (err != JW_OK)
+		return err;
+	if (set.active_generation != REPLY_NONE)
+		snprintf(
+		    active, sizeof(active), "%" PRId64, set.active_generation);
+	snprintf(version, sizeof(version), "%" PRId64, set.version);
+	return out_table_add(table, (const struct out_table_cell[]){
+					{set.name, NULL},
+					{set.alg, NULL},
+					{set.frozen            ? "frozen"
+					    : set.mode != NULL ? set.mode
+							       : "-",
+					    NULL},
+					{active, NULL},
+					{version, NULL},
+					{reply_any_host_path(&set), NULL},
+				    });
 }
 
 static enum jw_err
-keyset_put_names(struct ctl *ctl, const json_t *sets)
+print_names(struct ctl *ctl, const json_t *sets)
 {
 	const json_t *item;
 	const char *name;
@@ -107,68 +71,57 @@ keyset_put_names(struct ctl *ctl, const json_t *sets)
 		if (err == JW_OK)
 			printf("%s\n", name);
 	}
-	return err == JW_OK ? call_flush(ctl) : err;
+	return err;
 }
 
 static enum jw_err
-keyset_print_list(struct ctl *ctl, const json_t *reply)
+print_list(struct ctl *ctl, const struct json_t *reply)
 {
+	static const struct out_table_column columns[] = {
+	    {"NAME", TABLE_CUT, 0},
+	    {"ALG", 0, 0},
+	    {"MODE", 0, 0},
+	    {"ACTIVE", TABLE_RIGHT, 0},
+	    {"VERSION", TABLE_RIGHT, 0},
+	    {"PATH", TABLE_CUT, 0},
+	    {NULL, 0, 0},
+	};
 	const json_t *sets;
-	char *text;
 	enum jw_err err = reply_array(reply, "keySets", &sets, &ctl->why);
 
 	if (err != JW_OK)
 		return err;
 	if (ctl->quiet)
-		return keyset_put_names(ctl, sets);
-	err = render_sets(ctl, sets, &text);
-	return err == JW_OK ? keyset_put(ctl, text) : err;
-}
-
-/* Print a reply as it came, or what it means. */
-static enum jw_err
-print(struct ctl *ctl, const json_t *reply,
-    enum jw_err (*fn)(struct ctl *ctl, const json_t *shown))
-{
-	json_t *shown;
-	enum jw_err err;
-
-	if (ctl->json)
-		return call_print_json(ctl, reply);
-	shown = out_visible(&ctl->text, reply);
-	err = shown != NULL ? fn(ctl, shown) : JW_NO_MEMORY;
-	json_decref(shown);
-	return err;
+		return print_names(ctl, sets);
+	return out_table_array(
+	    &ctl->text, columns, sets, add_key_set, stdout, &ctl->why);
 }
 
 enum jw_err
 cmd_keyset_list(struct ctl *ctl)
 {
-	json_t *reply = NULL;
-	enum jw_err err = call_method_all(
-	    ctl, CTL_INTERFACE "ListKeySets", NULL, "keySets", &reply);
-
-	if (err == JW_OK)
-		err = print(ctl, reply, keyset_print_list);
-	json_decref(reply);
-	return err;
+	return call_query(ctl, CTL_INTERFACE "ListKeySets", json_object(),
+	    "keySets", print_list);
 }
 
 /* ---- show ---- */
 
+/* The member keySet of a reply. */
 static enum jw_err
-render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
+read_key_set(
+    struct ctl *ctl, const struct json_t *reply, struct reply_key_set *ret_set)
 {
-	static const struct out_table_column columns[] = {
-	    {"PARAMETER", 0},
-	    {"VALUE", 0},
-	    {"MEANING", TABLE_WRAP},
-	    {NULL, 0},
-	};
+	return reply_key_set(
+	    json_object_get(reply, "keySet"), ret_set, &ctl->why);
+}
+
+static enum jw_err
+make_policy_table(
+    struct ctl *ctl, const json_t *policy, struct out_table *table)
+{
 	size_t count;
 	const struct jw_param *params = jw_policy_params(&count);
-	struct out_table *table = NULL;
-	enum jw_err err = out_table_new(&ctl->text, columns, &table);
+	enum jw_err err = JW_OK;
 
 	for (size_t i = 0; i < count && err == JW_OK; i++) {
 		char value[JW_DURATION_SIZE];
@@ -182,59 +135,65 @@ render_policy(struct ctl *ctl, const json_t *policy, char **ret_text)
 		if (err == JW_OK)
 			err = out_table_add(table, cells);
 	}
-	if (err == JW_OK)
-		err = out_table_render(table, ret_text);
-	out_table_free(table);
 	return err;
 }
 
 static void
-put_set(const struct ctl *ctl, const struct reply_key_set *set)
+print_key_set(const struct ctl *ctl, const struct reply_key_set *set)
 {
 	char when[TEXT_TIME_SIZE];
 
-	printf("key set    %s\n", set->name);
-	printf("algorithm  %s\n", set->alg);
+	out_field("key set", "%s", set->name);
+	out_field("algorithm", "%s", set->alg);
 	for (size_t i = 0; reply_url(set, i) != NULL; i++)
-		printf("%-11s%s\n", i == 0 ? "url" : "", reply_url(set, i));
-	printf("version    %" PRId64 "\n", set->version);
+		out_field(i == 0 ? "url" : "", "%s", reply_url(set, i));
+	out_field("version", "%" PRId64, set->version);
 	if (set->active_generation != REPLY_NONE)
-		printf("active     generation %" PRId64 "\n",
-		    set->active_generation);
+		out_field(
+		    "active", "generation %" PRId64, set->active_generation);
 	else if (set->signs_at == REPLY_NONE)
-		puts("active     no generation yet");
+		out_field("active", "no generation yet");
 	else
-		printf("active     no generation yet: the first one signs from "
-		       "%s\n",
+		out_field("active",
+		    "no generation yet: the first one signs from %s",
 		    out_text_moment(&ctl->text, set->signs_at, when));
 	if (set->scheduled_for != REPLY_NONE)
-		printf("scheduled  a rotation for %s\n",
+		out_field("scheduled", "a rotation for %s",
 		    out_text_moment(&ctl->text, set->scheduled_for, when));
 	if (set->frozen)
-		puts("frozen     by an operator: nothing rotates or is "
-		     "removed until it is thawed");
+		out_field("frozen",
+		    "by an operator: nothing rotates or is removed until it "
+		    "is thawed");
 }
 
 static enum jw_err
-keyset_print_show(struct ctl *ctl, const json_t *reply)
+print_show(struct ctl *ctl, const struct json_t *reply)
 {
+	static const struct out_table_column columns[] = {
+	    {"PARAMETER", 0, 0},
+	    {"VALUE", 0, 0},
+	    {"MEANING", TABLE_WRAP, 0},
+	    {NULL, 0, 0},
+	};
 	struct reply_key_set set;
-	char *text;
-	enum jw_err err =
-	    reply_key_set(json_object_get(reply, "keySet"), &set, &ctl->why);
+	struct out_table *table = NULL;
+	enum jw_err err = read_key_set(ctl, reply, &set);
 
-	if (err != JW_OK)
-		return err;
-	if (ctl->quiet) {
+	if (err == JW_OK && ctl->quiet) {
 		printf("%s\n", set.name);
-		return call_flush(ctl);
+		return JW_OK;
 	}
-	err = render_policy(ctl, set.policy, &text);
-	if (err != JW_OK)
-		return err;
-	put_set(ctl, &set);
-	putchar('\n');
-	return keyset_put(ctl, text);
+	if (err == JW_OK)
+		err = out_table_new(&ctl->text, columns, &table);
+	if (err == JW_OK)
+		err = make_policy_table(ctl, set.policy, table);
+	if (err == JW_OK) {
+		print_key_set(ctl, &set);
+		putchar('\n');
+		out_table_print(table, stdout);
+	}
+	out_table_free(table);
+	return err;
 }
 
 enum jw_err
@@ -246,32 +205,41 @@ cmd_keyset_show(struct ctl *ctl)
 	if (err != JW_OK)
 		return err;
 	reply = json_pack("{s:o}", "keySet", found);
-	err =
-	    reply != NULL ? print(ctl, reply, keyset_print_show) : JW_NO_MEMORY;
+	err = reply != NULL ? call_print(ctl, reply, print_show) : JW_NO_MEMORY;
 	json_decref(reply);
 	return err;
 }
 
 /* ---- set ---- */
 
-static void
-put_setting(FILE *out, const char *key_set, const struct jw_param *param,
-    const char *value, bool dry)
+/* Of a change whose arguments are NAME PARAM=VALUE... */
+static enum jw_err
+run_with_policy(struct ctl *ctl, struct call_change *change)
 {
-	fprintf(out, "%s: %s %s %s%s\n", key_set, param->snake,
-	    dry ? "would be" : "is", value,
-	    param->kind == JW_PARAM_ALGORITHM
-		? ", of new keys: it takes over through the standby"
-		: "");
+	json_t *policy = json_object();
+	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
+
+	change->named = "name";
+	change->quiet = "keySet";
+	for (size_t i = 1; i < ctl->arguments.count && err == JW_OK; i++)
+		err = call_policy_take(
+		    ctl->arguments.words[i], policy, &ctl->why);
+	if (err != JW_OK) {
+		json_decref(policy);
+		return err;
+	}
+	change->take_parameters =
+	    json_pack("{s:s, s:o, s:o*}", "name", call_argument(ctl), "policy",
+		policy, "now", call_flag_json(ctl, "now"));
+	return call_change_run(ctl, change, NULL);
 }
 
-/* What was asked for, as it is now. */
+/* The parameters that the operator named, with their values now. */
 static enum jw_err
-tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
 	struct reply_key_set set;
-	enum jw_err err =
-	    reply_key_set(json_object_get(reply, "keySet"), &set, &ctl->why);
+	enum jw_err err = read_key_set(ctl, reply, &set);
 
 	for (size_t i = 1; i < ctl->arguments.count && err == JW_OK; i++) {
 		const struct jw_param *param =
@@ -280,7 +248,12 @@ tell_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 
 		err = call_policy_text(set.policy, param, value, &ctl->why);
 		if (err == JW_OK)
-			put_setting(out, set.name, param, value, dry);
+			fprintf(out, "%s: %s %s %s%s\n", set.name, param->snake,
+			    dry ? "would be" : "is", value,
+			    param->kind == JW_PARAM_ALGORITHM
+				? ", of new keys: it takes over through the "
+				  "standby"
+				: "");
 	}
 	return err;
 }
@@ -289,7 +262,151 @@ enum jw_err
 cmd_keyset_set(struct ctl *ctl)
 {
 	struct call_change change = {
-	    .method = "SetPolicy", .command = "keyset set", .tell = tell_set};
+	    .method = CTL_INTERFACE "SetPolicy",
+	    .command = "keyset set",
+	    .print = print_set,
+	};
 
-	return call_change_run_policy(ctl, &change);
+	return run_with_policy(ctl, &change);
+}
+
+/* ---- add ---- */
+
+/* "https://acme.example.com/x, /acme/x" */
+static void
+print_urls(const struct reply_key_set *set, FILE *out)
+{
+	const char *url;
+
+	for (size_t i = 0; (url = reply_url(set, i)) != NULL; i++)
+		fprintf(out, "%s%s", i == 0 ? "" : ", ", url);
+}
+
+static enum jw_err
+print_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+{
+	char when[TEXT_TIME_SIZE];
+	struct reply_key_set set;
+	enum jw_err err = read_key_set(ctl, reply, &set);
+
+	if (err != JW_OK)
+		return err;
+	fprintf(out, "%s: %s added, with %s keys, at ", set.name,
+	    dry ? "would be" : "is", set.alg);
+	print_urls(&set, out);
+	fputc('\n', out);
+	if (set.signs_at != REPLY_NONE)
+		fprintf(out,
+		    "It is published now and signs from %s: verifiers may hold "
+		    "copies of an\nearlier key set of that name until then\n",
+		    out_text_moment(&ctl->text, set.signs_at, when));
+	return call_exposure_print(ctl, reply, out);
+}
+
+static enum jw_err
+add_one(struct ctl *ctl)
+{
+	struct call_change change = {
+	    .method = CTL_INTERFACE "AddKeySet",
+	    .command = "keyset add",
+	    .danger = call_flag(ctl, "now") ? "keyset add --now" : NULL,
+	    .question = "Add it, and sign at once?",
+	    .print = print_added,
+	};
+
+	return run_with_policy(ctl, &change);
+}
+
+enum jw_err
+cmd_keyset_add(struct ctl *ctl)
+{
+	const char *from = call_option(ctl, "from");
+	bool own_id = call_flag(ctl, "request-id");
+	bool now = call_flag(ctl, "now");
+
+	if (from == NULL && ctl->arguments.count > 0)
+		return add_one(ctl);
+	if (from == NULL) {
+		jw_why_set(&ctl->why,
+		    "keyset add needs NAME, or --from FILE with one a line");
+		jw_why_hint(&ctl->why, "`jwksctl help keyset add`");
+		return JW_USAGE;
+	}
+	if (ctl->arguments.count == 0 && !own_id && !now)
+		return cmd_keyset_bulk_add(ctl, from);
+	jw_why_set(&ctl->why, "--from says it all: %s beside it has no meaning",
+	    now      ? "--now"
+	    : own_id ? "--request-id"
+		     : call_argument(ctl));
+	return JW_USAGE;
+}
+
+/* ---- remove ---- */
+
+static enum jw_err
+print_rejected_tokens(struct ctl *ctl, const struct json_t *reply, FILE *out)
+{
+	char when[TEXT_TIME_SIZE];
+	const json_t *exposure;
+	int64_t until = REPLY_NONE;
+	enum jw_err err = reply_object(reply, "exposure", &exposure, &ctl->why);
+
+	if (err == JW_OK)
+		err = reply_number(exposure, "until", &until, &ctl->why);
+	if (err == JW_OK && until != REPLY_NONE)
+		fprintf(out,
+		    "Verifiers that read the set again reject its tokens that "
+		    "are still valid,\nthe last of them until %s\n",
+		    out_text_moment(&ctl->text, until, when));
+	return err;
+}
+
+static enum jw_err
+print_removed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+{
+	struct reply_key_set set;
+	enum jw_err err = read_key_set(ctl, reply, &set);
+
+	if (err != JW_OK)
+		return err;
+	fprintf(out, "%s: %s removed: nothing %s served at ", set.name,
+	    dry ? "would be" : "is", dry ? "would be" : "is");
+	print_urls(&set, out);
+	fputs(dry ? " any more, its private keys would be destroyed, and its "
+		    "kids would never come back\n"
+		  : " any more, its private keys are destroyed, and its kids "
+		    "never come back\n",
+	    out);
+	return print_rejected_tokens(ctl, reply, out);
+}
+
+static enum jw_err
+pin_active(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+{
+	struct reply_key_set set;
+	enum jw_err err = read_key_set(ctl, reply, &set);
+
+	if (err == JW_OK && set.active_generation != REPLY_NONE)
+		err = call_change_expect(parameters, set.active_generation);
+	return err;
+}
+
+enum jw_err
+cmd_keyset_remove(struct ctl *ctl)
+{
+	const struct call_change change = {
+	    .method = CTL_INTERFACE "RemoveKeySet",
+	    .command = "keyset remove",
+	    .take_parameters = json_pack("{s:s, s:o*}", "name",
+		call_argument(ctl), "force", call_flag_json(ctl, "force")),
+	    .named = "name",
+	    .danger = "keyset remove",
+	    .question = "Remove it?",
+	    .quiet = "keySet",
+	    .print = print_removed,
+	    .pin = pin_active,
+	};
+
+	return call_change_run(ctl, &change, NULL);
 }

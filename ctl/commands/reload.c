@@ -5,40 +5,39 @@
 #include <stdio.h>
 
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/request.h"
-#include "ctl/out/visible.h"
+#include "ctl/commands/commands.h"
 #include "ctl/reply/reply.h"
 
 static void
-put_keys(const char *what, const json_t *keys)
+print_keys(const char *heading, const json_t *keys)
 {
 	const json_t *key;
 	size_t i;
 
 	if (json_array_size(keys) == 0)
 		return;
-	fputs(what, stdout);
+	fputs(heading, stdout);
 	json_array_foreach (keys, i, key)
 		printf("%s %s", i > 0 ? "," : "",
 		    json_is_string(key) ? json_string_value(key) : "?");
 	putchar('\n');
 }
 
-/* The next start may give key sets URLs at which others answer now. */
+/* The next start may give key sets URLs at which other ones answer now. */
 static enum jw_err
-put_exposure(struct ctl *ctl, const json_t *reply)
+print_exposure(struct ctl *ctl, const json_t *reply)
 {
 	if (json_object_get(reply, "exposure") != NULL)
 		puts(
 		    "With the other domain, key sets get URLs that answer "
 		    "with another one today;\nif the daemon is restarted now:");
-	return call_exposure_tell(ctl, reply, stdout);
+	return call_exposure_print(ctl, reply, stdout);
 }
 
 static enum jw_err
-put_reply(struct ctl *ctl, const json_t *reply)
+print_reload(struct ctl *ctl, const struct json_t *reply)
 {
 	const json_t *changed, *restart;
 	enum jw_err err = reply_array(reply, "changed", &changed, &ctl->why);
@@ -49,13 +48,13 @@ put_reply(struct ctl *ctl, const json_t *reply)
 		return err;
 	if (json_array_size(changed) + json_array_size(restart) == 0)
 		puts("nothing differs from what is in force");
-	put_keys("in force now:", changed);
-	put_keys("at the next start:", restart);
-	err = put_exposure(ctl, reply);
+	print_keys("in force now:", changed);
+	print_keys("at the next start:", restart);
+	err = print_exposure(ctl, reply);
 	if (err == JW_OK)
 		err = call_flush(ctl);
 	if (err == JW_OK && json_array_size(restart) > 0)
-		fputs("hint: systemctl restart jwksd jwksd-http: nobody is "
+		fputs("hint: systemctl restart jwksd jwksd-http: no client is "
 		      "refused\n",
 		    stderr);
 	return err;
@@ -64,17 +63,6 @@ put_reply(struct ctl *ctl, const json_t *reply)
 enum jw_err
 cmd_reload(struct ctl *ctl)
 {
-	json_t *reply = NULL, *shown = NULL;
-	enum jw_err err =
-	    call_method(ctl, CTL_INTERFACE "Reload", NULL, &reply);
-
-	if (err == JW_OK && ctl->json) {
-		err = call_print_json(ctl, reply);
-	} else if (err == JW_OK) {
-		shown = out_visible(&ctl->text, reply);
-		err = shown != NULL ? put_reply(ctl, shown) : JW_NO_MEMORY;
-	}
-	json_decref(shown);
-	json_decref(reply);
-	return err;
+	return call_query(
+	    ctl, CTL_INTERFACE "Reload", json_object(), NULL, print_reload);
 }

@@ -1,9 +1,9 @@
 /*
  * revoke: a key must never be trusted again.
  *
- * Says who may be wrong about tokens until when before it asks.  The key that
- * was looked at is the one that is revoked.  The second rotation is only ever
- * offered: it is another decision.
+ * Says which verifiers may accept or reject which tokens until when, before it
+ * asks.  Must never revoke another key than the one that the dry run showed,
+ * nor start the second rotation without an answer: that is another decision.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -14,79 +14,67 @@
 #include "ctl/call/change.h"
 #include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/request.h"
+#include "ctl/commands/commands.h"
 #include "ctl/commands/rotate.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
-struct outcome {
-	struct reply_key revoked, activated;
-	bool has_activated;
+struct revocation {
+	struct reply_key revoked, activated; /* activated.kid NULL: none */
 	int64_t flush_at;
 };
 
 static enum jw_err
-revoke_read_outcome(
-    struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
+read_revocation(struct ctl *ctl, const struct json_t *reply,
+    struct revocation *ret_revocation)
 {
-	struct outcome out = {0};
-	bool has_revoked = false;
-	enum jw_err err;
+	static const struct reply_member members[] = {
+	    {"revoked", REPLY_KEY, true, offsetof(struct revocation, revoked)},
+	    {"activated", REPLY_KEY, false,
+		offsetof(struct revocation, activated)},
+	    {"flushAt", REPLY_NUMBER, false,
+		offsetof(struct revocation, flush_at)},
+	    {NULL, REPLY_STRING, false, 0},
+	};
 
-	err =
-	    call_change_key(ctl, reply, "revoked", &has_revoked, &out.revoked);
-	if (err == JW_OK && !has_revoked) {
-		jw_why_set(&ctl->why,
-		    "the daemon's reply does not say which key it is about");
-		err = JW_PROTOCOL;
-	}
-	if (err == JW_OK)
-		err = call_change_key(ctl, reply, "activated",
-		    &out.has_activated, &out.activated);
-	if (err == JW_OK)
-		err = reply_number(reply, "flushAt", &out.flush_at, &ctl->why);
-	if (err == JW_OK)
-		*ret_outcome = out;
-	return err;
+	return reply_read(reply, members, ret_revocation, &ctl->why);
 }
 
-/* ---- what came of it ---- */
-
-/* Its state is "revoked" already; the facts tell what it was. */
+/* Its state is "revoked" already; its moments tell what it was. */
 static const char *
-role(const struct outcome *outcome)
+role_before(const struct revocation *revocation)
 {
-	if (outcome->has_activated)
+	if (revocation->activated.kid != NULL)
 		return "the signer";
-	if (outcome->revoked.at[REPLY_RETIRED] != REPLY_NONE)
+	if (revocation->revoked.at[REPLY_RETIRED] != REPLY_NONE)
 		return "retired";
-	if (outcome->revoked.at[REPLY_PUBLISHED] != REPLY_NONE)
+	if (revocation->revoked.at[REPLY_PUBLISHED] != REPLY_NONE)
 		return "a standby";
 	return "never published";
 }
 
 static enum jw_err
-revoke_tell(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+revoke_print(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
-	struct outcome outcome;
-	const struct reply_key *key = &outcome.revoked;
-	enum jw_err err = revoke_read_outcome(ctl, reply, &outcome);
+	struct revocation revocation;
+	const struct reply_key *key = &revocation.revoked;
+	enum jw_err err = read_revocation(ctl, reply, &revocation);
 
 	if (err != JW_OK)
 		return err;
 	fprintf(out,
 	    "%s: generation %" PRId64 " (%s), %s, %s revoked: it %s the "
 	    "JWKSet at once and for ever\n",
-	    key->key_set, key->generation, key->kid, role(&outcome),
+	    key->key_set, key->generation, key->kid, role_before(&revocation),
 	    dry ? "would be" : "is", dry ? "would leave" : "leaves");
-	if (outcome.has_activated)
+	if (revocation.activated.kid != NULL)
 		fprintf(out, "%s: generation %" PRId64 " (%s) %s\n",
-		    key->key_set, outcome.activated.generation,
-		    outcome.activated.kid,
+		    key->key_set, revocation.activated.generation,
+		    revocation.activated.kid,
 		    dry ? "would sign now" : "signs now");
-	return call_exposure_tell(ctl, reply, out);
+	return call_exposure_print(ctl, reply, out);
 }
 
 /* A prefix may come to name another key, and KEYSET#GEN is no kid. */
@@ -94,15 +82,15 @@ static enum jw_err
 revoke_pin(
     struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
 {
-	struct outcome outcome;
-	enum jw_err err = revoke_read_outcome(ctl, reply, &outcome);
+	struct revocation revocation;
+	enum jw_err err = read_revocation(ctl, reply, &revocation);
 
 	if (err == JW_OK && json_object_set_new(parameters, "key",
-				json_string(outcome.revoked.kid)) != 0)
+				json_string(revocation.revoked.kid)) != 0)
 		err = JW_NO_MEMORY;
-	if (err == JW_OK && outcome.has_activated)
-		err =
-		    call_change_expect(parameters, outcome.revoked.generation);
+	if (err == JW_OK && revocation.activated.kid != NULL)
+		err = call_change_expect(
+		    parameters, revocation.revoked.generation);
 	return err;
 }
 
@@ -119,36 +107,33 @@ is_known(const struct reply_key *key, int64_t revoked_at)
 
 /*
  * Keys that wait for their turn and that verifiers may know already; 0 when
- * the daemon does not tell: the revocation has succeeded all the same.
+ * the daemon does not answer: the revocation has succeeded all the same.
  */
 static size_t
 count_known(struct ctl *ctl, const struct reply_key *revoked)
 {
 	json_t *parameters = json_pack("{s:s}", "keySet", revoked->key_set);
-	struct jw_why kept = ctl->why;
-	bool json = ctl->json;
+	struct call_quiet quiet = call_quiet_begin(ctl);
 	json_t *reply = NULL;
 	const json_t *item;
 	struct reply_key key;
 	size_t i, known = 0;
 
-	ctl->json = false;
 	(void)call_method_all(
 	    ctl, CTL_INTERFACE "ListKeys", parameters, "keys", &reply);
-	json_array_foreach (json_object_get(reply, "keys"), i, item) {
+	json_array_foreach (json_object_get(reply, "keys"), i, item)
 		if (reply_key(item, &key, &ctl->why) == JW_OK &&
 		    is_known(&key, revoked->at[REPLY_REVOKED]))
 			known++;
-	}
-	ctl->json = json;
-	ctl->why = kept;
+	call_quiet_end(ctl, &quiet);
 	json_decref(reply);
 	json_decref(parameters);
 	return known;
 }
 
 static void
-put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
+print_offer(
+    const struct ctl *ctl, const struct revocation *revocation, size_t known)
 {
 	char when[TEXT_TIME_SIZE];
 
@@ -162,7 +147,7 @@ put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
 	    "Microsoft.IdentityModel nor those that poll every 12 to 24 h: "
 	    "they drop the\n"
 	    "key when they read the set again.\n",
-	    out_text_moment(&ctl->text, outcome->flush_at, when));
+	    out_text_moment(&ctl->text, revocation->flush_at, when));
 	if (known == 1)
 		fputs("The next key to sign was published before it: that "
 		      "takes 2 rotations.\n",
@@ -174,7 +159,7 @@ put_offer(const struct ctl *ctl, const struct outcome *outcome, size_t known)
 		    known, known + 1);
 }
 
-/* --yes answers another question; a program has nobody to ask. */
+/* --yes answers another question; nor is there an operator at a program. */
 static bool
 can_ask(const struct ctl *ctl)
 {
@@ -183,48 +168,45 @@ can_ask(const struct ctl *ctl)
 }
 
 static enum jw_err
-schedule(struct ctl *ctl, const struct outcome *outcome)
+schedule_rotation(struct ctl *ctl, const char *key_set)
 {
-	struct call_change change = {
-	    .method = "Rotate",
+	const struct call_change change = {
+	    .method = CTL_INTERFACE "Rotate",
 	    .command = "rotate",
-	    .parameters = json_pack("{s:s, s:s}", "keySet",
-		outcome->revoked.key_set, "reason",
-		"flush a revoked key from verifiers without expiry"),
+	    .take_parameters = json_pack("{s:s, s:s}", "keySet", key_set,
+		"reason", "flush a revoked key from verifiers without expiry"),
 	    .named = "keySet",
-	    .own_id = true,
+	    .is_follow_up = true,
 	    .quiet = "activated",
-	    .tell = cmd_rotate_tell,
+	    .print = cmd_rotate_print,
 	};
-	enum jw_err err = JW_NO_MEMORY;
 
-	if (change.parameters != NULL)
-		err = call_change_run(ctl, &change, NULL);
-	json_decref(change.parameters);
-	return err;
+	return call_change_run(ctl, &change, NULL);
 }
 
 static enum jw_err
-cmd_offer(struct ctl *ctl, const struct outcome *outcome)
+offer_rotation(struct ctl *ctl, const struct revocation *revocation)
 {
-	size_t known = count_known(ctl, &outcome->revoked);
+	size_t known = count_known(ctl, &revocation->revoked);
 
-	put_offer(ctl, outcome, known);
+	print_offer(ctl, revocation, known);
 	if (known == 0 && can_ask(ctl)) {
 		call_confirm(ctl, "Schedule it as soon as it is safe?");
 		if (!ctl->declined)
-			return schedule(ctl, outcome);
+			return schedule_rotation(
+			    ctl, revocation->revoked.key_set);
 		/* The revocation itself was not declined. */
 		ctl->declined = false;
 	}
-	fprintf(stderr, "hint: jwksctl rotate %s\n", outcome->revoked.key_set);
+	fprintf(
+	    stderr, "hint: jwksctl rotate %s\n", revocation->revoked.key_set);
 	return JW_OK;
 }
 
 /* ---- revoke ---- */
 
 static enum jw_err
-revoke_check_options(struct ctl *ctl)
+check_reason(struct ctl *ctl)
 {
 	const char *reason = call_option(ctl, "reason");
 
@@ -238,50 +220,48 @@ revoke_check_options(struct ctl *ctl)
 	return JW_USAGE;
 }
 
+/* reply NULL: nothing was revoked. */
 static enum jw_err
-revoke_and_offer(struct ctl *ctl, struct call_change *change)
+offer_after(struct ctl *ctl, const json_t *reply)
 {
-	struct outcome outcome = {0};
-	json_t *reply = NULL, *shown = NULL;
-	enum jw_err err = call_change_take_options(ctl, change->parameters);
+	struct revocation revocation = {0};
+	json_t *shown;
+	enum jw_err err;
 
-	if (err == JW_OK)
-		err = call_change_run(ctl, change, &reply);
-	if (err != JW_OK || reply == NULL)
-		return err;
+	if (reply == NULL)
+		return JW_OK;
 	shown = out_visible(&ctl->text, reply);
 	err = shown == NULL ? JW_NO_MEMORY
-			    : revoke_read_outcome(ctl, shown, &outcome);
-	if (err == JW_OK && outcome.flush_at != REPLY_NONE)
-		err = cmd_offer(ctl, &outcome);
+			    : read_revocation(ctl, shown, &revocation);
+	if (err == JW_OK && revocation.flush_at != REPLY_NONE)
+		err = offer_rotation(ctl, &revocation);
 	json_decref(shown);
-	json_decref(reply);
 	return err;
 }
 
 enum jw_err
 cmd_revoke(struct ctl *ctl)
 {
-	bool force = call_flag(ctl, "force");
 	struct call_change change = {
-	    .method = "Revoke",
+	    .method = CTL_INTERFACE "Revoke",
 	    .command = "revoke",
 	    .named = "key",
 	    .danger = "revoke",
 	    .question = "Revoke it?",
 	    .quiet = "revoked",
-	    .tell = revoke_tell,
+	    .print = revoke_print,
 	    .pin = revoke_pin,
 	};
-	enum jw_err err = revoke_check_options(ctl);
+	json_t *reply = NULL;
+	enum jw_err err = check_reason(ctl);
 
 	if (err != JW_OK)
 		return err;
-	change.parameters = json_pack("{s:s, s:o*}", "key", call_argument(ctl),
-	    "force", force ? json_true() : NULL);
-	if (change.parameters == NULL)
-		return call_not_utf8(ctl);
-	err = revoke_and_offer(ctl, &change);
-	json_decref(change.parameters);
+	change.take_parameters = json_pack("{s:s, s:o*}", "key",
+	    call_argument(ctl), "force", call_flag_json(ctl, "force"));
+	err = call_change_run(ctl, &change, &reply);
+	if (err == JW_OK)
+		err = offer_after(ctl, reply);
+	json_decref(reply);
 	return err;
 }

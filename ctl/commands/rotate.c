@@ -1,32 +1,75 @@
 /*
- * rotate: let the next key sign.
+ * rotate: let the next key sign; rollback: let the one before sign again.
  *
- * --now is looked at by a dry run first, and what was looked at is what is
- * done: the dry run's active generation is expected.
+ * Must never retire another generation than the one that the operator has seen
+ * as active: what the dry run showed is expected.
  */
+#include "ctl/commands/rotate.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/call/change.h"
+#include "common/base/duration.h"
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
 #include "ctl/call/exposure.h"
-#include "ctl/commands/rotate.h"
+#include "ctl/call/key_sets.h"
+#include "ctl/commands/commands.h"
 #include "ctl/reply/reply.h"
 
-/* ---- what is asked for ---- */
+/* The reply of Rotate and of Rollback. */
+struct rotation {
+	const char *cause;                   /* NULL: none */
+	struct reply_key activated, retired; /* kid NULL: none */
+	int64_t scheduled_for;
+};
 
 static enum jw_err
-contradiction(struct ctl *ctl, const char *a, const char *b)
+read_rotation(
+    struct ctl *ctl, const struct json_t *reply, struct rotation *ret_rotation)
 {
-	jw_why_set(&ctl->why, "--%s and --%s contradict each other", a, b);
-	return JW_USAGE;
+	static const struct reply_member members[] = {
+	    {"cause", REPLY_STRING, false, offsetof(struct rotation, cause)},
+	    {"activated", REPLY_KEY, false,
+		offsetof(struct rotation, activated)},
+	    {"retired", REPLY_KEY, false, offsetof(struct rotation, retired)},
+	    {"scheduledFor", REPLY_NUMBER, false,
+		offsetof(struct rotation, scheduled_for)},
+	    {NULL, REPLY_STRING, false, 0},
+	};
+
+	return reply_read(reply, members, ret_rotation, &ctl->why);
 }
 
 static enum jw_err
-rotate_check_options(struct ctl *ctl)
+pin_retired(
+    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+{
+	struct rotation rotation;
+	enum jw_err err = read_rotation(ctl, reply, &rotation);
+
+	if (err != JW_OK || rotation.retired.kid == NULL)
+		return err;
+	return call_change_expect(parameters, rotation.retired.generation);
+}
+
+static void
+print_until_removal(
+    const struct ctl *ctl, const struct reply_key *key, FILE *out)
+{
+	char when[TEXT_TIME_SIZE];
+
+	if (key->kid != NULL && key->at[REPLY_REMOVE] != REPLY_NONE)
+		fprintf(out, " until %s",
+		    out_text_moment(&ctl->text, key->at[REPLY_REMOVE], when));
+	fputc('\n', out);
+}
+
+/* ---- rotate ---- */
+
+static enum jw_err
+check_contradictions(struct ctl *ctl)
 {
 	static const char *const pairs[][2] = {
 	    {"now", "at"},
@@ -35,186 +78,183 @@ rotate_check_options(struct ctl *ctl)
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		if (call_flag(ctl, pairs[i][0]) &&
-		    call_flag(ctl, pairs[i][1]))
-			return contradiction(ctl, pairs[i][0], pairs[i][1]);
+		if (!call_flag(ctl, pairs[i][0]) ||
+		    !call_flag(ctl, pairs[i][1]))
+			continue;
+		jw_why_set(&ctl->why, "--%s and --%s contradict each other",
+		    pairs[i][0], pairs[i][1]);
+		return JW_USAGE;
 	}
 	return JW_OK;
 }
 
-static json_t *
-flag_json(const struct ctl *ctl, const char *name)
-{
-	return call_flag(ctl, name) ? json_true() : NULL;
-}
-
-/* Everything but requestId and dryRun.  The caller drops it. */
-static enum jw_err
-make_parameters(struct ctl *ctl, json_t **ret_parameters)
-{
-	json_t *parameters;
-	int64_t at = 0;
-	bool given;
-	enum jw_err err = call_time_option(ctl, "at", &given, &at);
-
-	if (err == JW_OK && given)
-		err = call_not_past(ctl, "at", at);
-	if (err != JW_OK)
-		return err;
-	parameters = json_pack("{s:s*, s:o*, s:o*, s:o*}", "keySet",
-	    call_argument(ctl), "now", flag_json(ctl, "now"), "at",
-	    given ? json_integer(at) : NULL, "cancel",
-	    flag_json(ctl, "cancel"));
-	if (parameters == NULL)
-		return call_not_utf8(ctl);
-	err = call_change_take_options(ctl, parameters);
-	if (err == JW_OK)
-		*ret_parameters = parameters;
-	else
-		json_decref(parameters);
-	return err;
-}
-
-/* ---- what came of it ---- */
-
-struct outcome {
-	const char *key_set, *cause; /* cause NULL: none */
-	bool has_activated, has_retired;
-	struct reply_key activated, retired;
-	int64_t scheduled_for;
-};
-
-static enum jw_err
-rotate_read_outcome(
-    struct ctl *ctl, const json_t *reply, struct outcome *ret_outcome)
-{
-	struct outcome out = {0};
-	enum jw_err err;
-
-	err = reply_name(reply, "keySet", &out.key_set, &ctl->why);
-	if (err == JW_OK)
-		err = call_change_key(ctl, reply, "activated",
-		    &out.has_activated, &out.activated);
-	if (err == JW_OK)
-		err = call_change_key(
-		    ctl, reply, "retired", &out.has_retired, &out.retired);
-	if (err == JW_OK)
-		err = reply_number(
-		    reply, "scheduledFor", &out.scheduled_for, &ctl->why);
-	if (err == JW_OK)
-		err = reply_string(reply, "cause", &out.cause, &ctl->why);
-	if (err == JW_OK)
-		*ret_outcome = out;
-	return err;
-}
-
 static void
-put_activated(
-    const struct ctl *ctl, const struct outcome *outcome, bool dry, FILE *out)
+print_activated(const struct ctl *ctl, const char *key_set,
+    const struct rotation *rotation, bool dry, FILE *out)
 {
-	char when[TEXT_TIME_SIZE];
-
-	fprintf(out, "%s: generation %" PRId64 " (%s) %s", outcome->key_set,
-	    outcome->activated.generation, outcome->activated.kid,
+	fprintf(out, "%s: generation %" PRId64 " (%s) %s", key_set,
+	    rotation->activated.generation, rotation->activated.kid,
 	    dry ? "would sign now" : "signs now");
-	if (outcome->has_retired)
+	if (rotation->retired.kid != NULL)
 		fprintf(out, "; generation %" PRId64 " %s published",
-		    outcome->retired.generation, dry ? "would stay" : "stays");
-	if (outcome->has_retired &&
-	    outcome->retired.at[REPLY_REMOVE] != REPLY_NONE)
-		fprintf(out, " until %s",
-		    out_text_moment(
-			&ctl->text, outcome->retired.at[REPLY_REMOVE], when));
-	fputc('\n', out);
+		    rotation->retired.generation, dry ? "would stay" : "stays");
+	print_until_removal(ctl, &rotation->retired, out);
 }
 
 /* The cause says whether there was anything to take back. */
 static void
-put_cancelled(const struct outcome *outcome, bool dry, FILE *out)
+print_cancelled(
+    const char *key_set, const struct rotation *rotation, bool dry, FILE *out)
 {
-	if (outcome->cause != NULL &&
-	    strcmp(outcome->cause, "no rotation was scheduled") == 0)
+	if (rotation->cause != NULL &&
+	    strcmp(rotation->cause, "no rotation was scheduled") == 0)
 		fprintf(out,
 		    "%s: %s: there is nothing to cancel; `jwksctl plan` shows "
 		    "what the schedule does\n",
-		    outcome->key_set, outcome->cause);
+		    key_set, rotation->cause);
 	else
 		fprintf(out, "%s: the scheduled rotation %s taken back\n",
-		    outcome->key_set, dry ? "would be" : "is");
+		    key_set, dry ? "would be" : "is");
 }
 
 static void
-rotate_put_outcome(
-    const struct ctl *ctl, const struct outcome *outcome, bool dry, FILE *out)
+print_scheduled(const struct ctl *ctl, const char *key_set,
+    const struct rotation *rotation, bool dry, FILE *out)
 {
 	char when[TEXT_TIME_SIZE];
 
-	if (outcome->has_activated) {
-		put_activated(ctl, outcome, dry, out);
-		return;
-	}
-	if (outcome->scheduled_for == REPLY_NONE) {
-		put_cancelled(outcome, dry, out);
-		return;
-	}
-	fprintf(out, "%s: %sscheduled for %s", outcome->key_set,
+	fprintf(out, "%s: %sscheduled for %s%s%s\n", key_set,
 	    dry ? "would be " : "",
-	    out_text_moment(&ctl->text, outcome->scheduled_for, when));
-	if (outcome->cause != NULL)
-		fprintf(out, ": %s", outcome->cause);
-	fputc('\n', out);
+	    out_text_moment(&ctl->text, rotation->scheduled_for, when),
+	    rotation->cause != NULL ? ": " : "",
+	    rotation->cause != NULL ? rotation->cause : "");
 }
 
 enum jw_err
-cmd_rotate_tell(
+cmd_rotate_print(
     struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 {
-	struct outcome outcome;
-	enum jw_err err = rotate_read_outcome(ctl, reply, &outcome);
+	const char *key_set;
+	struct rotation rotation;
+	enum jw_err err = reply_name(reply, "keySet", &key_set, &ctl->why);
 
+	if (err == JW_OK)
+		err = read_rotation(ctl, reply, &rotation);
 	if (err != JW_OK)
 		return err;
-	rotate_put_outcome(ctl, &outcome, dry, out);
+	if (rotation.activated.kid != NULL)
+		print_activated(ctl, key_set, &rotation, dry, out);
+	else if (rotation.scheduled_for != REPLY_NONE)
+		print_scheduled(ctl, key_set, &rotation, dry, out);
+	else
+		print_cancelled(key_set, &rotation, dry, out);
 	if (dry && call_flag(ctl, "now") &&
 	    json_object_get(reply, "exposure") == NULL)
 		fputs("No verifier that re-reads the key set in time rejects a "
 		      "token.\n",
 		    out);
-	return call_exposure_tell(ctl, reply, out);
-}
-
-static enum jw_err
-rotate_pin(
-    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
-{
-	struct outcome outcome;
-	enum jw_err err = rotate_read_outcome(ctl, reply, &outcome);
-
-	if (err != JW_OK || !outcome.has_retired)
-		return err;
-	return call_change_expect(parameters, outcome.retired.generation);
+	return call_exposure_print(ctl, reply, out);
 }
 
 enum jw_err
 cmd_rotate(struct ctl *ctl)
 {
 	struct call_change change = {
-	    .method = "Rotate",
+	    .method = CTL_INTERFACE "Rotate",
 	    .command = "rotate",
 	    .named = "keySet",
+	    .danger = call_flag(ctl, "now") ? "rotate --now" : NULL,
 	    .question = "Rotate now?",
 	    .quiet = "activated",
-	    .tell = cmd_rotate_tell,
-	    .pin = rotate_pin,
+	    .print = cmd_rotate_print,
+	    .pin = pin_retired,
 	};
-	enum jw_err err = rotate_check_options(ctl);
+	int64_t at = REPLY_NONE;
+	enum jw_err err = check_contradictions(ctl);
 
 	if (err == JW_OK)
-		err = make_parameters(ctl, &change.parameters);
-	if (call_flag(ctl, "now"))
-		change.danger = "rotate --now";
-	if (err == JW_OK)
-		err = call_change_run(ctl, &change, NULL);
-	json_decref(change.parameters);
+		err = call_coming_time(ctl, "at", &at);
+	if (err != JW_OK)
+		return err;
+	change.take_parameters = json_pack("{s:s*, s:o*, s:o*, s:o*}", "keySet",
+	    call_argument(ctl), "now", call_flag_json(ctl, "now"), "at",
+	    at != REPLY_NONE ? json_integer(at) : NULL, "cancel",
+	    call_flag_json(ctl, "cancel"));
+	return call_change_run(ctl, &change, NULL);
+}
+
+/* ---- rollback ---- */
+
+static enum jw_err
+rollback_print(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+{
+	struct rotation rotation;
+	const struct reply_key *a = &rotation.activated, *r = &rotation.retired;
+	enum jw_err err = read_rotation(ctl, reply, &rotation);
+
+	if (err == JW_OK && (a->kid == NULL || r->kid == NULL)) {
+		jw_why_set(&ctl->why,
+		    "the daemon's reply does not say which keys changed");
+		err = JW_PROTOCOL;
+	}
+	if (err != JW_OK)
+		return err;
+	fprintf(out,
+	    "%s: generation %" PRId64 " (%s) %s; generation %" PRId64
+	    " (%s) %s retired and %s published",
+	    a->key_set, a->generation, a->kid,
+	    dry ? "would sign again" : "signs again", r->generation, r->kid,
+	    dry ? "would be" : "is", dry ? "would stay" : "stays");
+	print_until_removal(ctl, r, out);
+	err = call_exposure_print(ctl, reply, out);
+	if (err != JW_OK || !dry)
+		return err;
+	fflush(out);
+	fprintf(stderr,
+	    "hint: verifiers go on accepting its tokens; if generation "
+	    "%" PRId64 " leaked: jwksctl revoke %s#%" PRId64 " --reason TEXT\n",
+	    r->generation, r->key_set, r->generation);
+	return JW_OK;
+}
+
+/* Say how long the window is, if the daemon answers. */
+static void
+explain_window(struct ctl *ctl)
+{
+	const char *name = call_argument(ctl);
+	char window[JW_DURATION_SIZE];
+	int64_t seconds;
+
+	if (name == NULL)
+		name = "default";
+	if (!call_key_sets_parameter(ctl, name, "rollbackWindow", &seconds))
+		return;
+	jw_why_set(&ctl->why,
+	    "there is no generation to go back to: none was retired, or its "
+	    "rollback window (%s after retirement) is over",
+	    jw_duration_format(seconds, window));
+	jw_why_hint(&ctl->why,
+	    "`jwksctl list %s`; `jwksctl rotate` goes forward", name);
+}
+
+enum jw_err
+cmd_rollback(struct ctl *ctl)
+{
+	const struct call_change change = {
+	    .method = CTL_INTERFACE "Rollback",
+	    .command = "rollback",
+	    .take_parameters = json_pack("{s:s*, s:o*}", "keySet",
+		call_argument(ctl), "now", call_flag_json(ctl, "now")),
+	    .named = "keySet",
+	    .danger = call_flag(ctl, "now") ? "rollback --now" : "rollback",
+	    .question = "Roll back?",
+	    .quiet = "activated",
+	    .print = rollback_print,
+	    .pin = pin_retired,
+	};
+	enum jw_err err = call_change_run(ctl, &change, NULL);
+
+	if (err == JW_BAD_STATE)
+		explain_window(ctl);
 	return err;
 }

@@ -1,11 +1,11 @@
 /*
- * What came of a Rotate, for people.
+ * The reply of Rotate, for people.
  */
 #ifndef JWKSD_CTL_COMMANDS_ROTATE_H
 #define JWKSD_CTL_COMMANDS_ROTATE_H
 
 #include "ctl/call/change.h"
 
-call_change_tell_fn cmd_rotate_tell;
+call_change_print_fn cmd_rotate_print;
 
 #endif

@@ -1,34 +1,22 @@
 /*
- * The commands that look and change nothing: status, list, show, plan, jwks.
- *
- * Each asks once and prints; with --json what came, else what it means.
+ * The commands that change nothing: status, list, show, plan, jwks.
  */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/duration.h"
 #include "ctl/call/context.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/commands.h"
+#include "ctl/out/fields.h"
 #include "ctl/out/timeline.h"
-#include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
-/* Takes text. */
 static void
-status_put(char *text)
-{
-	fputs(text, stdout);
-	free(text);
-}
-
-static void
-put_kids(const json_t *keys)
+print_kids(const json_t *keys)
 {
 	const json_t *key;
 	size_t i;
@@ -51,105 +39,93 @@ struct status {
 	const json_t *next, *warnings;
 };
 
+#define STATUS(member) offsetof(struct status, member)
+
 static enum jw_err
-read_status(const json_t *reply, struct status *status, struct jw_why *why)
+read_status(const json_t *reply, struct status *ret_status, struct jw_why *why)
 {
-	enum jw_err err;
+	static const struct reply_member members[] = {
+	    {"version", REPLY_STRING, true, STATUS(version)},
+	    {"mode", REPLY_STRING, true, STATUS(mode)},
+	    {"ready", REPLY_BOOL, false, STATUS(ready)},
+	    {"clockTrusted", REPLY_BOOL, false, STATUS(clock_trusted)},
+	    {"started", REPLY_NUMBER, false, STATUS(started)},
+	    {"keySets", REPLY_NUMBER, false, STATUS(key_sets)},
+	    {"generations", REPLY_NUMBER, false, STATUS(generations)},
+	    {"fronts", REPLY_NUMBER, false, STATUS(fronts)},
+	    {"nextChange", REPLY_OBJECT, false, STATUS(next)},
+	    {"warnings", REPLY_ARRAY, true, STATUS(warnings)},
+	    {NULL, REPLY_STRING, false, 0},
+	};
 
-	err = reply_name(reply, "version", &status->version, why);
-	if (err == JW_OK)
-		err = reply_name(reply, "mode", &status->mode, why);
-	if (err == JW_OK)
-		err = reply_bool(reply, "ready", &status->ready, why);
-	if (err == JW_OK)
-		err = reply_bool(
-		    reply, "clockTrusted", &status->clock_trusted, why);
-	if (err == JW_OK)
-		err = reply_number(reply, "started", &status->started, why);
-	if (err == JW_OK)
-		err = reply_number(reply, "keySets", &status->key_sets, why);
-	if (err == JW_OK)
-		err = reply_number(
-		    reply, "generations", &status->generations, why);
-	if (err == JW_OK)
-		err = reply_number(reply, "fronts", &status->fronts, why);
-	if (err == JW_OK)
-		err = reply_object(reply, "nextChange", &status->next, why);
-	if (err == JW_OK)
-		err = reply_array(reply, "warnings", &status->warnings, why);
-	return err;
-}
-
-static void
-put_warnings(const json_t *warnings)
-{
-	const json_t *warning;
-	size_t i;
-
-	json_array_foreach (warnings, i, warning) {
-		if (json_is_string(warning))
-			printf("warning    %s\n", json_string_value(warning));
-	}
+	return reply_read(reply, members, ret_status, why);
 }
 
 static enum jw_err
-put_next(struct ctl *ctl, const json_t *next)
+print_next(struct ctl *ctl, const json_t *next)
 {
-	char step[TIMELINE_STEP_SIZE], when[TEXT_TIME_SIZE];
+	char step[TIMELINE_STEP_SIZE], when[TEXT_TIME_SIZE], number[32] = "";
 	struct reply_change change;
 	enum jw_err err;
 
 	if (next == NULL) {
-		puts("next       nothing is planned");
+		out_field("next", "nothing is planned");
 		return JW_OK;
 	}
 	err = reply_change(next, &change, &ctl->why);
 	if (err != JW_OK)
 		return err;
-	printf("next       %s", change.key_set);
 	if (change.generation != REPLY_NONE)
-		printf("#%" PRId64, change.generation);
-	printf(" %s, %s\n", out_timeline_step(&ctl->text, &change, step),
+		snprintf(
+		    number, sizeof(number), "#%" PRId64, change.generation);
+	out_field("next", "%s%s %s, %s", change.key_set, number,
+	    out_timeline_step(&ctl->text, &change, step),
 	    out_text_moment(&ctl->text, change.time, when));
-	printf("           %s\n", change.cause);
+	out_field("", "%s", change.cause);
 	return JW_OK;
 }
 
 static void
-put_rotation(const struct status *status)
+print_mode(const struct status *status)
 {
-	printf("rotation   %s; the clock is %s\n", status->mode,
+	out_field("rotation", "%s; the clock is %s", status->mode,
 	    status->clock_trusted ? "trusted" : "not trusted");
 	if (strcmp(status->mode, "frozen") == 0)
-		puts("           nothing becomes ready, rotates or is removed "
-		     "until `jwksctl thaw`");
+		out_field("",
+		    "nothing becomes ready, rotates or is removed until "
+		    "`jwksctl thaw`");
 	if (!status->clock_trusted)
-		puts("           `jwksctl clock` says what that stops");
+		out_field("", "`jwksctl clock` says what that stops");
 }
 
 static enum jw_err
-print_status(struct ctl *ctl, const json_t *reply)
+print_status(struct ctl *ctl, const struct json_t *reply)
 {
-	char when[TEXT_TIME_SIZE];
-	struct status status = {0};
-	enum jw_err err;
+	static const struct out_field started[] = {
+	    {"started", "started", FIELD_MOMENT}, {NULL, NULL, 0}};
+	static const struct out_field counts[] = {
+	    {"key sets", "keySets", FIELD_NUMBER},
+	    {"keys", "generations", FIELD_NUMBER},
+	    {"fronts", "fronts", FIELD_NUMBER},
+	    {NULL, NULL, 0},
+	};
+	static const struct out_field warnings[] = {
+	    {"warning", "warnings", FIELD_STRINGS}, {NULL, NULL, 0}};
+	struct status status;
+	enum jw_err err = read_status(reply, &status, &ctl->why);
 
-	err = read_status(reply, &status, &ctl->why);
 	if (err != JW_OK)
 		return err;
-	printf("jwksd      %s, %s\n", status.version,
+	out_field("jwksd", "%s, %s", status.version,
 	    status.ready ? "ready" : "not ready");
-	if (status.started != REPLY_NONE)
-		printf("started    %s\n",
-		    out_text_moment(&ctl->text, status.started, when));
-	put_rotation(&status);
-	printf("key sets   %" PRId64 "\n", status.key_sets);
-	printf("keys       %" PRId64 "\n", status.generations);
-	if (status.fronts != REPLY_NONE)
-		printf("fronts     %" PRId64 "\n", status.fronts);
-	err = put_next(ctl, status.next);
+	err = out_fields(&ctl->text, started, reply, &ctl->why);
+	print_mode(&status);
 	if (err == JW_OK)
-		put_warnings(status.warnings);
+		err = out_fields(&ctl->text, counts, reply, &ctl->why);
+	if (err == JW_OK)
+		err = print_next(ctl, status.next);
+	if (err == JW_OK)
+		err = out_fields(&ctl->text, warnings, reply, &ctl->why);
 	return err;
 }
 
@@ -163,32 +139,26 @@ cmd_status(struct ctl *ctl)
 /* ---- list ---- */
 
 static enum jw_err
-status_print_list(struct ctl *ctl, const json_t *reply)
+print_list(struct ctl *ctl, const struct json_t *reply)
 {
 	const json_t *keys;
-	char *text;
 	enum jw_err err = reply_array(reply, "keys", &keys, &ctl->why);
 
-	if (err != JW_OK)
-		return err;
-	if (ctl->quiet) {
-		put_kids(keys);
-		return JW_OK;
-	}
-	err = out_timeline_keys(
-	    &ctl->text, keys, call_flag(ctl, "long"), &text, &ctl->why);
-	if (err == JW_OK)
-		status_put(text);
+	if (err == JW_OK && ctl->quiet)
+		print_kids(keys);
+	else if (err == JW_OK)
+		err = out_timeline_keys(&ctl->text, keys,
+		    call_flag(ctl, "long"), stdout, &ctl->why);
 	return err;
 }
 
 enum jw_err
 cmd_list(struct ctl *ctl)
 {
-	json_t *all = call_flag(ctl, "all") ? json_true() : NULL;
 	enum jw_err err = call_query(ctl, CTL_INTERFACE "ListKeys",
-	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), "all", all),
-	    "keys", status_print_list);
+	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), "all",
+		call_flag_json(ctl, "all")),
+	    "keys", print_list);
 
 	if (err == JW_OK)
 		call_key_sets_note(ctl, call_argument(ctl));
@@ -197,32 +167,8 @@ cmd_list(struct ctl *ctl)
 
 /* ---- show ---- */
 
-static void
-put_moments(const struct out_text *text, const struct reply_key *key)
-{
-	static const char *const labels[REPLY_MOMENTS] = {
-	    [REPLY_CREATED] = "created",
-	    [REPLY_PUBLISHED] = "published",
-	    [REPLY_READY] = "ready",
-	    [REPLY_ACTIVATED] = "activated",
-	    [REPLY_ROTATE] = "rotation",
-	    [REPLY_SIGNS] = "signs",
-	    [REPLY_RETIRED] = "retired",
-	    [REPLY_REMOVE] = "removal",
-	    [REPLY_REMOVED] = "removed",
-	    [REPLY_REVOKED] = "revoked",
-	};
-	char when[TEXT_TIME_SIZE];
-
-	for (size_t i = 0; i < REPLY_MOMENTS; i++) {
-		if (key->at[i] != REPLY_NONE)
-			printf("%-11s%s\n", labels[i],
-			    out_text_moment(text, key->at[i], when));
-	}
-}
-
 static enum jw_err
-put_jwk(const json_t *jwk)
+print_jwk(const json_t *jwk)
 {
 	char *text = json_dumps(jwk, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 
@@ -233,7 +179,7 @@ put_jwk(const json_t *jwk)
 	return JW_OK;
 }
 
-/* Nothing waits for what is gone. */
+/* Nothing waits for a key that is removed or revoked. */
 static bool
 is_living(const struct reply_key *key)
 {
@@ -242,33 +188,40 @@ is_living(const struct reply_key *key)
 }
 
 static enum jw_err
-status_print_show(struct ctl *ctl, const json_t *reply)
+print_show(struct ctl *ctl, const struct json_t *reply)
 {
-	const json_t *object;
-	const char *colour;
+	static const struct out_field rows[] = {
+	    {"kid", "kid", FIELD_STRING},
+	    {"key set", "keySet", FIELD_STRING},
+	    {"generation", "generation", FIELD_NUMBER},
+	    {"algorithm", "alg", FIELD_STRING},
+	    {"state", "state", FIELD_STATE},
+	    {"created", "createdAt", FIELD_MOMENT},
+	    {"published", "publishedAt", FIELD_MOMENT},
+	    {"ready", "readyAt", FIELD_MOMENT},
+	    {"activated", "activatedAt", FIELD_MOMENT},
+	    {"rotation", "rotateAt", FIELD_MOMENT},
+	    {"signs", "signsAt", FIELD_MOMENT},
+	    {"retired", "retiredAt", FIELD_MOMENT},
+	    {"removal", "removeAt", FIELD_MOMENT},
+	    {"removed", "removedAt", FIELD_MOMENT},
+	    {"revoked", "revokedAt", FIELD_MOMENT},
+	    {"reason", "reason", FIELD_STRING},
+	    {NULL, NULL, 0},
+	};
+	const json_t *object = json_object_get(reply, "key");
 	struct reply_key key;
-	enum jw_err err;
+	enum jw_err err = reply_key(object, &key, &ctl->why);
 
-	err = reply_object(reply, "key", &object, &ctl->why);
-	if (err == JW_OK)
-		err = reply_key(object, &key, &ctl->why);
 	if (err != JW_OK)
 		return err;
 	if (ctl->quiet) {
 		printf("%s\n", key.kid);
 		return JW_OK;
 	}
-	colour = out_text_state_colour(&ctl->text, key.state);
-	printf("kid        %s\n", key.kid);
-	printf("key set    %s\n", key.key_set);
-	printf("generation %" PRId64 "\n", key.generation);
-	printf("algorithm  %s\n", key.alg);
-	printf("state      %s%s%s\n", colour != NULL ? colour : "", key.state,
-	    colour != NULL ? "\033[0m" : "");
-	put_moments(&ctl->text, &key);
-	if (key.reason != NULL)
-		printf("reason     %s\n", key.reason);
-	err = key.jwk != NULL ? put_jwk(key.jwk) : JW_OK;
+	err = out_fields(&ctl->text, rows, object, &ctl->why);
+	if (err == JW_OK && key.jwk != NULL)
+		err = print_jwk(key.jwk);
 	if (err == JW_OK)
 		err = call_flush(ctl);
 	if (err == JW_OK && is_living(&key))
@@ -288,27 +241,22 @@ cmd_show(struct ctl *ctl)
 		return JW_USAGE;
 	}
 	return call_query(ctl, CTL_INTERFACE "ShowKey",
-	    json_pack("{s:s}", "key", key), NULL, status_print_show);
+	    json_pack("{s:s}", "key", key), NULL, print_show);
 }
 
 /* ---- plan ---- */
 
 static enum jw_err
-print_plan(struct ctl *ctl, const json_t *reply)
+print_plan(struct ctl *ctl, const struct json_t *reply)
 {
 	const json_t *changes;
-	char *text;
 	enum jw_err err = reply_array(reply, "changes", &changes, &ctl->why);
 
-	if (err != JW_OK)
-		return err;
-	if (json_array_size(changes) == 0) {
+	if (err == JW_OK && json_array_size(changes) == 0)
 		fputs("nothing is planned\n", stderr);
-		return JW_OK;
-	}
-	err = out_timeline_changes(&ctl->text, changes, &text, &ctl->why);
-	if (err == JW_OK)
-		status_put(text);
+	else if (err == JW_OK)
+		err = out_timeline_changes(
+		    &ctl->text, changes, stdout, &ctl->why);
 	return err;
 }
 
@@ -317,17 +265,14 @@ static enum jw_err
 query_at_time(struct ctl *ctl, const char *method, const char *option,
     const char *list, call_print_fn *print)
 {
-	int64_t when = 0;
-	bool given;
-	enum jw_err err = call_time_option(ctl, option, &given, &when);
+	int64_t when = REPLY_NONE;
+	enum jw_err err = call_coming_time(ctl, option, &when);
 
-	if (err == JW_OK && given)
-		err = call_not_past(ctl, option, when);
 	if (err != JW_OK)
 		return err;
 	return call_query(ctl, method,
 	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), option,
-		given ? json_integer(when) : NULL),
+		when != REPLY_NONE ? json_integer(when) : NULL),
 	    list, print);
 }
 
@@ -345,7 +290,7 @@ cmd_plan(struct ctl *ctl)
 /* ---- jwks ---- */
 
 static enum jw_err
-print_jwks(struct ctl *ctl, const json_t *reply)
+print_jwks(struct ctl *ctl, const struct json_t *reply)
 {
 	const json_t *jwks;
 	size_t flags = ctl->text.width > 0 ? JSON_INDENT(2) | JSON_ENSURE_ASCII
@@ -355,7 +300,7 @@ print_jwks(struct ctl *ctl, const json_t *reply)
 	if (err != JW_OK)
 		return err;
 	if (ctl->quiet) {
-		put_kids(json_object_get(jwks, "keys"));
+		print_kids(json_object_get(jwks, "keys"));
 		return JW_OK;
 	}
 	if (jwks == NULL || json_dumpf(jwks, stdout, flags) != 0) {

@@ -1,8 +1,9 @@
 /*
  * watch: follow the changes, one line each.
  *
- * Lines are flushed as they come.  Ends with 0 when interrupted or when nobody
- * reads any more; a daemon that goes away is an error, for scripts that wait.
+ * Lines are flushed as they come.  The exit status is 0 after an interrupt and
+ * when standard output has no reader any more; a daemon that goes away is an
+ * error, for scripts that wait.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -11,14 +12,13 @@
 
 #include "common/base/duration.h"
 #include "ctl/call/context.h"
-#include "ctl/commands/commands.h"
 #include "ctl/call/request.h"
-#include "ctl/out/visible.h"
+#include "ctl/commands/commands.h"
 #include "ctl/reply/reply.h"
 
-/* Now: a reply does not say when, but comes at once. */
+/* A reply does not say when, but comes at once. */
 static void
-put_time(const struct ctl *ctl)
+print_now(const struct ctl *ctl)
 {
 	char when[JW_TIME_SIZE];
 	int64_t now = out_text_clock();
@@ -30,7 +30,7 @@ put_time(const struct ctl *ctl)
 }
 
 static enum jw_err
-put_key(struct ctl *ctl, const char *event, const json_t *object)
+print_key(struct ctl *ctl, const char *event, const json_t *object)
 {
 	struct reply_key key;
 	const char *colour;
@@ -43,39 +43,45 @@ put_key(struct ctl *ctl, const char *event, const json_t *object)
 		return JW_OK;
 	}
 	colour = out_text_state_colour(&ctl->text, key.state);
-	put_time(ctl);
+	print_now(ctl);
 	printf("  %-9s  %s#%" PRId64 "  %s  %s%s%s\n", event, key.key_set,
 	    key.generation, key.kid, colour != NULL ? colour : "", key.state,
 	    colour != NULL ? "\033[0m" : "");
 	return JW_OK;
 }
 
-static enum jw_err
-put_event(struct ctl *ctl, const json_t *reply)
-{
-	const json_t *keys, *key;
-	const char *event, *key_set = NULL;
-	size_t i;
-	enum jw_err err = reply_name(reply, "event", &event, &ctl->why);
+struct event {
+	const char *event, *key_set; /* key_set NULL: none */
+	const json_t *keys;
+};
 
-	if (err == JW_OK)
-		err = reply_string(reply, "keySet", &key_set, &ctl->why);
-	if (err == JW_OK)
-		err = reply_array(reply, "keys", &keys, &ctl->why);
+static enum jw_err
+print_event(struct ctl *ctl, const struct json_t *reply)
+{
+	static const struct reply_member members[] = {
+	    {"event", REPLY_STRING, true, offsetof(struct event, event)},
+	    {"keySet", REPLY_STRING, false, offsetof(struct event, key_set)},
+	    {"keys", REPLY_ARRAY, true, offsetof(struct event, keys)},
+	    {NULL, REPLY_STRING, false, 0},
+	};
+	struct event event;
+	const json_t *key;
+	size_t i;
+	enum jw_err err = reply_read(reply, members, &event, &ctl->why);
+
 	if (err != JW_OK)
 		return err;
-	json_array_foreach (keys, i, key) {
+	json_array_foreach (event.keys, i, key)
 		if (err == JW_OK)
-			err = put_key(ctl, event, key);
-	}
-	if (err == JW_OK && json_array_size(keys) == 0 && !ctl->quiet) {
-		put_time(ctl);
-		if (key_set != NULL)
-			printf("  %-9s  %s\n", event, key_set);
-		else
-			printf("  %s\n", event);
-	}
-	return err;
+			err = print_key(ctl, event.event, key);
+	if (json_array_size(event.keys) > 0 || ctl->quiet)
+		return err;
+	print_now(ctl);
+	if (event.key_set != NULL)
+		printf("  %-9s  %s\n", event.event, event.key_set);
+	else
+		printf("  %s\n", event.event);
+	return JW_OK;
 }
 
 static bool
@@ -90,18 +96,9 @@ static enum jw_err
 take_event(struct ctl *ctl, const struct json_t *reply, void *arg)
 {
 	bool *lagged = arg;
-	json_t *shown;
-	enum jw_err err;
 
 	*lagged = is_lagged(reply);
-	if (ctl->json)
-		return call_print_json(ctl, reply);
-	shown = out_visible(&ctl->text, reply);
-	if (shown == NULL)
-		return JW_NO_MEMORY;
-	err = put_event(ctl, shown);
-	json_decref(shown);
-	return err == JW_OK ? call_flush(ctl) : err;
+	return call_print(ctl, reply, print_event);
 }
 
 enum jw_err
@@ -112,7 +109,7 @@ cmd_watch(struct ctl *ctl)
 	enum jw_err err;
 
 	if (parameters == NULL)
-		return JW_NO_MEMORY;
+		return call_not_utf8(ctl);
 	err = call_method_stream(
 	    ctl, CTL_INTERFACE "Monitor", parameters, take_event, &lagged);
 	if (lagged && (err == JW_OK || err == JW_UNREACHABLE)) {

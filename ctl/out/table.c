@@ -1,58 +1,30 @@
 /*
- * A table for people, by libsmartcols.
+ * A table for people.
  *
- * Cells are already fit for a terminal (out_visible()), so the library's own
- * escaping is off; nothing unchecked may come here.
+ * Cells are already fit for a terminal (out_visible()); nothing unchecked may
+ * come here.  Without a terminal nothing is cut or wrapped: the reader may be
+ * a program.
  */
+#include "ctl/out/table.h"
+
 #include <assert.h>
-#include <libsmartcols/libsmartcols.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/out/table.h"
 #include "ctl/out/text.h"
 
 enum { COLUMNS_MAX = 8, GAP = 2, WRAP_LEAST = 16 };
 
 struct out_table {
-	struct libscols_table *scols;
+	const struct out_table_column *columns;
 	size_t ncolumns;
-	size_t widths[COLUMNS_MAX]; /* the widest text of each column */
-	size_t limit;               /* columns of the terminal; 0: none */
-	size_t wrapped;             /* index of that column */
-	bool wraps;
+	size_t widths[COLUMNS_MAX];
+	size_t limit;                 /* columns of the terminal; 0: none */
+	struct out_table_cell *cells; /* row after row; the texts are ours */
+	size_t ncells;
 };
-
-static int
-column_flags(const struct out_text *text, unsigned flags)
-{
-	int result = 0;
-
-	if (flags & TABLE_RIGHT)
-		result |= SCOLS_FL_RIGHT;
-	if ((flags & TABLE_CUT) && text->width > 0)
-		result |= SCOLS_FL_TRUNC;
-	return result;
-}
-
-static enum jw_err
-configure(struct libscols_table *scols, const struct out_text *text)
-{
-	int failed = scols_table_enable_noencoding(scols, 1) != 0 ||
-		     scols_table_enable_colors(scols, text->colour) != 0 ||
-		     scols_table_enable_ascii(scols, !text->utf8) != 0 ||
-		     scols_table_set_column_separator(scols, "  ") != 0;
-
-	/* Without a terminal nothing is cut: the reader may be a program. */
-	failed |= scols_table_set_termforce(
-		      scols, text->width > 0 ? SCOLS_TERMFORCE_ALWAYS
-					     : SCOLS_TERMFORCE_NEVER) != 0;
-	if (text->width > 0)
-		failed |=
-		    scols_table_set_termwidth(scols, (size_t)text->width) != 0;
-	return failed ? JW_NO_MEMORY : JW_OK;
-}
 
 /* Characters; near enough for names and sentences. */
 static size_t
@@ -60,40 +32,33 @@ width_of(const char *s)
 {
 	size_t width = 0;
 
-	for (; s != NULL && *s != '\0'; s++)
+	for (; *s != '\0'; s++)
 		width += (*s & 0xc0) != 0x80;
 	return width;
+}
+
+/* Octets of the first characters, at most `width` of them. */
+static size_t
+octets_of(const char *s, size_t width)
+{
+	size_t n = 0;
+
+	while (s[n] != '\0' && (width > 0 || (s[n] & 0xc0) == 0x80)) {
+		width -= (s[n] & 0xc0) != 0x80;
+		n++;
+	}
+	return n;
 }
 
 static void
 widen(struct out_table *table, size_t column, const char *s)
 {
-	size_t width = width_of(s);
+	size_t width = width_of(s), most = table->columns[column].most;
 
+	if (most > 0 && width > most)
+		width = most;
 	if (width > table->widths[column])
 		table->widths[column] = width;
-}
-
-static enum jw_err
-add_column(struct out_table *table, const struct out_text *text,
-    const struct out_table_column *column)
-{
-	struct libscols_column *made = scols_table_new_column(
-	    table->scols, column->name, 0, column_flags(text, column->flags));
-
-	if (made == NULL)
-		return JW_NO_MEMORY;
-	assert(table->ncolumns < COLUMNS_MAX);
-	widen(table, table->ncolumns, column->name);
-	if ((column->flags & TABLE_WRAP) && text->width > 0) {
-		table->wraps = true;
-		table->wrapped = table->ncolumns;
-		scols_column_set_flags(made, SCOLS_FL_WRAP);
-		scols_column_set_wrapfunc(
-		    made, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
-	}
-	table->ncolumns++;
-	return JW_OK;
 }
 
 enum jw_err
@@ -101,19 +66,14 @@ out_table_new(const struct out_text *text,
     const struct out_table_column *columns, struct out_table **ret_table)
 {
 	struct out_table *table = calloc(1, sizeof(*table));
-	enum jw_err err = JW_NO_MEMORY;
 
 	if (table == NULL)
 		return JW_NO_MEMORY;
+	table->columns = columns;
 	table->limit = (size_t)text->width;
-	table->scols = scols_new_table();
-	if (table->scols != NULL)
-		err = configure(table->scols, text);
-	for (; err == JW_OK && columns->name != NULL; columns++)
-		err = add_column(table, text, columns);
-	if (err != JW_OK) {
-		out_table_free(table);
-		return err;
+	for (; columns[table->ncolumns].name != NULL; table->ncolumns++) {
+		assert(table->ncolumns < COLUMNS_MAX);
+		widen(table, table->ncolumns, columns[table->ncolumns].name);
 	}
 	*ret_table = table;
 	return JW_OK;
@@ -124,129 +84,188 @@ out_table_free(struct out_table *table)
 {
 	if (table == NULL)
 		return;
-	scols_unref_table(table->scols);
+	for (size_t i = 0; i < table->ncells; i++)
+		free((char *)(uintptr_t)table->cells[i].text);
+	free(table->cells);
 	free(table);
 }
 
 enum jw_err
 out_table_add(struct out_table *table, const struct out_table_cell *cells)
 {
-	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+	size_t n = table->ncells + table->ncolumns;
+	struct out_table_cell *grown =
+	    reallocarray(table->cells, n, sizeof(*grown));
 
-	if (line == NULL)
+	if (grown == NULL)
 		return JW_NO_MEMORY;
+	table->cells = grown;
 	for (size_t i = 0; i < table->ncolumns; i++) {
-		struct libscols_cell *cell = scols_line_get_cell(line, i);
+		struct out_table_cell *cell = &grown[table->ncells];
 
-		if (scols_cell_set_data(cell, cells[i].text) != 0)
+		*cell = cells[i];
+		cell->text = strdup(cells[i].text);
+		if (cell->text == NULL)
 			return JW_NO_MEMORY;
-		widen(table, i, cells[i].text);
-		if (cells[i].colour != NULL &&
-		    scols_cell_set_color(cell, cells[i].colour) != 0)
-			return JW_NO_MEMORY;
+		table->ncells++;
+		widen(table, i, cell->text);
 	}
 	return JW_OK;
 }
 
-/* What all columns (but the one that wraps) take, gaps included. */
-static size_t
-total_width(const struct out_table *table)
-{
-	size_t total = GAP * (table->ncolumns - 1);
+/* ---- to the width of the terminal ---- */
 
-	for (size_t i = 0; i < table->ncolumns; i++) {
-		if (!table->wraps || i != table->wrapped)
-			total += table->widths[i];
-	}
+static bool
+is_wrapped(const struct out_table *table, size_t column)
+{
+	return table->limit > 0 &&
+	       (table->columns[column].flags & TABLE_WRAP) != 0;
+}
+
+/* What all columns but the wrapped one take, gaps included. */
+static size_t
+total_width(const struct out_table *table, size_t gap)
+{
+	size_t total = gap * (table->ncolumns - 1);
+
+	for (size_t i = 0; i < table->ncolumns; i++)
+		total += is_wrapped(table, i) ? 0 : table->widths[i];
 	return total;
 }
 
+/* One character less for the widest column that may lose its end. */
+static bool
+narrow(struct out_table *table)
+{
+	size_t *widest = NULL;
+
+	for (size_t i = 0; i < table->ncolumns; i++)
+		if ((table->columns[i].flags & TABLE_CUT) != 0 &&
+		    table->widths[i] > 1 &&
+		    (widest == NULL || table->widths[i] > *widest))
+			widest = &table->widths[i];
+	if (widest != NULL)
+		*widest -= 1;
+	return widest != NULL;
+}
+
+/* The gap between columns that fits; a wrapped one gets what is left. */
 static size_t
-room_to_wrap(const struct out_table *table)
+fit(struct out_table *table)
 {
-	size_t used = total_width(table);
+	size_t last = table->ncolumns - 1, gap = GAP, used;
+	size_t least = is_wrapped(table, last) ? WRAP_LEAST : 0;
 
-	return used + WRAP_LEAST > table->limit ? WRAP_LEAST
-						: table->limit - used;
+	if (table->limit == 0)
+		return gap;
+	/* Narrow gaps first, before a cell loses its end. */
+	if (total_width(table, gap) + least > table->limit)
+		gap = 1;
+	while (total_width(table, gap) + least > table->limit && narrow(table))
+		continue;
+	used = total_width(table, gap);
+	if (least > 0)
+		table->widths[last] =
+		    used + least > table->limit ? least : table->limit - used;
+	return gap;
 }
 
-/* Turn blanks into newlines so that no line is longer than room. */
+/*
+ * Octets of s that go on this line: whole words of a cell that is wrapped,
+ * or the one that is too long.
+ */
+static size_t
+line_of(const char *s, size_t width)
+{
+	size_t n = octets_of(s, width), end = n;
+
+	if (s[n] == '\0')
+		return n;
+	while (end > 0 && s[end] != ' ')
+		end--;
+	return end > 0 ? end : strcspn(s, " ");
+}
+
 static void
-break_lines(char *s, size_t room)
+print_padding(size_t width, FILE *out)
 {
-	char *blank = NULL;
-	size_t column = 0;
-
-	for (; *s != '\0'; s++) {
-		column += (*s & 0xc0) != 0x80;
-		if (column > room && blank != NULL) {
-			*blank = '\n';
-			column = width_of(blank + 1) - width_of(s) + 1;
-			blank = NULL;
-		}
-		if (*s == ' ')
-			blank = s;
-	}
+	fprintf(out, "%*s", (int)width, "");
 }
 
-static enum jw_err
-wrap(struct out_table *table)
+static void
+print_cell(const struct out_table *table, size_t column,
+    const struct out_table_cell *cell, FILE *out)
 {
-	size_t room = room_to_wrap(table);
-	size_t lines = scols_table_get_nlines(table->scols);
+	size_t width = table->widths[column];
+	size_t n = octets_of(cell->text, width), used = width_of(cell->text);
+	size_t padding = used < width ? width - used : 0;
 
-	for (size_t i = 0; i < lines; i++) {
-		struct libscols_cell *cell = scols_line_get_cell(
-		    scols_table_get_line(table->scols, i), table->wrapped);
-		const char *data = scols_cell_get_data(cell);
-		char *copy = strdup(data != NULL ? data : "");
-		int failed;
-
-		if (copy == NULL)
-			return JW_NO_MEMORY;
-		break_lines(copy, room);
-		failed = scols_cell_set_data(cell, copy);
-		free(copy);
-		if (failed != 0)
-			return JW_NO_MEMORY;
-	}
-	return JW_OK;
+	if (table->columns[column].flags & TABLE_RIGHT)
+		print_padding(padding, out);
+	fprintf(out, "%s%.*s%s", cell->colour != NULL ? cell->colour : "",
+	    (int)n, cell->text, cell->colour != NULL ? "\033[0m" : "");
+	if (!(table->columns[column].flags & TABLE_RIGHT) &&
+	    column + 1 < table->ncolumns)
+		print_padding(padding, out);
 }
 
-/* A table that the library prints to a string lacks its last newline. */
-static char *
-take_whole_lines(char *text)
+static void
+print_wrapped(
+    const struct out_table *table, const char *s, size_t indent, FILE *out)
 {
-	size_t len = strlen(text);
-	char *longer;
+	size_t width = table->widths[table->ncolumns - 1], n;
 
-	if (len > 0 && text[len - 1] == '\n')
-		return text;
-	longer = realloc(text, len + 2);
-	if (longer == NULL) {
-		free(text);
-		return NULL;
+	for (; n = line_of(s, width), s[n] != '\0'; s += n + 1)
+		fprintf(out, "%.*s\n%*s", (int)n, s, (int)indent, "");
+	fputs(s, out);
+}
+
+static void
+print_row(const struct out_table *table, const struct out_table_cell *cells,
+    size_t gap, FILE *out)
+{
+	for (size_t i = 0; i < table->ncolumns; i++) {
+		if (i > 0)
+			print_padding(gap, out);
+		if (is_wrapped(table, i))
+			print_wrapped(
+			    table, cells[i].text, total_width(table, gap), out);
+		else
+			print_cell(table, i, &cells[i], out);
 	}
-	memcpy(longer + len, "\n", 2);
-	return longer;
+	fputc('\n', out);
+}
+
+void
+out_table_print(struct out_table *table, FILE *out)
+{
+	struct out_table_cell heading[COLUMNS_MAX] = {{NULL, NULL}};
+	size_t gap = fit(table);
+
+	if (table->ncells == 0)
+		return;
+	for (size_t i = 0; i < table->ncolumns; i++)
+		heading[i].text = table->columns[i].name;
+	print_row(table, heading, gap, out);
+	for (size_t i = 0; i < table->ncells; i += table->ncolumns)
+		print_row(table, &table->cells[i], gap, out);
 }
 
 enum jw_err
-out_table_render(struct out_table *table, char **ret_text)
+out_table_array(const struct out_text *text,
+    const struct out_table_column *columns, const struct json_t *array,
+    out_table_row_fn *row, FILE *out, struct jw_why *why)
 {
-	char *text = NULL;
+	struct out_table *table = NULL;
+	const json_t *item;
+	size_t i;
+	enum jw_err err = out_table_new(text, columns, &table);
 
-	if (table->wraps && wrap(table) != JW_OK)
-		return JW_NO_MEMORY;
-	/* Narrow gaps first, before a cell loses its end. */
-	if (table->limit > 0 && total_width(table) > table->limit)
-		scols_table_set_column_separator(table->scols, " ");
-	if (scols_table_is_empty(table->scols))
-		text = strdup("");
-	else if (scols_print_table_to_string(table->scols, &text) == 0)
-		text = take_whole_lines(text);
-	if (text == NULL)
-		return JW_NO_MEMORY;
-	*ret_text = text;
-	return JW_OK;
+	json_array_foreach (array, i, item)
+		if (err == JW_OK)
+			err = row(table, text, item, why);
+	if (err == JW_OK)
+		out_table_print(table, out);
+	out_table_free(table);
+	return err;
 }

@@ -4,16 +4,13 @@
  * What follows from a state (since when, what next) is one row of a table
  * here; the daemon alone decides what happens.
  */
+#include "ctl/out/timeline.h"
+
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/duration.h"
 #include "ctl/out/table.h"
 #include "ctl/out/text.h"
-#include "ctl/out/timeline.h"
 #include "ctl/reply/reply.h"
 
 enum { KID_SHORT = 12, NUMBER_SIZE = 24, CELL_SIZE = TEXT_TIME_SIZE + 16 };
@@ -86,57 +83,45 @@ next_cell(const struct out_text *text, const struct state_row *row,
 
 static enum jw_err
 add_key(struct out_table *table, const struct out_text *text,
-    const struct reply_key *key, bool whole_kids)
+    const struct json_t *item, struct jw_why *why)
 {
-	const struct state_row *row = state_row(key->state);
-	char number[NUMBER_SIZE], kid[KID_SHORT + 1];
-	char since[CELL_SIZE], next[CELL_SIZE];
-	const struct out_table_cell cells[] = {
-	    {key->key_set, NULL},
-	    {number_cell(key->generation, number), NULL},
-	    {whole_kids ? key->kid : kid, NULL},
-	    {key->alg, NULL},
-	    {key->state, out_text_state_colour(text, key->state)},
-	    {since_cell(text, row, key, since), NULL},
-	    {next_cell(text, row, key, next), NULL},
-	};
+	char number[NUMBER_SIZE], since[CELL_SIZE], next[CELL_SIZE];
+	struct reply_key key;
+	const struct state_row *row;
+	enum jw_err err = reply_key(item, &key, why);
 
-	snprintf(kid, sizeof(kid), "%s", key->kid);
-	return out_table_add(table, cells);
+	if (err != JW_OK)
+		return err;
+	row = state_row(key.state);
+	return out_table_add(
+	    table, (const struct out_table_cell[]){
+		       {key.key_set, NULL},
+		       {number_cell(key.generation, number), NULL},
+		       {key.kid, NULL},
+		       {key.alg, NULL},
+		       {key.state, out_text_state_colour(text, key.state)},
+		       {since_cell(text, row, &key, since), NULL},
+		       {next_cell(text, row, &key, next), NULL},
+		   });
 }
 
 enum jw_err
 out_timeline_keys(const struct out_text *text, const struct json_t *keys,
-    bool whole_kids, char **ret_text, struct jw_why *why)
+    bool whole_kids, FILE *out, struct jw_why *why)
 {
 	const struct out_table_column columns[] = {
-	    {"KEYSET", 0},
-	    {"GEN", TABLE_RIGHT},
+	    {"KEYSET", 0, 0},
+	    {"GEN", TABLE_RIGHT, 0},
 	    /* The beginning of a kid still names it. */
-	    {"KID", whole_kids ? 0 : TABLE_CUT},
-	    {"ALG", 0},
-	    {"STATE", 0},
-	    {"SINCE", 0},
-	    {"NEXT", 0},
-	    {NULL, 0},
+	    {"KID", whole_kids ? 0 : TABLE_CUT, whole_kids ? 0 : KID_SHORT},
+	    {"ALG", 0, 0},
+	    {"STATE", 0, 0},
+	    {"SINCE", 0, 0},
+	    {"NEXT", 0, 0},
+	    {NULL, 0, 0},
 	};
-	struct out_table *table = NULL;
-	struct reply_key key;
-	const json_t *item;
-	enum jw_err err;
-	size_t i;
 
-	err = out_table_new(text, columns, &table);
-	json_array_foreach (keys, i, item) {
-		if (err == JW_OK)
-			err = reply_key(item, &key, why);
-		if (err == JW_OK)
-			err = add_key(table, text, &key, whole_kids);
-	}
-	if (err == JW_OK)
-		err = out_table_render(table, ret_text);
-	out_table_free(table);
-	return err;
+	return out_table_array(text, columns, keys, add_key, out, why);
 }
 
 char *
@@ -151,49 +136,38 @@ out_timeline_step(
 
 static enum jw_err
 add_change(struct out_table *table, const struct out_text *text,
-    const struct reply_change *change)
+    const struct json_t *item, struct jw_why *why)
 {
 	char when[TEXT_TIME_SIZE], number[NUMBER_SIZE];
 	char step[TIMELINE_STEP_SIZE];
-	const struct out_table_cell cells[] = {
-	    {out_text_time(text, change->time, when), NULL},
-	    {change->key_set, NULL},
-	    {number_cell(change->generation, number), NULL},
-	    {out_timeline_step(text, change, step),
-		out_text_state_colour(text, change->to)},
-	    {change->cause, NULL},
-	};
+	struct reply_change change;
+	enum jw_err err = reply_change(item, &change, why);
 
-	return out_table_add(table, cells);
+	if (err != JW_OK)
+		return err;
+	return out_table_add(
+	    table, (const struct out_table_cell[]){
+		       {out_text_time(text, change.time, when), NULL},
+		       {change.key_set, NULL},
+		       {number_cell(change.generation, number), NULL},
+		       {out_timeline_step(text, &change, step),
+			   out_text_state_colour(text, change.to)},
+		       {change.cause, NULL},
+		   });
 }
 
 enum jw_err
 out_timeline_changes(const struct out_text *text, const struct json_t *changes,
-    char **ret_text, struct jw_why *why)
+    FILE *out, struct jw_why *why)
 {
 	static const struct out_table_column columns[] = {
-	    {"TIME", 0},
-	    {"KEYSET", TABLE_CUT},
-	    {"GEN", TABLE_RIGHT},
-	    {"CHANGE", 0},
-	    {"CAUSE", TABLE_WRAP},
-	    {NULL, 0},
+	    {"TIME", 0, 0},
+	    {"KEYSET", TABLE_CUT, 0},
+	    {"GEN", TABLE_RIGHT, 0},
+	    {"CHANGE", 0, 0},
+	    {"CAUSE", TABLE_WRAP, 0},
+	    {NULL, 0, 0},
 	};
-	struct reply_change change;
-	struct out_table *table = NULL;
-	const json_t *item;
-	enum jw_err err;
-	size_t i;
 
-	err = out_table_new(text, columns, &table);
-	json_array_foreach (changes, i, item) {
-		if (err == JW_OK)
-			err = reply_change(item, &change, why);
-		if (err == JW_OK)
-			err = add_change(table, text, &change);
-	}
-	if (err == JW_OK)
-		err = out_table_render(table, ret_text);
-	out_table_free(table);
-	return err;
+	return out_table_array(text, columns, changes, add_change, out, why);
 }

@@ -5,6 +5,7 @@
 #define JWKSD_CTL_OUT_TIMELINE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "common/base/err.h"
 
@@ -13,14 +14,13 @@ struct reply_change;
 struct out_text;
 
 /*
- * Arrays of Key and of Change, fit for a terminal, as text that the caller
- * frees.  JW_PROTOCOL with why for one that is none; JW_NO_MEMORY.
+ * Print arrays of Key and of Change, fit for a terminal.  JW_PROTOCOL with why
+ * for one that is none, and nothing is printed; JW_NO_MEMORY.
  */
 enum jw_err out_timeline_keys(const struct out_text *text,
-    const struct json_t *keys, bool whole_kids, char **ret_text,
-    struct jw_why *why);
+    const struct json_t *keys, bool whole_kids, FILE *out, struct jw_why *why);
 enum jw_err out_timeline_changes(const struct out_text *text,
-    const struct json_t *changes, char **ret_text, struct jw_why *why);
+    const struct json_t *changes, FILE *out, struct jw_why *why);
 
 enum { TIMELINE_STEP_SIZE = 64 };
 

@@ -1,9 +1,9 @@
 /*
- * The daemon's replies, checked as they are read.
+ * The daemon's replies as plain structs, checked as they are read.
  *
- * Unknown members are ignored: a newer daemon may send more.  What is read is
- * checked for its type and range; a reply that lacks something it must have is
- * JW_PROTOCOL with why.
+ * Unknown members are ignored: a newer daemon may send more.  A member of
+ * another type or out of range, or a required one that is absent, is
+ * JW_PROTOCOL with why.  Strings, arrays and objects belong to the reply.
  */
 #ifndef JWKSD_CTL_REPLY_REPLY_H
 #define JWKSD_CTL_REPLY_REPLY_H
@@ -18,6 +18,26 @@ struct json_t;
 
 #define REPLY_TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
 #define REPLY_NONE INT64_C(-1)               /* an absent number */
+
+enum reply_type {
+	REPLY_STRING, /* const char *; absent: NULL */
+	REPLY_NUMBER, /* int64_t from 0 to REPLY_TIME_MAX; absent: REPLY_NONE */
+	REPLY_BOOL,   /* bool; absent: false */
+	REPLY_ARRAY,  /* const struct json_t *; absent: NULL */
+	REPLY_OBJECT, /* const struct json_t *; absent: NULL */
+	REPLY_KEY,    /* struct reply_key; absent: its kid is NULL */
+};
+
+struct reply_member {
+	const char *name; /* in JSON */
+	enum reply_type type;
+	bool required;
+	size_t offset; /* in the struct */
+};
+
+/* Fill a struct; the table ends with name == NULL.  Absent includes null. */
+enum jw_err reply_read(const struct json_t *object,
+    const struct reply_member *members, void *ret_struct, struct jw_why *why);
 
 /* An optional member: its value, NULL, or JW_PROTOCOL for another type. */
 enum jw_err reply_string(const struct json_t *object, const char *name,
@@ -51,7 +71,7 @@ enum reply_moment {
 	REPLY_MOMENTS
 };
 
-/* Type Key; the strings are the reply's. */
+/* Type Key. */
 struct reply_key {
 	const char *kid, *key_set, *alg, *state;
 	const char *reason; /* NULL: none */

@@ -129,7 +129,7 @@ class Call(Case):
     def test_usage(self):
         for text in ["[]", "3", "{", "{} {}", '{"a":1,"a":2}', ""]:
             _, err = self.run_ctl("call", "Plan", text, status=64)
-            self.assertIn("no JSON object", err)
+            self.assertIn("not a JSON object", err)
             self.run_ctl("call", "Plan", "-", stdin=text, status=64)
         self.run_ctl("call", "x" * 500, status=64)
         self.run_ctl("call", "Plan", "-", stdin='{"a":"%s"}' % (

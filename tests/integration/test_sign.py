@@ -574,8 +574,8 @@ class Ctl(Case):
                 (["sign", "--ttl", "1h"], None, 65, "exp: is too far away"),
                 (["sign", "--ttl", "x"], None, 64, "x"),
                 (["sign", "--claims", "/no/file"], None, 74, "/no/file"),
-                (["sign", "--claims", "-"], "[]", 64, "no JSON object"),
-                (["sign", "--claims", "-"], "{", 64, "no JSON object"),
+                (["sign", "--claims", "-"], "[]", 64, "not a JSON object"),
+                (["sign", "--claims", "-"], "{", 64, "not a JSON object"),
                 (["verify", "x"], None, 65, "not valid"),
                 (["verify"], None, 64, "TOKEN")):
             done = self.daemon.ctl(*arguments, input=input)
