@@ -15,7 +15,8 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-#define STORE_APPLICATION_ID 0x4a574b53 /* "JWKS" */
+enum { STORE_APPLICATION_ID = 0x4a574b53 }; /* "JWKS" */
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum store_statement {
@@ -35,7 +36,6 @@ enum store_statement {
 	ST_KEY_UPDATE,
 	ST_KEY_REASON,
 	ST_AUDIT_INSERT,
-	ST_REFUSAL_INSERT,
 	ST_REQUEST_INSERT,
 	ST_REQUEST_FIND,
 	ST_REQUEST_PRUNE,
@@ -72,27 +72,33 @@ struct store {
 /* Keep SQLite's message for store_message(); the error for its result code. */
 enum jw_err store_failed(struct store *store, int rc);
 enum jw_err store_prepare(struct store *store);
-/* Reset and without bindings.  NULL while the database is closed: every step
- * of it then fails with SQLITE_MISUSE. */
+/* Reset and without bindings.  NULL while the database is closed. */
 struct sqlite3_stmt *store_statement(
     struct store *store, enum store_statement which);
 /* Run a statement that returns no row. */
 enum jw_err store_run(struct store *store, struct sqlite3_stmt *st);
-/* Several statements of ours, separated by semicolons. */
 enum jw_err store_execute(struct store *store, const char *sql);
 void store_bind_text(struct sqlite3_stmt *st, int at, const char *text);
 /* Owned by the row, until the next step; NULL where the column is NULL. */
 const char *store_peek_text(struct sqlite3_stmt *st, int at);
-/* A copy for the caller to free. */
-char *store_column_text(struct sqlite3_stmt *st, int at);
+/* Step to a row that is the only one; JW_NO_SUCH_KEY: there is none. */
+enum jw_err store_step(struct store *store, struct sqlite3_stmt *st);
 
-/* ---- rows.c ---- */
+/* ---- columns.c ---- */
 
-/* Bind all columns of a row, from `at` on; the number behind the last. */
-int store_bind_set(
-    struct sqlite3_stmt *st, int at, const struct key_set_facts *facts);
-int store_bind_key(
-    struct sqlite3_stmt *st, int at, const struct generation *gen);
+enum store_table { STORE_SET, STORE_KEY }; /* key_set_facts, generation */
+
+/* A statement with the columns of a table in place of {set} and {key}, and
+ * their parameters in place of {:set} and {:key}.  NULL: no memory.  The caller
+ * frees. */
+char *store_expand(const char *text);
+/* Bind every column of a row to the first parameters; the number behind the
+ * last. */
+int store_bind_columns(
+    struct sqlite3_stmt *st, enum store_table table, const void *row);
+/* Read them from column `at` on.  False: a value is not one of its enum. */
+bool store_read_columns(
+    struct sqlite3_stmt *st, int at, enum store_table table, void *ret_row);
 
 /* ---- open.c, migrate.c ---- */
 

@@ -3,8 +3,8 @@
  * values about the database as a whole.
  */
 #include <sqlite3.h>
-#include <stdlib.h>
 
+#include "common/base/memory.h"
 #include "daemon/store/internal.h"
 
 enum jw_err
@@ -12,29 +12,16 @@ store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome)
 {
 	sqlite3_stmt *st = store_statement(store, ST_REQUEST_FIND);
-	char *asked = NULL, *outcome = NULL;
 	enum jw_err err;
-	int rc;
 
 	store_bind_text(st, 1, id);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		asked = store_column_text(st, 0);
-		outcome = store_column_text(st, 1);
-		err = asked == NULL || outcome == NULL ? JW_NO_MEMORY : JW_OK;
-	} else {
-		err = rc == SQLITE_DONE ? JW_NO_SUCH_KEY
-					: store_failed(store, rc);
+	err = store_step(store, st);
+	if (err == JW_OK) {
+		*ret_asked = jw_strdup(store_peek_text(st, 0));
+		*ret_outcome = jw_strdup(store_peek_text(st, 1));
 	}
 	sqlite3_reset(st);
-	if (err != JW_OK) {
-		free(asked);
-		free(outcome);
-		return err;
-	}
-	*ret_asked = asked;
-	*ret_outcome = outcome;
-	return JW_OK;
+	return err;
 }
 
 enum jw_err
@@ -52,20 +39,11 @@ store_meta_get(struct store *store, const char *name, char **ret_value)
 {
 	sqlite3_stmt *st = store_statement(store, ST_META_GET);
 	enum jw_err err;
-	char *value;
-	int rc;
 
 	store_bind_text(st, 1, name);
-	rc = sqlite3_step(st);
-	if (rc != SQLITE_ROW) {
-		err = rc == SQLITE_DONE ? JW_NO_SUCH_KEY
-					: store_failed(store, rc);
-	} else {
-		value = store_column_text(st, 0);
-		err = value == NULL ? JW_NO_MEMORY : JW_OK;
-		if (value != NULL)
-			*ret_value = value;
-	}
+	err = store_step(store, st);
+	if (err == JW_OK)
+		*ret_value = jw_strdup(store_peek_text(st, 0));
 	sqlite3_reset(st);
 	return err;
 }

@@ -11,134 +11,12 @@
 #include "common/base/memory.h"
 #include "daemon/store/internal.h"
 
-/* The members behind FACT_COLUMNS: times, where 0 is NULL, then numbers. */
-static const size_t fact_times[] = {
-    offsetof(struct generation, created_at),
-    offsetof(struct generation, published_at),
-    offsetof(struct generation, ready_at),
-    offsetof(struct generation, activated_at),
-    offsetof(struct generation, retired_at),
-    offsetof(struct generation, removed_at),
-    offsetof(struct generation, revoked_at),
-    offsetof(struct generation, destroyed_at),
-    offsetof(struct generation, absent_until),
-    offsetof(struct generation, max_exp),
-    offsetof(struct generation, publish_due),
-    offsetof(struct generation, ready_due),
-    offsetof(struct generation, rotate_due),
-    offsetof(struct generation, destroy_due),
-    offsetof(struct generation, remove_due),
-};
-
-static const size_t set_times[] = {
-    offsetof(struct key_set_facts, version_at),
-    offsetof(struct key_set_facts, wanted_at),
-    offsetof(struct key_set_facts, copies_until),
-    offsetof(struct key_set_facts, tokens_until),
-    offsetof(struct key_set_facts, cached_until),
-    offsetof(struct key_set_facts, polled_until),
-    offsetof(struct key_set_facts, removed_at),
-    offsetof(struct key_set_facts, withdrawn_at),
-    offsetof(struct key_set_facts, follows_at),
-};
-
-static void
-bind_time(sqlite3_stmt *st, int at, int64_t when)
-{
-	if (when != 0)
-		sqlite3_bind_int64(st, at, when);
-}
-
-static void
-bind_policy_value(
-    sqlite3_stmt *st, int at, const struct jw_param *param, int32_t value)
-{
-	if (param->kind == JW_PARAM_ALGORITHM)
-		store_bind_text(st, at, jw_alg_name(value));
-	else if (param->kind == JW_PARAM_MODE)
-		store_bind_text(st, at, jw_mode_name(value));
-	else
-		sqlite3_bind_int(st, at, value);
-}
-
-int
-store_bind_set(sqlite3_stmt *st, int at, const struct key_set_facts *facts)
-{
-	size_t n;
-	const struct jw_param *params = jw_policy_params(&n);
-
-	for (size_t i = 0; i < n; i++)
-		bind_policy_value(st, at++, &params[i],
-		    jw_policy_get(&facts->policy, &params[i]));
-	sqlite3_bind_int64(st, at++, facts->next_number);
-	sqlite3_bind_int64(st, at++, facts->version);
-	for (size_t i = 0; i < COUNT(set_times); i++)
-		bind_time(st, at++,
-		    *(const int64_t *)(const void *)((const char *)facts +
-						     set_times[i]));
-	sqlite3_bind_int(st, at++, facts->frozen);
-	return at;
-}
-
-static bool
-read_policy_value(
-    sqlite3_stmt *st, int at, const struct jw_param *param, int32_t *ret_value)
-{
-	bool is_word =
-	    param->kind == JW_PARAM_ALGORITHM || param->kind == JW_PARAM_MODE;
-	const char *text = is_word ? store_peek_text(st, at) : NULL;
-
-	if (param->kind == JW_PARAM_ALGORITHM)
-		*ret_value = text == NULL ? -1 : jw_alg_parse(text);
-	else if (param->kind == JW_PARAM_MODE)
-		*ret_value = text == NULL ? -1 : jw_mode_parse(text);
-	else
-		*ret_value = sqlite3_column_int(st, at);
-	return *ret_value >= 0;
-}
-
-static bool
-read_set_facts(sqlite3_stmt *st, int at, struct key_set_facts *facts)
-{
-	size_t n;
-	const struct jw_param *params = jw_policy_params(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		int32_t value;
-
-		if (!read_policy_value(st, at++, &params[i], &value))
-			return false;
-		jw_policy_set(&facts->policy, &params[i], value);
-	}
-	facts->next_number = sqlite3_column_int64(st, at++);
-	facts->version = sqlite3_column_int64(st, at++);
-	for (size_t i = 0; i < COUNT(set_times); i++)
-		*(int64_t *)(void *)((char *)facts + set_times[i]) =
-		    sqlite3_column_int64(st, at++);
-	facts->frozen = sqlite3_column_int(st, at++) != 0;
-	return true;
-}
-
-int
-store_bind_key(sqlite3_stmt *st, int at, const struct generation *gen)
-{
-	for (size_t i = 0; i < COUNT(fact_times); i++)
-		bind_time(st, at++,
-		    *(const int64_t *)(const void *)((const char *)gen +
-						     fact_times[i]));
-	sqlite3_bind_int(st, at++, gen->activations);
-	sqlite3_bind_int(st, at++, gen->retirements);
-	sqlite3_bind_int(st, at++, gen->verify_only);
-	return at;
-}
-
 static bool
 read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 {
 	struct generation *gen = &ret_key->facts;
 	const char *kid = store_peek_text(st, 2);
 	const char *alg = store_peek_text(st, 3);
-	int at = 6;
 
 	memset(ret_key, 0, sizeof(*ret_key));
 	*ret_set_id = sqlite3_column_int64(st, 0);
@@ -148,14 +26,9 @@ read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 	if (kid == NULL)
 		return false;
 	snprintf(ret_key->kid, sizeof(ret_key->kid), "%s", kid);
-	for (size_t i = 0; i < COUNT(fact_times); i++)
-		*(int64_t *)(void *)((char *)gen + fact_times[i]) =
-		    sqlite3_column_int64(st, at++);
-	gen->activations = sqlite3_column_int(st, at++);
-	gen->retirements = sqlite3_column_int(st, at++);
-	gen->verify_only = sqlite3_column_int(st, at++) != 0;
-	ret_key->jwk = store_column_text(st, 4);
-	ret_key->reason = store_column_text(st, 5);
+	store_read_columns(st, 6, STORE_KEY, gen);
+	ret_key->jwk = jw_strdup(store_peek_text(st, 4));
+	ret_key->reason = jw_strdup(store_peek_text(st, 5));
 	return ret_key->jwk != NULL;
 }
 
@@ -183,7 +56,7 @@ read_set(sqlite3_stmt *st, struct key_set *set)
 	set->id = sqlite3_column_int64(st, 0);
 	snprintf(set->name, sizeof(set->name), "%s", store_peek_text(st, 1));
 	set->revision = sqlite3_column_int64(st, 2);
-	return read_set_facts(st, 3, &set->facts);
+	return store_read_columns(st, 3, STORE_SET, &set->facts);
 }
 
 static enum jw_err
@@ -329,22 +202,22 @@ store_sealed(struct store *store, int64_t set_id, int64_t number,
     uint8_t **ret_blob, size_t *ret_len)
 {
 	sqlite3_stmt *st = store_statement(store, ST_SEALED);
-	enum jw_err err = JW_NO_SUCH_KEY;
+	enum jw_err err;
 	const void *blob;
-	int rc, len;
+	int len;
 
 	sqlite3_bind_int64(st, 1, set_id);
 	sqlite3_bind_int64(st, 2, number);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW && (len = sqlite3_column_bytes(st, 0)) > 0) {
+	err = store_step(store, st);
+	len = err == JW_OK ? sqlite3_column_bytes(st, 0) : 0;
+	if (len > 0) {
 		blob = sqlite3_column_blob(st, 0);
 		if (blob == NULL)
 			jw_out_of_memory((size_t)len);
 		*ret_blob = memcpy(jw_alloc((size_t)len), blob, (size_t)len);
 		*ret_len = (size_t)len;
-		err = JW_OK;
-	} else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-		err = store_failed(store, rc);
+	} else if (err == JW_OK) {
+		err = JW_NO_SUCH_KEY;
 	}
 	sqlite3_reset(st);
 	return err;
@@ -354,15 +227,12 @@ enum jw_err
 store_next_number(struct store *store, const char *name, int64_t *ret_number)
 {
 	sqlite3_stmt *st = store_statement(store, ST_NEXT_NUMBER);
-	enum jw_err err = JW_OK;
-	int rc;
+	enum jw_err err;
 
 	store_bind_text(st, 1, name);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
+	err = store_step(store, st);
+	if (err == JW_OK)
 		*ret_number = sqlite3_column_int64(st, 0);
-	else
-		err = store_failed(store, rc);
 	sqlite3_reset(st);
 	return err;
 }

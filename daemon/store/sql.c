@@ -6,93 +6,64 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/memory.h"
 #include "daemon/store/internal.h"
 
-#define POLICY_COLUMNS                                                \
-	"algorithm, rsa_bits, mode, rotation_period, cache_max_age, " \
-	"cache_stale_while_revalidate, cache_stale_if_error, "        \
-	"verifier_max_age, propagation_delay, publish_safety, "       \
-	"token_max_ttl, clock_skew, signer_drain, retire_safety, "    \
-	"rollback_window, standby_count, max_published_keys"
-#define SET_COLUMNS                                                     \
-	POLICY_COLUMNS                                                  \
-	", next_number, version, version_at, wanted_at, copies_until, " \
-	"tokens_until, cached_until, polled_until, removed_at, "        \
-	"withdrawn_at, follows_at, frozen"
-#define FACT_COLUMNS                                                     \
-	"created_at, published_at, ready_at, activated_at, retired_at, " \
-	"removed_at, revoked_at, destroyed_at, absent_until, max_exp, "  \
-	"publish_due, ready_due, rotate_due, destroy_due, remove_due, "  \
-	"activations, retirements, verify_only"
-#define KEY_COLUMNS "key_set_id, number, kid, alg, jwk, reason, " FACT_COLUMNS
+#define KEY_COLUMNS "key_set_id, number, kid, alg, jwk, reason, {key}"
 
-/* ?1 and ?2 name the row; the columns follow in the order above. */
+/* {set} and {key} stand for columns, {:set} and {:key} for their parameters;
+ * see store_expand(). */
 static const char *const statements[ST_COUNT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
-    [ST_SETS] = "SELECT id, name, revision, " SET_COLUMNS
-		" FROM key_set WHERE removed_at IS NULL ORDER BY id",
-    [ST_REMOVED_SETS] = "SELECT id, name, revision, " SET_COLUMNS
-			" FROM key_set WHERE name = ?1"
-			" AND removed_at IS NOT NULL ORDER BY id",
-    [ST_WITHDRAWN] = "UPDATE key_set SET withdrawn_at = ?1"
+    [ST_SETS] = "SELECT id, name, revision, {set} FROM key_set"
+		" WHERE removed_at IS NULL ORDER BY id",
+    [ST_REMOVED_SETS] = "SELECT id, name, revision, {set} FROM key_set"
+			" WHERE name = ? AND removed_at IS NOT NULL"
+			" ORDER BY id",
+    [ST_WITHDRAWN] = "UPDATE key_set SET withdrawn_at = ?"
 		     " WHERE removed_at IS NOT NULL AND withdrawn_at IS NULL",
     [ST_KEYS_LIVING] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE removed_at IS NULL AND revoked_at IS NULL"
 		       " ORDER BY key_set_id, number",
     [ST_KEYS_OF_SET] = "SELECT " KEY_COLUMNS " FROM generation"
-		       " WHERE key_set_id = ?1 AND number < ?2"
+		       " WHERE key_set_id = ? AND number < ?"
 		       " ORDER BY number DESC",
     [ST_KEYS_BY_KID] = "SELECT " KEY_COLUMNS " FROM generation"
 		       " WHERE kid >= ?1 AND kid < ?1 || '~'"
 		       " ORDER BY kid LIMIT 16",
     [ST_SEALED] = "SELECT sealed FROM generation"
-		  " WHERE key_set_id = ?1 AND number = ?2",
-    [ST_SET_INSERT] =
-	"INSERT INTO key_set (id, name, " SET_COLUMNS ")"
-	" VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-	" ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
-	" ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
-    [ST_SET_UPDATE] =
-	"UPDATE key_set SET revision = revision + 1, (" SET_COLUMNS ")"
-	" = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-	" ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
-	" ?29, ?30, ?31)"
-	" WHERE id = ?1 AND revision = ?2",
-    [ST_KEY_INSERT] =
-	"INSERT INTO generation (key_set_id, number, " FACT_COLUMNS
-	", kid, alg, jwk, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-	" ?20, ?21, ?22, ?23, ?24)",
-    [ST_KEY_UPDATE] =
-	"UPDATE generation SET (" FACT_COLUMNS ") = (?3, ?4, ?5, ?6, ?7,"
-	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20),"
-	" sealed = CASE WHEN ?10 IS NULL THEN sealed END"
-	" WHERE key_set_id = ?1 AND number = ?2",
-    [ST_KEY_REASON] = "UPDATE generation SET reason = ?3"
-		      " WHERE key_set_id = ?1 AND number = ?2",
+		  " WHERE key_set_id = ? AND number = ?",
+    [ST_SET_INSERT] = "INSERT INTO key_set ({set}, name)"
+		      " VALUES ({:set}, ?)",
+    [ST_SET_UPDATE] = "UPDATE key_set SET revision = revision + 1,"
+		      " ({set}) = ({:set}) WHERE id = ? AND revision = ?",
+    [ST_KEY_INSERT] = "INSERT INTO generation"
+		      " ({key}, key_set_id, number, kid, alg, jwk, sealed)"
+		      " VALUES ({:key}, ?, ?, ?, ?, ?, ?)",
+    [ST_KEY_UPDATE] = "UPDATE generation SET ({key}) = ({:key}),"
+		      " sealed = CASE WHEN :destroyed_at IS NULL"
+		      " THEN sealed END WHERE key_set_id = ? AND number = ?",
+    [ST_KEY_REASON] = "UPDATE generation SET reason = ?"
+		      " WHERE key_set_id = ? AND number = ?",
     [ST_AUDIT_INSERT] =
-	"INSERT INTO audit (at, key_set, generation, kid, event,"
-	" from_state, to_state, cause, uid, gid, pid, request_id, reason)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    [ST_REFUSAL_INSERT] =
 	"INSERT INTO audit (at, key_set, generation, kid, event, cause,"
-	" uid, gid, pid, request_id, reason, method, outcome, count)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-	" ?14)",
+	" uid, gid, pid, request_id, reason, method, outcome, count,"
+	" from_state, to_state)"
+	" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_REQUEST_INSERT] =
 	"INSERT INTO request (id, at, uid, method, asked, outcome, seq)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+	" VALUES (?, ?, ?, ?, ?, ?,"
 	" (SELECT coalesce(max(seq), 0) + 1 FROM request))",
-    [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?1",
-    [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ?1 AND"
-			 " seq <= (SELECT max(seq) FROM request) - ?2",
+    [ST_REQUEST_FIND] = "SELECT asked, outcome FROM request WHERE id = ?",
+    [ST_REQUEST_PRUNE] = "DELETE FROM request WHERE at < ? AND"
+			 " seq <= (SELECT max(seq) FROM request) - ?",
     [ST_NEXT_NUMBER] = "SELECT coalesce(max(next_number), 1) FROM key_set"
-		       " WHERE name = ?1",
-    [ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+		       " WHERE name = ?",
+    [ST_META_GET] = "SELECT value FROM meta WHERE name = ?",
     [ST_META_SET] = "INSERT INTO meta (name, value) VALUES (?1, ?2)"
 		    " ON CONFLICT (name) DO UPDATE SET value = ?2",
 };
@@ -190,9 +161,13 @@ enum jw_err
 store_prepare(struct store *store)
 {
 	for (int i = 0; i < ST_COUNT; i++) {
-		int rc = sqlite3_prepare_v3(store->db, statements[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &store->st[i], NULL);
+		char *text = store_expand(statements[i]);
+		int rc = text == NULL ? SQLITE_NOMEM
+				      : sqlite3_prepare_v3(store->db, text, -1,
+					    SQLITE_PREPARE_PERSISTENT,
+					    &store->st[i], NULL);
 
+		free(text);
 		if (rc != SQLITE_OK)
 			return store_failed(store, rc);
 	}
@@ -217,10 +192,14 @@ store_peek_text(sqlite3_stmt *st, int at)
 	return text;
 }
 
-char *
-store_column_text(sqlite3_stmt *st, int at)
+enum jw_err
+store_step(struct store *store, sqlite3_stmt *st)
 {
-	return jw_strdup(store_peek_text(st, at));
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW)
+		return JW_OK;
+	return rc == SQLITE_DONE ? JW_NO_SUCH_KEY : store_failed(store, rc);
 }
 
 enum jw_err

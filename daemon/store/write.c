@@ -27,15 +27,15 @@ write_set(
 	bool is_new = change->set->id == 0;
 	sqlite3_stmt *st =
 	    store_statement(store, is_new ? ST_SET_INSERT : ST_SET_UPDATE);
+	int at = store_bind_columns(st, STORE_SET, change->facts);
 	enum jw_err err;
 
 	if (is_new) {
-		store_bind_text(st, 2, change->set->name);
+		store_bind_text(st, at, change->set->name);
 	} else {
-		sqlite3_bind_int64(st, 1, change->set->id);
-		sqlite3_bind_int64(st, 2, change->set->revision);
+		sqlite3_bind_int64(st, at, change->set->id);
+		sqlite3_bind_int64(st, at + 1, change->set->revision);
 	}
-	store_bind_set(st, 3, change->facts);
 	err = store_run(store, st);
 	if (err != JW_OK)
 		return err;
@@ -54,20 +54,20 @@ update_key(struct store *store, const struct store_change *change, int64_t id,
     const struct generation *gen)
 {
 	sqlite3_stmt *st = store_statement(store, ST_KEY_UPDATE);
+	int at = store_bind_columns(st, STORE_KEY, gen);
 	enum jw_err err;
 
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, gen->number);
-	store_bind_key(st, 3, gen);
+	sqlite3_bind_int64(st, at, id);
+	sqlite3_bind_int64(st, at + 1, gen->number);
 	err = store_run(store, st);
 	if (err == JW_OK && sqlite3_changes(store->db) != 1)
 		err = JW_BUG;
 	if (err != JW_OK || gen->revoked_at == 0 || change->reason == NULL)
 		return err;
 	st = store_statement(store, ST_KEY_REASON);
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, gen->number);
-	store_bind_text(st, 3, change->reason);
+	store_bind_text(st, 1, change->reason);
+	sqlite3_bind_int64(st, 2, id);
+	sqlite3_bind_int64(st, 3, gen->number);
 	return store_run(store, st);
 }
 
@@ -96,11 +96,10 @@ static enum jw_err
 insert_key(struct store *store, int64_t id, const struct store_new_key *new)
 {
 	sqlite3_stmt *st = store_statement(store, ST_KEY_INSERT);
-	int at;
+	int at = store_bind_columns(st, STORE_KEY, &new->key->facts);
 
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, new->key->facts.number);
-	at = store_bind_key(st, 3, &new->key->facts);
+	sqlite3_bind_int64(st, at++, id);
+	sqlite3_bind_int64(st, at++, new->key->facts.number);
 	store_bind_text(st, at++, new->key->kid);
 	store_bind_text(st, at++, jw_alg_name(new->key->facts.alg));
 	store_bind_text(st, at++, new->key->jwk);
@@ -110,36 +109,56 @@ insert_key(struct store *store, int64_t id, const struct store_new_key *new)
 	return store_run(store, st);
 }
 
-static void
-bind_actor(sqlite3_stmt *st, const struct store_change *change)
+/* states: the audited change; NULL: calls that were refused, which have a count
+ * instead. */
+static enum jw_err
+insert_audit_row(struct store *store, const struct store_refusal *row,
+    const struct store_audit *states)
 {
-	if (change->actor.uid >= 0) {
-		sqlite3_bind_int64(st, 9, change->actor.uid);
-		sqlite3_bind_int64(st, 10, change->actor.gid);
-		sqlite3_bind_int64(st, 11, change->actor.pid);
+	sqlite3_stmt *st = store_statement(store, ST_AUDIT_INSERT);
+
+	sqlite3_bind_int64(st, 1, row->at);
+	store_bind_text(st, 2, row->key_set);
+	if (row->generation != 0)
+		sqlite3_bind_int64(st, 3, row->generation);
+	store_bind_text(st, 4, row->kid);
+	store_bind_text(st, 5, row->event);
+	store_bind_text(st, 6, row->cause);
+	if (row->actor.uid >= 0) {
+		sqlite3_bind_int64(st, 7, row->actor.uid);
+		sqlite3_bind_int64(st, 8, row->actor.gid);
+		sqlite3_bind_int64(st, 9, row->actor.pid);
 	}
-	if (change->request != NULL)
-		store_bind_text(st, 12, change->request->id);
-	store_bind_text(st, 13, change->audit_reason);
+	store_bind_text(st, 10, row->request_id);
+	store_bind_text(st, 11, row->reason);
+	store_bind_text(st, 12, row->method);
+	store_bind_text(st, 13, row->outcome);
+	if (states == NULL) {
+		sqlite3_bind_int64(st, 14, row->count);
+	} else {
+		store_bind_text(st, 15, states->from_state);
+		store_bind_text(st, 16, states->to_state);
+	}
+	return store_run(store, st);
 }
 
 static enum jw_err
 insert_audit(struct store *store, const struct store_change *change,
     const struct store_audit *audit)
 {
-	sqlite3_stmt *st = store_statement(store, ST_AUDIT_INSERT);
+	const struct store_refusal row = {
+	    .at = change->now,
+	    .actor = change->actor,
+	    .event = audit->event,
+	    .cause = audit->cause,
+	    .key_set = change->set == NULL ? NULL : change->set->name,
+	    .generation = audit->generation,
+	    .kid = audit->kid,
+	    .request_id = change->request == NULL ? NULL : change->request->id,
+	    .reason = change->audit_reason,
+	};
 
-	sqlite3_bind_int64(st, 1, change->now);
-	store_bind_text(st, 2, change->set == NULL ? NULL : change->set->name);
-	if (audit->generation != 0)
-		sqlite3_bind_int64(st, 3, audit->generation);
-	store_bind_text(st, 4, audit->kid);
-	store_bind_text(st, 5, audit->event);
-	store_bind_text(st, 6, audit->from_state);
-	store_bind_text(st, 7, audit->to_state);
-	store_bind_text(st, 8, audit->cause);
-	bind_actor(st, change);
-	return store_run(store, st);
+	return insert_audit_row(store, &row, audit);
 }
 
 static enum jw_err
@@ -156,6 +175,19 @@ insert_request(struct store *store, const struct store_change *change)
 	return store_run(store, st);
 }
 
+/* The rows that say what was done, and for whom. */
+static enum jw_err
+insert_record(struct store *store, const struct store_change *change)
+{
+	enum jw_err err = JW_OK;
+
+	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
+		err = insert_audit(store, change, &change->audit[i]);
+	if (err == JW_OK && change->request != NULL)
+		err = insert_request(store, change);
+	return err;
+}
+
 static enum jw_err
 write_change(
     struct store *store, const struct store_change *change, int64_t *ret_id)
@@ -166,11 +198,7 @@ write_change(
 		err = update_keys(store, change, *ret_id);
 	for (size_t i = 0; err == JW_OK && i < change->ncreated; i++)
 		err = insert_key(store, *ret_id, &change->created[i]);
-	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
-		err = insert_audit(store, change, &change->audit[i]);
-	if (err == JW_OK && change->request != NULL)
-		err = insert_request(store, change);
-	return err;
+	return err == JW_OK ? insert_record(store, change) : err;
 }
 
 /* End a transaction whose writes ended with err. */
@@ -260,36 +288,9 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 	if (err != JW_OK)
 		return err;
 	err = store_meta_set(store, name, value);
-	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
-		err = insert_audit(store, change, &change->audit[i]);
-	if (err == JW_OK && change->request != NULL)
-		err = insert_request(store, change);
+	if (err == JW_OK)
+		err = insert_record(store, change);
 	return end_transaction(store, err);
-}
-
-static enum jw_err
-insert_refusal(struct store *store, const struct store_refusal *row)
-{
-	sqlite3_stmt *st = store_statement(store, ST_REFUSAL_INSERT);
-
-	sqlite3_bind_int64(st, 1, row->at);
-	store_bind_text(st, 2, row->key_set);
-	if (row->generation != 0)
-		sqlite3_bind_int64(st, 3, row->generation);
-	store_bind_text(st, 4, row->kid);
-	store_bind_text(st, 5, row->event);
-	store_bind_text(st, 6, row->cause);
-	if (row->actor.uid >= 0) {
-		sqlite3_bind_int64(st, 7, row->actor.uid);
-		sqlite3_bind_int64(st, 8, row->actor.gid);
-		sqlite3_bind_int64(st, 9, row->actor.pid);
-	}
-	store_bind_text(st, 10, row->request_id);
-	store_bind_text(st, 11, row->reason);
-	store_bind_text(st, 12, row->method);
-	store_bind_text(st, 13, row->outcome);
-	sqlite3_bind_int64(st, 14, row->count);
-	return store_run(store, st);
 }
 
 enum jw_err
@@ -301,6 +302,6 @@ store_audit_refusals(
 	if (err != JW_OK)
 		return err;
 	for (size_t i = 0; err == JW_OK && i < count; i++)
-		err = insert_refusal(store, &rows[i]);
+		err = insert_audit_row(store, &rows[i], NULL);
 	return end_transaction(store, err);
 }
