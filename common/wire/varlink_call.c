@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/slice.h"
+#include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_idl.h"
 #include "common/wire/varlink_value.h"
@@ -83,7 +83,7 @@ varlink_call_take_member(struct envelope *envelope, const struct jw_slice *name,
 {
 	int i = 0;
 
-	while (i < MEMBERS && !jw_span_is(name, rows[i].name))
+	while (i < MEMBERS && !varlink_json_is(*name, rows[i].name))
 		i++;
 	if (i == MEMBERS)
 		return varlink_call_refuse(why,
@@ -118,20 +118,22 @@ static enum jw_err
 read_envelope(
     const char *data, size_t len, struct envelope *envelope, struct jw_why *why)
 {
-	struct jw_span_walk walk;
+	struct varlink_json json;
+	struct varlink_json_object message;
 	struct jw_slice name, value;
 	enum jw_err err;
 
 	if (data == NULL || len >= VARLINK_MESSAGE_MAX)
 		return varlink_call_refuse(why, "longer than 256 KiB");
-	if (!jw_span_open(data, len, &walk))
+	varlink_json_begin(&json, data, len, false);
+	if (!varlink_json_open(&json, &message))
 		return varlink_call_refuse(why, "not a JSON object");
-	while (jw_span_next(&walk, &name, &value)) {
+	while (varlink_json_member(&json, &message, &name, &value)) {
 		err = varlink_call_take_member(envelope, &name, &value, why);
 		if (err != JW_OK)
 			return err;
 	}
-	if (!jw_span_ended(&walk))
+	if (!varlink_json_close(&json) || !varlink_json_ended(&json))
 		return varlink_call_refuse(why, "not one whole JSON object");
 	return check_envelope(envelope, why);
 }
@@ -162,14 +164,17 @@ bad_member(const struct jw_slice *object, size_t depth_max, char *ret_name,
 {
 	json_t *seen = json_object(), *name = NULL, *value;
 	const char *what = NULL;
-	struct jw_span_walk walk;
-	struct jw_slice span;
+	struct varlink_json_object members;
+	struct varlink_json json;
+	struct jw_slice text;
 
-	jw_span_open(object->at, object->len, &walk);
-	while (what == NULL && jw_span_next(&walk, &span, ret_value)) {
+	varlink_json_begin(&json, object->at, object->len, false);
+	(void)varlink_json_open(&json, &members);
+	while (what == NULL &&
+	       varlink_json_member(&json, &members, &text, ret_value)) {
 		ret_name[0] = '\0';
 		json_decref(name);
-		name = varlink_value(span.at, span.len, 1, &what);
+		name = varlink_value(text.at - 1, text.len + 2, 1, &what);
 		if (name == NULL)
 			break;
 		set_name(ret_name, name);
@@ -209,17 +214,17 @@ find_fault(const struct jw_slice *parameters, struct varlink_fault *ret_fault)
 
 static json_t *
 varlink_read_parameters(
-    const struct jw_slice *span, struct varlink_fault *ret_fault)
+    const struct jw_slice *text, struct varlink_fault *ret_fault)
 {
 	json_t *parameters;
 
-	if (span->at == NULL)
+	if (text->at == NULL)
 		return json_object();
 	parameters =
-	    varlink_object(span->at, span->len, VARLINK_DEPTH_MAX - 1, NULL);
+	    varlink_object(text->at, text->len, VARLINK_DEPTH_MAX - 1, NULL);
 	if (parameters != NULL)
 		return parameters;
-	find_fault(span, ret_fault);
+	find_fault(text, ret_fault);
 	return json_object();
 }
 

@@ -12,45 +12,11 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
 
 /* Digits of an integer that may lie beyond int64. */
 enum { LONG_INTEGER = 19 };
-
-static size_t
-string_end(const char *data, size_t len, size_t i)
-{
-	for (i++; i < len && data[i] != '"'; i++) {
-		if (data[i] == '\\')
-			i++;
-	}
-	return i;
-}
-
-/* Jansson recurses 2048 deep, and that limit is not ours to set. */
-static bool
-is_shallow(const char *data, size_t len, size_t depth_max)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '"')
-			i = string_end(data, len, i);
-		else if (data[i] == '{' || data[i] == '[')
-			depth++;
-		else if ((data[i] == '}' || data[i] == ']') && depth > 0)
-			depth--;
-		if (depth > depth_max)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_number_char(char c)
-{
-	return c != '\0' && strchr("+-.0123456789eE", c) != NULL;
-}
 
 static bool
 is_beyond_int64(const char *token, size_t len)
@@ -69,41 +35,28 @@ is_beyond_int64(const char *token, size_t len)
 	       (len == LONG_INTEGER && memcmp(token, limit, len) > 0);
 }
 
-/* The length of the string, number or other byte that begins at i. */
-static size_t
-token_len(const char *data, size_t len, size_t i)
-{
-	size_t end = i;
-
-	if (data[i] == '"') {
-		end = string_end(data, len, i);
-		return end < len ? end + 1 - i : len - i;
-	}
-	while (end < len && is_number_char(data[end]))
-		end++;
-	return end > i ? end - i : 1;
-}
-
 /*
  * A copy with every integer beyond int64 written as a real: Jansson refuses
  * the whole text for one such integer, but it is one ill-typed parameter.
  */
 static char *
-widen_integers(const char *data, size_t len, size_t *ret_len)
+widen_integers(const char *text, size_t len, size_t *ret_len)
 {
-	char *copy = jw_alloc(len + len / LONG_INTEGER * 2 + 1);
-	size_t n, used = 0;
+	char *copy = jw_alloc(len + len / LONG_INTEGER * 2 + 1), *at = copy;
+	struct varlink_json json;
 
-	for (size_t i = 0; i < len; i += n) {
-		n = token_len(data, len, i);
-		memcpy(copy + used, data + i, n);
-		used += n;
-		if (is_number_char(data[i]) && is_beyond_int64(data + i, n)) {
-			memcpy(copy + used, "e0", 2);
-			used += 2;
+	varlink_json_begin(&json, text, len, false);
+	while (json.at < json.end) {
+		struct jw_slice token = varlink_json_token(&json);
+
+		memcpy(at, token.at, token.len);
+		at += token.len;
+		if (is_beyond_int64(token.at, token.len)) {
+			memcpy(at, "e0", 2);
+			at += 2;
 		}
 	}
-	*ret_len = used;
+	*ret_len = (size_t)(at - copy);
 	return copy;
 }
 
@@ -160,7 +113,8 @@ varlink_value(
 
 	if (text == NULL || len >= VARLINK_MESSAGE_MAX)
 		what = "is longer than 256 KiB";
-	else if (!is_shallow(text, len, depth_max))
+	/* Jansson recurses 2048 deep, and that limit is not ours to set. */
+	else if (varlink_json_depth(text, len) > depth_max)
 		what = "is nested deeper than a message may be (32 levels)";
 	else
 		value = varlink_load(text, len, &error);

@@ -20,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/slice.h"
 #include "common/serve/server.h"
+#include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/signer.h"
@@ -655,14 +656,14 @@ obey(struct serve_call *call, struct verbs_sign *signing,
 
 /* False: it does not fit. */
 static bool
-copy_span(const struct jw_slice *span, const char *absent, char *ret_text,
+copy_slice(const struct jw_slice *slice, const char *absent, char *ret_text,
     size_t size)
 {
-	size_t len = span->at == NULL ? strlen(absent) : span->len;
+	size_t len = slice->at == NULL ? strlen(absent) : slice->len;
 
 	if (len >= size)
 		return false;
-	memcpy(ret_text, span->at == NULL ? absent : span->at, len);
+	memcpy(ret_text, slice->at == NULL ? absent : slice->at, len);
 	ret_text[len] = '\0';
 	return true;
 }
@@ -678,9 +679,9 @@ verbs_sign_quick(struct serve_call *call, void *context)
 	const char *text = serve_text(call, &len);
 
 	if (!verbs_sign_call_read(text, len, &plain) ||
-	    !copy_span(&plain.key_set, "default", order.key_set,
+	    !copy_slice(&plain.key_set, "default", order.key_set,
 		sizeof(order.key_set)) ||
-	    !copy_span(&plain.type, "JWT", order.type, sizeof(order.type)))
+	    !copy_slice(&plain.type, "JWT", order.type, sizeof(order.type)))
 		return false;
 	/* Refused with the call at hand, whose parameters the audit names. */
 	set = keeper_find(signing->verbs->keeper, order.key_set);
@@ -710,8 +711,8 @@ find_claims(struct serve_call *call, struct order *order)
 		bad_claims(call, fault.claim, fault.message);
 		return false;
 	}
-	if (!jw_span_member(text, len, "parameters", &parameters) ||
-	    !jw_span_member(
+	if (!varlink_json_find(text, len, "parameters", &parameters) ||
+	    !varlink_json_find(
 		parameters.at, parameters.len, "claims", &order->claims)) {
 		serve_fail(call, JW_BUG, NULL);
 		return false;

@@ -1,7 +1,7 @@
 /*
  * Calls of org.jwksd.sign in the form in which nearly every client writes
- * them, read in one pass and without a copy: plain strings and integers, few
- * members, no flag of Varlink.
+ * them, read in one pass and without a copy: plain JSON (json_slice.h), no
+ * flag of Varlink.
  *
  * False from here says nothing about a call: varlink_call_parse() is to read
  * it, and to say what is wrong with it.  True promises that it would take the
@@ -16,9 +16,7 @@
 #include "common/base/slice.h"
 #include "daemon/verbs/claims.h"
 
-enum { SIGN_CALL_DEPTH = 8, SIGN_CALL_MEMBERS = 32 };
-
-/* Spans of strings are without their quotes; at is NULL for absent ones. */
+/* Slices of strings are without their quotes; at is NULL for absent ones. */
 struct verbs_sign_call {
 	bool is_payload;
 	struct jw_slice key_set, type;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
 #include "daemon/verbs/sign_call.h"
 
@@ -26,15 +27,15 @@
 enum { ROUNDS = 200000 };
 
 static void
-assert_span(const struct jw_slice *span, const char *text)
+assert_slice(const struct jw_slice *slice, const char *text)
 {
 	if (text == NULL) {
-		assert_null(span->at);
+		assert_null(slice->at);
 		return;
 	}
-	assert_non_null(span->at);
-	assert_int_equal(span->len, strlen(text));
-	assert_memory_equal(span->at, text, span->len);
+	assert_non_null(slice->at);
+	assert_int_equal(slice->len, strlen(text));
+	assert_memory_equal(slice->at, text, slice->len);
 }
 
 static void
@@ -73,10 +74,10 @@ plain_calls_are_read(void **state)
 		assert_true(verbs_sign_call_read(
 		    rows[i].text, strlen(rows[i].text), &call));
 		assert_int_equal(call.is_payload, rows[i].is_payload);
-		assert_span(&call.key_set, rows[i].key_set);
-		assert_span(&call.type, rows[i].type);
-		assert_span(&call.claims, rows[i].claims);
-		assert_span(&call.payload, rows[i].payload);
+		assert_slice(&call.key_set, rows[i].key_set);
+		assert_slice(&call.type, rows[i].type);
+		assert_slice(&call.claims, rows[i].claims);
+		assert_slice(&call.payload, rows[i].payload);
 		assert_int_equal(call.times.exp.there, rows[i].exp != 0);
 		assert_int_equal(call.times.exp.value, rows[i].exp);
 		assert_int_equal(call.times.iat.there, rows[i].has_iat);
@@ -176,17 +177,17 @@ claims_of_a_payload(void **state)
 
 static void
 assert_same_text(
-    const struct jw_slice *span, const json_t *parameters, const char *name)
+    const struct jw_slice *slice, const json_t *parameters, const char *name)
 {
 	const json_t *value = json_object_get(parameters, name);
 
-	if (span->at == NULL) {
+	if (slice->at == NULL) {
 		assert_null(value);
 		return;
 	}
 	assert_true(json_is_string(value));
-	assert_int_equal(span->len, json_string_length(value));
-	assert_memory_equal(span->at, json_string_value(value), span->len);
+	assert_int_equal(slice->len, json_string_length(value));
+	assert_memory_equal(slice->at, json_string_value(value), slice->len);
 }
 
 static void
@@ -222,8 +223,8 @@ compare(const char *text, size_t len)
 		assert_same_times(
 		    &call.times, json_object_get(parsed.parameters, "claims"));
 		assert_true(
-		    jw_span_member(text, len, "parameters", &parameters));
-		assert_true(jw_span_member(
+		    varlink_json_find(text, len, "parameters", &parameters));
+		assert_true(varlink_json_find(
 		    parameters.at, parameters.len, "claims", &claims));
 		assert_ptr_equal(claims.at, call.claims.at);
 		assert_int_equal(claims.len, call.claims.len);

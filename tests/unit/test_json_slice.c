@@ -1,6 +1,6 @@
 /*
- * common/base/slice.c: the octets of a member are found as a parser would find
- * its value, and nothing outside a text is looked at.
+ * common/wire/json_slice.c: the octets of a member are found as a parser would
+ * find its value, and nothing outside a text is looked at.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/slice.h"
+#include "common/wire/json_slice.h"
 
 /* In memory of exactly its length, for the address sanitizer.  The caller
  * frees; NULL: there is no such member. */
@@ -20,14 +20,14 @@ static char *
 find(const char *text, size_t len, const char *name)
 {
 	char *copy = malloc(len + (len == 0)), *value = NULL;
-	struct jw_slice span;
+	struct jw_slice slice;
 
 	assert_non_null(copy);
 	memcpy(copy, text, len);
-	if (jw_span_member(copy, len, name, &span)) {
+	if (varlink_json_find(copy, len, name, &slice)) {
 		assert_true(
-		    span.at >= copy && span.at + span.len <= copy + len);
-		value = strndup(span.at, span.len);
+		    slice.at >= copy && slice.at + slice.len <= copy + len);
+		value = strndup(slice.at, slice.len);
 		assert_non_null(value);
 	}
 	free(copy);
