@@ -25,6 +25,7 @@
 #include "common/system/refusal.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
+#include "common/wire/varlink_service.h"
 #include "daemon/process.h"
 #include "daemon/settings/mistakes.h"
 #include "daemon/settings/settings.h"
@@ -101,10 +102,11 @@ say_reason(struct daemon_degraded *degraded)
 /* ---- verbs ---- */
 
 static void
-daemon_refuse(struct serve_call *call, void *context)
+daemon_refuse(struct serve_call *call, const void *request, void *context)
 {
 	const struct daemon_degraded *degraded = context;
 
+	(void)request;
 	serve_fail(call, degraded->err, json_incref(degraded->parameters));
 }
 
@@ -116,7 +118,7 @@ start_again(struct daemon_degraded *degraded)
 }
 
 static void
-daemon_try_again(struct serve_call *call, void *context)
+daemon_try_again(struct serve_call *call, const void *request, void *context)
 {
 	struct daemon_degraded *degraded = context;
 	struct jw_config_errors *mistakes = degraded->options->mistakes;
@@ -137,11 +139,8 @@ daemon_try_again(struct serve_call *call, void *context)
 		if (take_reason(degraded) == JW_OK)
 			say_reason(degraded);
 	}
-	daemon_refuse(call, degraded);
+	daemon_refuse(call, request, degraded);
 }
-
-static const struct serve_verb refusing = {daemon_refuse},
-			       reloading = {daemon_try_again};
 
 static const char *const interfaces[SOCKETS] = {
     [SOCKET_CONTROL] = "org.jwksd.keys",
@@ -163,9 +162,10 @@ make_verbs(struct offer *offer, size_t *ret_count)
 	for (size_t i = 0; i < count; i++) {
 		method = varlink_interface_method_at(offer->interface, i);
 		offer->verbs[i].method = varlink_method_name(method);
-		offer->verbs[i].tag =
-		    strcmp(offer->verbs[i].method, "Reload") == 0 ? &reloading
-								  : &refusing;
+		offer->verbs[i].run =
+		    strcmp(offer->verbs[i].method, "Reload") == 0
+			? daemon_try_again
+			: daemon_refuse;
 	}
 	*ret_count = count;
 	return JW_OK;

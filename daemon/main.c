@@ -26,6 +26,7 @@
 #include "common/system/notify.h"
 #include "common/system/refusal.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_service.h"
 #include "daemon/crypto/envelope.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/degraded.h"

@@ -11,6 +11,7 @@
 #include "common/serve/server.h"
 #include "common/serve/refused_calls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -19,6 +20,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,8 @@
 #include "common/base/timeval.h"
 #include "common/serve/turns.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_service.h"
+#include "common/wire/varlink_struct.h"
 
 enum {
 	BACKLOG = 128,
@@ -73,6 +77,7 @@ struct serve_call {
 	TAILQ_ENTRY(serve_call) link;
 	struct conn *conn;
 	struct varlink_call request;
+	const struct varlink_verb *verb;
 	struct jw_buffer out; /* until it is this call's turn */
 	bool ended;
 	bool busy; /* not followed: the answer is being made */
@@ -355,6 +360,12 @@ serve_text(const struct serve_call *call, size_t *ret_len)
 	return call->conn->text;
 }
 
+const struct varlink_verb *
+serve_verb(const struct serve_call *call)
+{
+	return call->verb;
+}
+
 const struct serve_peer *
 serve_peer(const struct serve_call *call)
 {
@@ -403,6 +414,16 @@ serve_wait(struct serve_call *call,
 }
 
 static void
+emit_text(struct serve_call *call, char *take_text, size_t len)
+{
+	if (take_text == NULL || !jw_buffer_add(&call->out, take_text, len))
+		no_memory_for(call);
+	else
+		call->conn->behind += len;
+	free(take_text);
+}
+
+static void
 emit(struct serve_call *call, const char *error, json_t *take_parameters,
     bool continues)
 {
@@ -419,11 +440,7 @@ emit(struct serve_call *call, const char *error, json_t *take_parameters,
 		return;
 	}
 	text = varlink_reply_format(error, take_parameters, continues, &len);
-	if (text == NULL || !jw_buffer_add(&call->out, text, len))
-		no_memory_for(call);
-	else
-		call->conn->behind += len;
-	free(text);
+	emit_text(call, text, len);
 	json_decref(take_parameters);
 }
 
@@ -444,6 +461,19 @@ void
 serve_reply(struct serve_call *call, struct json_t *take_parameters)
 {
 	emit(call, NULL, take_parameters, false);
+	end_call(call);
+}
+
+void
+serve_reply_text(struct serve_call *call, const char *parameters)
+{
+	size_t len;
+	char *text;
+
+	if (!call->request.oneway) {
+		text = varlink_reply_wrap(parameters, &len);
+		emit_text(call, text, len);
+	}
 	end_call(call);
 }
 
@@ -541,10 +571,27 @@ serve_unread(const struct serve_call *call)
 /* ---- reading ---- */
 
 static void
+run_decoded(struct serve_call *call, const struct varlink_verb *verb)
+{
+	const struct varlink_layout *layout = verb->request;
+	union {
+		max_align_t align;
+		char room[VARLINK_REQUEST_MAX];
+	} request;
+
+	call->verb = verb;
+	if (layout != NULL) {
+		assert(layout->size <= sizeof(request));
+		varlink_decode(layout, call->request.parameters, &request);
+	}
+	verb->run(call, layout == NULL ? NULL : &request,
+	    call->conn->server->context);
+}
+
+static void
 run_verb(struct conn *conn, struct serve_call *call)
 {
 	const struct varlink_verb *verb = NULL;
-	const struct serve_verb *handler;
 	json_t *parameters = NULL;
 	enum jw_err err = varlink_service_resolve(
 	    conn->server->service, &call->request, &verb, &parameters);
@@ -560,8 +607,7 @@ run_verb(struct conn *conn, struct serve_call *call)
 	} else if (verb == NULL) {
 		serve_reply(call, parameters);
 	} else {
-		handler = verb->tag;
-		handler->run(call, conn->server->context);
+		run_decoded(call, verb);
 	}
 }
 

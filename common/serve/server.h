@@ -23,6 +23,7 @@ struct event_base;
 struct json_t;
 struct serve_turns;
 struct varlink_fault;
+struct varlink_verb;
 struct varlink_service;
 
 /* Who is at the other end, as the kernel says. */
@@ -30,11 +31,6 @@ struct serve_peer {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
-};
-
-/* A verb: the `tag` of its row in the service's table (varlink.h). */
-struct serve_verb {
-	void (*run)(struct serve_call *call, void *context);
 };
 
 struct serve_limits {
@@ -98,6 +94,8 @@ const struct json_t *serve_parameters(const struct serve_call *call);
 /* Why the parameters are empty, for VARLINK_FAULTS verbs. */
 const struct varlink_fault *serve_fault(const struct serve_call *call);
 const char *serve_method(const struct serve_call *call);
+/* Its row in the service's table. */
+const struct varlink_verb *serve_verb(const struct serve_call *call);
 const struct serve_peer *serve_peer(const struct serve_call *call);
 /* Is the peer in a group?  root and the daemon's own user are in each. */
 bool serve_is_member(const struct serve_call *call, gid_t group);
@@ -109,6 +107,8 @@ bool serve_wants_more(const struct serve_call *call);
 
 /* Answer, and end the call.  Takes the parameters (NULL: none). */
 void serve_reply(struct serve_call *call, struct json_t *take_parameters);
+/* The same with parameters that are JSON text. */
+void serve_reply_text(struct serve_call *call, const char *parameters);
 /*
  * The same for who answers many thousand calls a second: room for so many
  * octets, to write a whole message into, its NUL with it.  NULL: no memory.

@@ -8,10 +8,12 @@
 #include "common/wire/varlink.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/wire/varlink_value.h"
 
 /* ---- messages: parse ---- */
@@ -20,6 +22,12 @@ struct json_t *
 varlink_object_parse(const char *data, size_t len)
 {
 	return varlink_object(data, len, VARLINK_DEPTH_MAX, NULL);
+}
+
+void
+varlink_object_free(struct json_t *object)
+{
+	json_decref(object);
 }
 
 /* A member that a message may have, and where its value goes. */
@@ -199,5 +207,28 @@ varlink_reply_format(const char *error, const struct json_t *parameters,
 	    set_flag(message, "continues", continues))
 		text = message_format(message, parameters, ret_len);
 	json_decref(message);
+	return text;
+}
+
+char *
+varlink_reply_wrap(const char *parameters, size_t *ret_len)
+{
+	char *text = jw_asprintf("{\"parameters\":%s}", parameters);
+
+	*ret_len = strlen(text) + 1;
+	return text;
+}
+
+char *
+varlink_canonical(
+    const char *method, const struct json_t *parameters, const char *without)
+{
+	json_t *copy = json_copy((json_t *)(uintptr_t)parameters), *asked;
+	char *text;
+
+	json_object_del(copy, without);
+	asked = json_pack("{s:s, s:o}", "method", method, "parameters", copy);
+	text = json_dumps(asked, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(asked);
 	return text;
 }

@@ -1,6 +1,6 @@
 /*
- * Varlink: messages, interface descriptions, and the service that answers
- * for them (varlink.org).  A message is one JSON object and a NUL byte.
+ * Varlink messages (varlink.org): parse and format.  A message is one JSON
+ * object and a NUL byte.
  *
  * Pure: bytes and JSON values in and out.  No descriptor, no event loop, no
  * clock; the transport is the caller's.  `struct json_t` is Jansson's json_t.
@@ -61,9 +61,10 @@ void varlink_call_done(struct varlink_call *call);
 
 /*
  * One JSON object that may stand in the parameters; NULL for anything else.
- * The caller's to json_decref.
+ * The caller's to free.
  */
 struct json_t *varlink_object_parse(const char *data, size_t len);
+void varlink_object_free(struct json_t *object);
 
 struct varlink_reply {
 	struct json_t *parameters; /* an object; empty when absent */
@@ -90,57 +91,14 @@ char *varlink_call_format(const char *method, const struct json_t *parameters,
     bool more, bool oneway, size_t *ret_len);
 char *varlink_reply_format(const char *error, const struct json_t *parameters,
     bool continues, size_t *ret_len);
-
-/* ---- the service: which methods there are, and who answers ---- */
-
-enum {
-	VARLINK_MORE = 1 << 0,       /* streams when asked with `more` */
-	VARLINK_NEEDS_MORE = 1 << 1, /* ExpectedMore without it */
-	VARLINK_FAULTS = 1 << 2,     /* is run with a call that has a fault */
-	VARLINK_CHANGES = 1 << 3, /* changes something: refusals are audited */
-};
-
-/* One verb: a row of a table of the caller's.  `tag` is the caller's own. */
-struct varlink_verb {
-	const char *method; /* unqualified */
-	unsigned flags;
-	const void *tag;
-};
-
-struct varlink_service;
-
-/* Strings are kept, not copied. */
-struct varlink_service *varlink_service_new(const char *vendor,
-    const char *product, const char *version, const char *url);
-void varlink_service_free(struct varlink_service *service);
-
 /*
- * Offer an interface.  verbs has count rows that outlive the service and must
- * name the description's methods exactly, none missing, none unknown:
- * JW_BUG with why otherwise, and for a text that is NULL, unsound, or offered
- * already.
+ * Method and parameters but for one member, as the same text for every order
+ * of members: two calls are the same request when it is.  The caller frees.
  */
-enum jw_err varlink_service_add(struct varlink_service *service,
-    const char *text, const struct varlink_verb *verbs, size_t count,
-    struct jw_why *why);
-
-/*
- * What is to be done with a call.  With ret_verb set (JW_OK) the parameters
- * have been checked and the caller runs the verb.  With ret_verb NULL and
- * JW_OK the call was org.varlink.service's own and *ret_parameters is the
- * finished reply (the caller's to json_decref).  Otherwise the error to send,
- * with its parameters in *ret_parameters: JW_INTERFACE_NOT_FOUND,
- * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE; JW_NO_MEMORY
- * without parameters.  Both results are always written; names that the peer
- * chose come back cut to VARLINK_NAME_SIZE.
- */
-enum jw_err varlink_service_resolve(const struct varlink_service *service,
-    const struct varlink_call *call, const struct varlink_verb **ret_verb,
-    struct json_t **ret_parameters);
-
-/* The flags of a qualified method; 0 where the service has no such one. */
-unsigned varlink_service_flags(
-    const struct varlink_service *service, const char *method);
+char *varlink_canonical(
+    const char *method, const struct json_t *parameters, const char *without);
+/* A last reply whose parameters are text already. */
+char *varlink_reply_wrap(const char *parameters, size_t *ret_len);
 
 /* The embedded descriptions; NULL for an interface that is none of ours. */
 const char *varlink_text(const char *interface);

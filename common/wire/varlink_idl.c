@@ -695,6 +695,19 @@ varlink_method_check_output(const struct varlink_method *method,
 	return varlink_type_check(method->output, parameters, ret_name);
 }
 
+const char *
+varlink_method_misfit(const struct varlink_method *method,
+    const struct varlink_layout *request, const struct varlink_layout *reply)
+{
+	const char *name = NULL;
+
+	if (request != NULL)
+		name = varlink_type_misfit(method->input, request, true);
+	if (reply != NULL && name == NULL)
+		name = varlink_type_misfit(method->output, reply, false);
+	return name;
+}
+
 enum jw_err
 varlink_error_check(const struct varlink_interface *interface,
     const char *error, const struct json_t *parameters, char *ret_name)

@@ -5,11 +5,13 @@
 #ifndef JWKSD_COMMON_WIRE_VARLINK_IDL_H
 #define JWKSD_COMMON_WIRE_VARLINK_IDL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
 
 struct json_t;
+struct varlink_layout;
 
 enum varlink_kind {
 	TYPE_BOOL,
@@ -49,6 +51,15 @@ const struct varlink_field *varlink_type_field(
 /* As varlink_method_check_input(); parameters may be NULL: an empty object. */
 enum jw_err varlink_type_check(const struct varlink_type *type,
     const struct json_t *parameters, char *ret_name);
+
+/*
+ * Does a struct's layout have exactly the fields of a struct type, each with
+ * its type?  An input's is decoded, and can say that a field was absent where
+ * the field is optional; an output's is encoded.  NULL: it does; else the name
+ * of the first that differs.
+ */
+const char *varlink_type_misfit(const struct varlink_type *type,
+    const struct varlink_layout *layout, bool is_input);
 
 /* How many of the len bytes of UTF-8 at s fit room, in whole characters. */
 size_t varlink_clip(const char *s, size_t len, size_t room);

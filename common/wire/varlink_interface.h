@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 
 struct json_t;
+struct varlink_layout;
 
 struct varlink_interface;
 struct varlink_method;
@@ -48,7 +49,14 @@ enum jw_err varlink_method_check_input(const struct varlink_method *method,
     const struct json_t *parameters, char *ret_name);
 enum jw_err varlink_method_check_output(const struct varlink_method *method,
     const struct json_t *parameters, char *ret_name);
-/* The same for an error, by its unqualified name; JW_BUG for an unknown one. */
+/*
+ * Do the structs of a method's request and reply (NULL: it has none) have its
+ * fields and types?  NULL: they do; else the name of one that differs.
+ */
+const char *varlink_method_misfit(const struct varlink_method *method,
+    const struct varlink_layout *request, const struct varlink_layout *reply);
+/* As varlink_method_check_input(), for an error by its unqualified name; JW_BUG
+ * for an unknown one. */
 enum jw_err varlink_error_check(const struct varlink_interface *interface,
     const char *error, const struct json_t *parameters, char *ret_name);
 

@@ -13,6 +13,7 @@
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_idl.h"
 #include "common/wire/varlink_interface.h"
+#include "common/wire/varlink_service.h"
 
 struct offer {
 	struct varlink_interface *interface;
@@ -87,17 +88,19 @@ find_verb(const struct varlink_verb *verbs, size_t count, const char *name)
 	return NULL;
 }
 
-/* Every method has a verb, every verb a method, and none comes twice. */
+/* Every method has a verb with its fields and types, every verb a method, and
+ * none comes twice. */
 static enum jw_err
 match_verbs(const struct varlink_interface *interface,
     const struct varlink_verb *verbs, size_t count, struct jw_why *why)
 {
-	const char *owner = varlink_interface_name(interface), *name;
+	const char *owner = varlink_interface_name(interface), *name, *misfit;
 	const struct varlink_method *method;
 
 	for (size_t i = 0; i < count; i++) {
 		name = verbs[i].method;
-		if (varlink_interface_method(interface, name) == NULL) {
+		method = varlink_interface_method(interface, name);
+		if (method == NULL) {
 			jw_why_set(why,
 			    "%s describes no method for the verb "
 			    "%s",
@@ -106,6 +109,15 @@ match_verbs(const struct varlink_interface *interface,
 		}
 		if (find_verb(verbs, i, name) != NULL) {
 			jw_why_set(why, "%s.%s has two verbs", owner, name);
+			return JW_BUG;
+		}
+		misfit = varlink_method_misfit(
+		    method, verbs[i].request, verbs[i].reply);
+		if (misfit != NULL) {
+			jw_why_set(why,
+			    "%s.%s: the verb's \"%s\" is not the "
+			    "description's",
+			    owner, name, misfit);
 			return JW_BUG;
 		}
 	}
@@ -258,8 +270,8 @@ get_description(const struct varlink_service *service, const json_t *parameters,
 }
 
 static const struct varlink_verb own_verbs[] = {
-    {"GetInfo", 0, NULL},
-    {"GetInterfaceDescription", 0, NULL},
+    {.method = "GetInfo"},
+    {.method = "GetInterfaceDescription"},
 };
 
 /* In the order of own_verbs. */

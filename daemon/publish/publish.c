@@ -15,9 +15,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_service.h"
+#include "common/wire/varlink_struct.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/document/jwks.h"
 #include "daemon/keeper/fronts.h"
@@ -287,45 +290,43 @@ may_be_since(int64_t since, struct keeper *keeper)
 	return since >= 0 && since <= keeper_now(keeper) + 1;
 }
 
-static void
-publish_read_parameters(struct follower *follower, const json_t *parameters)
-{
-	const json_t *front = json_object_get(parameters, "front");
+struct documents_request {
+	struct varlink_maybe_int serving_since, front;
+	bool refused;
+};
 
-	follower->is_front = json_integer_value(front) >= 0;
-	/* A client that does not say that it is a front need not come back. */
-	if (!json_is_integer(front))
-		follower->pid = 0;
-	follower->number = json_integer_value(front);
-	follower->reported =
-	    json_integer_value(json_object_get(parameters, "servingSince"));
-	if (json_is_true(json_object_get(parameters, "refused")))
-		follower->reported = SERVABLE_REFUSED;
-}
+static const struct varlink_member documents_members[] = {
+    VARLINK_MEMBER(
+	documents_request, "servingSince", serving_since, varlink_maybe_int),
+    VARLINK_MEMBER(documents_request, "refused", refused, varlink_bool),
+    VARLINK_MEMBER(documents_request, "front", front, varlink_maybe_int),
+};
+static const struct varlink_layout documents_request =
+    VARLINK_LAYOUT(documents_request, documents_members);
 
 static void
-run_documents(struct serve_call *call, void *context)
+run_documents(struct serve_call *call, const void *request, void *context)
 {
+	const struct documents_request *asked = request;
 	struct publish *publish = context;
-	const json_t *parameters = serve_parameters(call);
 	struct follower *follower;
 
-	if (!may_be_since(
-		json_integer_value(json_object_get(parameters, "servingSince")),
-		publish->keeper)) {
+	if (!may_be_since(asked->serving_since.value, publish->keeper)) {
 		serve_fail(call, JW_INVALID_PARAMETER,
 		    json_pack("{s:s}", "parameter", "servingSince"));
 		return;
 	}
-	follower = calloc(1, sizeof(*follower));
-	if (follower == NULL) {
-		serve_fail(call, JW_NO_MEMORY, NULL);
-		return;
-	}
-	follower->publish = publish;
-	follower->call = call;
-	follower->pid = serve_peer(call)->pid;
-	publish_read_parameters(follower, parameters);
+	follower = jw_alloc(sizeof(*follower));
+	*follower = (struct follower){
+	    .publish = publish,
+	    .call = call,
+	    .is_front = asked->front.value >= 0,
+	    .number = asked->front.value,
+	    /* A client that does not say that it is a front need not return. */
+	    .pid = asked->front.given ? serve_peer(call)->pid : 0,
+	    .reported =
+		asked->refused ? SERVABLE_REFUSED : asked->serving_since.value,
+	};
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	serve_follow(call, publish_on_closed, publish_on_drained, follower);
 	send_content(follower, next_documents(follower));
@@ -462,10 +463,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static const struct serve_verb documents_verb = {run_documents};
-
 static const struct varlink_verb publish_verbs[] = {
-    {"Documents", VARLINK_MORE | VARLINK_NEEDS_MORE, &documents_verb},
+    {"Documents", VARLINK_MORE | VARLINK_NEEDS_MORE, run_documents,
+	&documents_request, NULL},
 };
 
 enum jw_err

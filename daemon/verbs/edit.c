@@ -15,6 +15,31 @@
 #include "daemon/verbs/rows_json.h"
 #include "daemon/verbs/verbs.h"
 
+const char *
+verbs_string(
+    const struct json_t *parameters, const char *name, const char *fallback)
+{
+	const char *value =
+	    json_string_value(json_object_get(parameters, name));
+
+	return value == NULL ? fallback : value;
+}
+
+int64_t
+verbs_integer(
+    const struct json_t *parameters, const char *name, int64_t fallback)
+{
+	const json_t *value = json_object_get(parameters, name);
+
+	return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool
+verbs_bool(const struct json_t *parameters, const char *name)
+{
+	return json_is_true(json_object_get(parameters, name));
+}
+
 enum { REQUEST_ID_MAX = 128, REASON_MAX = 512 };
 
 /* What was asked, without the id itself. */
@@ -46,7 +71,8 @@ verbs_edit_answered_before(struct change *change)
 	if (err == JW_NO_SUCH_KEY)
 		return false;
 	if (err != JW_OK)
-		verbs_store_failed(change->call, change->verbs, err);
+		verbs_store_failed(
+		    change->call, change->verbs, err, change->request_id);
 	else if (strcmp(asked, change->asked) != 0)
 		verbs_invalid(change->call, "requestId");
 	else
@@ -225,7 +251,8 @@ verbs_edit_answer(struct change *change, enum jw_err err, json_t *take_reply)
 		serve_reply(change->call, take_reply);
 	} else {
 		json_decref(take_reply);
-		verbs_store_failed(change->call, change->verbs, err);
+		verbs_store_failed(
+		    change->call, change->verbs, err, change->request_id);
 	}
 	free(change->asked);
 }

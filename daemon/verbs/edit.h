@@ -18,6 +18,13 @@ struct jw_policy;
 struct jw_policy_fault;
 struct verbs;
 
+/* The parameter's value; absent or null: the fallback. */
+const char *verbs_string(
+    const struct json_t *parameters, const char *name, const char *fallback);
+int64_t verbs_integer(
+    const struct json_t *parameters, const char *name, int64_t fallback);
+bool verbs_bool(const struct json_t *parameters, const char *name);
+
 /* A change that has been asked for. */
 struct change {
 	struct serve_call *call;

@@ -1,30 +1,29 @@
 /*
- * ListKeySets and ListKeys: as one list_reply, or with `more` in as many as it
- * takes, each sent when the one before has been read.  What would not fit
- * one message is never cut short: ExpectedMore.
+ * ListKeySets and ListKeys: as one reply, or with `more` in as many as it
+ * takes, each sent when the one before has been read.  A list that does not
+ * fit one message is never cut short: ExpectedMore.
  */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/serve/server.h"
-#include "common/wire/varlink.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
-/* Rows a list_reply; the largest row takes less than a KiB. */
+/* Rows of one reply; the largest row takes less than 1 KiB. */
 enum { PAGE_ROWS = 128, ONE_REPLY_ROWS = 200 };
 
 struct list {
-	struct serve_call *call;
 	struct verbs *verbs;
 	int64_t *ids; /* of the key sets, in the order of their names */
 	size_t count;
 	size_t at;
 	int64_t below; /* tombstones from there on; 0: not begun */
 	bool of_keys;
-	bool all;
+	bool all;        /* tombstones too */
+	bool wants_more; /* several replies */
 };
 
 static void
@@ -42,27 +41,37 @@ by_name(const void *a, const void *b)
 	return strcmp((*x)->row.name, (*y)->row.name);
 }
 
-static bool
+static void
 sort_ids(struct list *list, struct keeper *keeper)
 {
 	size_t n = keeper_count(keeper);
-	struct keeper_set **sets = calloc(n + 1, sizeof(struct keeper_set *));
+	struct keeper_set **sets =
+	    jw_alloc((n + 1) * sizeof(struct keeper_set *));
 
-	list->ids = calloc(n + 1, sizeof(*list->ids));
-	if (sets != NULL && list->ids != NULL) {
-		for (size_t i = 0; i < n; i++)
-			sets[i] = keeper_at(keeper, i);
-		qsort(sets, n, sizeof(struct keeper_set *), by_name);
-		for (size_t i = 0; i < n; i++)
-			list->ids[i] = sets[i]->row.id;
-		list->count = n;
-	}
+	list->ids = jw_alloc((n + 1) * sizeof(*list->ids));
+	list->count = n;
+	for (size_t i = 0; i < n; i++)
+		sets[i] = keeper_at(keeper, i);
+	qsort(sets, n, sizeof(struct keeper_set *), by_name);
+	for (size_t i = 0; i < n; i++)
+		list->ids[i] = sets[i]->row.id;
 	free(sets);
-	return sets != NULL && list->ids != NULL;
 }
 
 static void
-append_living(json_t *rows, const struct keeper_set *set)
+append_key(struct varlink_rows *rows, const struct keeper_set *set,
+    const struct key *key, const struct lc_set *view)
+{
+	varlink_rows_add(rows, &verbs_key_codec,
+	    &(struct verbs_key_row){
+		.key_set = set->row.name,
+		.key = key,
+		.set = view,
+	    });
+}
+
+static void
+append_living(struct varlink_rows *rows, const struct keeper_set *set)
 {
 	size_t order[MODEL_GENERATIONS_MAX], n;
 	struct lc_set view;
@@ -70,21 +79,25 @@ append_living(json_t *rows, const struct keeper_set *set)
 	keeper_view(set, &view);
 	n = lc_publication(&view, order);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-		    rows, verbs_json_key(set->row.name,
-			      &set->row.keys[order[i]], &view, false));
+		append_key(rows, set, &set->row.keys[order[i]], &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (!lc_is_published(&view.gens[i]) || view.gens[i].damaged)
-			json_array_append_new(
-			    rows, verbs_json_key(set->row.name,
-				      &set->row.keys[i], &view, false));
+			append_key(rows, set, &set->row.keys[i], &view);
+}
+
+static void
+append_set(
+    struct varlink_rows *rows, const struct keeper_set *set, const char *domain)
+{
+	varlink_rows_add(rows, &verbs_key_set_codec,
+	    &(struct verbs_key_set_row){.set = &set->row, .domain = domain});
 }
 
 struct tombstones {
 	struct list *list;
-	json_t *rows;
+	struct varlink_rows *rows;
 	size_t most;
-	const char *key_set;
+	const struct keeper_set *set;
 };
 
 static bool
@@ -93,12 +106,11 @@ append_tombstone(int64_t set_id, const struct key *key, void *arg)
 	struct tombstones *to = arg;
 
 	(void)set_id;
-	if (json_array_size(to->rows) >= to->most)
+	if (to->rows->count >= to->most)
 		return false;
 	to->list->below = key->facts.number;
 	if (lc_state(&key->facts) >= GEN_REMOVED)
-		json_array_append_new(
-		    to->rows, verbs_json_key(to->key_set, key, NULL, false));
+		append_key(to->rows, to->set, key, NULL);
 	return true;
 }
 
@@ -108,9 +120,9 @@ append_tombstone(int64_t set_id, const struct key *key, void *arg)
  */
 static enum jw_err
 append_keys(struct list *list, const struct keeper_set *set, size_t most,
-    json_t *rows, bool *ret_all)
+    struct varlink_rows *rows, bool *ret_all)
 {
-	struct tombstones to = {list, rows, most, set->row.name};
+	struct tombstones to = {list, rows, most, set};
 	enum jw_err err = JW_OK;
 
 	if (list->below == 0)
@@ -121,18 +133,17 @@ append_keys(struct list *list, const struct keeper_set *set, size_t most,
 		err = store_each_key(keeper_store(list->verbs->keeper),
 		    set->row.id, list->below, append_tombstone, &to);
 	}
-	*ret_all = !list->all || json_array_size(rows) < most;
+	*ret_all = !list->all || rows->count < most;
 	return err;
 }
 
 /* The rows of the next key sets until there are `most` or a few more. */
 static enum jw_err
-list_next_rows(struct list *list, size_t most, json_t *rows)
+list_next_rows(struct list *list, size_t most, struct varlink_rows *rows)
 {
 	enum jw_err err = JW_OK;
 
-	while (err == JW_OK && list->at < list->count &&
-	       json_array_size(rows) < most) {
+	while (err == JW_OK && list->at < list->count && rows->count < most) {
 		struct keeper_set *set =
 		    keeper_by_id(list->verbs->keeper, list->ids[list->at]);
 		bool all = true;
@@ -140,9 +151,7 @@ list_next_rows(struct list *list, size_t most, json_t *rows)
 		if (set != NULL && list->of_keys)
 			err = append_keys(list, set, most, rows, &all);
 		else if (set != NULL)
-			json_array_append_new(
-			    rows, verbs_json_key_set(
-				      &set->row, verbs_domain(list->verbs)));
+			append_set(rows, set, verbs_domain(list->verbs));
 		if (!all)
 			continue;
 		list->at++;
@@ -151,37 +160,30 @@ list_next_rows(struct list *list, size_t most, json_t *rows)
 	return err;
 }
 
-static json_t *
-list_reply(const struct list *list, json_t *take_rows)
-{
-	return json_pack(
-	    "{s:o}", list->of_keys ? "keys" : "keySets", take_rows);
-}
-
-static void
-list_fail(struct list *list, enum jw_err err)
-{
-	verbs_store_failed(list->call, list->verbs, err);
-	list_free(list);
-}
-
 static void
 list_send_page(struct serve_call *call, void *arg)
 {
 	struct list *list = arg;
-	json_t *rows = json_array();
-	enum jw_err err = list_next_rows(list, PAGE_ROWS, rows);
+	struct verbs_rows_reply page = {.rows = {NULL, 0}};
+	size_t most = list->wants_more ? PAGE_ROWS : ONE_REPLY_ROWS;
+	enum jw_err err = list_next_rows(list, most, &page.rows);
+	bool is_last = list->at >= list->count;
 
-	if (err != JW_OK) {
-		json_decref(rows);
-		list_fail(list, err);
-	} else if (list->at < list->count) {
+	if (err == JW_OK && !is_last && list->wants_more) {
 		/* Sent only when drained: there is always room. */
-		serve_continue(call, list_reply(list, rows));
-	} else {
-		serve_reply(call, list_reply(list, rows));
-		list_free(list);
+		verbs_continue(call, &page);
+		return;
 	}
+	if (err == JW_OK && is_last) {
+		verbs_reply(call, &page);
+	} else {
+		varlink_rows_done(&page.rows);
+		if (err == JW_OK)
+			verbs_fail(call, JW_EXPECTED_MORE, NULL);
+		else
+			verbs_store_failed(call, list->verbs, err, NULL);
+	}
+	list_free(list);
 }
 
 static void
@@ -191,74 +193,44 @@ list_on_closed(struct serve_call *call, void *arg)
 	list_free(arg);
 }
 
+/* only: NULL for all. */
 static void
-list_send_at_once(struct list *list)
-{
-	json_t *rows = json_array();
-	enum jw_err err = list_next_rows(list, ONE_REPLY_ROWS, rows);
-
-	if (err != JW_OK || list->at < list->count) {
-		json_decref(rows);
-		if (err == JW_OK) {
-			serve_fail(list->call, JW_EXPECTED_MORE, NULL);
-			list_free(list);
-		} else {
-			list_fail(list, err);
-		}
-		return;
-	}
-	serve_reply(list->call, list_reply(list, rows));
-	list_free(list);
-}
-
-static void
-list_start(struct serve_call *call, struct verbs *verbs, bool of_keys,
+list_start(struct serve_call *call, struct verbs *verbs, bool of_keys, bool all,
     const struct keeper_set *only)
 {
-	struct list *list = calloc(1, sizeof(*list));
-	bool sorted;
+	struct list *list = jw_zalloc(sizeof(*list));
 
-	if (list == NULL) {
-		serve_fail(call, JW_NO_MEMORY, NULL);
-		return;
-	}
-	list->call = call;
 	list->verbs = verbs;
 	list->of_keys = of_keys;
-	list->all = verbs_bool(serve_parameters(call), "all");
-	sorted = sort_ids(list, verbs->keeper);
-	if (!sorted) {
-		serve_fail(call, JW_NO_MEMORY, NULL);
-		list_free(list);
-		return;
-	}
+	list->all = all;
+	list->wants_more = serve_wants_more(call);
+	sort_ids(list, verbs->keeper);
 	if (only != NULL) {
 		list->ids[0] = only->row.id;
 		list->count = 1;
 	}
-	if (!serve_wants_more(call)) {
-		list_send_at_once(list);
-		return;
-	}
-	serve_follow(call, list_on_closed, list_send_page, list);
+	if (list->wants_more)
+		serve_follow(call, list_on_closed, list_send_page, list);
 	list_send_page(call, list);
 }
 
 void
-verbs_list_key_sets(struct serve_call *call, void *context)
+verbs_list_key_sets(struct serve_call *call, const void *request, void *context)
 {
-	list_start(call, context, false, NULL);
+	(void)request;
+	list_start(call, context, false, false, NULL);
 }
 
 void
-verbs_list_keys(struct serve_call *call, void *context)
+verbs_list_keys(struct serve_call *call, const void *request, void *context)
 {
-	struct keeper_set *set = NULL;
+	const struct verbs_list_request *asked = request;
+	const struct keeper_set *only = NULL;
 
-	if (verbs_string(serve_parameters(call), "keySet", NULL) != NULL) {
-		set = verbs_key_set(call, context);
-		if (set == NULL)
+	if (asked->key_set != NULL) {
+		only = verbs_key_set(call, context, asked->key_set);
+		if (only == NULL)
 			return;
 	}
-	list_start(call, context, true, set);
+	list_start(call, context, true, asked->all, only);
 }

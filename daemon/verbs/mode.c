@@ -1,70 +1,67 @@
 /*
- * Freeze and AcceptClock: what holds for every key set at once.
+ * Freeze, of one key set or of all, and AcceptClock.
  */
-#include <jansson.h>
-#include <stdlib.h>
+#include "daemon/verbs/mode.h"
 
-#include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/verbs/edit.h"
 #include "daemon/verbs/verbs.h"
 
-static enum jw_err
-freeze_all(struct keeper *keeper, const struct keeper_commit *how, bool frozen)
-{
-	return keeper_freeze_all(keeper, frozen, how);
-}
-
-static enum jw_err
-accept_clock(
-    struct keeper *keeper, const struct keeper_commit *how, bool accepted)
-{
-	(void)accepted;
-	return keeper_accept_clock(keeper, how);
-}
-
-/* Do it with the answer that is kept for its request id. */
 static void
-mode_run(struct change *change, json_t *take_reply, bool value,
-    enum jw_err (*fn)(
-	struct keeper *keeper, const struct keeper_commit *how, bool value))
+freeze_one(struct verbs_change *change, bool frozen)
 {
-	char *outcome = json_dumps(take_reply, JSON_COMPACT);
-	struct store_request request;
-	struct keeper_commit how =
-	    verbs_edit_how(change, NULL, &request, outcome);
-	enum jw_err err = JW_NO_MEMORY;
+	struct lc_set *after = &change->edit.after;
+	struct verbs_freeze_reply reply = {
+	    .changed = after->facts.frozen != frozen,
+	};
 
-	if (outcome != NULL)
-		err = fn(change->verbs->keeper, &how, value);
-	verbs_edit_answer(change, err, take_reply);
-	free(outcome);
+	after->facts.frozen = frozen;
+	reply.mode = jw_mode_name(lc_mode(after));
+	change->outcome.cause = frozen ? "an operator froze the key set"
+				       : "an operator thawed the key set";
+	verbs_change_finish(
+	    change, JW_OK, frozen ? "frozen" : "thawed", &reply);
+}
+
+static void
+freeze_all(struct verbs_change *change, bool frozen)
+{
+	struct keeper *keeper = change->verbs->keeper;
+	const struct verbs_freeze_reply reply = {
+	    .mode = frozen ? "frozen" : "auto",
+	    .changed = keeper_is_frozen(keeper) != frozen,
+	};
+
+	verbs_change_fill(change, NULL, &reply);
+	verbs_change_answer(
+	    change, keeper_freeze_all(keeper, frozen, &change->how));
 }
 
 void
-verbs_freeze(struct serve_call *call, void *context)
+verbs_freeze(struct serve_call *call, const void *request, void *context)
 {
-	const json_t *parameters = serve_parameters(call);
-	bool frozen = verbs_bool(parameters, "frozen");
-	struct change change = {.call = call};
+	const struct verbs_freeze_request *asked = request;
+	struct verbs_change change;
 
-	if (verbs_string(parameters, "keySet", NULL) != NULL)
-		verbs_freeze_one(call, context);
-	else if (verbs_edit_prepare(&change, call, context))
-		mode_run(&change,
-		    json_pack("{s:s, s:b}", "mode", frozen ? "frozen" : "auto",
-			"changed",
-			(int)(keeper_is_frozen(change.verbs->keeper) !=
-			      frozen)),
-		    frozen, freeze_all);
+	if (asked->key_set == NULL) {
+		if (verbs_change_prepare(
+			&change, call, context, &asked->mutation))
+			freeze_all(&change, asked->frozen);
+	} else if (verbs_change_begin(&change, call, context, &asked->mutation,
+		       asked->key_set)) {
+		freeze_one(&change, asked->frozen);
+	}
 }
 
 void
-verbs_accept_clock(struct serve_call *call, void *context)
+verbs_accept_clock(struct serve_call *call, const void *request, void *context)
 {
-	struct change change = {.call = call};
+	const struct verbs_accept_clock_request *asked = request;
+	const struct verbs_accept_clock_reply reply = {.is_trusted = true};
+	struct verbs_change change;
 
-	if (verbs_edit_prepare(&change, call, context))
-		mode_run(&change, json_pack("{s:b}", "clockTrusted", 1), true,
-		    accept_clock);
+	if (!verbs_change_prepare(&change, call, context, &asked->mutation))
+		return;
+	verbs_change_fill(&change, NULL, &reply);
+	verbs_change_answer(
+	    &change, keeper_accept_clock(change.verbs->keeper, &change.how));
 }

@@ -1,27 +1,34 @@
 /*
  * Monitor: a snapshot in pages, each made when the one before has been read,
- * then one reply for each change.  A client that does not read is told so once
- * and let go; it never holds the keeper up.
+ * then one reply for each change.  A client that does not read gets one last
+ * reply that says so and is closed; it never delays the keeper.
  *
- * A change to a key set that a page has shown is told after the snapshot; one
- * to a key set that is yet to be shown is in its page.  So nothing is told
- * twice, and nothing is left out.
+ * A change to a key set that a page has shown is sent after the snapshot; one
+ * to a key set that is yet to be shown is in its page.  So no change is sent
+ * twice, and none is left out.
  */
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
-#include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
 /* A page ends with the key set that fills it; a key takes less than 1 KiB. */
 enum { PAGE_ROWS = 128 };
-/* Changes that wait for the end of the snapshot: when there are more, they go
- * out between two pages, or together they would be more than is queued. */
+/* Changes that wait for the end of the snapshot: when there are more, they are
+ * sent between two pages, or together they would exceed what is queued. */
 enum { HELD_MANY = 500, HELD_MAX = 1000 };
+
+/* A change that waits; its key is encoded as it was then. */
+struct held {
+	const char *event;             /* static text */
+	char key_set[MODEL_NAME_SIZE]; /* "": every one */
+	struct varlink_rows keys;
+};
 
 struct monitor {
 	struct keeper *keeper;
@@ -30,62 +37,96 @@ struct monitor {
 	int64_t set_id;   /* 0: all */
 	int64_t shown_id; /* key sets up to this id have been in a page */
 	bool complete;    /* all pages have been sent */
-	json_t *held;     /* replies, until then */
-	json_int_t sequence;
+	struct held *held;
+	size_t nheld;
+	int64_t sequence;
 };
 
 static void
 monitor_free(struct monitor *monitor)
 {
 	keeper_unobserve(monitor->keeper, &monitor->observer);
-	json_decref(monitor->held);
+	for (size_t i = 0; i < monitor->nheld; i++)
+		varlink_rows_done(&monitor->held[i].keys);
+	free(monitor->held);
 	free(monitor);
 }
 
 /* False: the client does not read, and the monitor is gone. */
 static bool
-send(struct monitor *monitor, json_t *take_reply)
+monitor_send(struct monitor *monitor, struct verbs_monitor_reply *reply)
 {
 	struct serve_call *call = monitor->call;
-	json_t *last;
+	struct verbs_monitor_reply last = {
+	    .event = "lagged",
+	    .sequence = monitor->sequence,
+	};
 
-	json_object_set_new(
-	    take_reply, "sequence", json_integer(monitor->sequence));
-	if (serve_continue(call, take_reply)) {
+	reply->sequence = monitor->sequence;
+	if (verbs_continue(call, reply)) {
 		monitor->sequence++;
 		return true;
 	}
-	last = json_pack("{s:s, s:[], s:I}", "event", "lagged", "keys",
-	    "sequence", monitor->sequence);
 	monitor_free(monitor);
 	serve_hang_up(call);
-	serve_reply(call, last);
+	verbs_reply(call, &last);
 	return false;
 }
 
 /* ---- changes ---- */
 
+/* False: the monitor is gone. */
 static bool
 send_held(struct monitor *monitor)
 {
-	json_t *held = monitor->held;
+	struct held *held = monitor->held;
+	size_t n = monitor->nheld, i;
 	bool alive = true;
 
-	monitor->held = json_array();
-	for (size_t i = 0; alive && i < json_array_size(held); i++)
-		alive = send(monitor, json_incref(json_array_get(held, i)));
-	json_decref(held);
+	monitor->held = NULL;
+	monitor->nheld = 0;
+	for (i = 0; alive && i < n; i++)
+		alive = monitor_send(monitor,
+		    &(struct verbs_monitor_reply){
+			.event = held[i].event,
+			.key_set =
+			    held[i].key_set[0] == '\0' ? NULL : held[i].key_set,
+			.keys = held[i].keys,
+		    });
+	for (; i < n; i++)
+		varlink_rows_done(&held[i].keys);
+	free(held);
 	return alive;
 }
 
 /* False: the monitor is gone. */
 static bool
-verbs_tell(struct monitor *monitor, json_t *take_reply)
+send_or_hold(struct monitor *monitor, struct verbs_monitor_reply *change)
 {
+	struct held *held;
+
 	if (monitor->complete)
-		return send(monitor, take_reply);
-	json_array_append_new(monitor->held, take_reply);
-	return json_array_size(monitor->held) < HELD_MAX || send_held(monitor);
+		return monitor_send(monitor, change);
+	if (monitor->held == NULL)
+		monitor->held = jw_alloc(HELD_MAX * sizeof(*monitor->held));
+	held = &monitor->held[monitor->nheld++];
+	held->event = change->event;
+	snprintf(held->key_set, sizeof(held->key_set), "%s",
+	    change->key_set == NULL ? "" : change->key_set);
+	held->keys = change->keys;
+	return monitor->nheld < HELD_MAX || send_held(monitor);
+}
+
+static void
+add_key(struct varlink_rows *keys, const struct keeper_set *set,
+    const struct key *key, const struct lc_set *view)
+{
+	varlink_rows_add(keys, &verbs_key_codec,
+	    &(struct verbs_key_row){
+		.key_set = set->row.name,
+		.key = key,
+		.set = view,
+	    });
 }
 
 static bool
@@ -102,26 +143,26 @@ static void
 monitor_on_news(const struct keeper_news *news, void *arg)
 {
 	struct monitor *monitor = arg;
-	const char *name = news->set == NULL ? NULL : news->set->row.name;
+	struct verbs_monitor_reply reply = {
+	    .key_set = news->set == NULL ? NULL : news->set->row.name,
+	};
 	struct lc_set view;
+	bool alive = true;
 
 	if (!concerns(monitor, news->set))
 		return;
 	if (news->set != NULL)
 		keeper_view(news->set, &view);
-	for (size_t i = 0; i < news->count; i++) {
-		const struct key *key = news->keys[i];
-
-		if (!verbs_tell(
-			monitor, json_pack("{s:s, s:s, s:[o]}", "event",
-				     verbs_json_event(news->changes[i].to),
-				     "keySet", name, "keys",
-				     verbs_json_key(name, key, &view, false))))
-			return;
+	for (size_t i = 0; alive && i < news->count; i++) {
+		reply.event = verbs_json_event(news->changes[i].to);
+		reply.keys = (struct varlink_rows){NULL, 0};
+		add_key(&reply.keys, news->set, news->keys[i], &view);
+		alive = send_or_hold(monitor, &reply);
 	}
-	if (news->count == 0 && news->order != NULL)
-		verbs_tell(monitor, json_pack("{s:s, s:s*, s:[]}", "event",
-					news->order, "keySet", name, "keys"));
+	if (news->count == 0 && news->order != NULL) {
+		reply.event = news->order;
+		send_or_hold(monitor, &reply);
+	}
 }
 
 static void
@@ -134,23 +175,20 @@ monitor_on_closed(struct serve_call *call, void *arg)
 /* ---- the snapshot ---- */
 
 static void
-append_set(json_t *keys, const struct keeper_set *set)
+append_set(struct varlink_rows *keys, const struct keeper_set *set)
 {
 	struct lc_set view;
 
 	keeper_view(set, &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
-		json_array_append_new(
-		    keys, verbs_json_key(
-			      set->row.name, &set->row.keys[i], &view, false));
+		add_key(keys, set, &set->row.keys[i], &view);
 }
 
 /* The key sets that come next, as far as they fill a page. */
-static json_t *
-next_keys(struct monitor *monitor)
+static void
+next_keys(struct monitor *monitor, struct varlink_rows *keys)
 {
 	struct keeper *keeper = monitor->keeper;
-	json_t *keys = json_array();
 	struct keeper_set *set = NULL;
 	size_t place = keeper_place_after(keeper, monitor->shown_id);
 
@@ -159,53 +197,52 @@ next_keys(struct monitor *monitor)
 		if (set != NULL)
 			append_set(keys, set);
 		monitor->complete = true;
-		return keys;
+		return;
 	}
-	while (json_array_size(keys) < PAGE_ROWS &&
+	while (keys->count < PAGE_ROWS &&
 	       (set = keeper_at(keeper, place)) != NULL) {
 		append_set(keys, set);
 		monitor->shown_id = set->row.id;
 		place++;
 	}
 	monitor->complete = keeper_at(keeper, place) == NULL;
-	return keys;
 }
 
 static void
 monitor_send_page(struct monitor *monitor)
 {
-	json_t *page = json_pack(
-	    "{s:s, s:o}", "event", "snapshot", "keys", next_keys(monitor));
+	struct verbs_monitor_reply page = {.event = "snapshot"};
 
-	if (monitor->complete)
-		json_object_set_new(page, "complete", json_true());
-	if (send(monitor, page) && monitor->complete)
+	next_keys(monitor, &page.keys);
+	page.complete = monitor->complete;
+	if (monitor_send(monitor, &page) && page.complete)
 		send_held(monitor);
 }
 
 static void
-verbs_on_drained(struct serve_call *call, void *arg)
+monitor_on_drained(struct serve_call *call, void *arg)
 {
 	struct monitor *monitor = arg;
 
 	(void)call;
 	if (monitor->complete)
 		return;
-	if (json_array_size(monitor->held) >= HELD_MANY)
+	if (monitor->nheld >= HELD_MANY)
 		send_held(monitor);
 	else
 		monitor_send_page(monitor);
 }
 
 void
-verbs_monitor(struct serve_call *call, void *context)
+verbs_monitor(struct serve_call *call, const void *request, void *context)
 {
+	const struct verbs_monitor_request *asked = request;
 	struct verbs *verbs = context;
-	struct keeper_set *set = NULL;
+	const struct keeper_set *set = NULL;
 	struct monitor *monitor;
 
-	if (verbs_string(serve_parameters(call), "keySet", NULL) != NULL) {
-		set = verbs_key_set(call, verbs);
+	if (asked->key_set != NULL) {
+		set = verbs_key_set(call, verbs, asked->key_set);
 		if (set == NULL)
 			return;
 	}
@@ -214,10 +251,9 @@ verbs_monitor(struct serve_call *call, void *context)
 	    .keeper = verbs->keeper,
 	    .call = call,
 	    .set_id = set == NULL ? 0 : set->row.id,
-	    .held = json_array(),
 	    .observer = {.fn = monitor_on_news, .arg = monitor},
 	};
 	keeper_observe(monitor->keeper, &monitor->observer);
-	serve_follow(call, monitor_on_closed, verbs_on_drained, monitor);
+	serve_follow(call, monitor_on_closed, monitor_on_drained, monitor);
 	monitor_send_page(monitor);
 }

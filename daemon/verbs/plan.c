@@ -1,33 +1,31 @@
 /*
- * Plan: what will happen to one key set or to all, in the order of time; as
- * one verbs_plan_reply, or with `more` in as many as it takes, each computed
- * when the one before has been read.  What would not fit one message is never
- * cut short: ExpectedMore.
+ * Plan: the coming transitions of one key set or of all, in the order of time;
+ * as one reply, or with `more` in as many as it takes, each computed when the
+ * one before has been read.  A plan that does not fit one message is never cut
+ * short: ExpectedMore.
  */
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
 #include "common/serve/server.h"
-#include "common/wire/varlink.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/verbs/forecast.h"
-#include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
-/* Rows a verbs_plan_reply, or a step's more; the largest row takes less than
+/* Rows of a reply, and up to one step's more; the largest row takes less than
  * 480 octets of a message's 256 KiB. */
 enum { PAGE_ROWS = 256, ONE_REPLY_ROWS = 512 };
 
 struct planned {
 	struct verbs *verbs;
-	struct verbs_forecast *outlook;
+	struct verbs_forecast *forecast;
 };
 
 static void
 planned_free(struct planned *planned)
 {
-	verbs_forecast_free(planned->outlook);
+	verbs_forecast_free(planned->forecast);
 	free(planned);
 }
 
@@ -42,13 +40,13 @@ horizon(const struct keeper_set *set, int64_t now)
 }
 
 static void
-verbs_add_set(struct planned *planned, const struct keeper_set *set,
+add_set(struct planned *planned, const struct keeper_set *set,
     const struct lc_env *env, int64_t until)
 {
 	struct lc_set view;
 
 	keeper_view(set, &view);
-	verbs_forecast_add(planned->outlook, set->row.name, set->row.id, &view,
+	verbs_forecast_add(planned->forecast, set->row.name, set->row.id, &view,
 	    env, until != 0 ? until : horizon(set, env->now));
 }
 
@@ -62,110 +60,99 @@ add_sets(struct planned *planned, const struct keeper_set *only, int64_t until)
 
 	if (set == NULL)
 		return;
-	/* But for pairs that are coming, it is the same for every key set. */
+	/* The same for every key set, but for pairs_coming, which a forecast
+	 * sets to 0. */
 	env = keeper_env(keeper, set);
 	if (only != NULL) {
-		verbs_add_set(planned, only, &env, until);
+		add_set(planned, only, &env, until);
 		return;
 	}
 	for (size_t i = 0; (set = keeper_at(keeper, i)) != NULL; i++)
-		verbs_add_set(planned, set, &env, until);
+		add_set(planned, set, &env, until);
 }
 
-static json_t *
-verbs_plan_next_rows(struct planned *planned, size_t most)
+static void
+next_rows(struct planned *planned, size_t most, struct varlink_rows *rows)
 {
 	struct keeper *keeper = planned->verbs->keeper;
-	json_t *rows = json_array();
 	struct verbs_forecast_step step;
 
-	while (json_array_size(rows) < most &&
-	       verbs_forecast_next(planned->outlook, &step)) {
+	while (rows->count < most &&
+	       verbs_forecast_next(planned->forecast, &step)) {
 		const struct keeper_set *set =
 		    keeper_by_id(keeper, step.set_id);
 
 		for (size_t i = 0; i < step.count; i++)
-			json_array_append_new(rows,
-			    verbs_json_change(step.key_set, &step.changes[i],
-				verbs_kid(set, step.changes[i].number)));
+			varlink_rows_add(rows, &verbs_change_codec,
+			    &(struct verbs_change_row){
+				.key_set = step.key_set,
+				.change = &step.changes[i],
+				.kid = verbs_kid(set, step.changes[i].number),
+			    });
 	}
-	return rows;
-}
-
-static json_t *
-verbs_plan_reply(json_t *take_rows)
-{
-	return json_pack("{s:o}", "changes", take_rows);
 }
 
 static void
-verbs_plan_send_page(struct serve_call *call, void *arg)
+plan_send_page(struct serve_call *call, void *arg)
 {
 	struct planned *planned = arg;
-	json_t *rows = verbs_plan_next_rows(planned, PAGE_ROWS);
+	struct verbs_rows_reply page = {.rows = {NULL, 0}};
 
-	if (!verbs_forecast_is_empty(planned->outlook)) {
+	next_rows(planned, PAGE_ROWS, &page.rows);
+	if (!verbs_forecast_is_empty(planned->forecast)) {
 		/* Sent only when drained: there is always room. */
-		serve_continue(call, verbs_plan_reply(rows));
+		verbs_continue(call, &page);
 		return;
 	}
-	serve_reply(call, verbs_plan_reply(rows));
+	verbs_reply(call, &page);
 	planned_free(planned);
 }
 
 static void
-verbs_plan_on_closed(struct serve_call *call, void *arg)
+plan_on_closed(struct serve_call *call, void *arg)
 {
 	(void)call;
 	planned_free(arg);
 }
 
 static void
-verbs_plan_send_at_once(struct serve_call *call, struct planned *planned)
+plan_send_at_once(struct serve_call *call, struct planned *planned)
 {
-	json_t *rows = verbs_plan_next_rows(planned, ONE_REPLY_ROWS + 1);
+	struct verbs_rows_reply reply = {.rows = {NULL, 0}};
 
-	if (json_array_size(rows) > ONE_REPLY_ROWS) {
-		json_decref(rows);
-		serve_fail(call, JW_EXPECTED_MORE, NULL);
+	next_rows(planned, ONE_REPLY_ROWS + 1, &reply.rows);
+	if (reply.rows.count > ONE_REPLY_ROWS) {
+		varlink_rows_done(&reply.rows);
+		verbs_fail(call, JW_EXPECTED_MORE, NULL);
 	} else {
-		serve_reply(call, verbs_plan_reply(rows));
+		verbs_reply(call, &reply);
 	}
 	planned_free(planned);
 }
 
-static struct planned *
-planned_new(struct verbs *verbs, const struct keeper_set *only, int64_t until)
-{
-	struct planned *planned = jw_alloc(sizeof(*planned));
-
-	planned->verbs = verbs;
-	planned->outlook = verbs_forecast_new();
-	add_sets(planned, only, until);
-	return planned;
-}
-
 void
-verbs_plan(struct serve_call *call, void *context)
+verbs_plan(struct serve_call *call, const void *request, void *context)
 {
-	const json_t *parameters = serve_parameters(call);
+	const struct verbs_plan_request *asked = request;
 	struct verbs *verbs = context;
 	const struct keeper_set *only = NULL;
 	struct planned *planned;
-	int64_t until = 0;
 
-	if (!verbs_time_ahead(call, verbs, "until", &until))
+	if (!verbs_time_ahead(call, verbs, "until", &asked->until))
 		return;
-	if (verbs_string(parameters, "keySet", NULL) != NULL) {
-		only = verbs_key_set(call, verbs);
+	if (asked->key_set != NULL) {
+		only = verbs_key_set(call, verbs, asked->key_set);
 		if (only == NULL)
 			return;
 	}
-	planned = planned_new(verbs, only, until);
+	planned = jw_alloc(sizeof(*planned));
+	planned->verbs = verbs;
+	planned->forecast = verbs_forecast_new();
+	add_sets(planned, only, asked->until.value);
 	if (!serve_wants_more(call)) {
-		verbs_plan_send_at_once(call, planned);
+		plan_send_at_once(call, planned);
 		return;
 	}
-	serve_follow(call, verbs_plan_on_closed, verbs_plan_send_page, planned);
-	verbs_plan_send_page(call, planned);
+	serve_follow(call, plan_on_closed, plan_send_page, planned);
+	plan_send_page(call, planned);
 }

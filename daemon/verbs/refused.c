@@ -1,16 +1,16 @@
 /*
- * From the servers to the audit, by way of a list and a timer.  Must never
- * delay an answer, nor write while there is no room.
+ * Refused calls are collected in a list, which a timer writes to the audit.
+ * Must never delay an answer, nor write while the disk is full.
  */
 #include "daemon/verbs/refused.h"
 
 #include <event2/event.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/serve/refused_calls.h"
 #include "common/serve/server.h"
+#include "common/wire/varlink_struct.h"
 #include "daemon/keeper/audit.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/refusals.h"
@@ -23,36 +23,48 @@ struct verbs_refused {
 
 static const struct timeval period = {1, 0};
 
-/* ---- what was asked ---- */
+/* ---- the call ---- */
+
+/* What a call names; a method has some of these parameters. */
+struct named {
+	const char *key_set, *name, *key, *request_id, *reason;
+};
+
+static const struct varlink_member named_members[] = {
+    VARLINK_MEMBER(named, "keySet", key_set, varlink_string),
+    VARLINK_MEMBER(named, "name", name, varlink_string),
+    VARLINK_MEMBER(named, "key", key, varlink_string),
+    VARLINK_MEMBER(named, "requestId", request_id, varlink_string),
+    VARLINK_MEMBER(named, "reason", reason, varlink_string),
+};
+static const struct varlink_layout named_layout =
+    VARLINK_LAYOUT(named, named_members);
 
 /* Empty when it is absent or too long. */
 static void
-copy_text(const json_t *parameters, const char *name, char *ret, size_t size)
+copy_text(const char *text, char *ret, size_t size)
 {
-	const json_t *value = json_object_get(parameters, name);
-	size_t len = json_string_length(value);
+	size_t len = text == NULL ? 0 : strlen(text);
 
-	if (json_is_string(value) && len < size)
-		memcpy(ret, json_string_value(value), len + 1);
+	if (len > 0 && len < size)
+		memcpy(ret, text, len + 1);
 }
 
-/* Which key set, or which key of it, the call names. */
 static void
-copy_object(const json_t *parameters, struct keeper_refusals_entry *entry)
+copy_named(const struct serve_call *call, struct keeper_refusals_entry *entry)
 {
-	static const char *const names[] = {"keySet", "name"};
-	const char *key = json_string_value(json_object_get(parameters, "key"));
-	const json_t *value;
+	struct named named;
+	const char *key_set;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		value = json_object_get(parameters, names[i]);
-		if (json_is_string(value) && entry->key_set[0] == '\0')
-			keeper_refusals_name_key_set(entry,
-			    json_string_value(value),
-			    json_string_length(value));
-	}
-	if (key != NULL)
-		keeper_refusals_name_key(entry, key);
+	varlink_decode(&named_layout, serve_parameters(call), &named);
+	key_set = named.key_set != NULL ? named.key_set : named.name;
+	if (key_set != NULL)
+		keeper_refusals_name_key_set(entry, key_set, strlen(key_set));
+	if (named.key != NULL)
+		keeper_refusals_name_key(entry, named.key);
+	copy_text(
+	    named.request_id, entry->request_id, sizeof(entry->request_id));
+	copy_text(named.reason, entry->reason, sizeof(entry->reason));
 }
 
 void
@@ -60,7 +72,6 @@ verbs_refused_note(const struct serve_call *call, const char *error, void *arg)
 {
 	const struct serve_peer *peer = serve_peer(call);
 	const struct store_actor actor = {peer->uid, peer->gid, peer->pid};
-	const json_t *parameters = serve_parameters(call);
 	struct verbs_refused *refused = arg;
 	struct keeper_refusals_entry *entry;
 
@@ -68,22 +79,17 @@ verbs_refused_note(const struct serve_call *call, const char *error, void *arg)
 		return;
 	entry = keeper_refusals_add(&refused->list, keeper_now(refused->keeper),
 	    &actor, serve_method(call), error);
-	if (entry != NULL) {
-		copy_object(parameters, entry);
-		copy_text(parameters, "requestId", entry->request_id,
-		    sizeof(entry->request_id));
-		copy_text(
-		    parameters, "reason", entry->reason, sizeof(entry->reason));
-	}
+	if (entry != NULL)
+		copy_named(call, entry);
 	if (!evtimer_pending(refused->timer, NULL))
 		evtimer_add(refused->timer, &period);
 }
 
 /* ---- writing ---- */
 
-/* JW_STORE_FAILED: they are still to be written. */
+/* JW_STORE_FAILED: the list is still to be written. */
 static enum jw_err
-verbs_write_all(struct verbs_refused *refused)
+write_all(struct verbs_refused *refused)
 {
 	struct store_refusal rows[REFUSALS_MAX + 1];
 	size_t count = keeper_refusals_rows(&refused->list, rows);
@@ -92,7 +98,7 @@ verbs_write_all(struct verbs_refused *refused)
 	if (count == 0)
 		return JW_OK;
 	err = keeper_audit_refusals(refused->keeper, rows, count);
-	/* Else there is no room for them, or they are there, or may be. */
+	/* Otherwise the disk is full, or the rows are or may be written. */
 	if (err != JW_STORE_FAILED)
 		keeper_refusals_clear(&refused->list);
 	return err;
@@ -105,7 +111,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (verbs_write_all(refused) == JW_STORE_FAILED)
+	if (write_all(refused) == JW_STORE_FAILED)
 		evtimer_add(refused->timer, &period);
 }
 
@@ -134,7 +140,7 @@ verbs_refused_free(struct verbs_refused *refused)
 {
 	if (refused == NULL)
 		return;
-	verbs_write_all(refused);
+	write_all(refused);
 	event_free(refused->timer);
 	free(refused);
 }

@@ -1,9 +1,7 @@
 /*
- * Reload: the configuration read again, all or nothing.  A refused one is
- * logged and answered with every mistake.
+ * Reload: the configuration read again, all of it or nothing.  A refused one
+ * is logged and answered with every mistake.
  */
-#include <jansson.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/base/log.h"
@@ -15,15 +13,14 @@
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/settings/mistakes.h"
 #include "daemon/settings/settings.h"
-#include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/mode.h"
 #include "daemon/verbs/verbs.h"
 
 enum { MISTAKE_SIZE = 1024 };
 
 struct differences {
-	bool domain; /* there will be another one */
-	json_t *changed;
-	json_t *restart;
+	bool domain; /* the next start sets another one */
+	struct varlink_rows changed, restart;
 };
 
 static void
@@ -31,12 +28,11 @@ note_key(const char *key, const char *value, bool live, void *arg)
 {
 	struct differences *differences = arg;
 
-	/* Without one, URLs go, and none that answered comes. */
+	/* Without a domain URLs go, and no URL comes whose copies matter. */
 	if (strcmp(key, "http.domain") == 0)
 		differences->domain = value[0] != '\0';
-	json_array_append_new(
-	    live ? differences->changed : differences->restart,
-	    json_string(key));
+	varlink_rows_add_string(
+	    live ? &differences->changed : &differences->restart, "%s", key);
 }
 
 static struct jw_log_about
@@ -50,7 +46,7 @@ about(const struct serve_call *call, enum jw_event event)
 }
 
 static void
-verbs_refuse(struct serve_call *call, const struct jw_config_errors *errors)
+refuse(struct serve_call *call, const struct jw_config_errors *errors)
 {
 	const struct jw_log_about bad = about(call, JW_EVENT_BAD_CONFIG);
 	char text[MISTAKE_SIZE];
@@ -62,47 +58,46 @@ verbs_refuse(struct serve_call *call, const struct jw_config_errors *errors)
 	serve_fail(call, JW_BAD_CONFIG, settings_mistakes_json(errors));
 }
 
-/* What the next start makes of the URLs is told before it. */
-static json_t *
-verbs_reload_reply(struct verbs *verbs, const struct differences *differences)
+static void
+accept(struct serve_call *call, struct verbs *verbs,
+    const struct differences *differences)
 {
-	json_t *reply = json_pack("{s:O, s:O}", "changed", differences->changed,
-	    "restart", differences->restart);
+	const struct jw_log_about fine = about(call, JW_EVENT_RELOADED);
+	struct verbs_reload_reply reply = {
+	    .changed = differences->changed,
+	    .restart = differences->restart,
+	};
 	struct lc_exposure exposure;
 
+	verbs->policy = verbs->reload->config->policy;
+	jw_log_event(JW_LOG_NOTICE, &fine,
+	    "reloaded: %zu values changed, %zu wait for a restart",
+	    reply.changed.count, reply.restart.count);
+	/* The next start would expose these URLs. */
 	if (differences->domain && keeper_expose_domain(verbs->keeper,
 				       keeper_now(verbs->keeper), &exposure))
-		json_object_set_new(
-		    reply, "exposure", verbs_json_exposure(&exposure));
-	return reply;
+		reply.exposure = &exposure;
+	verbs_reply(call, &reply);
 }
 
 void
-verbs_reload(struct serve_call *call, void *context)
+verbs_reload(struct serve_call *call, const void *request, void *context)
 {
 	struct verbs *verbs = context;
-	const struct jw_log_about fine = about(call, JW_EVENT_RELOADED);
 	struct jw_config_errors errors = {NULL, 0};
-	struct differences differences = {false, json_array(), json_array()};
+	struct differences differences = {.domain = false};
 	enum jw_err err;
 
+	(void)request;
 	sys_notify_reloading();
 	err = settings_reload(verbs->reload, note_key, &differences, &errors);
 	if (keeper_is_ready(verbs->keeper))
 		sys_notify_ready("every key set has an active key");
-	if (err == JW_OK) {
-		verbs->policy = verbs->reload->config->policy;
-		jw_log_event(JW_LOG_NOTICE, &fine,
-		    "reloaded: %zu values changed, %zu wait for a restart",
-		    json_array_size(differences.changed),
-		    json_array_size(differences.restart));
-		serve_reply(call, verbs_reload_reply(verbs, &differences));
-	} else if (errors.count > 0) {
-		verbs_refuse(call, &errors);
-	} else {
+	if (err == JW_OK)
+		accept(call, verbs, &differences);
+	else if (errors.count > 0)
+		refuse(call, &errors);
+	else
 		serve_fail(call, err, NULL);
-	}
-	json_decref(differences.changed);
-	json_decref(differences.restart);
 	jw_config_errors_done(&errors);
 }

@@ -49,31 +49,44 @@ set_times(json_t *object, const struct generation *g)
 	set_time(object, "revokedAt", g->revoked_at);
 }
 
+static json_t *
+encode_key(const void *member)
+{
+	const struct verbs_key_row *row = member;
+	const struct key *key = row->key;
+	const struct generation *found =
+	    row->set == NULL || key == NULL
+		? NULL
+		: lc_find(row->set, key->facts.number);
+	const struct generation *facts = found == NULL ? &key->facts : found;
+	const char *reason, *alg;
+	json_t *object;
+
+	if (key == NULL)
+		return NULL;
+	alg = jw_alg_name(facts->alg);
+	object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid", key->kid,
+	    "keySet", row->key_set, "generation", (json_int_t)facts->number,
+	    "alg", alg == NULL ? "unknown" : alg, "state",
+	    lc_state_name(lc_state(facts)), "createdAt",
+	    (json_int_t)facts->created_at);
+	set_times(object, facts);
+	set_coming(object, found == NULL ? NULL : row->set, facts);
+	reason = row->reason != NULL ? row->reason : key->reason;
+	if (reason != NULL)
+		json_object_set_new(object, "reason", json_string(reason));
+	if (row->with_jwk)
+		json_object_set_new(
+		    object, "jwk", json_loads(key->jwk, 0, NULL));
+	return object;
+}
+
 json_t *
 verbs_json_key(const char *key_set, const struct key *key,
     const struct lc_set *set, bool with_jwk)
 {
-	const struct generation *found =
-	    set == NULL ? NULL : lc_find(set, key->facts.number);
-	const struct generation *facts = found == NULL ? &key->facts : found;
-	json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid",
-	    key->kid, "keySet", key_set, "generation",
-	    (json_int_t)facts->number, "alg",
-	    jw_alg_name(facts->alg) == NULL ? "unknown"
-					    : jw_alg_name(facts->alg),
-	    "state", lc_state_name(lc_state(facts)), "createdAt",
-	    (json_int_t)facts->created_at);
-
-	if (object == NULL)
-		return NULL;
-	set_times(object, facts);
-	set_coming(object, found == NULL ? NULL : set, facts);
-	if (key->reason != NULL)
-		json_object_set_new(object, "reason", json_string(key->reason));
-	if (with_jwk)
-		json_object_set_new(
-		    object, "jwk", json_loads(key->jwk, 0, NULL));
-	return object;
+	return encode_key(
+	    &(struct verbs_key_row){key_set, key, set, NULL, with_jwk});
 }
 
 static json_t *
@@ -112,11 +125,16 @@ url_list(const char *name, const char *domain)
 	return list;
 }
 
-json_t *
-verbs_json_key_set(const struct key_set *set, const char *domain)
+static json_t *
+encode_key_set(const void *member)
 {
+	const struct verbs_key_set_row *row = member;
+	const struct key_set *set = row->set;
+	struct lc_set view = {
+	    .facts = row->facts == NULL ? set->facts : *row->facts,
+	    .count = set->nkeys,
+	};
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
-	struct lc_set view = {.facts = set->facts, .count = set->nkeys};
 	const struct generation *active;
 	json_t *object;
 
@@ -124,19 +142,42 @@ verbs_json_key_set(const struct key_set *set, const char *domain)
 	for (size_t i = 0; i < set->nkeys; i++)
 		view.gens[i] = set->keys[i].facts;
 	object = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", set->name,
-	    "alg", jw_alg_name(set->facts.policy.algorithm), "path", path,
-	    "version", (json_int_t)set->facts.version, "policy",
-	    verbs_json_policy(&set->facts.policy));
-	if (object == NULL)
-		return NULL;
-	json_object_set_new(object, "urls", url_list(set->name, domain));
+	    "alg", jw_alg_name(view.facts.policy.algorithm), "path", path,
+	    "version", (json_int_t)view.facts.version, "policy",
+	    verbs_json_policy(&view.facts.policy));
+	json_object_set_new(object, "urls", url_list(set->name, row->domain));
 	active = lc_active(&view);
 	if (active != NULL)
 		set_time(object, "activeGeneration", active->number);
 	set_time(object, "scheduledFor", lc_scheduled_for(&view));
 	set_time(object, "signsAt", lc_signs_at(&view));
-	if (set->facts.frozen)
+	if (view.facts.frozen)
 		json_object_set_new(object, "frozen", json_true());
+	return object;
+}
+
+json_t *
+verbs_json_key_set(const struct key_set *set, const char *domain)
+{
+	return encode_key_set(&(struct verbs_key_set_row){set, NULL, domain});
+}
+
+static json_t *
+encode_change(const void *member)
+{
+	const struct verbs_change_row *row = member;
+	const struct lc_change *change = row->change;
+	json_t *object;
+
+	if (change == NULL)
+		return NULL;
+	object = json_pack("{s:I, s:s, s:I, s:s, s:s, s:s*}", "time",
+	    (json_int_t)change->time, "keySet", row->key_set, "generation",
+	    (json_int_t)change->number, "to", lc_state_name(change->to),
+	    "cause", change->cause, "kid", row->kid);
+	if (change->has_from)
+		json_object_set_new(
+		    object, "from", json_string(lc_state_name(change->from)));
 	return object;
 }
 
@@ -144,17 +185,7 @@ json_t *
 verbs_json_change(
     const char *key_set, const struct lc_change *change, const char *kid)
 {
-	json_t *object = json_pack("{s:I, s:s, s:I, s:s, s:s}", "time",
-	    (json_int_t)change->time, "keySet", key_set, "generation",
-	    (json_int_t)change->number, "to", lc_state_name(change->to),
-	    "cause", change->cause);
-
-	if (object != NULL && kid != NULL)
-		json_object_set_new(object, "kid", json_string(kid));
-	if (object != NULL && change->has_from)
-		json_object_set_new(
-		    object, "from", json_string(lc_state_name(change->from)));
-	return object;
+	return encode_change(&(struct verbs_change_row){key_set, change, kid});
 }
 
 /* LC_NEVER is "no end", 0 on the wire; what does not happen is absent. */
@@ -187,6 +218,76 @@ verbs_json_exposure(const struct lc_exposure *exposure)
 	    exposure_times(&exposure->reject_new_tokens), "acceptOldTokens",
 	    exposure_times(&exposure->accept_old_tokens));
 }
+
+static json_t *
+encode_exposure(const void *member)
+{
+	const struct lc_exposure *exposure =
+	    *(const struct lc_exposure *const *)member;
+
+	return exposure == NULL ? NULL : verbs_json_exposure(exposure);
+}
+
+/* ---- a policy in a request ---- */
+
+/* JSON to the number that a policy holds; false: not one of its values. */
+static bool
+policy_number(
+    const struct jw_param *param, const json_t *value, int32_t *ret_number)
+{
+	const char *text = json_string_value(value);
+	json_int_t number = json_integer_value(value);
+
+	if (param->kind == JW_PARAM_ALGORITHM)
+		number = text == NULL ? -1 : jw_alg_parse(text);
+	else if (param->kind == JW_PARAM_MODE)
+		number = text == NULL ? -1 : jw_mode_parse(text);
+	if (number < param->minimum || number > param->maximum || number < 0)
+		return false;
+	*ret_number = (int32_t)number;
+	return true;
+}
+
+static void
+decode_policy(const json_t *value, void *ret_member)
+{
+	struct verbs_policy_members *members = ret_member;
+	size_t n;
+	const struct jw_param *params = jw_policy_params(&n);
+
+	members->given = true;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *member = json_object_get(value, params[i].camel);
+		int32_t number;
+
+		if (member == NULL || json_is_null(member))
+			continue;
+		if (policy_number(&params[i], member, &number)) {
+			jw_policy_set(&members->values, &params[i], number);
+			members->set |= UINT32_C(1) << i;
+		} else if (members->wrong == NULL) {
+			members->wrong = &params[i];
+			members->wrong_is_number = json_is_integer(member);
+		}
+	}
+}
+
+const struct varlink_codec verbs_key_codec = {
+    "Key", sizeof(struct verbs_key_row), true, NULL, encode_key};
+const struct varlink_codec verbs_key_set_codec = {
+    "KeySet", sizeof(struct verbs_key_set_row), false, NULL, encode_key_set};
+const struct varlink_codec verbs_change_codec = {
+    "Change", sizeof(struct verbs_change_row), true, NULL, encode_change};
+const struct varlink_codec verbs_exposure_codec = {
+    "Exposure", sizeof(struct lc_exposure *), true, NULL, encode_exposure};
+const struct varlink_codec verbs_policy_codec = {
+    "Policy", sizeof(struct verbs_policy_members), true, decode_policy, NULL};
+const struct varlink_codec verbs_keys_codec = {
+    "[]Key", sizeof(struct varlink_rows), false, NULL, varlink_rows_encode};
+const struct varlink_codec verbs_key_sets_codec = {
+    "[]KeySet", sizeof(struct varlink_rows), false, NULL, varlink_rows_encode};
+const struct varlink_codec verbs_changes_codec = {
+    "[]Change", sizeof(struct varlink_rows), false, NULL, varlink_rows_encode};
 
 const char *
 verbs_json_event(enum gen_state to)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/config/policy.h"
+#include "common/wire/varlink_struct.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/lifecycle/plan.h"
@@ -17,24 +19,61 @@
 struct json_t;
 struct lc_exposure;
 
-/*
- * set: the key set as it is, or as an order would leave it: the key's facts
- * are those of its generation there.  NULL, and for a generation that is not
- * in it (a tombstone): the key's own.  with_jwk adds the public key.
- */
+/* ---- rows of a reply: what they show must stay until they are encoded ---- */
+
+struct verbs_key_row {
+	const char *key_set;
+	const struct key *key; /* NULL: the member is left out */
+	/* The key set as it is, or as a change would leave it: the key's facts
+	 * are those of its generation there.  NULL, and for a generation that
+	 * is not in it (a tombstone): the key's own. */
+	const struct lc_set *set;
+	const char *reason; /* NULL: the key's own */
+	bool with_jwk;
+};
+
+struct verbs_key_set_row {
+	const struct key_set *set;
+	const struct key_set_facts *facts; /* NULL: the set's own */
+	const char *domain;                /* of the HTTP front; NULL: none */
+};
+
+struct verbs_change_row {
+	const char *key_set;
+	const struct lc_change *change; /* NULL: the member is left out */
+	const char *kid;                /* NULL: not made yet */
+};
+
+/* Members of a policy that a request sets. */
+struct verbs_policy_members {
+	bool given;   /* the request has a policy, maybe without members */
+	uint32_t set; /* bit i: the i-th parameter (policy.h) */
+	struct jw_policy values;
+	/* The first member whose value cannot be right; NULL: none. */
+	const struct jw_param *wrong;
+	bool wrong_is_number;
+};
+
+extern const struct varlink_codec verbs_key_codec, /* struct verbs_key_row */
+    verbs_key_set_codec,  /* struct verbs_key_set_row */
+    verbs_change_codec,   /* struct verbs_change_row */
+    verbs_exposure_codec, /* const struct lc_exposure *; NULL: left out */
+    verbs_policy_codec,   /* struct verbs_policy_members; decodes only */
+    verbs_keys_codec,     /* struct varlink_rows of these, as below */
+    verbs_key_sets_codec, verbs_changes_codec;
+
+/* Monitor's word for a state that a key has entered. */
+const char *verbs_json_event(enum gen_state to);
+
+/* ---- the same as functions ---- */
+
 struct json_t *verbs_json_key(const char *key_set, const struct key *key,
     const struct lc_set *set, bool with_jwk);
-
 struct json_t *verbs_json_policy(const struct jw_policy *policy);
-/* domain: of the HTTP front; NULL: none. */
 struct json_t *verbs_json_key_set(
     const struct key_set *set, const char *domain);
-/* kid may be NULL. */
 struct json_t *verbs_json_change(
     const char *key_set, const struct lc_change *change, const char *kid);
 struct json_t *verbs_json_exposure(const struct lc_exposure *exposure);
-
-/* The first word of a monitor's reply for a state that was entered. */
-const char *verbs_json_event(enum gen_state to);
 
 #endif

@@ -16,6 +16,7 @@
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/edit.h"
 #include "daemon/verbs/rows_json.h"
+#include "daemon/verbs/sets.h"
 #include "daemon/verbs/verbs.h"
 
 /* ---- AddKeySet ---- */
@@ -190,12 +191,13 @@ is_wanted_new(struct addition *addition)
 }
 
 void
-verbs_add_key_set(struct serve_call *call, void *context)
+verbs_add_key_set(struct serve_call *call, const void *request, void *context)
 {
 	const char *name = verbs_string(serve_parameters(call), "name", "");
 	struct addition *addition = calloc(1, sizeof(*addition));
 	struct change *change;
 
+	(void)request;
 	if (addition == NULL) {
 		serve_fail(call, JW_NO_MEMORY, NULL);
 		return;
@@ -226,13 +228,15 @@ verbs_add_key_set(struct serve_call *call, void *context)
 /* ---- RemoveKeySet ---- */
 
 void
-verbs_remove_key_set(struct serve_call *call, void *context)
+verbs_remove_key_set(
+    struct serve_call *call, const void *request, void *context)
 {
 	bool force = verbs_bool(serve_parameters(call), "force");
 	struct change change = {.call = call};
 	json_t *reply;
 	enum jw_err err;
 
+	(void)request;
 	if (!verbs_edit_begin(&change, call, context, "name"))
 		return;
 	err = verbs_edit_check_expected(&change);

@@ -22,12 +22,15 @@
 #include "common/serve/server.h"
 #include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_service.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/signer.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
 #include "daemon/keeper/sign.h"
 #include "daemon/verbs/claims.h"
+#include "daemon/verbs/edit.h"
+#include "daemon/verbs/look.h"
 #include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign_call.h"
 #include "daemon/verbs/verbs.h"
@@ -215,17 +218,17 @@ open_key(struct verbs_sign *signing, const struct keeper_set *set,
 }
 
 void
-verbs_sign_warn(const struct verbs_sign *signing, struct json_t *warnings)
+verbs_sign_warn(const struct verbs_sign *signing, struct varlink_rows *warnings)
 {
 	for (size_t i = 0; signing != NULL && i < signing->nbroken; i++) {
 		const struct broken *broken = &signing->broken[i];
 		const struct keeper_set *set =
 		    keeper_by_id(signing->verbs->keeper, broken->set_id);
 
-		json_array_append_new(warnings,
-		    json_sprintf("%s: the active key %s cannot sign: its "
-				 "private key does not open; see the log",
-			set == NULL ? "?" : set->row.name, broken->kid));
+		varlink_rows_add_string(warnings,
+		    "%s: the active key %s cannot sign: its private key does "
+		    "not open; see the log",
+		    set == NULL ? "?" : set->row.name, broken->kid);
 	}
 }
 
@@ -276,7 +279,7 @@ verbs_sign_fail(struct request *request, enum jw_err err)
 	else if (err == JW_NO_MEMORY)
 		serve_fail(request->call, err, NULL);
 	else
-		verbs_store_failed(request->call, verbs, err);
+		verbs_store_failed(request->call, verbs, err, NULL);
 	free(request);
 }
 
@@ -735,7 +738,8 @@ verbs_sign_run(
 	order.payload.len = strlen(order.payload.at);
 	if (strlen(type) < sizeof(order.type))
 		memcpy(order.type, type, strlen(type));
-	set = verbs_key_set(call, signing->verbs);
+	set = verbs_key_set(
+	    call, signing->verbs, verbs_string(parameters, "keySet", NULL));
 	if (set == NULL)
 		return;
 	if (!may_sign(call, signing, set)) {
@@ -763,10 +767,11 @@ refuse_fault(struct serve_call *call, const struct varlink_fault *fault)
 }
 
 static void
-run_sign(struct serve_call *call, void *context)
+run_sign(struct serve_call *call, const void *request, void *context)
 {
 	const struct varlink_fault *fault = serve_fault(call);
 
+	(void)request;
 	if (fault->what != NULL)
 		refuse_fault(call, fault);
 	else
@@ -774,27 +779,30 @@ run_sign(struct serve_call *call, void *context)
 }
 
 static void
-run_sign_payload(struct serve_call *call, void *context)
+run_sign_payload(struct serve_call *call, const void *request, void *context)
 {
+	(void)request;
 	verbs_sign_run(call, context, true);
 }
 
 static void
-run_get_jwks(struct serve_call *call, void *context)
+run_get_jwks(struct serve_call *call, const void *request, void *context)
 {
 	const struct verbs_sign *signing = context;
 
-	verbs_get_jwks(call, signing->verbs);
+	verbs_get_jwks(call, request, signing->verbs);
 }
 
-static const struct serve_verb verb_sign = {run_sign};
-static const struct serve_verb verb_sign_payload = {run_sign_payload};
-static const struct serve_verb verb_get_jwks = {run_get_jwks};
+static const struct varlink_member get_jwks_members[] = {
+    VARLINK_MEMBER(verbs_get_jwks_request, "keySet", key_set, varlink_string),
+};
+static const struct varlink_layout get_jwks_request =
+    VARLINK_LAYOUT(verbs_get_jwks_request, get_jwks_members);
 
 static const struct varlink_verb table[] = {
-    {"Sign", VARLINK_FAULTS, &verb_sign},
-    {"SignPayload", 0, &verb_sign_payload},
-    {"GetJwks", 0, &verb_get_jwks},
+    {"Sign", VARLINK_FAULTS, run_sign, NULL, NULL},
+    {"SignPayload", 0, run_sign_payload, NULL, NULL},
+    {"GetJwks", 0, run_get_jwks, &get_jwks_request, &verbs_get_jwks_layout},
 };
 
 enum jw_err

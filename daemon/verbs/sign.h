@@ -12,8 +12,8 @@
 
 struct serve_call;
 struct event_base;
-struct json_t;
 struct verbs_rights;
+struct varlink_rows;
 struct varlink_service;
 struct verbs;
 struct verbs_sign;
@@ -37,6 +37,7 @@ bool verbs_sign_quick(struct serve_call *call, void *context);
 
 /* Append a line for each key that should sign and cannot; signing may be
  * NULL. */
-void verbs_sign_warn(const struct verbs_sign *signing, struct json_t *warnings);
+void verbs_sign_warn(
+    const struct verbs_sign *signing, struct varlink_rows *warnings);
 
 #endif

@@ -1,7 +1,11 @@
 /*
- * What the methods of org.jwksd.keys do, one function each.  They check what
- * the interface description cannot, ask the lifecycle or the keeper, and
- * answer.  All run on the event loop.
+ * The methods of org.jwksd.keys: each checks what the interface description
+ * cannot, asks the lifecycle or the keeper, and answers.  All run on the event
+ * loop.
+ *
+ * A method is a row in door.c, where its request is decoded into a struct and
+ * its reply encoded from one; the function gets the request, and `context` is
+ * the struct verbs.
  */
 #ifndef JWKSD_DAEMON_VERBS_VERBS_H
 #define JWKSD_DAEMON_VERBS_VERBS_H
@@ -12,6 +16,8 @@
 
 #include "common/base/err.h"
 #include "common/config/policy.h"
+#include "daemon/lifecycle/model.h"
+#include "daemon/verbs/fault.h"
 
 struct serve_call;
 struct json_t;
@@ -22,90 +28,55 @@ struct verbs_sign;
 struct settings;
 struct varlink_service;
 
-/* What every verb is given. */
+/* The last second of the year 9999: the largest that RFC 3339 can write. */
+#define VERBS_TIME_MAX INT64_C(253402300799)
+
+/* What every method is given. */
 struct verbs {
 	struct keeper *keeper;
-	struct publish *publish; /* who follows the documents */
+	struct publish *publish;
 	int64_t started;
 	struct jw_policy policy;          /* of new key sets */
 	const struct verbs_sign *signing; /* or NULL */
 	const struct settings *reload;
-	bool
-	    is_unanchored; /* no anchor tells the next start of this database */
+	/* The next start would not miss a database that has been deleted. */
+	bool is_unanchored;
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */
 enum jw_err verbs_offer(struct varlink_service *service, struct jw_why *why);
 
-/* ---- shared by the verbs ---- */
+/* Encode the reply, a struct of the method's layout, and end the call. */
+void verbs_reply(struct serve_call *call, const void *reply);
+/* One of several replies, as serve_continue(). */
+bool verbs_continue(struct serve_call *call, const void *reply);
 
-/* The parameter's value; absent or null: the fallback. */
-const char *verbs_string(
-    const struct json_t *parameters, const char *name, const char *fallback);
-int64_t verbs_integer(
-    const struct json_t *parameters, const char *name, int64_t fallback);
-bool verbs_bool(const struct json_t *parameters, const char *name);
-
-/* The key set that `keySet` names ("default" when absent); otherwise the
- * call has been answered with NoSuchKeySet and NULL comes back. */
+/* The key set of that name, NULL: "default".  NULL comes back: there is none,
+ * and the call has been answered. */
 struct keeper_set *verbs_key_set(
-    struct serve_call *call, const struct verbs *verbs);
-/* The same for a name that is known. */
-struct keeper_set *verbs_named_key_set(
     struct serve_call *call, const struct verbs *verbs, const char *name);
 
 /* The kid of a generation in memory; NULL: none, or set is NULL. */
 const char *verbs_kid(const struct keeper_set *set, int64_t number);
 
-/* The parameter's value, untouched when absent.  False: it is in the past or
- * beyond the year 9999, and has been answered with InvalidParameter. */
+/* False: the time is given, is in the past or beyond the year 9999, and the
+ * call has been answered with InvalidParameter. */
 bool verbs_time_ahead(struct serve_call *call, const struct verbs *verbs,
-    const char *name, int64_t *ret_time);
+    const char *parameter, const struct varlink_maybe_int *time);
 
 /* The domain of the HTTP front as it is in force; NULL: none. */
 const char *verbs_domain(const struct verbs *verbs);
 
-/* Answer InvalidParameter. */
-void verbs_invalid(struct serve_call *call, const char *parameter);
-/* Answer a failure of the store. */
-void verbs_store_failed(
-    struct serve_call *call, const struct verbs *verbs, enum jw_err err);
-
-/* What a `key` parameter names; key is the caller's to json_decref. */
+/* A key that has been found; release with verbs_found_done(). */
 struct verbs_found {
 	struct keeper_set *set; /* NULL: the key set is gone */
-	int64_t number;
-	struct json_t *key;
+	struct key key;
 };
 
-/* False: the call has been answered (NoSuchKey, AmbiguousKey, …). */
+/* The one key that a kid's prefix or KEYSET#GENERATION names.  False: the call
+ * has been answered (NoSuchKey, AmbiguousKey, ...). */
 bool verbs_find_key(struct serve_call *call, struct verbs *verbs,
-    struct verbs_found *ret_found);
-
-/* verbs.c, for org.jwksd.sign as well */
-void verbs_get_jwks(struct serve_call *call, void *context);
-/* verbs_verify.c */
-void verbs_verify(struct serve_call *call, void *context);
-/* verbs_list.c */
-void verbs_list_key_sets(struct serve_call *call, void *context);
-void verbs_list_keys(struct serve_call *call, void *context);
-/* verbs_plan.c */
-void verbs_plan(struct serve_call *call, void *context);
-/* verbs_change.c */
-void verbs_rotate(struct serve_call *call, void *context);
-void verbs_rollback(struct serve_call *call, void *context);
-void verbs_revoke(struct serve_call *call, void *context);
-void verbs_set_policy(struct serve_call *call, void *context);
-void verbs_freeze_one(struct serve_call *call, void *context);
-/* verbs_sets.c */
-void verbs_add_key_set(struct serve_call *call, void *context);
-void verbs_remove_key_set(struct serve_call *call, void *context);
-/* verbs_world.c */
-void verbs_freeze(struct serve_call *call, void *context);
-void verbs_accept_clock(struct serve_call *call, void *context);
-/* verbs_reload.c */
-void verbs_reload(struct serve_call *call, void *context);
-/* verbs_monitor.c */
-void verbs_monitor(struct serve_call *call, void *context);
+    const char *name, struct verbs_found *ret_found);
+void verbs_found_done(struct verbs_found *found);
 
 #endif

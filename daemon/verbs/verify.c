@@ -3,45 +3,67 @@
  * verifier refuses one.  Must never call a token valid that a verifier with
  * the published set would refuse.
  */
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/base64url.h"
-#include "common/serve/server.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_struct.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/lifecycle.h"
+#include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
-/* The key that the header names, and what it says of the signature. */
-struct look {
-	struct keeper *keeper;
-	const char *kid;
-	const char *alg; /* the header's */
-	const char *signed_text;
-	size_t signed_len;
-	const uint8_t *signature;
-	size_t signature_len;
-	json_t *reply;
-	bool found, right;
-	enum gen_state state;
+/* What is read of a token: the members of its header and its claims. */
+struct token_header {
+	const char *kid, *alg;
 };
+
+static const struct varlink_member header_members[] = {
+    VARLINK_MEMBER(token_header, "kid", kid, varlink_string),
+    VARLINK_MEMBER(token_header, "alg", alg, varlink_string),
+};
+static const struct varlink_layout header_layout =
+    VARLINK_LAYOUT(token_header, header_members);
+
+struct token_claims {
+	struct varlink_maybe_int exp;
+	struct varlink_maybe_float nbf;
+};
+
+static const struct varlink_member claims_members[] = {
+    VARLINK_MEMBER(token_claims, "exp", exp, varlink_maybe_int),
+    VARLINK_MEMBER(token_claims, "nbf", nbf, varlink_maybe_float),
+};
+static const struct varlink_layout claims_layout =
+    VARLINK_LAYOUT(token_claims, claims_members);
 
 /* A token in its parts. */
 struct token {
-	json_t *header, *claims;
+	const char *text;
+	struct json_t *header_json, *claims_json;
+	struct token_header header;
+	struct token_claims claims;
 	uint8_t *signature;
 	size_t signature_len, signed_len;
 };
 
-static json_t *
+/* What is known of the token's key. */
+struct finding {
+	struct keeper *keeper;
+	const struct token *token;
+	bool is_found, is_signature_right;
+	enum gen_state state;
+	char kid[MODEL_KID_SIZE];
+	struct verbs_verify_reply reply;
+};
+
+static struct json_t *
 parse_part(const char *text, size_t len)
 {
 	uint8_t *data = NULL;
-	json_t *object;
+	struct json_t *object;
 	size_t n = 0;
 
 	if (jw_base64url_decode(text, len, &data, &n) != JW_OK)
@@ -59,10 +81,14 @@ parse_token(const char *text, struct token *token)
 
 	if (second == NULL)
 		return false;
-	token->header = parse_part(text, (size_t)(first - text));
-	token->claims = parse_part(first + 1, (size_t)(second - first - 1));
+	token->text = text;
+	token->header_json = parse_part(text, (size_t)(first - text));
+	token->claims_json =
+	    parse_part(first + 1, (size_t)(second - first - 1));
 	token->signed_len = (size_t)(second - text);
-	return token->header != NULL && token->claims != NULL &&
+	varlink_decode(&header_layout, token->header_json, &token->header);
+	varlink_decode(&claims_layout, token->claims_json, &token->claims);
+	return token->header_json != NULL && token->claims_json != NULL &&
 	       jw_base64url_decode(second + 1, strlen(second + 1),
 		   &token->signature, &token->signature_len) == JW_OK;
 }
@@ -70,125 +96,108 @@ parse_token(const char *text, struct token *token)
 static void
 token_done(struct token *token)
 {
-	json_decref(token->header);
-	json_decref(token->claims);
+	varlink_object_free(token->header_json);
+	varlink_object_free(token->claims_json);
 	free(token->signature);
 }
 
 static bool
-is_right(const struct look *look, const struct key *key)
+is_signed_by(const struct token *token, const struct key *key)
 {
 	const char *alg = jw_alg_name(key->facts.alg);
 	struct keys_pair *pair = NULL;
 	bool right;
 
-	right = alg != NULL && strcmp(alg, look->alg) == 0 &&
+	right = alg != NULL && token->header.alg != NULL &&
+		strcmp(alg, token->header.alg) == 0 &&
 		crypto_from_own_jwk(
 		    (enum jw_alg)key->facts.alg, key->jwk, &pair) == JW_OK &&
-		crypto_verify(pair, look->signed_text, look->signed_len,
-		    look->signature, look->signature_len) == JW_OK;
+		crypto_verify(pair, token->text, token->signed_len,
+		    token->signature, token->signature_len) == JW_OK;
 	crypto_free(pair);
 	return right;
 }
 
 static bool
-look_at_key(int64_t set_id, const struct key *key, void *arg)
+verify_with_key(int64_t set_id, const struct key *key, void *arg)
 {
-	struct look *look = arg;
-	const struct keeper_set *set = keeper_by_id(look->keeper, set_id);
+	struct finding *finding = arg;
+	struct verbs_verify_reply *reply = &finding->reply;
+	const struct keeper_set *set = keeper_by_id(finding->keeper, set_id);
 
-	if (strcmp(key->kid, look->kid) != 0)
+	if (strcmp(key->kid, finding->token->header.kid) != 0)
 		return true;
-	look->found = true;
-	look->state = lc_state(&key->facts);
-	look->right = is_right(look, key);
-	json_object_update_new(look->reply,
-	    json_pack("{s:s, s:I, s:s, s:s, s:b}", "keySet",
-		set == NULL ? "(removed)" : set->row.name, "generation",
-		(json_int_t)key->facts.number, "kid", key->kid, "state",
-		lc_state_name(look->state), "published",
-		(int)(set != NULL && lc_is_published(&key->facts))));
+	finding->is_found = true;
+	finding->is_signature_right = is_signed_by(finding->token, key);
+	finding->state = lc_state(&key->facts);
+	memcpy(finding->kid, key->kid, sizeof(finding->kid));
+	reply->key_set = set == NULL ? "(removed)" : set->row.name;
+	reply->generation = (struct varlink_maybe_int){true, key->facts.number};
+	reply->kid = finding->kid;
+	reply->state = lc_state_name(finding->state);
+	reply->published = (struct varlink_maybe_bool){
+	    true, set != NULL && lc_is_published(&key->facts)};
 	return false;
 }
 
 /* Why a token of that key is not valid; NULL: it is. */
 static const char *
-fault_of(const struct look *look, const json_t *claims, int64_t now)
+fault_of(const struct finding *finding, int64_t now)
 {
-	const json_t *exp = json_object_get(claims, "exp");
-	const json_t *nbf = json_object_get(claims, "nbf");
+	const struct token_claims *claims = &finding->token->claims;
 
-	if (!look->found)
+	if (!finding->is_found)
 		return "no key of this daemon has the kid in its header";
-	if (!look->right)
+	if (!finding->is_signature_right)
 		return "the signature is not the key's, or the header names "
 		       "another algorithm";
-	if (look->state == GEN_REVOKED)
+	if (finding->state == GEN_REVOKED)
 		return "its key has been revoked";
-	if (!json_is_true(json_object_get(look->reply, "published")))
+	if (!finding->reply.published.value)
 		return "its key is not published";
-	if (!json_is_integer(exp))
+	if (!claims->exp.given)
 		return "it has no exp";
-	if (json_integer_value(exp) <= now)
+	if (claims->exp.value <= now)
 		return "it has expired";
-	if (json_is_number(nbf) && json_number_value(nbf) > (double)now)
+	if (claims->nbf.given && claims->nbf.value > (double)now)
 		return "its nbf is in the future";
 	return NULL;
 }
 
-static void
-reply_with(struct serve_call *call, json_t *take_reply, const char *fault)
-{
-	json_object_set_new(take_reply, "valid", json_boolean(fault == NULL));
-	if (fault != NULL)
-		json_object_set_new(take_reply, "reason", json_string(fault));
-	serve_reply(call, take_reply);
-}
-
 static enum jw_err
-verbs_look_up(struct verbs *verbs, const char *text, const struct token *token,
-    struct look *look)
+find_key(struct finding *finding)
 {
-	look->keeper = verbs->keeper;
-	look->kid = verbs_string(token->header, "kid", "");
-	look->alg = verbs_string(token->header, "alg", "");
-	look->signed_text = text;
-	look->signed_len = token->signed_len;
-	look->signature = token->signature;
-	look->signature_len = token->signature_len;
-	if (strlen(look->kid) != MODEL_KID_SIZE - 1)
+	const char *kid = finding->token->header.kid;
+
+	if (kid == NULL || strlen(kid) != MODEL_KID_SIZE - 1)
 		return JW_OK;
 	return store_find_kid(
-	    keeper_store(verbs->keeper), look->kid, look_at_key, look);
+	    keeper_store(finding->keeper), kid, verify_with_key, finding);
 }
 
 void
-verbs_verify(struct serve_call *call, void *context)
+verbs_verify(struct serve_call *call, const void *request, void *context)
 {
+	const struct verbs_verify_request *asked = request;
 	struct verbs *verbs = context;
-	const char *text = verbs_string(serve_parameters(call), "token", "");
-	struct token token = {.header = NULL};
-	struct look look = {.reply = json_object()};
+	struct token token = {.text = NULL};
+	struct finding finding = {.keeper = verbs->keeper, .token = &token};
+	struct verbs_verify_reply *reply = &finding.reply;
 	enum jw_err err = JW_OK;
 
-	if (!parse_token(text, &token)) {
-		reply_with(call, look.reply,
-		    "it is no JWS in compact form with JSON objects in it");
-		token_done(&token);
-		return;
-	}
-	err = verbs_look_up(verbs, text, &token, &look);
-	if (err != JW_OK) {
-		json_decref(look.reply);
-		verbs_store_failed(call, verbs, err);
+	if (!parse_token(asked->token, &token)) {
+		reply->reason =
+		    "it is not a JWS in compact form with JSON objects in it";
 	} else {
-		if (look.right)
-			json_object_set(look.reply, "expiresAt",
-			    json_object_get(token.claims, "exp"));
-		if (!json_is_integer(json_object_get(look.reply, "expiresAt")))
-			json_object_del(look.reply, "expiresAt");
-		reply_with(call, look.reply,
-		    fault_of(&look, token.claims, keeper_now(verbs->keeper)));
+		err = find_key(&finding);
+		reply->reason = fault_of(&finding, keeper_now(verbs->keeper));
+		if (finding.is_signature_right)
+			reply->expires_at = token.claims.exp;
 	}
+	reply->valid = reply->reason == NULL;
+	if (err == JW_OK)
+		verbs_reply(call, reply);
+	else
+		verbs_store_failed(call, verbs, err, NULL);
 	token_done(&token);
 }

@@ -12,6 +12,7 @@
 
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
+#include "common/wire/varlink_service.h"
 
 enum { VERBS_MAX = 32 };
 

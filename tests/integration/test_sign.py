@@ -155,7 +155,7 @@ class Tokens(Case):
         other = encode(b'{"exp":%d}' % (self.now + 60))
         strange = encode(b'{"alg":"ES256","kid":"%s"}' % (b"A" * 43))
         for text, reason in (
-                ("", "no JWS"), ("a.b", "no JWS"), ("..", "no JWS"),
+                ("", "not a JWS"), ("a.b", "not a JWS"), ("..", "not a JWS"),
                 (f"{head}.{other}.{signature}", "signature is not"),
                 (f"{head}.{payload}.AAAA", "signature is not"),
                 (f"{strange}.{payload}.{signature}", "no key of this")):

@@ -35,6 +35,7 @@
 #include "common/base/log.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_service.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -106,10 +107,11 @@ parameter(const struct serve_call *call, const char *name)
 }
 
 static void
-run_echo(struct serve_call *call, void *context)
+run_echo(struct serve_call *call, const void *request, void *context)
 {
 	struct fixture *fix = context;
 
+	(void)request;
 	fix->echoes++;
 	fix->turns_at_echo = turns;
 	fix->peer = *serve_peer(call);
@@ -136,10 +138,11 @@ on_drained(struct serve_call *call, void *arg)
 }
 
 static void
-run_later(struct serve_call *call, void *context)
+run_later(struct serve_call *call, const void *request, void *context)
 {
 	struct fixture *fix = context;
 
+	(void)request;
 	assert_true(fix->nlater < CALLS_MAX);
 	fix->later[fix->nlater++] = call;
 	if (fix->follow)
@@ -148,12 +151,13 @@ run_later(struct serve_call *call, void *context)
 
 /* As much as the server takes; then it hangs up. */
 static void
-run_stream(struct serve_call *call, void *context)
+run_stream(struct serve_call *call, const void *request, void *context)
 {
 	struct fixture *fix = context;
 	size_t size = (size_t)parameter(call, "size");
 	char *text = malloc(size + 1);
 
+	(void)request;
 	assert_non_null(text);
 	assert_true(serve_wants_more(call));
 	memset(text, 'x', size);
@@ -166,29 +170,28 @@ run_stream(struct serve_call *call, void *context)
 }
 
 static void
-run_bye(struct serve_call *call, void *context)
+run_bye(struct serve_call *call, const void *request, void *context)
 {
+	(void)request;
 	(void)context;
 	serve_hang_up(call);
 	serve_reply(call, number(1));
 }
 
 static void
-run_fail(struct serve_call *call, void *context)
+run_fail(struct serve_call *call, const void *request, void *context)
 {
+	(void)request;
 	(void)context;
 	serve_fail(call, (enum jw_err)parameter(call, "code"), NULL);
 }
 
-static const struct serve_verb echo = {run_echo}, later = {run_later},
-			       stream = {run_stream}, bye = {run_bye},
-			       failing = {run_fail};
 static const struct varlink_verb verbs[] = {
-    {"Echo", 0, &echo},
-    {"Later", 0, &later},
-    {"Stream", VARLINK_NEEDS_MORE, &stream},
-    {"Bye", 0, &bye},
-    {"Fail", 0, &failing},
+    {"Echo", 0, run_echo, NULL, NULL},
+    {"Later", 0, run_later, NULL, NULL},
+    {"Stream", VARLINK_NEEDS_MORE, run_stream, NULL, NULL},
+    {"Bye", 0, run_bye, NULL, NULL},
+    {"Fail", 0, run_fail, NULL, NULL},
 };
 
 /* ---- the fixture ---- */

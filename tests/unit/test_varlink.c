@@ -17,6 +17,8 @@
 
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
+#include "common/wire/varlink_service.h"
+#include "common/wire/varlink_struct.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1374,9 +1376,9 @@ static const char small_text[] = "interface org.example.small\n"
 				 "method Three(o: object) -> ()\n";
 
 static const struct varlink_verb small_verbs[] = {
-    {"Three", 0, "three"},
-    {"One", VARLINK_MORE, "one"},
-    {"Two", VARLINK_MORE | VARLINK_NEEDS_MORE, "two"},
+    {.method = "Three"},
+    {.method = "One", .flags = VARLINK_MORE},
+    {.method = "Two", .flags = VARLINK_MORE | VARLINK_NEEDS_MORE},
 };
 
 static struct varlink_service *
@@ -1396,10 +1398,39 @@ small_service(void)
 static void
 test_service_add(void **state)
 {
-	static const struct varlink_verb unknown[] = {{"One", 0, NULL},
-	    {"Two", 0, NULL}, {"Three", 0, NULL}, {"Four", 0, NULL}};
-	static const struct varlink_verb doubled[] = {{"One", 0, NULL},
-	    {"Two", 0, NULL}, {"Two", 0, NULL}, {"Three", 0, NULL}};
+	static const struct varlink_verb unknown[] = {{.method = "One"},
+	    {.method = "Two"}, {.method = "Three"}, {.method = "Four"}};
+	static const struct varlink_verb doubled[] = {{.method = "One"},
+	    {.method = "Two"}, {.method = "Two"}, {.method = "Three"}};
+	/* Each differs from the description in one member. */
+	struct pair {
+		int64_t n;
+		struct varlink_maybe_int maybe;
+		const char *s;
+	};
+	static const struct varlink_member required[] = {
+	    VARLINK_MEMBER(pair, "n", n, varlink_int)};
+	static const struct varlink_member misnamed[] = {
+	    VARLINK_MEMBER(pair, "n", maybe, varlink_maybe_int),
+	    VARLINK_MEMBER(pair, "m", maybe, varlink_maybe_int)};
+	static const struct varlink_member mistyped[] = {
+	    VARLINK_MEMBER(pair, "s", n, varlink_int)};
+	static const struct varlink_member misplaced[] = {
+	    VARLINK_MEMBER(pair, "n", n, varlink_maybe_int)};
+	static const struct varlink_layout layouts[] = {
+	    VARLINK_LAYOUT(pair, required),
+	    VARLINK_LAYOUT(pair, misnamed),
+	    VARLINK_LAYOUT(pair, mistyped),
+	    VARLINK_LAYOUT(pair, misplaced),
+	    {NULL, 0, sizeof(struct pair)},
+	};
+	static const struct varlink_verb misfits[] = {
+	    {.method = "One", .request = &layouts[0]},
+	    {.method = "One", .request = &layouts[1]},
+	    {.method = "Two", .reply = &layouts[2]},
+	    {.method = "One", .request = &layouts[3]},
+	    {.method = "Three", .request = &layouts[4]},
+	};
 	static const struct {
 		const char *text;
 		const struct varlink_verb *verbs;
@@ -1412,6 +1443,16 @@ test_service_add(void **state)
 		"org.example.small describes no method for the verb Four"},
 	    {small_text, doubled, 3, "org.example.small.Two has two verbs"},
 	    {small_text, doubled, 4, "org.example.small.Two has two verbs"},
+	    {small_text, &misfits[0], 1,
+		"org.example.small.One: the verb's \"n\" is not"},
+	    {small_text, &misfits[1], 1,
+		"org.example.small.One: the verb's \"m\" is not"},
+	    {small_text, &misfits[2], 1,
+		"org.example.small.Two: the verb's \"s\" is not"},
+	    {small_text, &misfits[3], 1,
+		"org.example.small.One: the verb's \"n\" is not"},
+	    {small_text, &misfits[4], 1,
+		"org.example.small.Three: the verb's \"o\" is not"},
 	    {"interface org.x\nmethod", NULL, 0, "line 2: expected"},
 	    {"# \377\ninterface org.x", NULL, 0,
 		"the description of org.x is not UTF-8"},
@@ -1446,21 +1487,21 @@ test_resolve(void **state)
 	static const struct {
 		const char *call;
 		enum jw_err err;
-		const char *tag;
+		const char *verb;
 		const char *parameters; /* NULL: a verb was found */
 	} rows[] = {
-	    {"{\"method\":\"org.example.small.One\"}", JW_OK, "one", NULL},
+	    {"{\"method\":\"org.example.small.One\"}", JW_OK, "One", NULL},
 	    {"{\"method\":\"org.example.small.One\",\"more\":true,"
 	     "\"parameters\":{\"n\":3}}",
-		JW_OK, "one", NULL},
+		JW_OK, "One", NULL},
 	    {"{\"method\":\"org.example.small.One\",\"oneway\":true,"
 	     "\"parameters\":{\"n\":null}}",
-		JW_OK, "one", NULL},
+		JW_OK, "One", NULL},
 	    {"{\"method\":\"org.example.small.Two\",\"more\":true}", JW_OK,
-		"two", NULL},
+		"Two", NULL},
 	    {"{\"method\":\"org.example.small.Three\",\"parameters\":"
 	     "{\"o\":{\"a\":1}}}",
-		JW_OK, "three", NULL},
+		JW_OK, "Three", NULL},
 	    {"{\"method\":\"org.example.small.Two\"}", JW_EXPECTED_MORE, NULL,
 		"{}"},
 	    {"{\"method\":\"org.example.small.Three\"}", JW_INVALID_PARAMETER,
@@ -1520,12 +1561,12 @@ test_resolve(void **state)
 		assert_int_equal(
 		    varlink_service_resolve(service, &call, &verb, &parameters),
 		    rows[i].err);
-		if (rows[i].tag == NULL) {
+		if (rows[i].verb == NULL) {
 			assert_null(verb);
 			assert_json(parameters, rows[i].parameters);
 		} else {
 			assert_non_null(verb);
-			assert_string_equal(verb->tag, rows[i].tag);
+			assert_string_equal(verb->method, rows[i].verb);
 			assert_null(parameters);
 		}
 		json_decref(parameters);

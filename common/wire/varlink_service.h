@@ -1,0 +1,72 @@
+/*
+ * A Varlink service: the interfaces that it offers, the function that runs for
+ * each method, and org.varlink.service.  Pure; `struct json_t` is Jansson's
+ * json_t.
+ */
+#ifndef JWKSD_COMMON_WIRE_VARLINK_SERVICE_H
+#define JWKSD_COMMON_WIRE_VARLINK_SERVICE_H
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+struct json_t;
+struct varlink_call;
+struct varlink_layout;
+
+enum {
+	VARLINK_MORE = 1 << 0,       /* streams when asked with `more` */
+	VARLINK_NEEDS_MORE = 1 << 1, /* ExpectedMore without it */
+	VARLINK_FAULTS = 1 << 2,     /* is run with a call that has a fault */
+	VARLINK_CHANGES = 1 << 3, /* changes something: refusals are audited */
+};
+
+struct serve_call; /* a call that is to be answered: the server's */
+
+/* One verb: a row of a table of the caller's. */
+struct varlink_verb {
+	const char *method; /* unqualified */
+	unsigned flags;
+	/* Run with the decoded request: a struct of that layout, which is gone
+	 * when run returns; NULL without a layout. */
+	void (*run)(
+	    struct serve_call *call, const void *request, void *context);
+	const struct varlink_layout *request, *reply;
+};
+
+struct varlink_service;
+
+/* Strings are kept, not copied. */
+struct varlink_service *varlink_service_new(const char *vendor,
+    const char *product, const char *version, const char *url);
+void varlink_service_free(struct varlink_service *service);
+
+/*
+ * Offer an interface.  verbs has count rows that outlive the service and must
+ * name the description's methods exactly, none missing, none unknown:
+ * JW_BUG with why otherwise, for a layout that differs from its method, and
+ * for a text that is NULL, unsound, or offered already.
+ */
+enum jw_err varlink_service_add(struct varlink_service *service,
+    const char *text, const struct varlink_verb *verbs, size_t count,
+    struct jw_why *why);
+
+/*
+ * What is to be done with a call.  With ret_verb set (JW_OK) the parameters
+ * have been checked and the caller runs the verb.  With ret_verb NULL and
+ * JW_OK the call was org.varlink.service's own and *ret_parameters is the
+ * finished reply (the caller's to json_decref).  Otherwise the error to send,
+ * with its parameters in *ret_parameters: JW_INTERFACE_NOT_FOUND,
+ * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE; JW_NO_MEMORY
+ * without parameters.  Both results are always written; names that the peer
+ * chose come back cut to VARLINK_NAME_SIZE.
+ */
+enum jw_err varlink_service_resolve(const struct varlink_service *service,
+    const struct varlink_call *call, const struct varlink_verb **ret_verb,
+    struct json_t **ret_parameters);
+
+/* The flags of a qualified method; 0 where the service has no such one. */
+unsigned varlink_service_flags(
+    const struct varlink_service *service, const char *method);
+
+#endif
