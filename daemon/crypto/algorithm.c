@@ -10,37 +10,42 @@
 
 #include "daemon/crypto/internal.h"
 
+#define RSA .family = &crypto_rsa, .type = "RSA", .id = EVP_PKEY_RSA
+#define EC .family = &crypto_ec, .type = "EC", .id = EVP_PKEY_EC
+#define ED25519                                                           \
+	.family = &crypto_okp, .type = "ED25519", .id = EVP_PKEY_ED25519, \
+	.crv = "Ed25519", .octets = 32
+#define ED448                                                         \
+	.family = &crypto_okp, .type = "ED448", .id = EVP_PKEY_ED448, \
+	.crv = "Ed448", .octets = 57
+#define AKP .family = &crypto_akp
+
 /* clang-format off */
-#define RSA_ROW(digest, pss) \
-	{ &crypto_rsa, "RSA", EVP_PKEY_RSA, NULL, NULL, digest, pss, 0, 0 }
-#define EC_ROW(crv, group, digest, field) \
-	{ &crypto_ec, "EC", EVP_PKEY_EC, crv, group, digest, false, field, 0 }
-#define OKP_ROW(crv, type, id, octets) \
-	{ &crypto_okp, type, id, crv, NULL, NULL, false, 0, octets }
-#define AKP_ROW(type, octets) \
-	{ &crypto_akp, type, 0, NULL, NULL, NULL, false, 0, octets }
+const struct algorithm crypto_algorithms[JW_ALG_COUNT] = {
+[JW_ALG_RS256] = {RSA, .digest = "SHA256"},
+[JW_ALG_RS384] = {RSA, .digest = "SHA384"},
+[JW_ALG_RS512] = {RSA, .digest = "SHA512"},
+[JW_ALG_PS256] = {RSA, .digest = "SHA256", .pss = true},
+[JW_ALG_PS384] = {RSA, .digest = "SHA384", .pss = true},
+[JW_ALG_PS512] = {RSA, .digest = "SHA512", .pss = true},
+[JW_ALG_ES256] = {EC, .crv = "P-256", .group = "prime256v1",
+    .digest = "SHA256", .field = 32, .quick = true},
+[JW_ALG_ES384] = {EC, .crv = "P-384", .group = "secp384r1",
+    .digest = "SHA384", .field = 48},
+[JW_ALG_ES512] = {EC, .crv = "P-521", .group = "secp521r1",
+    .digest = "SHA512", .field = 66},
+[JW_ALG_ES256K] = {EC, .crv = "secp256k1", .group = "secp256k1",
+    .digest = "SHA256", .field = 32},
+[JW_ALG_EDDSA] = {ED25519, .quick = true},
+[JW_ALG_ED25519] = {ED25519, .quick = true},
+[JW_ALG_ED448] = {ED448},
+[JW_ALG_MLDSA44] = {AKP, .type = "ML-DSA-44", .octets = 1312},
+[JW_ALG_MLDSA65] = {AKP, .type = "ML-DSA-65", .octets = 1952},
+[JW_ALG_MLDSA87] = {AKP, .type = "ML-DSA-87", .octets = AKP_OCTETS_MAX},
+};
 /* clang-format on */
 
-const struct algorithm crypto_algorithms[JW_ALG_COUNT] = {
-    [JW_ALG_RS256] = RSA_ROW("SHA256", false),
-    [JW_ALG_RS384] = RSA_ROW("SHA384", false),
-    [JW_ALG_RS512] = RSA_ROW("SHA512", false),
-    [JW_ALG_PS256] = RSA_ROW("SHA256", true),
-    [JW_ALG_PS384] = RSA_ROW("SHA384", true),
-    [JW_ALG_PS512] = RSA_ROW("SHA512", true),
-    [JW_ALG_ES256] = EC_ROW("P-256", "prime256v1", "SHA256", 32),
-    [JW_ALG_ES384] = EC_ROW("P-384", "secp384r1", "SHA384", 48),
-    [JW_ALG_ES512] = EC_ROW("P-521", "secp521r1", "SHA512", 66),
-    [JW_ALG_ES256K] = EC_ROW("secp256k1", "secp256k1", "SHA256", 32),
-    [JW_ALG_EDDSA] = OKP_ROW("Ed25519", "ED25519", EVP_PKEY_ED25519, 32),
-    [JW_ALG_ED25519] = OKP_ROW("Ed25519", "ED25519", EVP_PKEY_ED25519, 32),
-    [JW_ALG_ED448] = OKP_ROW("Ed448", "ED448", EVP_PKEY_ED448, 57),
-    [JW_ALG_MLDSA44] = AKP_ROW("ML-DSA-44", 1312),
-    [JW_ALG_MLDSA65] = AKP_ROW("ML-DSA-65", 1952),
-    [JW_ALG_MLDSA87] = AKP_ROW("ML-DSA-87", AKP_OCTETS_MAX),
-};
-
-/* The other families are as old as the oldest OpenSSL that will do. */
+/* OpenSSL 3.0, the oldest that is supported, has all other families. */
 static bool
 openssl_has(const struct algorithm *algorithm)
 {

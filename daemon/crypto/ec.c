@@ -13,27 +13,8 @@
 #include <openssl/param_build.h>
 
 #include "common/base/memory.h"
+#include "daemon/crypto/import.h"
 #include "daemon/crypto/internal.h"
-
-static EVP_PKEY *
-ec_generate(const struct algorithm *algorithm, int rsa_bits,
-    const atomic_bool *cancelled)
-{
-	(void)rsa_bits;
-	(void)cancelled;
-	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type, algorithm->group);
-}
-
-static bool
-ec_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
-    struct members *ret_members)
-{
-	ret_members->first = crypto_number_text(
-	    pkey, OSSL_PKEY_PARAM_EC_PUB_X, algorithm->field);
-	ret_members->second = crypto_number_text(
-	    pkey, OSSL_PKEY_PARAM_EC_PUB_Y, algorithm->field);
-	return ret_members->first != NULL && ret_members->second != NULL;
-}
 
 static enum jw_err
 ec_check(
@@ -100,21 +81,12 @@ ec_from_jwk(struct import *in)
 	return in->private ? ec_private_from_jwk(in) : JW_OK;
 }
 
-static char *
-ec_canonical(const struct algorithm *algorithm, const struct members *members)
-{
-	return jw_asprintf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\","
-			   "\"y\":\"%s\"}",
-	    algorithm->crv, algorithm->family->kty, members->first,
-	    members->second);
-}
-
-static char *
-ec_tail(const struct algorithm *algorithm, const struct members *members)
-{
-	return jw_asprintf("\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"",
-	    algorithm->crv, members->first, members->second);
-}
-
-const struct family crypto_ec = {"EC", ec_generate, ec_describe, ec_canonical,
-    ec_tail, ec_check, ec_from_jwk, crypto_any_to_der, crypto_any_from_der};
+const struct family crypto_ec = {
+    .kty = "EC",
+    .members = {"x", "y"},
+    .params = {OSSL_PKEY_PARAM_EC_PUB_X, OSSL_PKEY_PARAM_EC_PUB_Y},
+    .check = ec_check,
+    .from_jwk = ec_from_jwk,
+    .to_der = crypto_any_to_der,
+    .from_der = crypto_any_from_der,
+};

@@ -1,35 +1,16 @@
 /*
- * What the families of keys (RSA, EC, OKP, AKP) have in common: public numbers
- * as text, members of a JWK as octets, private keys as DER.
+ * What the families of keys (RSA, EC, OKP, AKP) have in common: members of a
+ * JWK as octets, private keys as DER.
  */
 #include <string.h>
 
 #include <jansson.h>
-#include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "common/base/base64url.h"
+#include "daemon/crypto/import.h"
 #include "daemon/crypto/internal.h"
-
-char *
-crypto_number_text(const EVP_PKEY *pkey, const char *name, size_t width)
-{
-	uint8_t octets[RSA_OCTETS_MAX];
-	BIGNUM *number = NULL;
-	char *text = NULL;
-	int len;
-
-	if (!EVP_PKEY_get_bn_param(pkey, name, &number))
-		goto out;
-	len = width == 0 ? BN_num_bytes(number) : (int)width;
-	if (len > RSA_OCTETS_MAX || BN_bn2binpad(number, octets, len) != len)
-		goto out;
-	text = jw_base64url(octets, (size_t)len);
-out:
-	BN_free(number);
-	return text;
-}
 
 enum jw_err
 crypto_import_octets(const struct import *in, const char *name, size_t min,

@@ -12,6 +12,7 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
+#include "daemon/crypto/import.h"
 #include "daemon/crypto/internal.h"
 
 enum { IMPORT_MAX = 65536 };
@@ -23,6 +24,21 @@ result_why(enum jw_err err, struct jw_why *why)
 	if (err == JW_NO_MEMORY)
 		jw_why_set(why, "%s", jw_err_text(err));
 	return crypto_result(err);
+}
+
+static enum jw_err
+check_kind(enum jw_alg alg, const EVP_PKEY *pkey, struct jw_why *why)
+{
+	const struct algorithm *algorithm = &crypto_algorithms[alg];
+	const struct family *family = algorithm->family;
+
+	if (!EVP_PKEY_is_a(pkey, algorithm->type)) {
+		jw_why_set(why, "%s needs a key of type %s",
+		    jw_alg_name((int)alg), algorithm->type);
+		return JW_BAD_KEY;
+	}
+	return family->check == NULL ? JW_OK
+				     : family->check(algorithm, pkey, why);
 }
 
 /* The key against itself: point on the curve, halves that belong together. */
@@ -53,15 +69,9 @@ static enum jw_err
 pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private, bool ours,
     struct keys_pair **ret_pair, struct jw_why *why)
 {
-	const struct algorithm *algorithm = &crypto_algorithms[alg];
-	enum jw_err err = JW_BAD_KEY;
+	enum jw_err err;
 
-	if (!EVP_PKEY_is_a(pkey, algorithm->type)) {
-		jw_why_set(why, "%s needs a key of type %s",
-		    jw_alg_name((int)alg), algorithm->type);
-		goto out;
-	}
-	err = algorithm->family->check(algorithm, pkey, why);
+	err = check_kind(alg, pkey, why);
 	if (err == JW_OK && !ours)
 		err = pkey_validate(pkey, private, why);
 	if (err != JW_OK)
@@ -97,8 +107,7 @@ crypto_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
 	if (algorithm == NULL || len > IMPORT_MAX)
 		return err;
 	pkey = algorithm->family->from_der(algorithm, der, len);
-	if (pkey == NULL || !EVP_PKEY_is_a(pkey, algorithm->type) ||
-	    algorithm->family->check(algorithm, pkey, NULL) != JW_OK)
+	if (pkey == NULL || check_kind(alg, pkey, NULL) != JW_OK)
 		goto out;
 	/* For RSA that would prove primes, 100 ms: envelope.c signs instead. */
 	if (algorithm->family != &crypto_rsa && !halves_match(pkey))
@@ -200,7 +209,7 @@ import_check_kind(const struct import *in, enum jw_alg alg)
 		    jw_alg_name((int)alg), algorithm->crv);
 		return JW_BAD_KEY;
 	}
-	if (algorithm->family == &crypto_akp &&
+	if (algorithm->family->alg_is_member &&
 	    !is_text(in->jwk, "alg", algorithm->type)) {
 		jw_why_set(in->why, "%s needs a JWK with \"alg\":\"%s\"",
 		    jw_alg_name((int)alg), algorithm->type);

@@ -1,6 +1,6 @@
 /*
  * What the files of key pairs share with one another, and with no other folder:
- * the row of an algorithm, the family of a key, a JWK that is being imported.
+ * the row of an algorithm, and the family of a key.
  */
 #ifndef JWKSD_DAEMON_CRYPTO_INTERNAL_H
 #define JWKSD_DAEMON_CRYPTO_INTERNAL_H
@@ -11,43 +11,28 @@
 
 #include "daemon/crypto/keys.h"
 
-/* OpenSSL's EVP_PKEY, OSSL_PARAM_BLD and BIGNUM; Jansson's json_t. */
-struct evp_pkey_st;
-struct ossl_param_bld_st;
-struct bignum_st;
-struct json_t;
+struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
 
 enum {
 	RSA_BITS_MIN = 2048,
 	RSA_BITS_MAX = 4096,
 	RSA_OCTETS_MAX = RSA_BITS_MAX / 8,
-	RSA_MEMBERS = 8,
 	AKP_OCTETS_MAX = 2592,
+	MEMBERS_MAX = 2, /* public ones of a JWK */
 };
 
 struct algorithm;
 struct import;
 
-/* The public numbers as base64url: n and e, x and y, or x or pub alone. */
-struct members {
-	char *first;
-	char *second;
-};
-
 /* What keys of one kty have in common. */
 struct family {
 	const char *kty;
-	struct evp_pkey_st *(*generate)(const struct algorithm *algorithm,
-	    int rsa_bits, const atomic_bool *cancelled);
-	bool (*describe)(const struct algorithm *algorithm,
-	    const struct evp_pkey_st *pkey, struct members *ret_members);
-	/* The text that a thumbprint is made over, RFC 7638 section 3.2. */
-	char *(*canonical)(
-	    const struct algorithm *algorithm, const struct members *members);
-	/* The members of a JWK behind those that every key has. */
-	char *(*tail)(
-	    const struct algorithm *algorithm, const struct members *members);
-	/* Sizes and curve; cheap. */
+	/* The public members of a JWK, as they are published, and OpenSSL's
+	 * names of the same; the second may be NULL. */
+	const char *members[MEMBERS_MAX];
+	const char *params[MEMBERS_MAX];
+	bool alg_is_member; /* of what a thumbprint is made over (RFC 9964) */
+	/* Sizes and curve; cheap.  NULL: its type says all. */
 	enum jw_err (*check)(const struct algorithm *algorithm,
 	    const struct evp_pkey_st *pkey, struct jw_why *why);
 	enum jw_err (*from_jwk)(struct import *import);
@@ -69,6 +54,7 @@ struct algorithm {
 	const char *group;  /* the same curve as OpenSSL answers it */
 	const char *digest; /* NULL where the scheme has its own */
 	bool pss;
+	bool quick;    /* signs faster than a thread is reached and left */
 	size_t field;  /* octets of a coordinate, for ECDSA */
 	size_t octets; /* of x (OKP) or pub (AKP) */
 };
@@ -89,21 +75,6 @@ struct keys_pair {
 	char *jwk;
 };
 
-/* A JWK that is being imported, and what is freed once the key is made. */
-struct import {
-	const struct algorithm *algorithm;
-	struct json_t *jwk;
-	bool private;
-	bool ours; /* was checked before it was stored */
-	struct jw_why *why;
-	struct ossl_param_bld_st *params;
-	struct bignum_st *numbers[RSA_MEMBERS];
-	uint8_t *point;
-	size_t point_len;
-	uint8_t *scalar;
-	size_t scalar_len;
-};
-
 /* ---- heap.c ---- */
 
 bool crypto_reseed(void);
@@ -113,15 +84,6 @@ enum jw_err crypto_result(enum jw_err err);
 
 /* ---- family.c ---- */
 
-/* One public number as base64url; width 0: the smallest that holds it. */
-char *crypto_number_text(
-    const struct evp_pkey_st *pkey, const char *name, size_t width);
-/*
- * The octets of a member, in the secure heap; free with
- * OPENSSL_secure_clear_free().  JW_BAD_KEY unless min <= len <= max.
- */
-enum jw_err crypto_import_octets(const struct import *in, const char *name,
-    size_t min, size_t max, uint8_t **ret_data, size_t *ret_len);
 enum jw_err crypto_any_to_der(
     const struct evp_pkey_st *pkey, uint8_t **ret_der, size_t *ret_len);
 struct evp_pkey_st *crypto_any_from_der(

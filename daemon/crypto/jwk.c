@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -14,7 +15,6 @@
 #include "common/base/memory.h"
 #include "daemon/crypto/internal.h"
 
-/* ret_hash has KEYS_HASH_SIZE octets. */
 bool
 crypto_sha256(const void *data, size_t len, uint8_t *ret_hash)
 {
@@ -35,15 +35,118 @@ crypto_etag(const void *body, size_t len, char *etag)
 	return JW_OK;
 }
 
+/* ---- public members ---- */
+
+/* One public number; width 0: the smallest that holds it. */
+static char *
+number_text(const EVP_PKEY *pkey, const char *param, size_t width)
+{
+	uint8_t octets[RSA_OCTETS_MAX];
+	BIGNUM *number = NULL;
+	char *text = NULL;
+	int len;
+
+	if (!EVP_PKEY_get_bn_param(pkey, param, &number))
+		goto out;
+	len = width == 0 ? BN_num_bytes(number) : (int)width;
+	if (len > RSA_OCTETS_MAX || BN_bn2binpad(number, octets, len) != len)
+		goto out;
+	text = jw_base64url(octets, (size_t)len);
+out:
+	BN_free(number);
+	return text;
+}
+
+static char *
+octets_text(const EVP_PKEY *pkey, const char *param, size_t size)
+{
+	uint8_t octets[AKP_OCTETS_MAX];
+	size_t len;
+
+	if (EVP_PKEY_get_octet_string_param(
+		pkey, param, octets, sizeof(octets), &len) != 1 ||
+	    len != size)
+		return NULL;
+	return jw_base64url(octets, len);
+}
+
 static bool
-pair_set_kid(struct keys_pair *pair, const struct members *members)
+read_members(const struct keys_pair *pair, char **ret_texts)
 {
 	const struct algorithm *algorithm = pair->algorithm;
-	char *text = algorithm->family->canonical(algorithm, members);
+	const char *const *params = algorithm->family->params;
+
+	for (size_t i = 0; i < MEMBERS_MAX && params[i] != NULL; i++) {
+		ret_texts[i] =
+		    algorithm->octets != 0
+			? octets_text(pair->pkey, params[i], algorithm->octets)
+			: number_text(pair->pkey, params[i], algorithm->field);
+		if (ret_texts[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* ---- JSON ---- */
+
+struct member {
+	const char *name, *value;
+};
+
+enum { THUMBPRINT_MEMBERS = 3 + MEMBERS_MAX, JWK_MEMBERS = 5 + MEMBERS_MAX };
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static void
+put_member(struct member *list, size_t *n, const char *name, const char *value)
+{
+	if (name != NULL && value != NULL)
+		list[(*n)++] = (struct member){name, value};
+}
+
+/* Compact; the values need no escape.  The caller frees. */
+static char *
+join_members(const struct member *list, size_t n)
+{
+	char *text = jw_strdup("{");
+
+	for (size_t i = 0; i < n; i++) {
+		char *longer = jw_asprintf("%s\"%s\":\"%s\"%s", text,
+		    list[i].name, list[i].value, i + 1 < n ? "," : "}");
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/* RFC 7638 section 3: the members that a key needs, in the order of names. */
+static bool
+set_kid(struct keys_pair *pair, char *const *texts)
+{
+	const struct algorithm *algorithm = pair->algorithm;
+	const struct family *family = algorithm->family;
+	struct member list[THUMBPRINT_MEMBERS];
 	uint8_t hash[KEYS_HASH_SIZE];
+	size_t n = 0;
+	char *text;
 	bool ok;
 
-	ok = text != NULL && crypto_sha256(text, strlen(text), hash);
+	put_member(list, &n, "kty", family->kty);
+	put_member(list, &n, "crv", algorithm->crv);
+	if (family->alg_is_member)
+		put_member(list, &n, "alg", algorithm->type);
+	for (size_t i = 0; i < MEMBERS_MAX; i++)
+		put_member(list, &n, family->members[i], texts[i]);
+	qsort(list, n, sizeof(*list), compare_members);
+	text = join_members(list, n);
+	ok = crypto_sha256(text, strlen(text), hash);
 	if (ok)
 		pair->kid[jw_base64url_write(hash, sizeof(hash), pair->kid)] =
 		    '\0';
@@ -51,23 +154,26 @@ pair_set_kid(struct keys_pair *pair, const struct members *members)
 	return ok;
 }
 
-static bool
-pair_set_jwk(struct keys_pair *pair, const struct members *members)
+static void
+set_jwk(struct keys_pair *pair, char *const *texts)
 {
 	const struct algorithm *algorithm = pair->algorithm;
-	char *tail = algorithm->family->tail(algorithm, members);
+	const struct family *family = algorithm->family;
+	struct member list[JWK_MEMBERS];
+	size_t n = 0;
 
-	if (tail != NULL)
-		pair->jwk = jw_asprintf("{\"kty\":\"%s\",\"use\":\"sig\","
-					"\"alg\":\"%s\",\"kid\":\"%s\",%s}",
-		    algorithm->family->kty, jw_alg_name((int)pair->alg),
-		    pair->kid, tail);
-	free(tail);
-	return pair->jwk != NULL;
+	put_member(list, &n, "kty", family->kty);
+	put_member(list, &n, "use", "sig");
+	put_member(list, &n, "alg", jw_alg_name((int)pair->alg));
+	put_member(list, &n, "kid", pair->kid);
+	put_member(list, &n, "crv", algorithm->crv);
+	for (size_t i = 0; i < MEMBERS_MAX; i++)
+		put_member(list, &n, family->members[i], texts[i]);
+	pair->jwk = join_members(list, n);
 }
 
 static bool
-pair_set_spki_hash(struct keys_pair *pair)
+set_spki_hash(struct keys_pair *pair)
 {
 	uint8_t *der = NULL;
 	int len = i2d_PUBKEY(pair->pkey, &der);
@@ -80,14 +186,13 @@ pair_set_spki_hash(struct keys_pair *pair)
 bool
 crypto_describe_pair(struct keys_pair *pair)
 {
-	const struct algorithm *algorithm = pair->algorithm;
-	struct members members = {NULL, NULL};
-	bool ok;
+	char *texts[MEMBERS_MAX] = {NULL};
+	bool ok = read_members(pair, texts) && set_kid(pair, texts) &&
+		  set_spki_hash(pair);
 
-	ok = algorithm->family->describe(algorithm, pair->pkey, &members) &&
-	     pair_set_kid(pair, &members) && pair_set_jwk(pair, &members) &&
-	     pair_set_spki_hash(pair);
-	free(members.first);
-	free(members.second);
+	if (ok)
+		set_jwk(pair, texts);
+	for (size_t i = 0; i < MEMBERS_MAX; i++)
+		free(texts[i]);
 	return ok;
 }

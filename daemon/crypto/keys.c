@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 #include "common/base/memory.h"
 #include "daemon/crypto/internal.h"
@@ -46,6 +47,47 @@ out:
 	return err;
 }
 
+/* OpenSSL calls this between the candidates for a prime. */
+static int
+may_go_on(EVP_PKEY_CTX *context)
+{
+	const atomic_bool *cancelled = EVP_PKEY_CTX_get_app_data(context);
+
+	return cancelled == NULL || !atomic_load(cancelled);
+}
+
+static bool
+set_size(const struct algorithm *algorithm, int rsa_bits, EVP_PKEY_CTX *context)
+{
+	if (algorithm->group != NULL)
+		return EVP_PKEY_CTX_set_group_name(context, algorithm->group) ==
+		       1;
+	if (algorithm->family != &crypto_rsa)
+		return true;
+	return rsa_bits >= RSA_BITS_MIN && rsa_bits <= RSA_BITS_MAX &&
+	       EVP_PKEY_CTX_set_rsa_keygen_bits(context, rsa_bits) == 1;
+}
+
+static EVP_PKEY *
+generate(const struct algorithm *algorithm, int rsa_bits,
+    const atomic_bool *cancelled)
+{
+	EVP_PKEY_CTX *context =
+	    EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
+	    set_size(algorithm, rsa_bits, context)) {
+		EVP_PKEY_CTX_set_app_data(
+		    context, (void *)(uintptr_t)cancelled);
+		EVP_PKEY_CTX_set_cb(context, may_go_on);
+		if (EVP_PKEY_generate(context, &pkey) != 1)
+			pkey = NULL;
+	}
+	EVP_PKEY_CTX_free(context);
+	return pkey;
+}
+
 enum jw_err
 crypto_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
     struct keys_pair **ret_pair)
@@ -55,7 +97,7 @@ crypto_generate(enum jw_alg alg, int rsa_bits, const atomic_bool *cancelled,
 
 	if (algorithm == NULL || !crypto_reseed())
 		return crypto_result(JW_BAD_KEY);
-	pkey = algorithm->family->generate(algorithm, rsa_bits, cancelled);
+	pkey = generate(algorithm, rsa_bits, cancelled);
 	if (pkey == NULL)
 		return crypto_result(JW_BAD_KEY);
 	return crypto_result(crypto_take_pkey(alg, pkey, true, ret_pair));
@@ -94,4 +136,10 @@ const uint8_t *
 crypto_spki_hash(const struct keys_pair *pair)
 {
 	return pair->spki_hash;
+}
+
+bool
+crypto_is_quick(const struct keys_pair *pair)
+{
+	return pair->algorithm->quick;
 }

@@ -10,6 +10,7 @@
 #define JWKSD_DAEMON_CRYPTO_KEYS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,8 @@ enum jw_err crypto_generate(enum jw_alg alg, int rsa_bits,
 void crypto_free(struct keys_pair *pair);
 
 enum jw_alg crypto_alg(const struct keys_pair *pair);
+/* Does a signature take less time than another thread would be reached in? */
+bool crypto_is_quick(const struct keys_pair *pair);
 
 /* RFC 7638 SHA-256 thumbprint; KEYS_KID_SIZE octets, NUL-terminated. */
 const char *crypto_kid(const struct keys_pair *pair);

@@ -13,112 +13,61 @@
 
 #include "common/base/base64url.h"
 #include "common/base/memory.h"
+#include "daemon/crypto/import.h"
 #include "daemon/crypto/internal.h"
 
-enum { OKP_OCTETS_MAX = 57, SEED_OCTETS = 32 };
+enum { SEED_OCTETS = 32 };
 
 /* OpenSSL 3.5's name for the seed of an ML-DSA key; 3.0 has none. */
 #define PARAM_SEED "seed"
 
-static EVP_PKEY *
-okp_generate(const struct algorithm *algorithm, int rsa_bits,
-    const atomic_bool *cancelled)
-{
-	(void)rsa_bits;
-	(void)cancelled;
-	return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->type);
-}
-
-static bool
-okp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
-    struct members *ret_members)
-{
-	uint8_t x[OKP_OCTETS_MAX];
-	size_t len = sizeof(x);
-
-	if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1 ||
-	    len != algorithm->octets)
-		return false;
-	ret_members->first = jw_base64url(x, len);
-	return ret_members->first != NULL;
-}
-
+/* Public octets from one member, private ones (secret of them) from another,
+ * for the parameter of OpenSSL that takes them. */
 static enum jw_err
-okp_check(
-    const struct algorithm *algorithm, const EVP_PKEY *pkey, struct jw_why *why)
+raw_from_jwk(struct import *in, const char *public_member,
+    const char *private_member, size_t secret, const char *private_param)
 {
-	(void)algorithm;
-	(void)pkey;
-	(void)why;
+	const size_t size = in->algorithm->octets;
+	enum jw_err err = crypto_import_octets(
+	    in, public_member, size, size, &in->point, &in->point_len);
+
+	if (err == JW_OK && in->private)
+		err = crypto_import_octets(in, private_member, secret, secret,
+		    &in->scalar, &in->scalar_len);
+	if (err != JW_OK)
+		return err;
+	if (!OSSL_PARAM_BLD_push_octet_string(
+		in->params, OSSL_PKEY_PARAM_PUB_KEY, in->point, size) ||
+	    (in->private && !OSSL_PARAM_BLD_push_octet_string(
+				in->params, private_param, in->scalar, secret)))
+		return JW_NO_MEMORY;
 	return JW_OK;
 }
+
+/* ---- OKP ---- */
 
 static enum jw_err
 okp_from_jwk(struct import *in)
 {
-	const size_t size = in->algorithm->octets;
-	enum jw_err err;
-
-	err = crypto_import_octets(
-	    in, "x", size, size, &in->point, &in->point_len);
-	if (err == JW_OK && in->private)
-		err = crypto_import_octets(
-		    in, "d", size, size, &in->scalar, &in->scalar_len);
-	if (err != JW_OK)
-		return err;
-	if (!OSSL_PARAM_BLD_push_octet_string(
-		in->params, OSSL_PKEY_PARAM_PUB_KEY, in->point, size))
-		return JW_NO_MEMORY;
-	if (in->private && !OSSL_PARAM_BLD_push_octet_string(in->params,
-			       OSSL_PKEY_PARAM_PRIV_KEY, in->scalar, size))
-		return JW_NO_MEMORY;
-	return JW_OK;
+	return raw_from_jwk(
+	    in, "x", "d", in->algorithm->octets, OSSL_PKEY_PARAM_PRIV_KEY);
 }
 
-static char *
-okp_canonical(const struct algorithm *algorithm, const struct members *members)
+const struct family crypto_okp = {
+    .kty = "OKP",
+    .members = {"x"},
+    .params = {OSSL_PKEY_PARAM_PUB_KEY},
+    .from_jwk = okp_from_jwk,
+    .to_der = crypto_any_to_der,
+    .from_der = crypto_any_from_der,
+};
+
+/* ---- AKP ---- */
+
+static enum jw_err
+akp_from_jwk(struct import *in)
 {
-	return jw_asprintf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\"}",
-	    algorithm->crv, algorithm->family->kty, members->first);
-}
-
-static char *
-okp_tail(const struct algorithm *algorithm, const struct members *members)
-{
-	return jw_asprintf(
-	    "\"crv\":\"%s\",\"x\":\"%s\"", algorithm->crv, members->first);
-}
-
-static EVP_PKEY *
-akp_generate(const struct algorithm *algorithm, int rsa_bits,
-    const atomic_bool *cancelled)
-{
-	EVP_PKEY_CTX *context =
-	    EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
-	EVP_PKEY *pkey = NULL;
-
-	(void)rsa_bits;
-	(void)cancelled;
-	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
-	    EVP_PKEY_generate(context, &pkey) != 1)
-		pkey = NULL;
-	EVP_PKEY_CTX_free(context);
-	return pkey;
-}
-
-static bool
-akp_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
-    struct members *ret_members)
-{
-	uint8_t pub[AKP_OCTETS_MAX];
-	size_t len;
-
-	if (EVP_PKEY_get_octet_string_param(
-		pkey, OSSL_PKEY_PARAM_PUB_KEY, pub, sizeof(pub), &len) != 1 ||
-	    len != algorithm->octets)
-		return false;
-	ret_members->first = jw_base64url(pub, len);
-	return ret_members->first != NULL;
+	return raw_from_jwk(in, "pub", "priv", SEED_OCTETS, PARAM_SEED);
 }
 
 /* Its seed, SEED_OCTETS; false for a public key or one without. */
@@ -153,43 +102,6 @@ akp_check(
 	    "section 6)",
 	    algorithm->type);
 	return JW_BAD_KEY;
-}
-
-static enum jw_err
-akp_from_jwk(struct import *in)
-{
-	const size_t size = in->algorithm->octets;
-	enum jw_err err;
-
-	err = crypto_import_octets(
-	    in, "pub", size, size, &in->point, &in->point_len);
-	if (err == JW_OK && in->private)
-		err = crypto_import_octets(in, "priv", SEED_OCTETS, SEED_OCTETS,
-		    &in->scalar, &in->scalar_len);
-	if (err != JW_OK)
-		return err;
-	if (!OSSL_PARAM_BLD_push_octet_string(
-		in->params, OSSL_PKEY_PARAM_PUB_KEY, in->point, size))
-		return JW_NO_MEMORY;
-	if (in->private && !OSSL_PARAM_BLD_push_octet_string(
-			       in->params, PARAM_SEED, in->scalar, SEED_OCTETS))
-		return JW_NO_MEMORY;
-	return JW_OK;
-}
-
-/* RFC 9964: alg is a part of it, since it is what names the parameters. */
-static char *
-akp_canonical(const struct algorithm *algorithm, const struct members *members)
-{
-	return jw_asprintf("{\"alg\":\"%s\",\"kty\":\"%s\",\"pub\":\"%s\"}",
-	    algorithm->type, algorithm->family->kty, members->first);
-}
-
-static char *
-akp_tail(const struct algorithm *algorithm, const struct members *members)
-{
-	(void)algorithm;
-	return jw_asprintf("\"pub\":\"%s\"", members->first);
 }
 
 /*
@@ -239,8 +151,13 @@ akp_from_der(const struct algorithm *algorithm, const uint8_t *der, size_t len)
 	return pkey;
 }
 
-const struct family crypto_okp = {"OKP", okp_generate, okp_describe,
-    okp_canonical, okp_tail, okp_check, okp_from_jwk, crypto_any_to_der,
-    crypto_any_from_der};
-const struct family crypto_akp = {"AKP", akp_generate, akp_describe,
-    akp_canonical, akp_tail, akp_check, akp_from_jwk, akp_to_der, akp_from_der};
+const struct family crypto_akp = {
+    .kty = "AKP",
+    .members = {"pub"},
+    .params = {OSSL_PKEY_PARAM_PUB_KEY},
+    .alg_is_member = true,
+    .check = akp_check,
+    .from_jwk = akp_from_jwk,
+    .to_der = akp_to_der,
+    .from_der = akp_from_der,
+};

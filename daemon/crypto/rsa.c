@@ -14,51 +14,10 @@
 #include <openssl/rsa.h>
 
 #include "common/base/memory.h"
+#include "daemon/crypto/import.h"
 #include "daemon/crypto/internal.h"
 
 enum { RSA_PUBLIC_MEMBERS = 2 };
-
-/* OpenSSL asks between the candidates for a prime. */
-static int
-crypto_may_go_on(EVP_PKEY_CTX *context)
-{
-	const atomic_bool *cancelled = EVP_PKEY_CTX_get_app_data(context);
-
-	return cancelled == NULL || !atomic_load(cancelled);
-}
-
-static EVP_PKEY *
-rsa_generate(const struct algorithm *algorithm, int rsa_bits,
-    const atomic_bool *cancelled)
-{
-	EVP_PKEY_CTX *context;
-	EVP_PKEY *pkey = NULL;
-
-	if (rsa_bits < RSA_BITS_MIN || rsa_bits > RSA_BITS_MAX)
-		return NULL;
-	context = EVP_PKEY_CTX_new_from_name(NULL, algorithm->type, NULL);
-	if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_keygen_bits(context, rsa_bits) == 1) {
-		EVP_PKEY_CTX_set_app_data(
-		    context, (void *)(uintptr_t)cancelled);
-		EVP_PKEY_CTX_set_cb(context, crypto_may_go_on);
-		if (EVP_PKEY_generate(context, &pkey) != 1)
-			pkey = NULL;
-	}
-	EVP_PKEY_CTX_free(context);
-	return pkey;
-}
-
-static bool
-rsa_describe(const struct algorithm *algorithm, const EVP_PKEY *pkey,
-    struct members *ret_members)
-{
-	(void)algorithm;
-	ret_members->first = crypto_number_text(pkey, OSSL_PKEY_PARAM_RSA_N, 0);
-	ret_members->second =
-	    crypto_number_text(pkey, OSSL_PKEY_PARAM_RSA_E, 0);
-	return ret_members->first != NULL && ret_members->second != NULL;
-}
 
 static enum jw_err
 rsa_check(
@@ -160,21 +119,12 @@ rsa_from_jwk(struct import *in)
 	return JW_OK;
 }
 
-static char *
-rsa_canonical(const struct algorithm *algorithm, const struct members *members)
-{
-	return jw_asprintf("{\"e\":\"%s\",\"kty\":\"%s\",\"n\":\"%s\"}",
-	    members->second, algorithm->family->kty, members->first);
-}
-
-static char *
-rsa_tail(const struct algorithm *algorithm, const struct members *members)
-{
-	(void)algorithm;
-	return jw_asprintf(
-	    "\"n\":\"%s\",\"e\":\"%s\"", members->first, members->second);
-}
-
-const struct family crypto_rsa = {"RSA", rsa_generate, rsa_describe,
-    rsa_canonical, rsa_tail, rsa_check, rsa_from_jwk, crypto_any_to_der,
-    crypto_any_from_der};
+const struct family crypto_rsa = {
+    .kty = "RSA",
+    .members = {"n", "e"},
+    .params = {OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E},
+    .check = rsa_check,
+    .from_jwk = rsa_from_jwk,
+    .to_der = crypto_any_to_der,
+    .from_der = crypto_any_from_der,
+};

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "common/config/alg.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/worker.h"
 
@@ -150,15 +149,6 @@ crypto_signer_count(const struct crypto_signer *signer)
 
 /* ---- signatures ---- */
 
-static bool
-is_quick(const struct keys_pair *pair)
-{
-	enum jw_alg alg = crypto_alg(pair);
-
-	return alg == JW_ALG_ES256 || alg == JW_ALG_EDDSA ||
-	       alg == JW_ALG_ED25519;
-}
-
 static void
 job_run(void *arg)
 {
@@ -243,7 +233,7 @@ crypto_signer_sign(struct crypto_signer *signer, struct crypto_signer_key *key,
 	size_t signature_len = 0;
 	enum jw_err err;
 
-	if (!is_quick(key->pair))
+	if (!crypto_is_quick(key->pair))
 		return sign_on_thread(signer, uid, &job);
 	err = crypto_sign(key->pair, data, len, signature, &signature_len);
 	done(err, signature, signature_len, arg);
