@@ -92,6 +92,35 @@ jw_clock_monotonic_ns(void)
 	return read_clock(CLOCK_MONOTONIC, NS_PER_S);
 }
 
+bool
+jw_time_split(int64_t when, struct tm *ret_tm)
+{
+	const time_t seconds = (time_t)when;
+
+	return when >= 0 && when <= JW_TIME_MAX &&
+	       gmtime_r(&seconds, ret_tm) != NULL;
+}
+
+/* timegm(3) takes the 30th of February for a day in March. */
+bool
+jw_time_join(const struct tm *tm, int64_t *ret_when)
+{
+	struct tm day = {.tm_year = tm->tm_year,
+	    .tm_mon = tm->tm_mon,
+	    .tm_mday = tm->tm_mday};
+	int64_t midnight = timegm(&day);
+
+	if (day.tm_year != tm->tm_year || day.tm_mon != tm->tm_mon ||
+	    day.tm_mday != tm->tm_mday || midnight < 0 ||
+	    midnight > JW_TIME_MAX || tm->tm_hour < 0 || tm->tm_hour > 23 ||
+	    tm->tm_min < 0 || tm->tm_min > 59 || tm->tm_sec < 0 ||
+	    tm->tm_sec > 60)
+		return false;
+	*ret_when =
+	    midnight + tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec;
+	return true;
+}
+
 void
 jw_clock_nap_ms(int64_t milliseconds)
 {

@@ -1,10 +1,7 @@
 /*
- * Durations and moments: text to seconds and back.
- *
- * The calendar is computed here, not by gmtime(3), which opens the file of
- * the time zone at its first call.  Must never read a clock, guess what an
- * ambiguous text means, or overflow: every number is bounded before it is
- * multiplied or added.
+ * Durations and moments: text to seconds and back.  Must never read a clock,
+ * guess what an ambiguous text means, or overflow: every number is bounded
+ * before it is multiplied or added.
  */
 #include "common/base/duration.h"
 
@@ -12,6 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
 
 #define USEC_PER_SEC INT64_C(1000000)
 #define SEC_PER_DAY INT64_C(86400)
@@ -19,10 +19,6 @@
 #define SEC_PER_MONTH INT64_C(2629800)
 #define SEC_PER_YEAR INT64_C(31557600)
 #define DURATION_MAX (100 * SEC_PER_YEAR)
-
-#define TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-
-#define THURSDAY 4 /* 1970-01-01 was one */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGITS "0123456789"
@@ -248,99 +244,18 @@ jw_duration_format_short(int64_t seconds, char *buf)
 	return format_units(seconds < 0, magnitude(seconds), 2, buf);
 }
 
-/* ---- the calendar ---- */
-
-static bool
-is_leap(int64_t year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static int
-days_of_month(int64_t year, int month)
-{
-	static const int days[] = {
-	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	return days[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
-}
-
-/* From 1970-01-01 to the first day of a year from 1970 on. */
-static int64_t
-days_to_year(int64_t year)
-{
-	int64_t before = year - 1;
-
-	return (year - 1970) * 365 + (before / 4 - 1969 / 4) -
-	       (before / 100 - 1969 / 100) + (before / 400 - 1969 / 400);
-}
-
-static int64_t
-days_to_date(int64_t year, int month, int day)
-{
-	int64_t days = days_to_year(year) + day - 1;
-
-	while (--month > 0) {
-		days += days_of_month(year, month);
-	}
-	return days;
-}
-
-bool
-jw_time_split(int64_t when, struct jw_calendar *ret_calendar)
-{
-	int64_t days = when / SEC_PER_DAY, year = 1970 + days / 366;
-	int rest = (int)(when % SEC_PER_DAY), month = 1;
-
-	if (when < 0 || when > TIME_MAX) {
-		return false;
-	}
-	ret_calendar->weekday = (int)((days + THURSDAY) % 7);
-	/* An estimate that is never too late, at most 17 years early. */
-	while (days_to_year(year + 1) <= days) {
-		year++;
-	}
-	days -= days_to_year(year);
-	while (days >= days_of_month(year, month)) {
-		days -= days_of_month(year, month);
-		month++;
-	}
-	ret_calendar->year = (int)year;
-	ret_calendar->month = month;
-	ret_calendar->day = (int)days + 1;
-	ret_calendar->hour = rest / 3600;
-	ret_calendar->minute = rest / 60 % 60;
-	ret_calendar->second = rest % 60;
-	return true;
-}
-
-bool
-jw_time_join(const struct jw_calendar *calendar, int64_t *ret_when)
-{
-	const struct jw_calendar *c = calendar;
-
-	if (c->year < 1970 || c->year > 9999 || c->month < 1 || c->month > 12 ||
-	    c->day < 1 || c->day > days_of_month(c->year, c->month) ||
-	    c->hour < 0 || c->hour > 23 || c->minute < 0 || c->minute > 59 ||
-	    c->second < 0 || c->second > 60) {
-		return false;
-	}
-	*ret_when = days_to_date(c->year, c->month, c->day) * SEC_PER_DAY +
-		    c->hour * 3600 + c->minute * 60 + c->second;
-	return true;
-}
+/* ---- moments ---- */
 
 char *
 jw_time_format(int64_t when, char *buf)
 {
-	struct jw_calendar c;
+	struct tm tm;
 
-	if (!jw_time_split(when, &c)) {
+	if (jw_time_split(when, &tm)) {
+		(void)strftime(buf, JW_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	} else {
 		(void)snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
-		return buf;
 	}
-	(void)snprintf(buf, JW_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-	    c.year, c.month, c.day, c.hour, c.minute, c.second);
 	return buf;
 }
 
@@ -361,8 +276,6 @@ jw_time_format_relative(int64_t when, int64_t now, char *buf)
 	return buf;
 }
 
-/* ---- moments ---- */
-
 static enum jw_err
 bad_time(const char *text, const char *problem, struct jw_why *why)
 {
@@ -376,7 +289,7 @@ bad_time(const char *text, const char *problem, struct jw_why *why)
 static enum jw_err
 in_range(const char *text, int64_t when, int64_t *ret_when, struct jw_why *why)
 {
-	if (when < 0 || when > TIME_MAX) {
+	if (when < 0 || when > JW_TIME_MAX) {
 		return bad_time(
 		    text, "it has to lie in the years 1970 to 9999", why);
 	}
@@ -410,25 +323,23 @@ two_digits(const char *text)
 static enum jw_err
 parse_date(const char *text, int64_t *ret_seconds, struct jw_why *why)
 {
-	int64_t year;
-	int month, day;
+	struct tm tm = {0};
 
 	if (!looks_like(text, "0000-00-00")) {
 		return bad_time(text, "that is none of its forms", why);
 	}
-	year = two_digits(text) * 100 + two_digits(text + 2);
-	month = two_digits(text + 5);
-	day = two_digits(text + 8);
-	if (year < 1970) {
+	tm.tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900;
+	tm.tm_mon = two_digits(text + 5) - 1;
+	tm.tm_mday = two_digits(text + 8);
+	if (tm.tm_year < 70) {
 		return in_range(text, -1, ret_seconds, why);
 	}
-	if (month < 1 || month > 12) {
+	if (tm.tm_mon < 0 || tm.tm_mon > 11) {
 		return bad_time(text, "there is no such month", why);
 	}
-	if (day < 1 || day > days_of_month(year, month)) {
+	if (!jw_time_join(&tm, ret_seconds)) {
 		return bad_time(text, "the month has no such day", why);
 	}
-	*ret_seconds = days_to_date(year, month, day) * SEC_PER_DAY;
 	return JW_OK;
 }
 
@@ -546,7 +457,7 @@ parse_ahead(
 	if (err != JW_OK) {
 		return err;
 	}
-	if (now < 0 || now > TIME_MAX) {
+	if (now < 0 || now > JW_TIME_MAX) {
 		return in_range(text, -1, ret_when, why);
 	}
 	return in_range(text, now + ahead, ret_when, why);
@@ -561,9 +472,9 @@ jw_time_parse(
 		return JW_OK;
 	}
 	if (strcmp(text, "tomorrow") == 0) {
-		int64_t today = now >= 0 && now <= TIME_MAX
+		int64_t today = now >= 0 && now <= JW_TIME_MAX
 				    ? now / SEC_PER_DAY
-				    : TIME_MAX / SEC_PER_DAY;
+				    : JW_TIME_MAX / SEC_PER_DAY;
 
 		return in_range(text, (today + 1) * SEC_PER_DAY, ret_when, why);
 	}

@@ -44,20 +44,6 @@ char *jw_duration_format(int64_t seconds, char *buf);
  */
 char *jw_duration_format_short(int64_t seconds, char *buf);
 
-/* A moment in the Gregorian calendar, UTC.  Months and days count from 1. */
-struct jw_calendar {
-	int year, month, day, hour, minute, second;
-	int weekday; /* 0: Sunday */
-};
-
-/* False outside 1970 to 9999. */
-bool jw_time_split(int64_t when, struct jw_calendar *ret_calendar);
-
-/* The reverse; weekday is not looked at.  False outside 1970 to 9999, and for
- * what the calendar or the clock face does not have (second 60 counts as the
- * next minute's first). */
-bool jw_time_join(const struct jw_calendar *calendar, int64_t *ret_when);
-
 /* RFC 3339 in UTC, "2026-11-23T21:16:29Z".  buf has JW_TIME_SIZE. */
 char *jw_time_format(int64_t when, char *buf);
 

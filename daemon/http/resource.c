@@ -11,10 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
-#include "common/base/duration.h"
+#include "common/base/clock.h"
 #include "common/base/label.h"
-
-enum { TM_YEAR_0 = 1900 };
 
 static struct jw_slice
 first_label(struct jw_slice name)
@@ -278,38 +276,15 @@ char *
 http_resource_date_format(int64_t when, char *buf)
 {
 	static const char epoch[] = "Thu, 01 Jan 1970 00:00:00 GMT";
-	struct jw_calendar c;
-	struct tm tm = {0};
+	struct tm tm;
 
-	if (!jw_time_split(when, &c)) {
+	if (!jw_time_split(when, &tm)) {
 		memcpy(buf, epoch, sizeof(epoch));
 		return buf;
 	}
-	tm.tm_year = c.year - TM_YEAR_0;
-	tm.tm_mon = c.month - 1;
-	tm.tm_mday = c.day;
-	tm.tm_hour = c.hour;
-	tm.tm_min = c.minute;
-	tm.tm_sec = c.second;
-	tm.tm_wday = c.weekday;
 	/* No setlocale() anywhere: the names are English. */
 	strftime(buf, ROUTE_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	return buf;
-}
-
-static bool
-join(const struct tm *tm, int64_t *ret_when)
-{
-	const struct jw_calendar calendar = {
-	    .year = tm->tm_year + TM_YEAR_0,
-	    .month = tm->tm_mon + 1,
-	    .day = tm->tm_mday,
-	    .hour = tm->tm_hour,
-	    .minute = tm->tm_min,
-	    .second = tm->tm_sec,
-	};
-
-	return jw_time_join(&calendar, ret_when);
 }
 
 bool
@@ -333,7 +308,7 @@ http_resource_date_parse(struct jw_slice text, int64_t *ret_when)
 		memset(&tm, 0, sizeof(tm));
 		end = strptime(copy, forms[i], &tm);
 		if (end != NULL && *end == '\0') {
-			return join(&tm, ret_when);
+			return jw_time_join(&tm, ret_when);
 		}
 	}
 	return false;

@@ -15,7 +15,7 @@ FUNCTION_LINES = 60
 FORBIDDEN = re.compile(
     r"\b(strcpy|strcat|sprintf|vsprintf|gets|system|popen|atoi|atol|strtok"
     r"|tmpnam|mktemp)\s*\(")
-# Their width is the machine's: common/clock.[ch] says what to use instead.
+# Their width is the machine's: common/base/clock.h has what to use instead.
 TIMES = re.compile(
     r"\b(time_t|suseconds_t|struct timespec|_TIME_BITS"
     r"|(clock_gettime|gettimeofday|event_base_gettimeofday_cached|time|timegm"

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include <time.h>
+
 #include "common/base/clock.h"
 #include "common/base/duration.h"
 #include "common/base/timeval.h"
@@ -80,23 +82,71 @@ the_calendar_reaches_9999(void **state)
 {
 	static const struct {
 		int64_t when;
-		struct jw_calendar date;
+		struct tm date;
 	} rows[] = {
-	    {0, {1970, 1, 1, 0, 0, 0, 4}},
-	    {784111777, {1994, 11, 6, 8, 49, 37, 0}},
-	    {951782400, {2000, 2, 29, 0, 0, 0, 2}},
-	    {AFTER_2038 - 1, {2038, 1, 19, 3, 14, 7, 2}},
-	    {AFTER_2038, {2038, 1, 19, 3, 14, 8, 2}},
-	    {INT64_C(4294967296), {2106, 2, 7, 6, 28, 16, 0}},
-	    {INT64_C(253402300799), {9999, 12, 31, 23, 59, 59, 5}},
+	    {0, {.tm_year = 1970 - 1900,
+		    .tm_mon = 1 - 1,
+		    .tm_mday = 1,
+		    .tm_hour = 0,
+		    .tm_min = 0,
+		    .tm_sec = 0,
+		    .tm_wday = 4}},
+	    {784111777, {.tm_year = 1994 - 1900,
+			    .tm_mon = 11 - 1,
+			    .tm_mday = 6,
+			    .tm_hour = 8,
+			    .tm_min = 49,
+			    .tm_sec = 37,
+			    .tm_wday = 0}},
+	    {951782400, {.tm_year = 2000 - 1900,
+			    .tm_mon = 2 - 1,
+			    .tm_mday = 29,
+			    .tm_hour = 0,
+			    .tm_min = 0,
+			    .tm_sec = 0,
+			    .tm_wday = 2}},
+	    {AFTER_2038 - 1, {.tm_year = 2038 - 1900,
+				 .tm_mon = 1 - 1,
+				 .tm_mday = 19,
+				 .tm_hour = 3,
+				 .tm_min = 14,
+				 .tm_sec = 7,
+				 .tm_wday = 2}},
+	    {AFTER_2038, {.tm_year = 2038 - 1900,
+			     .tm_mon = 1 - 1,
+			     .tm_mday = 19,
+			     .tm_hour = 3,
+			     .tm_min = 14,
+			     .tm_sec = 8,
+			     .tm_wday = 2}},
+	    {INT64_C(4294967296), {.tm_year = 2106 - 1900,
+				      .tm_mon = 2 - 1,
+				      .tm_mday = 7,
+				      .tm_hour = 6,
+				      .tm_min = 28,
+				      .tm_sec = 16,
+				      .tm_wday = 0}},
+	    {INT64_C(253402300799), {.tm_year = 9999 - 1900,
+					.tm_mon = 12 - 1,
+					.tm_mday = 31,
+					.tm_hour = 23,
+					.tm_min = 59,
+					.tm_sec = 59,
+					.tm_wday = 5}},
 	};
-	struct jw_calendar date;
+	struct tm date;
 	int64_t when;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_true(jw_time_split(rows[i].when, &date));
-		assert_memory_equal(&date, &rows[i].date, sizeof(date));
+		assert_int_equal(date.tm_year, rows[i].date.tm_year);
+		assert_int_equal(date.tm_mon, rows[i].date.tm_mon);
+		assert_int_equal(date.tm_mday, rows[i].date.tm_mday);
+		assert_int_equal(date.tm_hour, rows[i].date.tm_hour);
+		assert_int_equal(date.tm_min, rows[i].date.tm_min);
+		assert_int_equal(date.tm_sec, rows[i].date.tm_sec);
+		assert_int_equal(date.tm_wday, rows[i].date.tm_wday);
 		assert_true(jw_time_join(&date, &when));
 		assert_int_equal(when, rows[i].when);
 	}
@@ -107,18 +157,84 @@ the_calendar_reaches_9999(void **state)
 static void
 what_the_calendar_lacks_is_refused(void **state)
 {
-	static const struct jw_calendar rows[] = {
-	    {1969, 12, 31, 23, 59, 59, 0},
-	    {10000, 1, 1, 0, 0, 0, 0},
-	    {2026, 0, 1, 0, 0, 0, 0},
-	    {2026, 13, 1, 0, 0, 0, 0},
-	    {2026, 2, 29, 0, 0, 0, 0},
-	    {2028, 2, 30, 0, 0, 0, 0},
-	    {2026, 1, 0, 0, 0, 0, 0},
-	    {2026, 1, 1, 24, 0, 0, 0},
-	    {2026, 1, 1, -1, 0, 0, 0},
-	    {2026, 1, 1, 0, 60, 0, 0},
-	    {2026, 1, 1, 0, 0, 61, 0},
+	static const struct tm rows[] = {
+	    {.tm_year = 1969 - 1900,
+		.tm_mon = 12 - 1,
+		.tm_mday = 31,
+		.tm_hour = 23,
+		.tm_min = 59,
+		.tm_sec = 59,
+		.tm_wday = 0},
+	    {.tm_year = 10000 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 1,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 0 - 1,
+		.tm_mday = 1,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 13 - 1,
+		.tm_mday = 1,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 2 - 1,
+		.tm_mday = 29,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2028 - 1900,
+		.tm_mon = 2 - 1,
+		.tm_mday = 30,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 0,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 1,
+		.tm_hour = 24,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 1,
+		.tm_hour = -1,
+		.tm_min = 0,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 1,
+		.tm_hour = 0,
+		.tm_min = 60,
+		.tm_sec = 0,
+		.tm_wday = 0},
+	    {.tm_year = 2026 - 1900,
+		.tm_mon = 1 - 1,
+		.tm_mday = 1,
+		.tm_hour = 0,
+		.tm_min = 0,
+		.tm_sec = 61,
+		.tm_wday = 0},
 	};
 	int64_t when = 7;
 
