@@ -1,8 +1,9 @@
 /*
- * Supervision of the front.  The listening sockets stay open here as long as
- * the keeper lives, so a front that dies refuses nobody; they are never
- * accepted from.  The child gets the descriptors that it needs, an
- * environment made for it, and nothing else.
+ * Supervision of the front.  The listening sockets stay open here, so that
+ * clients wait in the backlog while a front that has died is replaced.
+ *
+ * Must never accept from those sockets, nor give the child a descriptor or an
+ * environment variable that it does not need.
  */
 #include "daemon/front.h"
 
@@ -16,9 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,14 +25,11 @@
 #include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
-#include "common/system/handover.h"
 #include "common/system/listen.h"
-#include "daemon/earlier.h"
 
 enum {
-	FIRST_FD = 3, /* of the handed-over ones (sd_listen_fds) */
-	FDS_MAX = HANDOVER_FDS_MAX + 1,
-	YOUNG_MS = 5000, /* a death before that is a bad sign */
+	FIRST_FD = 3,    /* where sd_listen_fds(3) finds the listeners */
+	YOUNG_MS = 5000, /* a front that ends earlier is started later */
 	DELAY_MIN_MS = 50,
 	DELAY_MAX_MS = 5000,
 	STOP_WAIT_MS = 3000,
@@ -42,57 +38,31 @@ enum {
 
 struct daemon_front {
 	struct event_base *base;
-	const struct jw_config *config;
 	const char *config_file;
 	struct sys_listeners listeners;
 	char program[PATH_MAX];
-	int socket_fd; /* where a later keeper will ask */
-	struct daemon_earlier *earlier;
-	bool drained;          /* those have been told to end */
-	int64_t serving_since; /* theirs; 0: none is replaced */
-	int64_t number;        /* of the child: workers say it in publish */
-	bool had_one; /* a front of this keeper or an earlier one served */
 	struct event *child_event;
 	struct event *restart;
-	pid_t pid; /* 0: not running */
+	pid_t pid;     /* 0: not running */
+	bool replaces; /* the next child replaces one that has ended */
 	int64_t started_ms;
 	int delay_ms;
-	bool owner; /* started: the sockets' paths are ours */
 };
-
-/* ---- the fronts of earlier keepers ---- */
-
-/* What a front that we replace has been sent does not count. */
-void
-daemon_front_complete(struct daemon_front *front, int64_t number, size_t count)
-{
-	if (number != front->number)
-		return;
-	front->had_one = true;
-	if (count < (size_t)front->config->processes)
-		return;
-	/* The next one takes over from this one. */
-	front->serving_since = 0;
-	if (!front->drained)
-		daemon_earlier_drain(front->earlier);
-	front->drained = true;
-}
 
 /* ---- starting the child ---- */
 
 /* Everything that execve(2) needs, made before fork(2): threads may hold
  * locks that the child would wait for. */
 struct launch {
-	char names[FDS_MAX * 8];
+	char names[32 + LISTENERS_MAX * sizeof(":http")];
 	char count[32];
-	char number[48];
-	char since[64];
 	char journal[128];
 	char pid[32];
 	char *env[8];
 	char *argv[4];
-	int fds[FDS_MAX];
+	int fds[LISTENERS_MAX];
 	int nfds;
+	pid_t keeper;
 };
 
 static void
@@ -109,13 +79,12 @@ static void
 launch_fds(struct launch *launch, const struct daemon_front *front)
 {
 	size_t at = (size_t)snprintf(
-	    launch->names, sizeof(launch->names), "LISTEN_FDNAMES=front");
+	    launch->names, sizeof(launch->names), "LISTEN_FDNAMES=");
 
-	launch->fds[launch->nfds++] = front->socket_fd;
 	for (size_t i = 0; i < front->listeners.count; i++) {
 		launch->fds[launch->nfds++] = front->listeners.fds[i];
-		at += (size_t)snprintf(
-		    launch->names + at, sizeof(launch->names) - at, ":http");
+		at += (size_t)snprintf(launch->names + at,
+		    sizeof(launch->names) - at, i > 0 ? ":http" : "http");
 	}
 	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
 	    launch->nfds);
@@ -133,17 +102,9 @@ launch_prepare(struct launch *launch, struct daemon_front *front)
 
 	memset(launch, 0, sizeof(*launch));
 	launch_fds(launch, front);
-	snprintf(launch->number, sizeof(launch->number), "JWKSD_FRONT=%lld",
-	    (long long)front->number);
-	add_env(launch, launch->number);
-	if (front->had_one)
+	launch->keeper = getpid();
+	if (front->replaces)
 		add_env(launch, replaces);
-	if (front->serving_since != 0) {
-		snprintf(launch->since, sizeof(launch->since),
-		    "JWKSD_SERVING_SINCE=%lld",
-		    (long long)front->serving_since);
-		add_env(launch, launch->since);
-	}
 	if (journal != NULL) {
 		snprintf(launch->journal, sizeof(launch->journal),
 		    "JOURNAL_STREAM=%s", journal);
@@ -152,7 +113,7 @@ launch_prepare(struct launch *launch, struct daemon_front *front)
 	launch->argv[0] = front->program;
 	if (front->config_file != NULL) {
 		launch->argv[1] = option;
-		/* execve(2) does not write there. */
+		/* The type of argv has no const; execve(2) does not write. */
 		memcpy(&launch->argv[2], &front->config_file, sizeof(char *));
 	}
 }
@@ -183,6 +144,11 @@ become_front(struct launch *launch)
 	sigset_t none;
 	int fd;
 
+	/* A front without its keeper would hold the addresses that the next
+	 * keeper binds.  SIGKILL, as its own workers get when it ends. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != launch->keeper)
+		_exit(0);
 	for (int i = 0; i < launch->nfds; i++)
 		launch->fds[i] =
 		    fcntl(launch->fds[i], F_DUPFD, FIRST_FD + launch->nfds);
@@ -220,22 +186,12 @@ later(struct daemon_front *front)
 		front->delay_ms = DELAY_MAX_MS;
 }
 
-/* Another one than those of earlier keepers on this machine. */
-static int64_t
-next_number(const struct daemon_front *front)
-{
-	int64_t number = (jw_clock_monotonic_ms() << 22) + getpid();
-
-	return number > front->number ? number : front->number + 1;
-}
-
 static void
 spawn(struct daemon_front *front)
 {
 	struct launch launch;
 	sigset_t all, old;
 
-	front->number = next_number(front);
 	launch_prepare(&launch, front);
 	front->started_ms = jw_clock_monotonic_ms();
 	sigfillset(&all);
@@ -278,6 +234,7 @@ static void
 child_ended(struct daemon_front *front, int status)
 {
 	front->pid = 0;
+	front->replaces = true;
 	describe_death(status);
 	if (jw_clock_monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
@@ -324,29 +281,18 @@ daemon_front_new(struct event_base *base, const struct jw_config *config,
     struct jw_why *why)
 {
 	struct daemon_front *front = calloc(1, sizeof(*front));
-	struct sys_handover_offer offer = {.nfds = 0};
 	enum jw_err err = JW_IO;
 
 	if (front == NULL)
 		return JW_NO_MEMORY;
 	front->base = base;
-	front->config = config;
 	front->config_file = config_file;
-	front->socket_fd = -1;
 	if (!find_program(front))
 		jw_why_set(why,
-		    "/proc/self/exe, where jwksd-http is looked for: "
-		    "%s",
+		    "/proc/self/exe, where jwksd-http is looked for: %s",
 		    strerror(errno));
 	else
-		err = daemon_earlier_new(base, config->runtime_directory,
-		    &front->earlier, &offer, why);
-	if (err == JW_OK) {
-		front->serving_since = offer.serving_since;
-		front->had_one = offer.serving_since != 0;
-		err =
-		    sys_listeners_reuse(&offer, config, &front->listeners, why);
-	}
+		err = sys_listeners_bind(config, &front->listeners, why);
 	if (err != JW_OK)
 		daemon_front_free(front);
 	else
@@ -357,17 +303,11 @@ daemon_front_new(struct event_base *base, const struct jw_config *config,
 enum jw_err
 daemon_front_start(struct daemon_front *front, struct jw_why *why)
 {
-	enum jw_err err;
-
 	if (access(front->program, X_OK) != 0) {
 		jw_why_set(why, "%s: %s", front->program, strerror(errno));
 		jw_why_hint(why, "jwksd-http belongs beside jwksd");
 		return JW_IO;
 	}
-	err = daemon_earlier_bind(front->earlier, &front->socket_fd, why);
-	if (err != JW_OK)
-		return err;
-	front->owner = true;
 	front->child_event =
 	    evsignal_new(front->base, SIGCHLD, on_child, front);
 	front->restart = evtimer_new(front->base, on_restart, front);
@@ -407,21 +347,6 @@ daemon_front_free(struct daemon_front *front)
 	if (front->restart != NULL)
 		event_free(front->restart);
 	stop_child(front);
-	daemon_earlier_free(front->earlier);
-	sys_listeners_close(&front->listeners, front->owner);
-	if (front->socket_fd >= 0)
-		close(front->socket_fd);
+	sys_listeners_close(&front->listeners);
 	free(front);
-}
-
-void
-daemon_front_leave(struct daemon_front *front)
-{
-	if (front == NULL)
-		return;
-	front->pid = 0;
-	/* The paths are the front's from now on. */
-	front->owner = false;
-	daemon_earlier_leave(front->earlier);
-	daemon_front_free(front);
 }

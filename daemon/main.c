@@ -87,7 +87,6 @@ struct program {
 	struct event *drain_end;
 	int draining; /* servers whose last calls are being answered */
 	bool started;
-	bool failed; /* the front serves on without us */
 };
 
 /* ---- arguments and configuration ---- */
@@ -196,6 +195,14 @@ check_sockets(struct program *program, struct jw_why *why)
 		(void)signal(SIGCHLD, SIG_IGN);
 		return JW_OK;
 	}
+	/* Without processes another supervisor runs the front. */
+	if (program->config->processes == 0)
+		return JW_OK;
+	/* With the same configuration the other daemon has the addresses as
+	 * well, but the database is the reason that helps. */
+	err = store_check_lock(program->config->store_path, why);
+	if (err != JW_OK)
+		return err;
 	return daemon_front_new(program->base, program->config,
 	    program->config_file, &program->front, why);
 }
@@ -302,15 +309,6 @@ open_keeper(struct program *program, struct jw_why *why)
 	return err == JW_OK ? keeper_keep_room(program->keeper) : err;
 }
 
-static void
-on_complete(int64_t number, size_t count, void *arg)
-{
-	struct program *program = arg;
-
-	if (program->front != NULL)
-		daemon_front_complete(program->front, number, count);
-}
-
 /* ---- the servers ---- */
 
 static enum jw_err
@@ -376,8 +374,10 @@ start_servers(struct program *program, struct jw_why *why)
 	enum jw_err err = offer_services(program, why);
 
 	if (err == JW_OK)
-		err = publish_new(program->base, program->keeper, on_complete,
-		    program, &program->publish);
+		err = publish_new(program->base, program->keeper,
+		    program->front != NULL ||
+			daemon_sockets_are_managed(program->sockets),
+		    &program->publish);
 	if (err == JW_OK)
 		err = verbs_refused_new(
 		    program->base, program->keeper, &program->refused);
@@ -597,10 +597,7 @@ stop(struct program *program)
 	if (program->publish != NULL)
 		publish_stop(program->publish,
 		    daemon_sockets_are_managed(program->sockets));
-	if (program->failed)
-		daemon_front_leave(program->front);
-	else
-		daemon_front_free(program->front);
+	daemon_front_free(program->front);
 	daemon_sockets_unlink(program->sockets);
 	for (size_t i = 0; i < SOCKETS; i++)
 		serve_server_free(program->servers[i]);
@@ -790,8 +787,7 @@ main(int argc, char **argv)
 		if (err == JW_OK)
 			event_base_dispatch(program.base);
 		/* The store could not be opened again: another start may. */
-		program.failed = err == JW_OK && !program.asked_to_stop;
-		if (program.failed)
+		if (err == JW_OK && !program.asked_to_stop)
 			err = JW_OUTCOME_UNKNOWN;
 	}
 	stop(&program);

@@ -38,7 +38,7 @@ struct jw_config {
 	struct jw_listen *listen; /* 127.0.0.1:7517 */
 	size_t nlisten;
 	char *domain;            /* lower case, no trailing dot; NULL: none */
-	int32_t processes;       /* 1 to 64, 1 */
+	int32_t processes;       /* 0 to 64, 1; 0: no front is started */
 	int32_t max_connections; /* of one process; 0: by descriptors */
 	/* [store] */
 	char *store_path; /* STATE/jwksd.db */

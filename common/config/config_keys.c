@@ -32,7 +32,7 @@ static const struct jw_config_key keys[] = {
 	NULL},
     {"http", "listen", &jw_config_listen, MEMBER(listen), 0, 0, NULL},
     {"http", "domain", &jw_config_domain, MEMBER(domain), 0, 0, NULL},
-    {"http", "processes", &jw_config_number, MEMBER(processes), 1, 64, NULL},
+    {"http", "processes", &jw_config_number, MEMBER(processes), 0, 64, NULL},
     {"http", "max_connections", &jw_config_number, MEMBER(max_connections), 0,
 	1000000, NULL},
     {"store", "path", &jw_config_file_path, MEMBER(store_path), 0,

@@ -16,11 +16,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/system/notify.h"
 
-enum { BACKLOG = 4096 };
+enum {
+	BACKLOG = 4096,
+	/* Processes that were killed hold their sockets until they have ended,
+	 * which is after the supervisor has noticed and started this one. */
+	IN_USE_WAIT_MS = 500,
+	IN_USE_PAUSE_MS = 10,
+};
 
 union address {
 	struct sockaddr any;
@@ -58,7 +65,7 @@ address_of(const struct jw_listen *listen, union address *ret)
 	return sizeof(ret->un);
 }
 
-/* A socket file that nobody answers at is left over from a crash. */
+/* A socket file at which no process accepts is left over from a crash. */
 static void
 remove_stale(const union address *address, socklen_t len)
 {
@@ -89,10 +96,22 @@ bind_address(int fd, const union address *address, socklen_t len)
 		return bind(fd, &address->any, len);
 	}
 	remove_stale(address, len);
-	/* Whoever reaches the directory may ask: the documents are public. */
+	/* The documents are public: every user may connect. */
 	mask = umask(0111);
 	status = bind(fd, &address->any, len);
 	umask(mask);
+	return status;
+}
+
+static int
+bind_when_free(int fd, const union address *address, socklen_t len)
+{
+	int64_t until = jw_clock_monotonic_ms() + IN_USE_WAIT_MS;
+	int status;
+
+	while ((status = bind_address(fd, address, len)) != 0 &&
+	       errno == EADDRINUSE && jw_clock_monotonic_ms() < until)
+		jw_clock_nap_ms(IN_USE_PAUSE_MS);
 	return status;
 }
 
@@ -108,7 +127,7 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 	if (len != 0)
 		fd = socket(address.any.sa_family,
 		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind_address(fd, &address, len) != 0 ||
+	if (fd < 0 || bind_when_free(fd, &address, len) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
 		err = jw_err_errno(errno);
 		jw_why_set(why, "cannot listen on %s: %s", where->text,
@@ -121,83 +140,27 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 	return JW_OK;
 }
 
-/* Bound to what `where` says?  Port 0 stands for any. */
-static bool
-is_bound_to(int fd, const struct jw_listen *where)
-{
-	union address wanted, bound;
-	socklen_t len = sizeof(bound);
-
-	memset(&bound, 0, sizeof(bound));
-	if (address_of(where, &wanted) == 0 ||
-	    getsockname(fd, &bound.any, &len) != 0 ||
-	    bound.any.sa_family != wanted.any.sa_family)
-		return false;
-	if (wanted.any.sa_family == AF_UNIX)
-		return strcmp(wanted.un.sun_path, bound.un.sun_path) == 0;
-	if (wanted.any.sa_family == AF_INET)
-		return wanted.v4.sin_addr.s_addr == bound.v4.sin_addr.s_addr &&
-		       (where->port == 0 ||
-			   wanted.v4.sin_port == bound.v4.sin_port);
-	return memcmp(&wanted.v6.sin6_addr, &bound.v6.sin6_addr,
-		   sizeof(bound.v6.sin6_addr)) == 0 &&
-	       (where->port == 0 || wanted.v6.sin6_port == bound.v6.sin6_port);
-}
-
-/* Takes it out of the offer; -1 when there is none. */
-static int
-take_offered(struct sys_handover_offer *offer, const struct jw_listen *where)
-{
-	int fd;
-
-	for (size_t i = 0; i < offer->nfds; i++) {
-		if (!is_bound_to(offer->fds[i], where))
-			continue;
-		fd = offer->fds[i];
-		offer->fds[i] = offer->fds[--offer->nfds];
-		return fd;
-	}
-	return -1;
-}
-
-static enum jw_err
-open_all(struct sys_handover_offer *offer, const struct jw_config *config,
-    struct sys_listeners *listeners, struct jw_why *why)
-{
-	const struct jw_listen *where;
-	enum jw_err err = JW_OK;
-	size_t i;
-
-	for (i = 0; i < config->nlisten && i < HANDOVER_FDS_MAX; i++) {
-		where = &config->listen[i];
-		listeners->fds[i] = take_offered(offer, where);
-		if (listeners->fds[i] < 0)
-			err = open_one(where, &listeners->fds[i], why);
-		if (err != JW_OK)
-			return err;
-		listeners->count++;
-		if (where->kind == JW_LISTEN_UNIX)
-			listeners->paths[i] = jw_strdup(where->path);
-	}
-	return JW_OK;
-}
-
 enum jw_err
-sys_listeners_reuse(const struct sys_handover_offer *take_offer,
-    const struct jw_config *config, struct sys_listeners *ret_listeners,
-    struct jw_why *why)
+sys_listeners_bind(const struct jw_config *config,
+    struct sys_listeners *ret_listeners, struct jw_why *why)
 {
-	struct sys_handover_offer offer = *take_offer;
 	struct sys_listeners listeners = {0};
-	enum jw_err err = open_all(&offer, config, &listeners, why);
+	const struct jw_listen *where;
+	enum jw_err err;
 
-	for (size_t i = 0; i < offer.nfds; i++)
-		close(offer.fds[i]);
-	if (err != JW_OK)
-		sys_listeners_close(&listeners, offer.nfds == 0);
-	else
-		*ret_listeners = listeners;
-	return err;
+	for (size_t i = 0; i < config->nlisten && i < LISTENERS_MAX; i++) {
+		where = &config->listen[i];
+		err = open_one(where, &listeners.fds[i], why);
+		if (err != JW_OK) {
+			sys_listeners_close(&listeners);
+			return err;
+		}
+		listeners.count++;
+		if (where->kind == JW_LISTEN_UNIX)
+			listeners.paths[i] = jw_strdup(where->path);
+	}
+	*ret_listeners = listeners;
+	return JW_OK;
 }
 
 enum jw_err
@@ -205,12 +168,11 @@ sys_listeners_open(struct sys_notify_fds *handed,
     const struct jw_config *config, struct sys_listeners *ret_listeners,
     struct jw_why *why)
 {
-	const struct sys_handover_offer none = {0};
 	struct sys_listeners listeners = {0};
 	enum jw_err err = JW_OK;
 	int fd;
 
-	while (listeners.count < HANDOVER_FDS_MAX &&
+	while (listeners.count < LISTENERS_MAX &&
 	       (fd = sys_notify_fds_next(handed, "http")) >= 0) {
 		listeners.fds[listeners.count++] = fd;
 		if (err == JW_OK)
@@ -218,23 +180,21 @@ sys_listeners_open(struct sys_notify_fds *handed,
 			    fd, "http", NOTIFY_UNIX_OR_INET, why);
 	}
 	if (err != JW_OK) {
-		sys_listeners_close(&listeners, false);
+		sys_listeners_close(&listeners);
 		return err;
 	}
 	if (listeners.count == 0)
-		return sys_listeners_reuse(&none, config, ret_listeners, why);
+		return sys_listeners_bind(config, ret_listeners, why);
 	*ret_listeners = listeners;
 	return JW_OK;
 }
 
 void
-sys_listeners_close(struct sys_listeners *listeners, int unlink_paths)
+sys_listeners_close(struct sys_listeners *listeners)
 {
-	size_t i;
-
-	for (i = 0; i < listeners->count; i++) {
+	for (size_t i = 0; i < listeners->count; i++) {
 		close(listeners->fds[i]);
-		if (listeners->paths[i] != NULL && unlink_paths)
+		if (listeners->paths[i] != NULL)
 			unlink(listeners->paths[i]);
 		free(listeners->paths[i]);
 	}

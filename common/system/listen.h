@@ -1,7 +1,6 @@
 /*
- * The listening sockets of the front: those that a service manager, the
- * keeper or an earlier front handed over, else those that [http] listen
- * names.  Without systemd the keeper binds them and only passes them on.
+ * The listening sockets of the front: those that a service manager or the
+ * keeper handed over, else those that [http] listen names.
  */
 #ifndef JWKSD_COMMON_SYSTEM_LISTEN_H
 #define JWKSD_COMMON_SYSTEM_LISTEN_H
@@ -9,38 +8,34 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
-#include "common/system/handover.h"
 
 struct jw_config;
 struct sys_notify_fds;
 
+enum { LISTENERS_MAX = 32 };
+
 struct sys_listeners {
 	size_t count;
-	int fds[HANDOVER_FDS_MAX];
-	char *paths[HANDOVER_FDS_MAX]; /* Unix sockets that we made, or NULL */
+	int fds[LISTENERS_MAX];
+	char *paths[LISTENERS_MAX]; /* Unix sockets that we bound, or NULL */
 };
 
 /*
- * Take every descriptor named "http"; without any, bind what config names.
- * Non-blocking and close-on-exec.  With why: JW_IO, JW_NO_SPACE (which
- * address), or JW_BAD_CONFIG for a descriptor that is no listening stream
- * socket.
+ * Bind what config names; the sockets are non-blocking and close-on-exec.
+ * Blocks for at most half a second per address that is in use, as one may be
+ * by processes that were killed and are about to end.  JW_IO or JW_NO_SPACE,
+ * with why (which address).
+ */
+enum jw_err sys_listeners_bind(const struct jw_config *config,
+    struct sys_listeners *ret_listeners, struct jw_why *why);
+/*
+ * Take every descriptor named "http"; without any, sys_listeners_bind().  Also
+ * JW_BAD_CONFIG with why, for a descriptor that is no listening stream socket.
  */
 enum jw_err sys_listeners_open(struct sys_notify_fds *handed,
     const struct jw_config *config, struct sys_listeners *ret_listeners,
     struct jw_why *why);
-/*
- * What config names: an offered socket where one is bound there already
- * (those are taken over, the others closed), else a new one.  Errors as
- * above; then every offered socket is closed.
- */
-enum jw_err sys_listeners_reuse(const struct sys_handover_offer *take_offer,
-    const struct jw_config *config, struct sys_listeners *ret_listeners,
-    struct jw_why *why);
-/*
- * unlink_paths: remove the Unix sockets that we made.  Not after a hand-over,
- * when others listen there.
- */
-void sys_listeners_close(struct sys_listeners *listeners, int unlink_paths);
+/* Closes them, and removes the Unix sockets that we bound. */
+void sys_listeners_close(struct sys_listeners *listeners);
 
 #endif

@@ -19,8 +19,6 @@ const struct http_limits http_limits_default = {
     .warm_ms = 1000,
     .stop_ms = 2000,
     .stop_silent_ms = 500,
-    .drain_idle_ms = 2000,
-    .drain_ms = 5000,
     .reconnect_min_ms = 20,
     .reconnect_max_ms = 1000,
 };

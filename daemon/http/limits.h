@@ -33,8 +33,6 @@ struct http_limits {
 	int64_t warm_ms;        /* a new process waits so long for documents */
 	int64_t stop_ms;        /* to finish what is being written */
 	int64_t stop_silent_ms; /* for the first request of a connection */
-	int64_t drain_idle_ms;  /* idle connections during a hand-over */
-	int64_t drain_ms;       /* the whole of a hand-over */
 	int64_t reconnect_min_ms; /* to the keeper */
 	int64_t reconnect_max_ms;
 };

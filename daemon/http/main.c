@@ -1,15 +1,13 @@
 /*
  * jwksd-http, the front of jwksd: serves finished key sets over HTTP.
  *
- * Must never hold a key or open a database: it knows only what the keeper
- * tells everybody.
+ * Must never hold a private key or open a database: it knows only the
+ * documents that the keeper publishes.
  */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/base/begin.h"
 #include "common/base/clock.h"
@@ -22,13 +20,12 @@
 #include "daemon/http/server.h"
 #include "daemon/http/supervisor.h"
 
-struct daemon_front {
+struct front {
 	struct jw_config *config;
 	struct sys_notify_fds *handed;
 	struct sys_listeners listeners;
-	struct http_uptime *serving;
+	struct http_uptime *uptime;
 	char *publish_path;
-	int front_fd;
 	struct sys_refusal refusal;
 	bool is_degraded; /* no configuration: no documents */
 };
@@ -60,13 +57,12 @@ usage:
 }
 
 static enum jw_err
-load_config(const char *file, struct daemon_front *front)
+load_config(const char *file, struct front *front)
 {
 	struct jw_config_errors errors = {0};
 	enum jw_err err = jw_config_load(file, &front->config, &errors);
-	size_t i;
 
-	for (i = 0; i < errors.count; i++)
+	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s:%d: %s\n", errors.rows[i].file,
 		    errors.rows[i].line, errors.rows[i].message);
 	jw_config_errors_done(&errors);
@@ -76,12 +72,11 @@ load_config(const char *file, struct daemon_front *front)
 }
 
 static enum jw_err
-open_sockets(struct daemon_front *front, struct jw_why *why)
+open_sockets(struct front *front, struct jw_why *why)
 {
 	const char *name;
 	enum jw_err err;
 
-	front->front_fd = sys_notify_fds_next(front->handed, "front");
 	err = sys_listeners_open(
 	    front->handed, front->config, &front->listeners, why);
 	for (size_t i = 0;
@@ -99,7 +94,7 @@ open_sockets(struct daemon_front *front, struct jw_why *why)
  * configuration and without a keeper, and answers 500 until it is restarted.
  */
 static enum jw_err
-stay_up(struct daemon_front *front, enum jw_err err)
+stay_up(struct front *front, enum jw_err err)
 {
 	if (sys_notify_fds_left(front->handed, 0) == NULL)
 		return err;
@@ -123,26 +118,14 @@ http_report(enum jw_err err, const struct jw_why *why)
 	return jw_err_exit(err);
 }
 
-/* What the keeper that started us said; 0 where there is none. */
-static int64_t
-from_keeper(const char *name)
-{
-	const char *text = getenv(name);
-	char *end;
-	long long value;
-
-	if (text == NULL)
-		return 0;
-	value = strtoll(text, &end, 10);
-	return *end == '\0' && value > 0 ? value : 0;
-}
-
 static enum jw_err
-share_memory(struct daemon_front *front)
+make_shared(struct front *front)
 {
-	front->serving = http_uptime_new(from_keeper("JWKSD_REPLACES") != 0,
-	    from_keeper("JWKSD_SERVING_SINCE"), jw_clock_monotonic_ms());
-	if (front->serving == NULL ||
+	/* From a keeper whose front has ended, and which starts it again. */
+	bool replaces = getenv("JWKSD_REPLACES") != NULL;
+
+	front->uptime = http_uptime_new(replaces, jw_clock_monotonic_ms());
+	if (front->uptime == NULL ||
 	    asprintf(&front->publish_path, "%s/publish.sock",
 		front->config->runtime_directory) < 0) {
 		front->publish_path = NULL;
@@ -154,7 +137,7 @@ share_memory(struct daemon_front *front)
 static int
 work(size_t slot, void *arg)
 {
-	struct daemon_front *front = arg;
+	struct front *front = arg;
 	const struct http_server_options options = {
 	    .limits = &http_limits_default,
 	    .domain = front->config->domain,
@@ -162,23 +145,21 @@ work(size_t slot, void *arg)
 	    .publish_path = front->is_degraded ? NULL : front->publish_path,
 	    .fds = front->listeners.fds,
 	    .nfds = front->listeners.count,
-	    .serving = front->serving,
-	    .number = from_keeper("JWKSD_FRONT"),
+	    .uptime = front->uptime,
 	};
 
 	return http_server_run(&options, slot);
 }
 
 static enum jw_err
-supervise(struct daemon_front *front, bool *ret_handed)
+supervise(struct front *front)
 {
 	const struct http_supervisor_options options = {
-	    .processes = (size_t)front->config->processes,
+	    .processes = front->config->processes > 0
+			     ? (size_t)front->config->processes
+			     : 1,
 	    .limits = &http_limits_default,
-	    .serving = front->serving,
-	    .fds = front->listeners.fds,
-	    .nfds = front->listeners.count,
-	    .front_fd = front->front_fd,
+	    .uptime = front->uptime,
 	    .work = work,
 	    .arg = front,
 	};
@@ -189,17 +170,15 @@ supervise(struct daemon_front *front, bool *ret_handed)
 		    "request is answered 500");
 	else
 		sys_notify_ready("serving");
-	return http_supervisor_run(&options, ret_handed);
+	return http_supervisor_run(&options);
 }
 
 static void
-front_done(struct daemon_front *front, bool handed)
+front_done(struct front *front)
 {
-	sys_listeners_close(&front->listeners, !handed);
-	if (front->front_fd >= 0)
-		close(front->front_fd);
+	sys_listeners_close(&front->listeners);
 	sys_notify_fds_free(front->handed);
-	http_uptime_free(front->serving);
+	http_uptime_free(front->uptime);
 	free(front->publish_path);
 	jw_config_free(front->config);
 }
@@ -207,10 +186,9 @@ front_done(struct daemon_front *front, bool handed)
 int
 main(int argc, char **argv)
 {
-	struct daemon_front front = {.front_fd = -1};
+	struct front front = {0};
 	const char *file = NULL;
 	struct jw_why why = {"", ""};
-	bool handed = false;
 	enum jw_err err;
 
 	jw_begin_process();
@@ -233,11 +211,11 @@ main(int argc, char **argv)
 		sys_refusal_clear(&front.refusal);
 	}
 	if (err == JW_OK)
-		err = share_memory(&front);
+		err = make_shared(&front);
 	if (err == JW_OK)
-		err = supervise(&front, &handed);
+		err = supervise(&front);
 	if (front.is_degraded && err == JW_OK)
 		sys_refusal_clear(&front.refusal);
-	front_done(&front, handed);
+	front_done(&front);
 	return http_report(err, &why);
 }

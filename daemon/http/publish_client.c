@@ -39,28 +39,28 @@ struct http_publish_client {
 };
 
 static void
-disconnect(struct http_publish_client *follow)
+publish_client_disconnect(struct http_publish_client *client)
 {
-	if (follow->bev != NULL)
-		bufferevent_free(follow->bev);
-	follow->bev = NULL;
-	http_documents_free(follow->pending);
-	follow->pending = NULL;
-	json_decref(follow->kept);
-	follow->kept = NULL;
+	if (client->bev != NULL)
+		bufferevent_free(client->bev);
+	client->bev = NULL;
+	http_documents_free(client->pending);
+	client->pending = NULL;
+	json_decref(client->kept);
+	client->kept = NULL;
 }
 
 static void
-retry_later(struct http_publish_client *follow)
+retry_later(struct http_publish_client *client)
 {
-	const struct http_limits *limits = follow->options.limits;
+	const struct http_limits *limits = client->options.limits;
 	struct timeval wait;
 
-	disconnect(follow);
-	follow->backoff_ms = http_limits_backoff(follow->backoff_ms,
+	publish_client_disconnect(client);
+	client->backoff_ms = http_limits_backoff(client->backoff_ms,
 	    limits->reconnect_min_ms, limits->reconnect_max_ms);
-	wait = jw_timeval_ms(follow->backoff_ms);
-	evtimer_add(follow->retry, &wait);
+	wait = jw_timeval_ms(client->backoff_ms);
+	evtimer_add(client->retry, &wait);
 }
 
 static enum jw_err
@@ -93,94 +93,94 @@ put_document(
 
 /* Its last good document stays, if there is one. */
 static void
-keep(struct http_publish_client *follow, const json_t *name)
+keep(struct http_publish_client *client, const json_t *name)
 {
-	if (follow->pending != NULL && json_is_string(name))
+	if (client->pending != NULL && json_is_string(name))
 		json_object_set_new(
-		    follow->kept, json_string_value(name), json_null());
+		    client->kept, json_string_value(name), json_null());
 }
 
 static void
-withdraw(struct http_publish_client *follow, struct http_documents *documents,
+withdraw(struct http_publish_client *client, struct http_documents *documents,
     const json_t *name)
 {
 	if (!json_is_string(name))
 		return;
 	http_documents_remove(documents, json_string_value(name));
-	if (follow->kept != NULL)
-		json_object_del(follow->kept, json_string_value(name));
+	if (client->kept != NULL)
+		json_object_del(client->kept, json_string_value(name));
 }
 
 /* One bad document must not cost the others. */
 static void
-apply(struct http_publish_client *follow, json_t *changed, json_t *withdrawn,
+apply(struct http_publish_client *client, json_t *changed, json_t *withdrawn,
     const json_t *kept)
 {
 	struct http_documents *documents =
-	    follow->pending != NULL ? follow->pending : follow->live;
+	    client->pending != NULL ? client->pending : client->live;
 	struct jw_why why;
 	json_t *value;
 	size_t i;
 
 	json_array_foreach (withdrawn, i, value)
-		withdraw(follow, documents, value);
+		withdraw(client, documents, value);
 	json_array_foreach (kept, i, value)
-		keep(follow, value);
+		keep(client, value);
 	json_array_foreach (changed, i, value) {
 		why = (struct jw_why){.text = "no memory for a document"};
 		if (put_document(documents, value, &why) == JW_OK)
 			continue;
 		jw_log(JW_LOG_ERROR, "%s", why.text);
-		keep(follow, json_object_get(value, "keySet"));
+		keep(client, json_object_get(value, "keySet"));
 	}
 }
 
 /* A document is in one table only: it changes over when pending does. */
 static void
-take_kept(struct http_publish_client *follow)
+take_kept(struct http_publish_client *client)
 {
 	struct http_document *document;
 	const char *name;
 	json_t *value;
 
-	json_object_foreach (follow->kept, name, value) {
-		if (follow->live == NULL ||
-		    http_documents_has(follow->pending, name))
+	json_object_foreach (client->kept, name, value) {
+		if (client->live == NULL ||
+		    http_documents_has(client->pending, name))
 			continue;
-		document = http_documents_take(follow->live, name);
+		document = http_documents_take(client->live, name);
 		if (document != NULL)
-			http_documents_put(follow->pending, document);
+			http_documents_put(client->pending, document);
 	}
-	json_decref(follow->kept);
-	follow->kept = NULL;
+	json_decref(client->kept);
+	client->kept = NULL;
 }
 
 /* The set is whole: from here on changes go straight to what is served. */
 static void
-complete(struct http_publish_client *follow)
+complete(struct http_publish_client *client)
 {
-	const struct http_publish_client_options *options = &follow->options;
-	bool first = follow->live == NULL;
+	const struct http_publish_client_options *options = &client->options;
+	bool first = client->live == NULL;
 
-	take_kept(follow);
-	http_documents_free(follow->live);
-	follow->live = follow->pending;
-	follow->pending = NULL;
-	follow->backoff_ms = 0;
+	take_kept(client);
+	http_documents_free(client->live);
+	client->live = client->pending;
+	client->pending = NULL;
+	client->backoff_ms = 0;
 	/* The JSON of a large set leaves its memory in pieces. */
 	malloc_trim(0);
 	if (!first)
 		return;
-	http_uptime_begin(options->serving, options->slot, jw_clock_wall_s(),
+	http_uptime_begin(options->uptime, options->slot, jw_clock_wall_s(),
 	    jw_clock_monotonic_ms());
 	jw_log(JW_LOG_INFO, "serving %zu key set%s",
-	    http_documents_count(follow->live),
-	    http_documents_count(follow->live) == 1 ? "" : "s");
+	    http_documents_count(client->live),
+	    http_documents_count(client->live) == 1 ? "" : "s");
 	options->first(options->arg);
 }
 
 static enum jw_err
-take_reply(struct http_publish_client *follow,
+take_reply(struct http_publish_client *client,
     const struct varlink_reply *reply, struct jw_why *why)
 {
 	json_t *changed, *withdrawn, *kept = NULL;
@@ -196,21 +196,21 @@ take_reply(struct http_publish_client *follow,
 		jw_why_set(why, "the keeper's reply lacks a member");
 		return JW_PROTOCOL;
 	}
-	apply(follow, changed, withdrawn, kept);
-	if (!whole || follow->pending == NULL)
+	apply(client, changed, withdrawn, kept);
+	if (!whole || client->pending == NULL)
 		return JW_OK;
-	if (follow->live == NULL && !follow->said_refused &&
-	    http_uptime_refused(follow->options.serving)) {
+	if (client->live == NULL && !client->said_refused &&
+	    http_uptime_refused(client->options.uptime)) {
 		jw_why_set(why, "clients were refused, and the keeper does "
 				"not know");
 		return JW_PROTOCOL;
 	}
-	complete(follow);
+	complete(client);
 	return JW_OK;
 }
 
 static enum jw_err
-take_frame(struct http_publish_client *follow, const char *data, size_t len,
+take_frame(struct http_publish_client *client, const char *data, size_t len,
     struct jw_why *why)
 {
 	struct varlink_reply reply;
@@ -221,7 +221,7 @@ take_frame(struct http_publish_client *follow, const char *data, size_t len,
 		jw_why_set(why, "the keeper sent no varlink reply");
 		return err;
 	}
-	err = take_reply(follow, &reply, why);
+	err = take_reply(client, &reply, why);
 	if (err == JW_OK && !reply.continues) {
 		jw_why_set(why, "the keeper ended its replies");
 		err = JW_PROTOCOL;
@@ -233,29 +233,29 @@ take_frame(struct http_publish_client *follow, const char *data, size_t len,
 /* JW_OK with *ret_more false: the rest of a frame is still to come. */
 static enum jw_err
 next_frame(
-    struct http_publish_client *follow, bool *ret_more, struct jw_why *why)
+    struct http_publish_client *client, bool *ret_more, struct jw_why *why)
 {
-	struct evbuffer *input = bufferevent_get_input(follow->bev);
+	struct evbuffer *input = bufferevent_get_input(client->bev);
 	struct evbuffer_ptr from, at;
 	size_t len = evbuffer_get_length(input);
 	enum jw_err err;
 
 	*ret_more = false;
-	if (len == follow->searched)
+	if (len == client->searched)
 		return JW_OK;
-	evbuffer_ptr_set(input, &from, follow->searched, EVBUFFER_PTR_SET);
+	evbuffer_ptr_set(input, &from, client->searched, EVBUFFER_PTR_SET);
 	at = evbuffer_search(input, "", 1, &from);
 	if (at.pos < 0) {
-		follow->searched = len;
+		client->searched = len;
 		if (len < VARLINK_MESSAGE_MAX)
 			return JW_OK;
 		jw_why_set(why, "a reply of the keeper is over 256 KiB");
 		return JW_PROTOCOL;
 	}
-	follow->searched = 0;
+	client->searched = 0;
 	len = (size_t)at.pos;
 	err = take_frame(
-	    follow, (char *)evbuffer_pullup(input, at.pos + 1), len, why);
+	    client, (char *)evbuffer_pullup(input, at.pos + 1), len, why);
 	evbuffer_drain(input, len + 1);
 	*ret_more = true;
 	return err;
@@ -264,147 +264,146 @@ next_frame(
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
-	struct http_publish_client *follow = arg;
+	struct http_publish_client *client = arg;
 	struct jw_why why = {0};
 	enum jw_err err;
 	bool more = true;
 
 	(void)bev;
 	do {
-		err = next_frame(follow, &more, &why);
+		err = next_frame(client, &more, &why);
 	} while (err == JW_OK && more);
 	if (err == JW_OK)
 		return;
 	jw_log(JW_LOG_WARNING, "%s; asking again",
 	    why.text[0] != '\0' ? why.text : jw_err_text(err));
-	retry_later(follow);
+	retry_later(client);
 }
 
 static void
-ask(struct http_publish_client *follow)
+ask(struct http_publish_client *client)
 {
-	const struct http_publish_client_options *options = &follow->options;
-	json_t *parameters =
-	    json_pack("{s:I}", "front", (json_int_t)options->number);
+	const struct http_publish_client_options *options = &client->options;
+	json_t *parameters = json_pack("{s:i}", "front", 0);
 	int64_t since =
-	    http_uptime_since(options->serving, jw_clock_monotonic_ms());
+	    http_uptime_since(options->uptime, jw_clock_monotonic_ms());
 	char *call = NULL;
 	size_t len;
 
-	follow->said_refused = http_uptime_refused(options->serving);
+	client->said_refused = http_uptime_refused(options->uptime);
 	/* After a clock was set back nobody could believe it. */
 	if (since != 0 && since <= jw_clock_wall_s())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
-	if (follow->said_refused)
+	if (client->said_refused)
 		json_object_set_new(parameters, "refused", json_true());
 	call = varlink_call_format(
 	    "org.jwksd.publish.Documents", parameters, true, false, &len);
 	json_decref(parameters);
-	if (call == NULL || bufferevent_write(follow->bev, call, len) != 0)
-		retry_later(follow);
+	if (call == NULL || bufferevent_write(client->bev, call, len) != 0)
+		retry_later(client);
 	free(call);
 }
 
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
-	struct http_publish_client *follow = arg;
+	struct http_publish_client *client = arg;
 
 	(void)bev;
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
-		ask(follow);
+		ask(client);
 		return;
 	}
-	if (follow->backoff_ms == 0)
+	if (client->backoff_ms == 0)
 		jw_log(JW_LOG_INFO, "the keeper is gone: serving on");
-	retry_later(follow);
+	retry_later(client);
 }
 
 static void
 connect_keeper(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_publish_client *follow = arg;
+	struct http_publish_client *client = arg;
 
 	(void)fd;
 	(void)what;
-	disconnect(follow);
-	follow->searched = 0;
-	follow->pending = http_documents_new();
-	follow->kept = json_object();
-	follow->bev =
-	    bufferevent_socket_new(follow->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (follow->pending == NULL || follow->kept == NULL ||
-	    follow->bev == NULL) {
-		retry_later(follow);
+	publish_client_disconnect(client);
+	client->searched = 0;
+	client->pending = http_documents_new();
+	client->kept = json_object();
+	client->bev =
+	    bufferevent_socket_new(client->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (client->pending == NULL || client->kept == NULL ||
+	    client->bev == NULL) {
+		retry_later(client);
 		return;
 	}
-	bufferevent_setcb(follow->bev, on_read, NULL, on_event, follow);
-	bufferevent_set_max_single_read(follow->bev, 64 * 1024);
-	bufferevent_enable(follow->bev, EV_READ | EV_WRITE);
+	bufferevent_setcb(client->bev, on_read, NULL, on_event, client);
+	bufferevent_set_max_single_read(client->bev, 64 * 1024);
+	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
 	/* A failure comes back through on_event() or here; never both. */
-	if (bufferevent_socket_connect(follow->bev,
-		(struct sockaddr *)&follow->address,
-		sizeof(follow->address)) != 0 &&
-	    !evtimer_pending(follow->retry, NULL))
-		retry_later(follow);
+	if (bufferevent_socket_connect(client->bev,
+		(struct sockaddr *)&client->address,
+		sizeof(client->address)) != 0 &&
+	    !evtimer_pending(client->retry, NULL))
+		retry_later(client);
 }
 
 enum jw_err
 http_publish_client_new(struct event_base *base,
     const struct http_publish_client_options *options,
-    struct http_publish_client **ret_follow, struct jw_why *why)
+    struct http_publish_client **ret_client, struct jw_why *why)
 {
-	struct http_publish_client *follow;
+	struct http_publish_client *client;
 	struct timeval now = {0, 0};
 
-	if (strlen(options->socket_path) >= sizeof(follow->address.sun_path)) {
+	if (strlen(options->socket_path) >= sizeof(client->address.sun_path)) {
 		jw_why_set(why, "%s is longer than the path of a socket may be",
 		    options->socket_path);
 		return JW_INVALID_PARAMETER;
 	}
-	follow = calloc(1, sizeof(*follow));
-	if (follow == NULL)
+	client = calloc(1, sizeof(*client));
+	if (client == NULL)
 		return JW_NO_MEMORY;
-	follow->options = *options;
-	follow->base = base;
-	follow->address.sun_family = AF_UNIX;
-	memcpy(follow->address.sun_path, options->socket_path,
+	client->options = *options;
+	client->base = base;
+	client->address.sun_family = AF_UNIX;
+	memcpy(client->address.sun_path, options->socket_path,
 	    strlen(options->socket_path) + 1);
-	follow->retry = evtimer_new(base, connect_keeper, follow);
-	if (follow->retry == NULL) {
-		free(follow);
+	client->retry = evtimer_new(base, connect_keeper, client);
+	if (client->retry == NULL) {
+		free(client);
 		return JW_NO_MEMORY;
 	}
-	evtimer_add(follow->retry, &now);
-	*ret_follow = follow;
+	evtimer_add(client->retry, &now);
+	*ret_client = client;
 	return JW_OK;
 }
 
 void
-http_publish_client_free(struct http_publish_client *follow)
+http_publish_client_free(struct http_publish_client *client)
 {
-	if (follow == NULL)
+	if (client == NULL)
 		return;
-	disconnect(follow);
-	http_documents_free(follow->live);
-	event_free(follow->retry);
-	free(follow);
+	publish_client_disconnect(client);
+	http_documents_free(client->live);
+	event_free(client->retry);
+	free(client);
 }
 
 void
-http_publish_client_again(struct http_publish_client *follow)
+http_publish_client_again(struct http_publish_client *client)
 {
 	const struct timeval now = {0, 0};
 
-	if (follow == NULL || follow->bev == NULL)
+	if (client == NULL || client->bev == NULL)
 		return;
-	disconnect(follow);
-	evtimer_add(follow->retry, &now);
+	publish_client_disconnect(client);
+	evtimer_add(client->retry, &now);
 }
 
 const struct http_documents *
-http_publish_client_documents(const struct http_publish_client *follow)
+http_publish_client_documents(const struct http_publish_client *client)
 {
-	return follow == NULL ? NULL : follow->live;
+	return client == NULL ? NULL : client->live;
 }

@@ -2,8 +2,8 @@
  * The event loop of a worker: documents on one side, clients on the other.
  *
  * Must never keep the first clients waiting for the keeper longer than
- * warm_ms, nor answer one without documents where there had been some just
- * before, nor stay when it was told to end.
+ * warm_ms, answer one without documents where there had been some just
+ * before, or outlive stop_ms after SIGTERM.
  */
 #include "daemon/http/server.h"
 
@@ -20,13 +20,13 @@
 #include "daemon/http/listeners.h"
 #include "daemon/http/publish_client.h"
 
-enum { ON_WARM, ON_STOP, ON_DRAIN, ON_IDLE_END, ON_END, MOMENTS };
+enum { ON_WARM, ON_STOP, ON_SILENT, ON_END, MOMENTS };
 
 struct server {
 	const struct http_server_options *options;
 	struct event_base *base;
-	struct http_publish_client *follow;
-	struct http_listeners *guard;
+	struct http_publish_client *publish_client;
+	struct http_listeners *listeners;
 	struct event *moments[MOMENTS];
 };
 
@@ -39,7 +39,7 @@ after(struct server *server, int moment, int64_t ms)
 }
 
 static void
-end_when_empty(void *arg)
+end_loop(void *arg)
 {
 	struct server *server = arg;
 
@@ -47,31 +47,23 @@ end_when_empty(void *arg)
 }
 
 static void
-http_server_begin_end(struct server *server)
-{
-	http_listeners_end(server->guard);
-	if (http_listeners_count(server->guard) == 0)
-		end_when_empty(server);
-}
-
-static void
 on_warm(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
-	struct http_uptime *serving = server->options->serving;
-	int64_t wait = http_uptime_patience(serving, jw_clock_monotonic_ms());
+	struct http_uptime *uptime = server->options->uptime;
+	int64_t wait = http_uptime_patience(uptime, jw_clock_monotonic_ms());
 
 	(void)fd;
 	(void)what;
-	if (http_publish_client_documents(server->follow) != NULL)
+	if (http_publish_client_documents(server->publish_client) != NULL)
 		return;
 	if (wait > 0) {
 		after(server, ON_WARM, wait);
 		return;
 	}
-	http_uptime_refuse(serving);
-	http_publish_client_again(server->follow);
-	http_listeners_open(server->guard);
+	http_uptime_refuse(uptime);
+	http_publish_client_again(server->publish_client);
+	http_listeners_open(server->listeners);
 }
 
 static void
@@ -82,34 +74,23 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	after(server, ON_END, server->options->limits->stop_ms);
-	after(server, ON_IDLE_END, server->options->limits->stop_silent_ms);
-	http_listeners_end(server->guard);
-	/* The first request of a new connection is on its way: a client that
-	 * gets no answer to it has been refused. */
-	http_listeners_close_idle(server->guard, false);
-	http_server_begin_end(server);
+	after(server, ON_SILENT, server->options->limits->stop_silent_ms);
+	http_listeners_end(server->listeners);
+	/* Not those that have yet to send their first request: to a client
+	 * that gets no answer to it, the connection has been refused. */
+	http_listeners_close_idle(server->listeners, false);
+	if (http_listeners_count(server->listeners) == 0)
+		end_loop(server);
 }
 
 static void
-on_drain(evutil_socket_t fd, short what, void *arg)
+on_silent(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
 
 	(void)fd;
 	(void)what;
-	after(server, ON_IDLE_END, server->options->limits->drain_idle_ms);
-	after(server, ON_END, server->options->limits->drain_ms);
-	http_server_begin_end(server);
-}
-
-static void
-on_idle_end(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *server = arg;
-
-	(void)fd;
-	(void)what;
-	http_listeners_close_idle(server->guard, true);
+	http_listeners_close_idle(server->listeners, true);
 }
 
 static void
@@ -117,7 +98,7 @@ on_end(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end_when_empty(arg);
+	end_loop(arg);
 }
 
 static const struct {
@@ -126,28 +107,21 @@ static const struct {
 } moments[MOMENTS] = {
     [ON_WARM] = {-1, on_warm},
     [ON_STOP] = {SIGTERM, on_stop},
-    [ON_DRAIN] = {SIGUSR1, on_drain},
-    [ON_IDLE_END] = {-1, on_idle_end},
+    [ON_SILENT] = {-1, on_silent},
     [ON_END] = {-1, on_end},
 };
 
 static void
 add_moments(struct server *server)
 {
-	short what;
-	int i;
-
-	for (i = 0; i < MOMENTS; i++) {
-		what = moments[i].signal < 0 ? 0 : EV_SIGNAL | EV_PERSIST;
+	for (int i = 0; i < MOMENTS; i++) {
+		short what = moments[i].signal < 0 ? 0 : EV_SIGNAL | EV_PERSIST;
 		server->moments[i] = event_new(server->base, moments[i].signal,
 		    what, moments[i].callback, server);
 		if (what != 0)
 			event_add(server->moments[i], NULL);
 	}
-	/* Where an earlier front answers, one without documents only waits:
-	 * its keeper may have been killed, and the next comes with another. */
-	if (!http_uptime_elsewhere(server->options->serving))
-		after(server, ON_WARM, server->options->limits->warm_ms);
+	after(server, ON_WARM, server->options->limits->warm_ms);
 }
 
 static void
@@ -155,7 +129,7 @@ on_first(void *arg)
 {
 	struct server *server = arg;
 
-	http_listeners_open(server->guard);
+	http_listeners_open(server->listeners);
 }
 
 static const struct http_documents *
@@ -163,52 +137,49 @@ documents_of(void *arg)
 {
 	struct server *server = arg;
 
-	return http_publish_client_documents(server->follow);
+	return http_publish_client_documents(server->publish_client);
 }
 
 static enum jw_err
-open_guard(struct server *server)
+open_listeners(struct server *server)
 {
 	const struct http_server_options *options = server->options;
-	const struct http_listeners_options guard = {
+	const struct http_listeners_options listeners = {
 	    .limits = options->limits,
 	    .domain = options->domain,
 	    .max_connections = options->max_connections,
 	    .fds = options->fds,
 	    .nfds = options->nfds,
 	    .documents = documents_of,
-	    .empty = end_when_empty,
+	    .empty = end_loop,
 	    .arg = server,
 	};
 
-	return http_listeners_new(server->base, &guard, &server->guard);
+	return http_listeners_new(server->base, &listeners, &server->listeners);
 }
 
 static enum jw_err
-open_follow(struct server *server, size_t slot, struct jw_why *why)
+open_publish_client(struct server *server, size_t slot, struct jw_why *why)
 {
-	const struct http_publish_client_options follow = {
+	const struct http_publish_client_options options = {
 	    .socket_path = server->options->publish_path,
-	    .serving = server->options->serving,
+	    .uptime = server->options->uptime,
 	    .slot = slot,
-	    .number = server->options->number,
 	    .limits = server->options->limits,
 	    .first = on_first,
 	    .arg = server,
 	};
 
 	return http_publish_client_new(
-	    server->base, &follow, &server->follow, why);
+	    server->base, &options, &server->publish_client, why);
 }
 
 static void
 server_done(struct server *server)
 {
-	int i;
-
-	http_listeners_free(server->guard);
-	http_publish_client_free(server->follow);
-	for (i = 0; i < MOMENTS; i++) {
+	http_listeners_free(server->listeners);
+	http_publish_client_free(server->publish_client);
+	for (int i = 0; i < MOMENTS; i++) {
 		if (server->moments[i] != NULL)
 			event_free(server->moments[i]);
 	}
@@ -230,9 +201,9 @@ http_server_run(const struct http_server_options *options, size_t slot)
 	server.base = event_base_new();
 	if (server.base == NULL)
 		goto out;
-	err = open_guard(&server);
+	err = open_listeners(&server);
 	if (err == JW_OK && options->publish_path != NULL)
-		err = open_follow(&server, slot, &why);
+		err = open_publish_client(&server, slot, &why);
 	if (err != JW_OK)
 		goto out;
 	add_moments(&server);

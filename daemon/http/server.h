@@ -1,8 +1,6 @@
 /*
- * A worker: one process with an event loop that answers clients.
- *
- * SIGTERM: finish what is being written, then end.  SIGUSR1: another front
- * takes over; accept no more, end politely.
+ * A worker: one process with an event loop that answers clients.  SIGTERM:
+ * accept no more, answer requests that have begun, then end.
  */
 #ifndef JWKSD_HTTP_SERVER_H
 #define JWKSD_HTTP_SERVER_H
@@ -19,11 +17,10 @@ struct http_server_options {
 	const char *publish_path; /* NULL: no keeper, and no documents */
 	const int *fds;           /* listening */
 	size_t nfds;
-	struct http_uptime *serving;
-	int64_t number; /* what the keeper calls this front */
+	struct http_uptime *uptime;
 };
 
-/* Runs until it is told to end; returns the exit status of the process. */
+/* Runs until SIGTERM; returns the exit status of the process. */
 int http_server_run(const struct http_server_options *options, size_t slot);
 
 #endif

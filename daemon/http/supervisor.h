@@ -1,12 +1,10 @@
 /*
- * The supervisor of the workers: starts them, starts them again, hands the
- * listening sockets to a later front, and ends them.  It reads no octet from
- * the network.
+ * The supervisor of the workers: starts them, starts them again, and ends
+ * them.  It reads no octet from the network.
  */
-#ifndef JWKSD_HTTP_MASTER_H
-#define JWKSD_HTTP_MASTER_H
+#ifndef JWKSD_HTTP_SUPERVISOR_H
+#define JWKSD_HTTP_SUPERVISOR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,27 +13,22 @@
 #include "daemon/http/uptime.h"
 
 struct http_supervisor_options {
-	size_t processes;
+	size_t processes; /* at most UPTIME_SLOTS */
 	const struct http_limits *limits;
-	struct http_uptime *serving;
-	const int *fds; /* listening; what is handed over */
-	size_t nfds;
-	int front_fd; /* where a later keeper asks for them; -1: nowhere */
+	struct http_uptime *uptime;
 	/* What a worker does; the result is its exit status. */
 	int (*work)(size_t slot, void *arg);
 	void *arg;
 };
 
-/*
- * Blocks until SIGTERM, SIGINT or a hand-over has ended everything.  JW_IO
- * when it could not begin.  ret_handed: another front listens on.
- */
-enum jw_err http_supervisor_run(
-    const struct http_supervisor_options *options, bool *ret_handed);
+/* Blocks until SIGTERM or SIGINT, and until every worker has ended.  JW_IO
+ * when it could not begin. */
+enum jw_err http_supervisor_run(const struct http_supervisor_options *options);
 
 /*
- * How long to wait before a worker that lived lived_ms is started again,
- * after the wait before it: not at all, unless it died young.
+ * How many milliseconds to wait before a worker that lived lived_ms is started
+ * again, where the wait before it was last_delay_ms: none for one that lived
+ * for a second.
  */
 int64_t http_supervisor_delay(int64_t last_delay_ms, int64_t lived_ms);
 

@@ -55,7 +55,6 @@ struct follower {
 	int quiet;       /* looks in a row that found everything read */
 	bool has_any;    /* an empty whole would be a lie: it is yet to come */
 	bool is_front;   /* what it is sent is served */
-	int64_t number;  /* of its front */
 	int64_t pid;
 	int64_t reported; /* to the keeper (servable.h) */
 };
@@ -67,9 +66,7 @@ struct publish {
 	struct keeper_observer observer;
 	struct follower_list followers;
 	size_t complete_count;
-	bool listening; /* the listener stays open without a front */
-	publish_complete_fn *complete;
-	void *arg;
+	bool listener_stays; /* open, while no front runs */
 	struct event *tick;
 	struct event *look; /* while something may be unread */
 	int64_t look_ms;
@@ -152,7 +149,8 @@ drop_follower(struct follower *follower)
 	if (is_serving(follower)) {
 		publish->complete_count--;
 		if (publish->complete_count == 0)
-			keeper_not_serving(publish->keeper, publish->listening);
+			keeper_not_serving(
+			    publish->keeper, publish->listener_stays);
 	}
 	free(follower);
 }
@@ -171,18 +169,6 @@ end_follower(struct follower *follower)
 	serve_reply(call, publish_reply(&none, false));
 }
 
-/* Those of one front that have been sent everything. */
-static size_t
-count_complete(const struct publish *publish, int64_t number)
-{
-	const struct follower *follower;
-	size_t count = 0;
-
-	TAILQ_FOREACH(follower, &publish->followers, link)
-	count += is_serving(follower) && follower->number == number;
-	return count;
-}
-
 static void
 begin_serving(struct follower *follower)
 {
@@ -198,9 +184,6 @@ begin_serving(struct follower *follower)
 		follower->reported = SERVABLE_REFUSED;
 	publish->stalled = false;
 	keeper_serving(publish->keeper, follower->reported);
-	if (publish->complete != NULL)
-		publish->complete(follower->number,
-		    count_complete(publish, follower->number), publish->arg);
 }
 
 /* A front must not take the lack of a document for the end of a key set. */
@@ -321,7 +304,6 @@ run_documents(struct serve_call *call, const void *request, void *context)
 	    .publish = publish,
 	    .call = call,
 	    .is_front = asked->front.value >= 0,
-	    .number = asked->front.value,
 	    /* A client that does not say that it is a front need not return. */
 	    .pid = asked->front.given ? serve_peer(call)->pid : 0,
 	    .reported =
@@ -486,8 +468,8 @@ events_free(struct publish *publish)
 }
 
 enum jw_err
-publish_new(struct event_base *base, struct keeper *keeper,
-    publish_complete_fn *complete, void *arg, struct publish **ret_publish)
+publish_new(struct event_base *base, struct keeper *keeper, bool listener_stays,
+    struct publish **ret_publish)
 {
 	struct publish *publish = calloc(1, sizeof(*publish));
 	const struct timeval wait = {TICK_S, 0};
@@ -507,9 +489,7 @@ publish_new(struct event_base *base, struct keeper *keeper,
 		return JW_NO_MEMORY;
 	}
 	publish->keeper = keeper;
-	publish->complete = complete;
-	publish->arg = arg;
-	publish->listening = true;
+	publish->listener_stays = listener_stays;
 	publish->observer.fn = publish_on_news;
 	publish->observer.arg = publish;
 	keeper_observe(keeper, &publish->observer);
@@ -529,9 +509,9 @@ publish_free(struct publish *publish)
 }
 
 void
-publish_stop(struct publish *publish, bool listening)
+publish_stop(struct publish *publish, bool listener_stays)
 {
-	publish->listening = listening;
+	publish->listener_stays = listener_stays;
 }
 
 size_t

@@ -18,21 +18,18 @@ struct publish;
 struct varlink_service;
 
 /*
- * A process of the front with this number has read everything, as count
- * of them have that are connected now.
+ * Follows the keeper, in base.  listener_stays: while no front runs, the
+ * socket that fronts accept from stays open, and clients wait in its backlog.
  */
-typedef void publish_complete_fn(int64_t number, size_t count, void *arg);
-
-/* Follows the keeper, in base.  complete may be NULL. */
 enum jw_err publish_new(struct event_base *base, struct keeper *keeper,
-    publish_complete_fn *complete, void *arg, struct publish **ret_publish);
+    bool listener_stays, struct publish **ret_publish);
 void publish_free(struct publish *publish);
 
 /* Offer the interface; the context of its verbs is the struct publish. */
 enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
 
-/* The fronts end from now on, and their listener stays open or does not. */
-void publish_stop(struct publish *publish, bool listening);
+/* The fronts are about to end; listener_stays as above. */
+void publish_stop(struct publish *publish, bool listener_stays);
 
 /* Processes of fronts that have read everything. */
 size_t publish_fronts(const struct publish *publish);

@@ -17,6 +17,15 @@
 #include "daemon/store/internal.h"
 #include "daemon/store/place.h"
 
+static enum jw_err
+refuse_second(const char *path, struct jw_why *why)
+{
+	jw_why_set(why, "%s: another jwksd has this database open", path);
+	jw_why_hint(why, "one database belongs to one daemon: stop the other, "
+			 "or give this one its own [store] path");
+	return JW_LOCKED;
+}
+
 /*
  * One process at a time: an advisory lock beside the database, since the
  * database itself may only be touched by its holder.
@@ -44,11 +53,23 @@ take_lock(struct store *store, struct jw_why *why)
 	}
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return JW_OK;
-	jw_why_set(
-	    why, "%s: another jwksd has this database open", store->path);
-	jw_why_hint(why, "one database belongs to one daemon: stop the other, "
-			 "or give this one its own [store] path");
-	return JW_LOCKED;
+	return refuse_second(store->path, why);
+}
+
+enum jw_err
+store_check_lock(const char *path, struct jw_why *why)
+{
+	char name[PATH_MAX];
+	bool locked;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return JW_OK;
+	locked = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return locked ? refuse_second(path, why) : JW_OK;
 }
 
 /* Symbolic links above the file are the administrator's business. */

@@ -23,7 +23,8 @@ struct store;
 
 /* Is there anything at path?  Does not follow a symbolic link. */
 bool store_exists(const char *path);
-
+/* JW_LOCKED with why: another daemon has it open.  Changes nothing. */
+enum jw_err store_check_lock(const char *path, struct jw_why *why);
 /*
  * Open, or create, the database at path (its directory must exist), lock it,
  * check it, and migrate it (after a copy to PATH.before-VERSION).  Each with

@@ -57,7 +57,7 @@ def four_syncs():
 
 def main():
     rows = {"first start: keys are made": [], "start of a stopped one": [],
-            "start after kill -9, the front serving on": [],
+            "start after kill -9": [],
             "beside it: start of true": [], "beside it: four syncs": []}
     first, again, crashed, true, syncs = rows.values()
     for _ in range(RUNS):

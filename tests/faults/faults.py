@@ -18,7 +18,7 @@ FS_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, struct.pack("=I", 2)
 
 
 def kills(count, seed):
-    """kill -9 of the keeper at random moments, the front serving on."""
+    """kill -9 of the keeper, and of its front with it, at random moments."""
     chance, found = random.Random(seed), []
     with harness.Daemon(policy=oracle.POLICY, common_check=False) as daemon:
         with oracle.Fleet(daemon, seed) as fleet:

@@ -16,9 +16,11 @@ CALM = {**harness.FAST, "rotation_period": "1h", "token_max_ttl": "10min",
 
 class Case(unittest.TestCase):
     policy = {}
+    own_front = False   # True: a crash of the keeper alone is no outage
 
     def setUp(self):
-        self.daemon = harness.Daemon(policy=self.policy)
+        self.daemon = harness.Daemon(policy=self.policy,
+                                     own_front=self.own_front)
         self.enterContext(self.daemon)
 
     def call(self, method, **parameters):

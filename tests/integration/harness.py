@@ -146,6 +146,7 @@ class Response:
 class Daemon:
     """jwksd and the front that it starts.
 
+    own_front  the front is started beside it, not by it: it outlives it
     config   sections as dictionaries, laid over those of the directory
     policy   short for config={"policy": ...}
     wrapper  words before the program's name (valgrind, faketime, strace)
@@ -154,8 +155,13 @@ class Daemon:
     """
 
     def __init__(self, config=None, policy=None, wrapper=None, env=None,
-                 start=True, common_check=True):
+                 start=True, common_check=True, own_front=False):
         self.config = config or {}
+        self.own_front = own_front
+        if own_front:
+            self.config["http"] = {"processes": "0",
+                                   **self.config.get("http", {})}
+        self.front = None
         self.policy = policy or {}
         self.wrapper = WRAPPER if wrapper is None else wrapper
         self.env = env or {}
@@ -243,19 +249,27 @@ class Daemon:
         raise AssertionError("no free port in five tries")
 
     def spawn(self, *arguments):
+        self.log_start = len(self.log())
+        self.process = self.begin("jwksd", *arguments, env=self.env)
+        if self.own_front and self.front is None:
+            self.front = self.begin("jwksd-http")
+
+    def begin(self, program, *arguments, env=None):
         with open(self.log_file, "ab") as log:
-            self.log_start = len(self.log())
-            self.process = subprocess.Popen(
-                [*self.wrapper, os.path.join(BUILD, "jwksd"), "--config",
+            return subprocess.Popen(
+                [*self.wrapper, os.path.join(BUILD, program), "--config",
                  self.config_file, *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **self.env}, cwd=self.directory)
+                env={**os.environ, **(env or {})}, cwd=self.directory)
 
     def wait_ready(self, timeout=20):
         wait_until(self.is_ready, timeout, "jwksd is not ready")
         self.front_pids()
 
     def is_ready(self):
+        if self.front is not None and self.front.poll() is not None:
+            self.kill_everything()
+            raise PortTaken
         if self.process.poll() is not None:
             text = self.log(self.log_start)
             if "in use" in text:
@@ -285,6 +299,7 @@ class Daemon:
     def stop(self, timeout=20):
         """SIGTERM; the daemon must end with 0 and leave no front."""
         fronts = set(self.front_pids()) | self.fronts_seen
+        self.stop_front()
         process, self.process = self.process, None
         if process.poll() is None:
             process.terminate()
@@ -300,12 +315,22 @@ class Daemon:
                    "jwksd-http outlives jwksd")
         self.fronts_seen.clear()
 
+    def stop_front(self):
+        """The one that was started beside it: SIGTERM, and it ends well."""
+        if self.front is not None:
+            front, self.front = self.front, None
+            front.terminate()
+            status = front.wait(20 * SLOW)
+            assert status == 0, f"jwksd-http ended with {status}"
+
     def kill9(self):
-        """What a crash or the OOM killer does to the keeper alone."""
-        self.front_pids()
+        """A crash, or the OOM killer; a front that it started ends too."""
+        fronts = [] if self.own_front else self.front_pids()
         self.process.kill()
         self.process.wait()
         self.process = None
+        wait_until(lambda: not [p for p in fronts if alive(p)], 5,
+                   "jwksd-http outlives jwksd")
 
     def restart(self, **kwargs):
         if self.process is not None:
@@ -322,6 +347,9 @@ class Daemon:
         for pid in set(self.front_pids()) | self.fronts_seen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if self.front is not None:
+            self.front.wait()
+            self.front = None
         wait_until(lambda: not [p for p in self.fronts_seen if alive(p)], 5,
                    "jwksd-http survives SIGKILL")
 
@@ -338,7 +366,7 @@ class Daemon:
         return self.process.pid
 
     def front_pids(self):
-        """Living jwksd-http processes of ours, adopted ones too."""
+        """Living jwksd-http processes of ours."""
         inodes = listening_inodes(self.port)
         keeper = self.process.pid if self.process else -1
         found = [pid for pid in all_pids()

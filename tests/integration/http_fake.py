@@ -3,7 +3,6 @@
 FakeKeeper serves RUNTIME/publish.sock and says what a test tells it to say.
 Front runs the real jwksd-http with a listening socket of ours.
 """
-import array
 import base64
 import hashlib
 import json
@@ -163,15 +162,14 @@ def listening(family=socket.AF_INET, host="127.0.0.1"):
 class Front:
     """jwksd-http in a directory of its own."""
 
-    def __init__(self, runtime, socks=(), config="", front=None, env=None,
-                 nofile=None, daemon=""):
+    def __init__(self, runtime, socks=(), config="", env=None, nofile=None,
+                 daemon=""):
         self.file = os.path.join(runtime, "jwksd-%d.conf" % time.monotonic_ns())
         with open(self.file, "w") as out:
             out.write("[daemon]\nruntime_directory = %s\n"
                       "state_directory = %s\n%s\n[http]\n%s\n"
                       % (runtime, runtime, daemon, config))
-        names = ["http"] * len(socks) + (["front"] if front else [])
-        fds = [s.fileno() for s in socks] + ([front.fileno()] if front else [])
+        fds = [s.fileno() for s in socks]
         numbers = tuple(range(3, 3 + len(fds)))
         self.log = open(self.file + ".log", "wb+")
 
@@ -181,7 +179,7 @@ class Front:
             if fds:
                 os.environ["LISTEN_PID"] = str(os.getpid())
                 os.environ["LISTEN_FDS"] = str(len(fds))
-                os.environ["LISTEN_FDNAMES"] = ":".join(names)
+                os.environ["LISTEN_FDNAMES"] = ":".join(["http"] * len(fds))
             os.environ.update(env or {})
             if nofile:
                 import resource
@@ -347,15 +345,3 @@ class Load(threading.Thread):
         self.going = False
         self.join(20)
         return self
-
-
-def receive_offer(sock):
-    """(servingSince, pid, sockets) of a front's offer."""
-    data, ancillary, _, _ = sock.recvmsg(1024, socket.CMSG_SPACE(32 * 4))
-    fds = array.array("i")
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(payload[:len(payload) // 4 * 4])
-    since = int.from_bytes(data[8:16], "little")
-    pid = int.from_bytes(data[16:24], "little")
-    return since, pid, [socket.socket(fileno=fd) for fd in fds]

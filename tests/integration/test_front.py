@@ -1,16 +1,12 @@
-"""How the keeper starts, replaces and ends its front."""
+"""How the keeper starts, replaces and ends its front, or starts none."""
 import contextlib
-import multiprocessing
 import os
 import signal
-import socket
 import sqlite3
 import time
 import unittest
 
 import harness
-
-NOBODY = 65534
 
 
 def children(pid):
@@ -31,24 +27,44 @@ class Ending(unittest.TestCase):
             self.assertEqual(harness.listening_inodes(daemon.port), set())
 
 
-class Replacing(unittest.TestCase):
-    def masters(self, daemon):
-        fronts = daemon.front_pids()
-        return [p for p in fronts
-                if harness.status_of(p)[1] not in fronts]
+def masters(daemon):
+    fronts = daemon.front_pids()
+    return [p for p in fronts if harness.status_of(p)[1] not in fronts]
 
-    def test_by_many_processes(self):
+
+class Replacing(unittest.TestCase):
+    def test_many_processes_end_with_the_keeper(self):
         with harness.Daemon(config={"http": {"processes": "8"}}) as daemon:
-            harness.wait_until(
-                lambda: daemon.call("Status").get("fronts") == 8)
-            (old,) = self.masters(daemon)
-            daemon.kill9()
+            for _ in range(3):
+                harness.wait_until(
+                    lambda: daemon.call("Status").get("fronts") == 8)
+                daemon.kill9()
+                self.assertEqual(harness.listening_inodes(daemon.port), set())
+                daemon.start()
+                self.assertEqual(len(masters(daemon)), 1)
+
+    def test_killed_while_it_starts_its_front(self):
+        """At any moment: nothing is left that holds the port."""
+        with harness.Daemon(start=False, wrapper=[]) as daemon:
+            for _ in range(20):
+                daemon.spawn()
+                while not children(daemon.pid):
+                    self.assertIsNone(daemon.process.poll())
+                daemon.kill9()
+                harness.wait_until(
+                    lambda: not harness.listening_inodes(daemon.port))
             daemon.start()
-            harness.wait_until(lambda: not harness.alive(old), 10,
-                               "the earlier front is not let go")
-            self.assertEqual(len(self.masters(daemon)), 1)
-            self.assertEqual(daemon.call("Status")["fronts"], 8)
-            self.assertNotIn("were not servable", daemon.log())
+
+    def test_killed_between_fork_and_exec(self):
+        shim = os.path.join(harness.BUILD, "tools/exec_shim.so")
+        with harness.Daemon(start=False, wrapper=[]) as daemon:
+            daemon.env = {"LD_PRELOAD": shim, "JWKSD_TEST_EXEC_MS": "1000"}
+            daemon.spawn()
+            (child,) = harness.wait_until(lambda: children(daemon.pid))
+            daemon.kill9()
+            harness.wait_until(lambda: not harness.alive(child), 0.5)
+            daemon.env = {}
+            daemon.start()
 
     def environment(self, pid):
         return dict(entry.partition("=")[::2] for entry in
@@ -56,69 +72,51 @@ class Replacing(unittest.TestCase):
 
     def test_what_the_next_front_is_told(self):
         with harness.Daemon() as daemon:
-            numbers = []
-            for replaces, since in ((None, False), ("1", True), ("1", False)):
-                (master,) = self.masters(daemon)
+            for replaces in None, "1", "1":
+                (master,) = masters(daemon)
                 told = self.environment(master)
-                numbers.append(told["JWKSD_FRONT"])
                 self.assertEqual(told.get("JWKSD_REPLACES"), replaces)
-                self.assertEqual("JWKSD_SERVING_SINCE" in told, since)
-                if replaces is None:
-                    daemon.kill9()
-                    daemon.start()
-                else:
-                    os.kill(master, signal.SIGKILL)
+                self.assertEqual(told["LISTEN_FDNAMES"], "http")
+                os.kill(master, signal.SIGKILL)
                 harness.wait_until(lambda: not harness.alive(master), 10)
                 harness.wait_until(
                     lambda: daemon.call("Status").get("fronts") == 1)
-            self.assertEqual(len(set(numbers)), 3)
+            daemon.restart()
+            self.assertNotIn("JWKSD_REPLACES",
+                             self.environment(*masters(daemon)))
 
 
-def offer_as_nobody(path, port, ready):
-    """What a stranger would do to have his socket listened on."""
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    http = socket.create_server(("127.0.0.1", port))
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    door.bind(path)
-    door.listen()
-    ready.set()
-    while True:
-        keeper, _ = door.accept()
-        packet = (0x6a776866).to_bytes(4, "little") + \
-            (1).to_bytes(4, "little") + bytes(8) + \
-            os.getpid().to_bytes(8, "little")
-        with contextlib.suppress(OSError):
-            socket.send_fds(keeper, [packet], [http.fileno()])
+class Beside(unittest.TestCase):
+    """processes = 0, and a jwksd-http that was started by itself."""
 
+    def test_the_keeper_neither_listens_nor_starts_a_front(self):
+        with harness.Daemon(start=False,
+                            config={"http": {"processes": "0"}}) as daemon:
+            daemon.spawn()
+            harness.wait_until(self.answers(daemon))
+            self.assertEqual(children(daemon.pid), [])
+            self.assertEqual(harness.listening_inodes(daemon.port), set())
+            self.assertEqual(daemon.call("Status")["fronts"], 0)
 
-@unittest.skipUnless(os.geteuid() == 0, "only root can become a stranger")
-class Strangers(unittest.TestCase):
-    def test_a_socket_of_another_user_is_not_taken(self):
-        with harness.Daemon(start=False) as daemon:
-            for path in (daemon.directory, daemon.runtime):
-                os.chmod(path, 0o777)
-            ready = multiprocessing.Event()
-            stranger = multiprocessing.Process(
-                target=offer_as_nobody, daemon=True,
-                args=(os.path.join(daemon.runtime, "front.sock"),
-                      daemon.port, ready))
-            stranger.start()
-            try:
-                self.assertTrue(ready.wait(10))
-                for path in (daemon.directory, daemon.runtime):
-                    os.chmod(path, 0o755)
-                daemon.spawn()
-                self.assertNotEqual(daemon.process.wait(20), 0)
-                daemon.process = None
-            finally:
-                stranger.kill()
-                stranger.join()
-            self.assertIn(f"a front of uid {NOBODY} offers", daemon.log())
-            self.assertIn("in use", daemon.log())
+    @staticmethod
+    def answers(daemon):
+        def ready():
+            with contextlib.suppress(OSError):
+                return daemon.call("Status")["ready"]
+        return ready
+
+    def test_the_front_listens_itself(self):
+        with harness.Daemon(own_front=True) as daemon:
+            (master,) = masters(daemon)
+            self.assertEqual(master, daemon.front.pid)
+            self.assertLessEqual(harness.listening_inodes(daemon.port),
+                                 harness.socket_inodes(master))
+            self.assertEqual(daemon.get().status, 200)
+            done = daemon.call("Rotate")
+            harness.wait_until(lambda: daemon.get().json()["keys"][0]["kid"]
+                               == done["activated"]["kid"])
+            daemon.stop_front()
+            self.assertEqual(harness.listening_inodes(daemon.port), set())
 
 
 class Publish(unittest.TestCase):

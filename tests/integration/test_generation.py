@@ -146,8 +146,8 @@ class Generation(Gated):
 
     def test_killed_meanwhile(self):
         self.start()
-        self.daemon.kill9()
         self.assertEqual(self.daemon.get().status, 500)
+        self.daemon.kill9()
         self.open_gate()
         self.daemon.start(timeout=120)
         keys = self.daemon.get().json()["keys"]

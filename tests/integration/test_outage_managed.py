@@ -9,19 +9,8 @@ import unittest
 
 import harness
 import outage
-
-# Takes the place of systemd: descriptors from 3 on, then the program.
-AS_SYSTEMD = """
-import os, sys
-count = int(sys.argv[1])
-high = [os.dup(int(fd)) for fd in sys.argv[3:3 + count]]
-high = [os.dup2(fd, 100 + i) for i, fd in enumerate(high)]
-for i, fd in enumerate(high):
-    os.dup2(fd, 3 + i)
-os.environ.update(LISTEN_FDS=str(count), LISTEN_PID=str(os.getpid()),
-                  LISTEN_FDNAMES=sys.argv[2])
-os.execv(sys.argv[3 + count], sys.argv[3 + count:])
-"""
+from handed import AS_SYSTEMD
+from http_fake import Load
 
 
 class Managed(outage.Case):
@@ -115,6 +104,30 @@ class Managed(outage.Case):
                 self.end(program)
             self.back(*order)
             self.check_no_outage()
+
+    def test_none_is_refused(self):
+        """Under load, while each of the two is away and comes back."""
+        load = Load(("127.0.0.1", self.daemon.port))
+        load.start()
+        try:
+            harness.wait_until(lambda: load.ok > 10)
+            for leave in self.crash, self.end:
+                leave("jwksd")
+                time.sleep(0.3)
+                self.back("jwksd")
+            self.end("jwksd-http")
+            time.sleep(0.3)
+            self.back("jwksd-http")
+            self.assertEqual((load.refused, load.cut), (0, 0))
+            self.crash("jwksd-http")
+            time.sleep(0.3)
+            self.back("jwksd-http")
+            seen = load.ok
+            harness.wait_until(lambda: load.ok > seen + 10)
+        finally:
+            load.stop()
+        self.assertEqual(load.refused, 0)
+        self.assertLessEqual(load.cut, 2)
 
     def test_a_request_waits_meanwhile(self):
         """The backlog of the socket that stays open: nobody is refused."""

@@ -159,6 +159,8 @@ class States(Case):
 
 
 class Asking(Case):
+    own_front = True
+
     def test_unknown_and_ambiguous_keys(self):
         for key in ("default#9", "default#0", "default#-1", "default#x",
                     "nope#1", "!", "A" * 44, "x" * 5000):

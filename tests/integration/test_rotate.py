@@ -22,8 +22,10 @@ def rfc3339(seconds):
 
 
 class Case(unittest.TestCase):
+    own_front = False
+
     def setUp(self):
-        self.daemon = harness.Daemon()
+        self.daemon = harness.Daemon(own_front=self.own_front)
         self.enterContext(self.daemon)
 
     def rotate(self, **parameters):
@@ -119,6 +121,8 @@ class MustShow(Case):
 
 
 class Schedule(Case):
+    own_front = True
+
     def setUp(self):
         super().setUp()
         self.rotate()

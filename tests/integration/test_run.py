@@ -149,14 +149,13 @@ class MakeRun(unittest.TestCase):
         self.assertIn("make run LISTEN=", result.stderr)
 
     def test_again_after_its_keeper_was_killed(self):
-        """The front that lives on holds the port, and is taken over."""
         run = os.path.join(self.directory, "run")
         terminal, url = self.start(run)
         keeper, = (pid for pid in self.ours() if "jwksd" ==
                    harness.read_proc(pid, "comm").strip())
         os.kill(keeper, 9)
         self.assertNotEqual(terminal.end(), 0)
-        self.assertTrue(harness.listening_inodes(self.port))
+        harness.wait_until(lambda: not harness.listening_inodes(self.port))
         terminal, again = self.start(run)
         self.assertEqual(again, url)
         with urllib.request.urlopen(url) as answer:

@@ -511,16 +511,16 @@ static const struct {
 	"write plain text\n"},
     {"[http]\nprocesses = 65\n",
 	"a.conf:2: processes is \"65\" but must be a number from "
-	"1 to 64\n"},
+	"0 to 64\n"},
     {"[http]\nprocesses = 0x3\n",
 	"a.conf:2: processes is \"0x3\" but must be a number from "
-	"1 to 64\n"},
+	"0 to 64\n"},
     {"[http]\nprocesses = -1\n",
 	"a.conf:2: processes is \"-1\" but must be a number from "
-	"1 to 64\n"},
+	"0 to 64\n"},
     {"[http]\nprocesses = 4294967297\n",
 	"a.conf:2: processes is \"4294967297\" but must be a "
-	"number from 1 to 64\n"},
+	"number from 0 to 64\n"},
     {"[daemon]\nlog_level = loud\n",
 	"a.conf:2: log_level \"loud\" is unknown; it is one of "
 	"error, warning, notice, info, debug\n"},
@@ -711,7 +711,7 @@ all_mistakes_come_in_order(void **state)
 	assert_string_equal(errors_of(),
 	    "a.conf:1: y stands before any section; write [daemon], [http], "
 	    "[store], [access] or [policy] above it\n"
-	    "a.conf:3: processes is \"no\" but must be a number from 1 to 64\n"
+	    "a.conf:3: processes is \"no\" but must be a number from 0 to 64\n"
 	    "a.conf:4: unknown section [polcy]; did you mean [policy]?\n"
 	    "a.conf:10: path \"x\" is not absolute; write the whole path, "
 	    "beginning with /\n"
@@ -727,13 +727,13 @@ arithmetic_is_checked_at_the_end(void **state)
 {
 	(void)state;
 	put("a.conf", "[policy]\nrollback_window = 4h\nrotation_period = 1h\n"
-		      "[http]\nprocesses = 0\n");
+		      "[http]\nprocesses = -1\n");
 	assert_string_equal(errors_of(),
 	    "a.conf:2: rollback_window is 4h but must be at most 2h 6min "
 	    "(signer_drain + token_max_ttl + clock_skew + retire_safety)\n"
 	    "a.conf:3: rotation_period is 1h but must be longer than 1d 1h "
 	    "1min (propagation_delay + verifier_max_age + publish_safety)\n"
-	    "a.conf:5: processes is \"0\" but must be a number from 1 to "
+	    "a.conf:5: processes is \"-1\" but must be a number from 0 to "
 	    "64\n");
 }
 

@@ -1,5 +1,5 @@
 /*
- * Patience, servingSince and restarts, on a clock of our own.
+ * Deadlines of connections, servingSince and restarts, on a clock of our own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,124 +107,105 @@ test_restart_delay(void **state)
 static void
 test_serving_from_first_set(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(false, 0, 50);
+	struct http_uptime *uptime = http_uptime_new(false, 50);
 
 	(void)state;
-	assert_int_equal(http_uptime_since(serving, 1), 0);
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(http_uptime_since(serving, 200), 1790000000);
-	http_uptime_begin(serving, 1, 1790000500, 600);
-	assert_int_equal(http_uptime_since(serving, 600), 1790000000);
-	http_uptime_free(serving);
+	assert_int_equal(http_uptime_since(uptime, 1), 0);
+	http_uptime_begin(uptime, 0, 1790000000, 100);
+	assert_int_equal(http_uptime_since(uptime, 200), 1790000000);
+	http_uptime_begin(uptime, 1, 1790000500, 600);
+	assert_int_equal(http_uptime_since(uptime, 600), 1790000000);
+	http_uptime_free(uptime);
 	http_uptime_free(NULL);
 }
 
 static void
 test_serving_short_gap(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(false, 0, 50);
+	struct http_uptime *uptime = http_uptime_new(false, 50);
 
 	(void)state;
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	http_uptime_end(serving, 0, 1000);
-	assert_int_equal(http_uptime_since(serving, 11000), 1790000000);
-	http_uptime_begin(serving, 0, 1790000010, 11000);
-	assert_int_equal(http_uptime_since(serving, 99000), 1790000000);
-	http_uptime_free(serving);
+	http_uptime_begin(uptime, 0, 1790000000, 100);
+	http_uptime_end(uptime, 0, 1000);
+	assert_int_equal(http_uptime_since(uptime, 11000), 1790000000);
+	http_uptime_begin(uptime, 0, 1790000010, 11000);
+	assert_int_equal(http_uptime_since(uptime, 99000), 1790000000);
+	http_uptime_free(uptime);
 }
 
 static void
 test_serving_long_gap(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(false, 0, 50);
+	struct http_uptime *uptime = http_uptime_new(false, 50);
 
 	(void)state;
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	http_uptime_end(serving, 0, 1000);
-	assert_int_equal(http_uptime_since(serving, 11001), 0);
-	http_uptime_begin(serving, 0, 1790000011, 11001);
-	assert_int_equal(http_uptime_since(serving, 11001), 1790000011);
-	http_uptime_free(serving);
+	http_uptime_begin(uptime, 0, 1790000000, 100);
+	http_uptime_end(uptime, 0, 1000);
+	assert_int_equal(http_uptime_since(uptime, 11001), 0);
+	http_uptime_begin(uptime, 0, 1790000011, 11001);
+	assert_int_equal(http_uptime_since(uptime, 11001), 1790000011);
+	http_uptime_free(uptime);
 }
 
 /* A worker without documents that dies again does not move the gap. */
 static void
 test_serving_gap_counts_from_the_last_that_served(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(false, 0, 50);
+	struct http_uptime *uptime = http_uptime_new(false, 50);
 
 	(void)state;
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	http_uptime_begin(serving, 1, 1790000000, 100);
-	http_uptime_end(serving, 0, 1000);
-	assert_int_equal(http_uptime_since(serving, 50000), 1790000000);
-	http_uptime_end(serving, 1, 60000);
-	http_uptime_end(serving, 0, 64000);
-	assert_int_equal(http_uptime_since(serving, 70000), 1790000000);
-	assert_int_equal(http_uptime_since(serving, 70001), 0);
-	http_uptime_free(serving);
-}
-
-static void
-test_serving_inherited(void **state)
-{
-	struct http_uptime *serving = http_uptime_new(true, 1700000000, 50);
-
-	(void)state;
-	assert_int_equal(http_uptime_since(serving, 60), 1700000000);
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(http_uptime_since(serving, 100), 1700000000);
-	/* once only: what was inherited ended with a gap */
-	http_uptime_end(serving, 0, 1000);
-	http_uptime_begin(serving, 0, 1790000010, 12000);
-	assert_int_equal(http_uptime_since(serving, 12000), 1790000010);
-	http_uptime_free(serving);
-	/* nor is it for a front that takes too long */
-	serving = http_uptime_new(true, 1700000000, 50);
-	assert_int_equal(http_uptime_since(serving, 10051), 0);
-	http_uptime_begin(serving, 0, 1790000010, 10051);
-	assert_int_equal(http_uptime_since(serving, 10051), 1790000010);
-	http_uptime_free(serving);
+	http_uptime_begin(uptime, 0, 1790000000, 100);
+	http_uptime_begin(uptime, 1, 1790000000, 100);
+	http_uptime_end(uptime, 0, 1000);
+	assert_int_equal(http_uptime_since(uptime, 50000), 1790000000);
+	http_uptime_end(uptime, 1, 60000);
+	http_uptime_end(uptime, 0, 64000);
+	assert_int_equal(http_uptime_since(uptime, 70000), 1790000000);
+	assert_int_equal(http_uptime_since(uptime, 70001), 0);
+	http_uptime_free(uptime);
 }
 
 /* Clients wait for documents where there had been some, and nowhere else. */
 static void
 test_patience(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(false, 0, 50);
+	struct http_uptime *uptime = http_uptime_new(false, 50);
 
 	(void)state;
-	assert_int_equal(http_uptime_patience(serving, 60), 0);
-	http_uptime_begin(serving, 0, 1790000000, 100);
-	assert_int_equal(http_uptime_patience(serving, 90000), SERVING_GAP_MS);
-	http_uptime_end(serving, 0, 100000);
-	assert_int_equal(http_uptime_patience(serving, 104000), 6001);
+	assert_int_equal(http_uptime_patience(uptime, 60), 0);
+	http_uptime_begin(uptime, 0, 1790000000, 100);
+	assert_int_equal(http_uptime_patience(uptime, 90000), UPTIME_GAP_MS);
+	http_uptime_end(uptime, 0, 100000);
+	assert_int_equal(http_uptime_patience(uptime, 104000), 6001);
 	/* not before it is a gap for http_uptime_since() as well */
-	assert_int_equal(http_uptime_patience(serving, 110000), 1);
-	assert_int_equal(http_uptime_since(serving, 110000), 1790000000);
-	assert_int_equal(http_uptime_patience(serving, 110001), 0);
-	assert_int_equal(http_uptime_since(serving, 110001), 0);
-	http_uptime_free(serving);
-	serving = http_uptime_new(true, 0, 50);
-	assert_int_equal(http_uptime_since(serving, 60), 0);
-	assert_int_equal(http_uptime_patience(serving, 1050), 9001);
-	http_uptime_free(serving);
+	assert_int_equal(http_uptime_patience(uptime, 110000), 1);
+	assert_int_equal(http_uptime_since(uptime, 110000), 1790000000);
+	assert_int_equal(http_uptime_patience(uptime, 110001), 0);
+	assert_int_equal(http_uptime_since(uptime, 110001), 0);
+	http_uptime_free(uptime);
+	uptime = http_uptime_new(true, 50);
+	assert_int_equal(http_uptime_since(uptime, 60), 0);
+	assert_int_equal(http_uptime_patience(uptime, 1050), 9001);
+	http_uptime_free(uptime);
 }
 
 static void
 test_refusing_is_a_gap(void **state)
 {
-	struct http_uptime *serving = http_uptime_new(true, 1700000000, 50);
+	struct http_uptime *uptime = http_uptime_new(true, 50);
 
 	(void)state;
-	assert_false(http_uptime_refused(serving));
-	http_uptime_refuse(serving);
-	assert_true(http_uptime_refused(serving));
-	assert_int_equal(http_uptime_since(serving, 60), 0);
-	http_uptime_begin(serving, 0, 1790000000, 70);
-	assert_false(http_uptime_refused(serving));
-	assert_int_equal(http_uptime_since(serving, 80), 1790000000);
-	http_uptime_free(serving);
+	http_uptime_begin(uptime, 0, 1700000000, 52);
+	http_uptime_end(uptime, 0, 54);
+	assert_int_equal(http_uptime_since(uptime, 56), 1700000000);
+	assert_false(http_uptime_refused(uptime));
+	http_uptime_refuse(uptime);
+	assert_true(http_uptime_refused(uptime));
+	assert_int_equal(http_uptime_since(uptime, 60), 0);
+	http_uptime_begin(uptime, 0, 1790000000, 70);
+	assert_false(http_uptime_refused(uptime));
+	assert_int_equal(http_uptime_since(uptime, 80), 1790000000);
+	http_uptime_free(uptime);
 }
 
 int
@@ -241,7 +222,6 @@ main(void)
 	    cmocka_unit_test(test_serving_short_gap),
 	    cmocka_unit_test(test_serving_long_gap),
 	    cmocka_unit_test(test_serving_gap_counts_from_the_last_that_served),
-	    cmocka_unit_test(test_serving_inherited),
 	    cmocka_unit_test(test_patience),
 	    cmocka_unit_test(test_refusing_is_a_gap),
 	};
