@@ -27,22 +27,17 @@
 #include "common/system/refusal.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_service.h"
-#include "daemon/crypto/envelope.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/degraded.h"
 #include "daemon/front.h"
-#include "daemon/keeper/domain.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/keeper/news.h"
-#include "daemon/keeper/room.h"
-#include "daemon/lifecycle/clock_guard.h"
+#include "daemon/keeper/open.h"
 #include "daemon/process.h"
 #include "daemon/publish/publish.h"
 #include "daemon/settings/settings.h"
 #include "daemon/sockets.h"
-#include "daemon/store/anchor.h"
-#include "daemon/store/place.h"
-#include "daemon/store/store.h"
 #include "daemon/verbs/refused.h"
 #include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign.h"
@@ -57,8 +52,7 @@ enum {
 struct program {
 	const char *config_file;
 	bool check_only;
-	bool new_database;  /* whatever database there was */
-	bool is_unanchored; /* the anchor could not be written */
+	bool new_database; /* whatever database there was */
 	struct jw_config *config;
 	struct event_base *base;
 	struct serve_turns *turns; /* of all servers */
@@ -69,7 +63,6 @@ struct program {
 	int reload_fd; /* of a Reload that waits for this daemon_start; or -1 */
 	int most_files;
 	struct daemon_front *front;
-	struct envelope_kek *kek;
 	struct keeper *keeper;
 	struct keeper_observer observer;
 	struct publish *publish;
@@ -207,106 +200,17 @@ check_sockets(struct program *program, struct jw_why *why)
 	    program->config_file, &program->front, why);
 }
 
-/* ---- the store and the keeper ---- */
-
-/*
- * Which database there is to be; with --new-database whichever there is.
- * Before anything is made: a key-encryption key would belong to nothing.
- */
-static enum jw_err
-read_anchor(const struct program *program, struct store_anchor *ret_anchor,
-    struct jw_why *why)
-{
-	const struct jw_config *config = program->config;
-	enum jw_err err;
-
-	memset(ret_anchor, 0, sizeof(*ret_anchor));
-	if (program->new_database)
-		return JW_OK;
-	err = store_anchor_read(config->anchor, ret_anchor, why);
-	if (err != JW_OK)
-		return err;
-	return store_anchor_expect(
-	    config->anchor, ret_anchor, config->store_path, why);
-}
-
-/*
- * The next start is to know this database.  An anchor that cannot be written is
- * no reason not to sign, but for one that would refuse the next start.
- */
-static enum jw_err
-drop_anchor(struct program *program, const struct store_anchor *known,
-    const struct store *store, struct jw_why *why)
-{
-	const struct jw_config *config = program->config;
-	struct store_anchor anchor = {.uuid = ""};
-	enum jw_err err;
-
-	snprintf(anchor.uuid, sizeof(anchor.uuid), "%s", store_uuid(store));
-	snprintf(anchor.path, sizeof(anchor.path), "%s", config->store_path);
-	if (strcmp(anchor.uuid, known->uuid) == 0 &&
-	    strcmp(anchor.path, known->path) == 0)
-		return JW_OK;
-	err = store_anchor_write(config->anchor, &anchor, why);
-	if (err == JW_OK || program->new_database ||
-	    err == JW_PERMISSION_DENIED)
-		return err;
-	jw_log(JW_LOG_WARNING, "%s", why->text);
-	if (why->hint[0] != '\0')
-		jw_log(JW_LOG_WARNING, "hint: %s", why->hint);
-	*why = (struct jw_why){"", ""};
-	program->is_unanchored = true;
-	return JW_OK;
-}
-
-static enum jw_err
-open_store(
-    struct program *program, struct store **ret_store, struct jw_why *why)
-{
-	const struct jw_config *config = program->config;
-	struct store_anchor known;
-	enum jw_err err = read_anchor(program, &known, why);
-
-	/* Without a database nothing is sealed yet: only then may a missing
-	 * key-encryption key be made. */
-	if (err == JW_OK)
-		err = crypto_kek_load(config->key_encryption_key,
-		    store_is_new(config->store_path), &program->kek, why);
-	if (err == JW_OK)
-		err = store_open_known(config->store_path,
-		    known.uuid[0] == '\0' ? NULL : known.uuid,
-		    jw_clock_wall_s(), ret_store, why);
-	if (err != JW_OK)
-		return err;
-	err = drop_anchor(program, &known, *ret_store, why);
-	if (err != JW_OK)
-		store_close(*ret_store);
-	return err;
-}
+/* ---- the keeper ---- */
 
 static enum jw_err
 open_keeper(struct program *program, struct jw_why *why)
 {
-	const struct jw_config *config = program->config;
-	struct keeper_options options = {
-	    .base = program->base,
-	    .store_path = config->store_path,
-	    .policy = &config->policy,
-	};
-	enum jw_err err;
-
 	/* A check of a large database, a copy of it and its migration may take
 	 * longer than a start is usually given. */
 	sys_notify_extend_timeout(OPENING_SECONDS);
 	sys_notify_status("opening the database");
-	err = open_store(program, &options.take_store, why);
-	if (err != JW_OK)
-		return err;
-	options.kek = program->kek;
-	err = keeper_new(&options, &program->keeper, why);
-	if (err == JW_OK)
-		keeper_note_domain(program->keeper, program->config->domain);
-	return err == JW_OK ? keeper_keep_room(program->keeper) : err;
+	return keeper_open(program->config, program->new_database,
+	    program->base, &program->keeper, why);
 }
 
 /* ---- the servers ---- */
@@ -393,7 +297,6 @@ start_servers(struct program *program, struct jw_why *why)
 	    .started = keeper_now(program->keeper),
 	    .policy = program->config->policy,
 	    .reload = &program->reload,
-	    .is_unanchored = program->is_unanchored,
 	};
 	err = daemon_main_serve(program, SOCKET_CONTROL, &program->verbs, why);
 	if (err == JW_OK)
@@ -517,16 +420,12 @@ static void
 daemon_main_on_pulse(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *program = arg;
-	struct store *store = keeper_store(program->keeper);
-	char *id = NULL;
 
 	(void)fd;
 	(void)what;
-	/* A disk that fails is no reason to end: nothing would be better. */
-	if (store != NULL && (store_in_doubt(store) || !store_in_place(store) ||
-				 store_meta_get(store, "kek_id", &id) == JW_OK))
+	/* A disk that fails is no reason to end: no restart would repair it. */
+	if (keeper_store_answers(program->keeper))
 		sys_notify_watchdog();
-	free(id);
 }
 
 /* A loop that hangs, or a store that does not answer, ends in a restart. */
@@ -613,7 +512,6 @@ stop(struct program *program)
 		event_free(program->pulse);
 	if (program->drain_end != NULL)
 		event_free(program->drain_end);
-	crypto_kek_free(program->kek);
 	serve_turns_free(program->turns);
 	if (program->base != NULL)
 		event_base_free(program->base);

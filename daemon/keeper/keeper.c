@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "daemon/crypto/envelope.h"
 #include "daemon/crypto/worker.h"
 #include "daemon/document/jwks.h"
 #include "daemon/keeper/internal.h"
@@ -19,12 +20,6 @@ enum {
 	GENERATOR_THREADS = 2,
 	GENERATOR_NICE = 5, /* more starves it with the queue's lock held */
 };
-
-struct store *
-keeper_store(const struct keeper *keeper)
-{
-	return keeper->store;
-}
 
 bool
 keeper_is_ready(const struct keeper *keeper)
@@ -110,6 +105,7 @@ keeper_free(struct keeper *keeper)
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);
 	free(keeper->sets);
+	crypto_kek_free(keeper->own_kek);
 	free(keeper->left_out);
 	free(keeper->store_path);
 	free(keeper);

@@ -19,12 +19,13 @@
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/lifecycle/plan.h"
-#include "daemon/store/store.h"
+#include "daemon/store/change.h"
 
 struct envelope_kek;
 struct event_base;
 struct keeper;
 struct keeper_commit;
+struct store;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
@@ -87,7 +88,6 @@ struct keeper_set *keeper_find(const struct keeper *keeper, const char *name);
 struct keeper_set *keeper_by_id(const struct keeper *keeper, int64_t id);
 /* The key set whose next change is the earliest; NULL: none is planned. */
 struct keeper_set *keeper_first_due(const struct keeper *keeper);
-struct store *keeper_store(const struct keeper *keeper);
 
 /* Freeze or thaw every key set; kept in the store. */
 enum jw_err keeper_freeze_all(

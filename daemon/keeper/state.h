@@ -15,6 +15,7 @@
 #include "daemon/keeper/room.h"
 #include "daemon/lifecycle/clock_guard.h"
 #include "daemon/lifecycle/outage.h"
+#include "daemon/store/store.h"
 
 struct crypto_worker_pool;
 struct event;
@@ -25,6 +26,8 @@ struct keeper {
 	char *store_path;
 	struct store *store;
 	const struct envelope_kek *kek;
+	struct envelope_kek *own_kek; /* the same, where it is to be freed */
+	bool unanchored;              /* the anchor could not be written */
 	struct jw_policy policy;
 	struct crypto_worker_pool *generators;
 	atomic_bool stopping; /* key pairs that are being made are not wanted */

@@ -12,6 +12,7 @@
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_service.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/verbs/verbs.h"
 
 enum { REQUEST_ID_MAX = 128, REASON_MAX = 512 };
@@ -36,8 +37,8 @@ verbs_change_answered_before(struct verbs_change *change)
 
 	if (id == NULL)
 		return false;
-	err = store_request_find(
-	    keeper_store(change->verbs->keeper), id, &canonical, &outcome);
+	err = keeper_find_request(
+	    change->verbs->keeper, id, &canonical, &outcome);
 	if (err == JW_NO_SUCH_KEY)
 		return false;
 	if (err != JW_OK)

@@ -11,6 +11,7 @@
 
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/rows_json.h"
 #include "daemon/verbs/verbs.h"
@@ -66,8 +67,8 @@ verbs_edit_answered_before(struct change *change)
 
 	if (change->request_id == NULL)
 		return false;
-	err = store_request_find(keeper_store(change->verbs->keeper),
-	    change->request_id, &asked, &outcome);
+	err = keeper_find_request(
+	    change->verbs->keeper, change->request_id, &asked, &outcome);
 	if (err == JW_NO_SUCH_KEY)
 		return false;
 	if (err != JW_OK)

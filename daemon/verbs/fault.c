@@ -7,6 +7,7 @@
 
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/verbs/verbs.h"
 
 #define MEMBER(name, field, codec) \
@@ -97,7 +98,7 @@ verbs_store_failed(struct serve_call *call, const struct verbs *verbs,
     enum jw_err err, const char *request_id)
 {
 	const struct verbs_fault fault = {
-	    .message = store_message(keeper_store(verbs->keeper)),
+	    .message = keeper_store_message(verbs->keeper),
 	    .request_id = request_id == NULL ? "" : request_id,
 	};
 

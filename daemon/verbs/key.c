@@ -7,6 +7,7 @@
 
 #include "common/base/memory.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
@@ -53,8 +54,8 @@ find_by_number(struct verbs *verbs, const char *name, const char *hash,
 	matches->number = strtoll(hash + 1, &end, 10);
 	if (set == NULL || *end != '\0' || matches->number <= 0)
 		return JW_OK;
-	return store_each_key(keeper_store(verbs->keeper), set->row.id,
-	    INT64_MAX, match, matches);
+	return keeper_each_key(
+	    verbs->keeper, set->row.id, INT64_MAX, match, matches);
 }
 
 void
@@ -77,8 +78,7 @@ verbs_find_key(struct serve_call *call, struct verbs *verbs, const char *name,
 	if (hash != NULL)
 		err = find_by_number(verbs, name, hash, &m);
 	else
-		err = store_find_kid(
-		    keeper_store(verbs->keeper), name, match, &m);
+		err = keeper_find_kid(verbs->keeper, name, match, &m);
 	if (err == JW_OK && m.kids.count == 1) {
 		varlink_rows_done(&m.kids);
 		return true;

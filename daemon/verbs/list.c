@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
 
@@ -130,8 +131,8 @@ append_keys(struct list *list, const struct keeper_set *set, size_t most,
 	if (list->all) {
 		if (list->below == 0)
 			list->below = INT64_MAX;
-		err = store_each_key(keeper_store(list->verbs->keeper),
-		    set->row.id, list->below, append_tombstone, &to);
+		err = keeper_each_key(list->verbs->keeper, set->row.id,
+		    list->below, append_tombstone, &to);
 	}
 	*ret_all = !list->all || rows->count < most;
 	return err;

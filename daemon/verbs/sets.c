@@ -12,6 +12,7 @@
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/domain.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/keeper/new_sets.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/edit.h"
@@ -133,7 +134,7 @@ finish_addition(struct addition *addition, struct key_set *take_draft,
 		    : "an operator added the key set";
 	how = verbs_edit_how(change, "keyset", &request, outcome);
 	if (err != JW_OK || verbs_edit_is_dry(change))
-		store_set_done(take_draft);
+		keeper_row_done(take_draft);
 	else
 		err = keeper_add_set(
 		    change->verbs->keeper, take_draft, pairs, &how);

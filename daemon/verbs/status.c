@@ -6,6 +6,8 @@
 #include "common/config/policy.h"
 #include "daemon/keeper/domain.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
+#include "daemon/keeper/open.h"
 #include "daemon/keeper/place.h"
 #include "daemon/keeper/room.h"
 #include "daemon/lifecycle/operator_order.h"
@@ -112,7 +114,7 @@ warn_of_daemon(struct varlink_rows *warnings, const struct verbs *verbs)
 		varlink_rows_add_string(warnings,
 		    "no HTTP front is connected: the key sets may not be "
 		    "served");
-	if (store_in_doubt(keeper_store(keeper)))
+	if (keeper_is_in_doubt(keeper))
 		varlink_rows_add_string(warnings,
 		    "the database cannot be written to the disk: nothing "
 		    "changes until it can, and it is tried again; see the "
@@ -122,7 +124,7 @@ warn_of_daemon(struct varlink_rows *warnings, const struct verbs *verbs)
 		    warnings, "%s", keeper_misplaced(keeper));
 	if (keeper_room_warning(keeper, text, sizeof(text)))
 		varlink_rows_add_string(warnings, "%s", text);
-	if (verbs->is_unanchored)
+	if (keeper_is_unanchored(verbs->keeper))
 		varlink_rows_add_string(warnings,
 		    "[store] anchor cannot be written: a database that is "
 		    "deleted would not be missed at the next start; see the "

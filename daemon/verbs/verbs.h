@@ -40,7 +40,6 @@ struct verbs {
 	const struct verbs_sign *signing; /* or NULL */
 	const struct settings *reload;
 	/* The next start would not miss a database that has been deleted. */
-	bool is_unanchored;
 };
 
 /* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */

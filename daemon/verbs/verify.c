@@ -11,6 +11,7 @@
 #include "common/wire/varlink_struct.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/look_up.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/verbs/look.h"
 #include "daemon/verbs/verbs.h"
@@ -171,8 +172,7 @@ find_key(struct finding *finding)
 
 	if (kid == NULL || strlen(kid) != MODEL_KID_SIZE - 1)
 		return JW_OK;
-	return store_find_kid(
-	    keeper_store(finding->keeper), kid, verify_with_key, finding);
+	return keeper_find_kid(finding->keeper, kid, verify_with_key, finding);
 }
 
 void

@@ -32,8 +32,8 @@ FOLDERS = {name: Folder(prefix, set(may.split())) for name, prefix, may in (
      "daemon/keeper daemon/publish"),
     ("daemon", "daemon_",
      "common/base common/config common/wire common/system common/serve "
-     "daemon/lifecycle daemon/crypto daemon/store daemon/settings "
-     "daemon/keeper daemon/publish daemon/verbs"),
+     "daemon/crypto daemon/settings daemon/keeper daemon/publish "
+     "daemon/verbs"),
     ("daemon/http", "http_",
      "common/base common/config common/wire common/system"),
     ("ctl/reply", "reply_", "common/base"),

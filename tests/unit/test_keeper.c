@@ -34,6 +34,7 @@
 #include "daemon/keeper/news.h"
 #include "daemon/keeper/room.h"
 #include "daemon/keeper/sign.h"
+#include "daemon/keeper/state.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/store/ballast.h"
 #include "daemon/store/refusal.h"
@@ -353,7 +354,7 @@ static void
 expect_same_as_disk(struct fixture *fix)
 {
 	assert_int_equal(
-	    store_load(keeper_store(fix->keeper), compare_set, fix), JW_OK);
+	    store_load(fix->keeper->store, compare_set, fix), JW_OK);
 }
 
 /* ---- first start ---- */
@@ -423,7 +424,7 @@ static void
 private_halves_are_sealed_for_their_rows(void **state)
 {
 	struct fixture *fix = *state;
-	struct store *store = keeper_store(fix->keeper);
+	struct store *store = fix->keeper->store;
 
 	run(fix);
 	for (int64_t n = 1; n <= 2; n++) {
@@ -549,7 +550,7 @@ whole_life_by_the_clock(void **state)
 	expect_same_as_disk(fix);
 	pass(fix, 1 + HOUR);
 	assert_int_equal(
-	    store_sealed(keeper_store(fix->keeper), 1, 1, &blob, &len),
+	    store_sealed(fix->keeper->store, 1, 1, &blob, &len),
 	    JW_NO_SUCH_KEY);
 	pass(fix, 7560 - HOUR);
 	expect_states(fix, "2:active 3:published");
@@ -767,7 +768,7 @@ order_is_kept_with_its_outcome(void **state)
 	assert_int_equal(fix->news[1].to, GEN_RETIRED);
 	assert_string_equal(fix->news[0].order, "rotate");
 	assert_true(fix->news[0].document_changed);
-	assert_int_equal(store_request_find(keeper_store(fix->keeper), "id-1",
+	assert_int_equal(store_request_find(fix->keeper->store, "id-1",
 			     &asked, &outcome),
 	    JW_OK);
 	assert_string_equal(outcome, "outcome");
@@ -787,7 +788,7 @@ remembers_request(struct fixture *fix, const char *id)
 {
 	char *asked = NULL, *outcome = NULL;
 	enum jw_err err =
-	    store_request_find(keeper_store(fix->keeper), id, &asked, &outcome);
+	    store_request_find(fix->keeper->store, id, &asked, &outcome);
 
 	free(asked);
 	free(outcome);
@@ -960,12 +961,12 @@ late_commit_is_told_to_observers(void **state)
 	failing_syncs = 2;
 	assert_int_equal(rotate(fix, "id-1"), JW_OUTCOME_UNKNOWN);
 	assert_int_equal(failing_syncs, 0);
-	assert_true(store_in_doubt(keeper_store(fix->keeper)));
+	assert_true(store_in_doubt(fix->keeper->store));
 	expect_states(fix, "1:active 2:ready");
 	assert_int_equal(fix->commits, 0);
 	assert_int_equal(rotate(fix, "id-1"), JW_STORE_FAILED);
 	pass(fix, 1);
-	assert_false(store_in_doubt(keeper_store(fix->keeper)));
+	assert_false(store_in_doubt(fix->keeper->store));
 	assert_ptr_equal(set_of(fix), set);
 	assert_true(fix->nnews >= 2);
 	assert_int_equal(fix->news[0].number, 2);
@@ -973,7 +974,7 @@ late_commit_is_told_to_observers(void **state)
 	assert_true(fix->news[0].document_changed);
 	assert_int_equal(fix->news[1].number, 1);
 	assert_int_equal(fix->news[1].to, GEN_RETIRED);
-	assert_int_equal(store_request_find(keeper_store(fix->keeper), "id-1",
+	assert_int_equal(store_request_find(fix->keeper->store, "id-1",
 			     &asked, &outcome),
 	    JW_OK);
 	assert_string_equal(outcome, "outcome");
@@ -1022,7 +1023,7 @@ late_publication_waits_from_when_it_is_told(void **state)
 	passing_syncs = 1;
 	failing_syncs = 1000;
 	for (int i = 0; i < 20000; i++) {
-		if (store_in_doubt(keeper_store(fix->keeper)))
+		if (store_in_doubt(fix->keeper->store))
 			break;
 		event_base_loop(fix->base, EVLOOP_NONBLOCK);
 		usleep(200);
