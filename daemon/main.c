@@ -193,7 +193,7 @@ check_sockets(struct program *program, struct jw_why *why)
 		return JW_OK;
 	/* With the same configuration the other daemon has the addresses as
 	 * well, but the database is the reason that helps. */
-	err = store_check_lock(program->config->store_path, why);
+	err = keeper_check_lock(program->config, why);
 	if (err != JW_OK)
 		return err;
 	return daemon_front_new(program->base, program->config,

@@ -120,6 +120,12 @@ keeper_open(const struct jw_config *config, bool new_database,
 	return err;
 }
 
+enum jw_err
+keeper_check_lock(const struct jw_config *config, struct jw_why *why)
+{
+	return store_check_lock(config->store_path, why);
+}
+
 bool
 keeper_is_unanchored(const struct keeper *keeper)
 {

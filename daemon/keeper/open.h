@@ -23,6 +23,11 @@ struct keeper;
 enum jw_err keeper_open(const struct jw_config *config, bool new_database,
     struct event_base *base, struct keeper **ret_keeper, struct jw_why *why);
 
+/* JW_LOCKED with why: another daemon has the database open.  Changes nothing.
+ */
+enum jw_err keeper_check_lock(
+    const struct jw_config *config, struct jw_why *why);
+
 /* The anchor could not be written: a database that is deleted later will not be
  * missed. */
 bool keeper_is_unanchored(const struct keeper *keeper);
