@@ -1,6 +1,7 @@
 /*
- * Candidates for the completion of shells, from the same table as everything
- * else.  Must never print an error: it would land in somebody's command line.
+ * Candidates for the completion of shells, from the table of commands.
+ *
+ * Must never print an error: it would land in an operator's command line.
  */
 #include "ctl/complete.h"
 
@@ -17,120 +18,116 @@
 
 enum { NAME_SIZE = 64 };
 
-/* The words before the cursor, understood. */
-struct place {
+/* The words before the cursor, understood, and the one at it. */
+struct completion {
 	struct ctl *ctl;
 	const char *prefix;
 	const char *first;                 /* word of a command; NULL: none */
 	const struct ctl_command *command; /* NULL: none yet */
-	const struct ctl_option *valued;   /* its value is wanted */
-	size_t nargs;
+	const struct ctl_option *valued;   /* an option that lacks its value */
+	size_t arguments;
 };
 
 static void
-ctl_offer(const struct place *place, const char *word, const char *what)
+offer(const struct completion *c, const char *word, const char *meaning)
 {
-	/* What a terminal would act upon is no candidate. */
-	for (const char *p = word; *p != '\0'; p++) {
+	/* Control characters would steer the terminal. */
+	for (const char *p = word; *p != '\0'; p++)
 		if (iscntrl((unsigned char)*p))
 			return;
-	}
-	if (strncmp(word, place->prefix, strlen(place->prefix)) == 0)
-		printf("%s\t%s\n", word, what);
+	if (strncmp(word, c->prefix, strlen(c->prefix)) == 0)
+		printf("%s\t%s\n", word, meaning);
+}
+
+static bool
+is_offered(const struct completion *c, const struct ctl_option *option)
+{
+	return option->bit == 0 ||
+	       (c->command != NULL && ctl_option_applies(option, c->command));
 }
 
 /* ---- where the cursor is ---- */
 
-static bool
-is_offered(const struct place *place, const struct ctl_option *option)
-{
-	return option->bit == 0 ||
-	       (place->command != NULL &&
-		   ctl_option_applies(option, place->command));
-}
-
 static void
-read_option(struct place *place, const char *name)
+read_option(struct completion *c, const char *name)
 {
 	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++)
-		if (is_offered(place, o) && strcmp(o->name, name) == 0 &&
+		if (is_offered(c, o) && strcmp(o->name, name) == 0 &&
 		    o->value != NULL)
-			place->valued = o;
+			c->valued = o;
 }
 
 static void
-read_argument(struct place *place, const char *word)
+read_argument(struct completion *c, const char *word)
 {
 	const struct ctl_command *longer;
 	char name[NAME_SIZE];
 
-	if (place->first == NULL) {
-		place->first = word;
-		place->command = ctl_command_find(word);
+	if (c->first == NULL) {
+		c->first = word;
+		c->command = ctl_command_find(word);
 		return;
 	}
-	snprintf(name, sizeof(name), "%s %s", place->first, word);
-	longer = place->nargs == 0 ? ctl_command_find(name) : NULL;
-	if (longer != NULL && longer != place->command)
-		place->command = longer;
+	snprintf(name, sizeof(name), "%s %s", c->first, word);
+	longer = c->arguments == 0 ? ctl_command_find(name) : NULL;
+	if (longer != NULL && longer != c->command)
+		c->command = longer;
 	else
-		place->nargs++;
+		c->arguments++;
 }
 
 static void
-read_word(struct place *place, const char *word)
+read_word(struct completion *c, const char *word)
 {
-	if (place->valued != NULL) {
-		if (strcmp(place->valued->name, "socket") == 0)
-			place->ctl->socket = word;
-		place->valued = NULL;
+	if (c->valued != NULL) {
+		if (strcmp(c->valued->name, "socket") == 0)
+			c->ctl->socket = word;
+		c->valued = NULL;
 	} else if (strncmp(word, "--", 2) == 0) {
-		read_option(place, word + 2);
+		read_option(c, word + 2);
 	} else if (word[0] != '-') {
-		read_argument(place, word);
+		read_argument(c, word);
 	}
 }
 
-/* ---- candidates ---- */
+/* ---- candidates from our tables ---- */
 
+/* The commands of one word; with group those whose first word it is. */
 static void
-offer_commands(const struct place *place)
+offer_commands_of(const struct completion *c, const char *group)
 {
 	const struct ctl_command *command;
 
 	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
-		if (strchr(command->name, ' ') == NULL)
-			ctl_offer(place, command->name, command->summary);
-	}
-}
+		const char *blank = strchr(command->name, ' ');
 
-/* The second words of a group. */
-static void
-offer_group(const struct place *place)
-{
-	const struct ctl_command *command;
-
-	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
-		if (ctl_command_in_group(command, place->first))
-			ctl_offer(place, strchr(command->name, ' ') + 1,
+		if (group == NULL ? blank == NULL
+				  : ctl_command_in_group(command, group))
+			offer(c, blank != NULL ? blank + 1 : command->name,
 			    command->summary);
 	}
 }
 
 static void
-offer_options(const struct place *place)
+offer_commands(const struct completion *c)
+{
+	offer_commands_of(c, NULL);
+}
+
+static void
+offer_options(const struct completion *c)
 {
 	char word[NAME_SIZE];
 
 	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++) {
 		snprintf(word, sizeof(word), "--%s", o->name);
-		if (is_offered(place, o))
-			ctl_offer(place, word, o->help);
+		if (is_offered(c, o))
+			offer(c, word, o->help);
 	}
 }
 
 static void
-offer_parameters(const struct place *place)
+offer_parameters(const struct completion *c)
 {
 	size_t count;
 	const struct jw_param *params = jw_policy_params(&count);
@@ -138,146 +135,123 @@ offer_parameters(const struct place *place)
 
 	for (size_t i = 0; i < count; i++) {
 		snprintf(word, sizeof(word), "%s=", params[i].snake);
-		ctl_offer(place, word, "");
+		offer(c, word, "");
 	}
 }
 
+/* Several commands may call one method. */
+static void
+offer_methods(const struct completion *c)
+{
+	const struct ctl_command *command, *other;
+
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
+		bool is_first = command->method != NULL;
+
+		for (size_t j = 0; j < i && is_first; j++) {
+			other = ctl_command_at(j);
+			is_first = other->method == NULL ||
+				   strcmp(other->method, command->method) != 0;
+		}
+		if (is_first)
+			offer(c, command->method, "");
+	}
+}
+
+static void
+offer_styles(const struct completion *c)
+{
+	offer(c, "relative", "for people");
+	offer(c, "iso", "RFC 3339");
+	offer(c, "unix", "seconds since the epoch");
+}
+
+/* ---- candidates from the daemon ---- */
+
 static const char *
-ctl_text_of(const json_t *object, const char *name)
+member(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
 	return text != NULL ? text : "";
 }
 
-static enum jw_err
-take_key_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
+static void
+offer_key_set(const struct completion *c, const json_t *key_set)
 {
-	const json_t *set;
-	size_t i;
-
-	(void)ctl;
-	json_array_foreach (json_object_get(reply, "keySets"), i, set)
-		ctl_offer(
-		    arg, ctl_text_of(set, "name"), ctl_text_of(set, "alg"));
-	return JW_OK;
-}
-
-static enum jw_err
-take_keys(struct ctl *ctl, const struct json_t *reply, void *arg)
-{
-	const json_t *key;
-	char what[2 * NAME_SIZE], name[4 * NAME_SIZE];
-	size_t i;
-
-	(void)ctl;
-	json_array_foreach (json_object_get(reply, "keys"), i, key) {
-		snprintf(name, sizeof(name), "%s#%lld",
-		    ctl_text_of(key, "keySet"),
-		    (long long)json_integer_value(
-			json_object_get(key, "generation")));
-		snprintf(what, sizeof(what), "%s", ctl_text_of(key, "state"));
-		ctl_offer(arg, name, what);
-		ctl_offer(arg, ctl_text_of(key, "kid"), what);
-	}
-	return JW_OK;
-}
-
-static enum jw_err
-take_interfaces(struct ctl *ctl, const struct json_t *reply, void *arg)
-{
-	const json_t *interface;
-	size_t i;
-
-	(void)ctl;
-	json_array_foreach (json_object_get(reply, "interfaces"), i, interface)
-		if (json_is_string(interface))
-			ctl_offer(arg, json_string_value(interface), "");
-	return JW_OK;
+	offer(c, member(key_set, "name"), member(key_set, "alg"));
 }
 
 static void
-offer_key_sets(const struct place *place)
+offer_key(const struct completion *c, const json_t *key)
 {
-	(void)call_method_each(place->ctl, CTL_INTERFACE "ListKeySets", NULL,
-	    take_key_sets, (void *)(uintptr_t)place);
+	char name[4 * NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s#%" JSON_INTEGER_FORMAT,
+	    member(key, "keySet"),
+	    json_integer_value(json_object_get(key, "generation")));
+	offer(c, name, member(key, "state"));
+	offer(c, member(key, "kid"), member(key, "state"));
 }
 
 static void
-offer_keys(const struct place *place)
+offer_interface(const struct completion *c, const json_t *name)
 {
-	(void)call_method_each(place->ctl, CTL_INTERFACE "ListKeys", NULL,
-	    take_keys, (void *)(uintptr_t)place);
+	if (json_is_string(name))
+		offer(c, json_string_value(name), "");
 }
 
+/* By what help calls an argument or the value of an option. */
+static const struct kind {
+	const char *name;
+	void (*offer)(const struct completion *c); /* NULL: ask the daemon */
+	const char *method, *list;
+	void (*offer_item)(const struct completion *c, const json_t *item);
+} kinds[] = {
+    {"KEYSET", NULL, CTL_INTERFACE "ListKeySets", "keySets", offer_key_set},
+    {"NAME", NULL, CTL_INTERFACE "ListKeySets", "keySets", offer_key_set},
+    {"KEY", NULL, CTL_INTERFACE "ListKeys", "keys", offer_key},
+    {"INTERFACE", NULL, "org.varlink.service.GetInfo", "interfaces",
+	offer_interface},
+    {"PARAM=VALUE", offer_parameters, NULL, NULL, NULL},
+    {"COMMAND", offer_commands, NULL, NULL, NULL},
+    {"METHOD", offer_methods, NULL, NULL, NULL},
+    {"STYLE", offer_styles, NULL, NULL, NULL},
+};
+
 static void
-offer_interfaces(const struct place *place)
+offer_from_daemon(const struct completion *c, const struct kind *kind)
 {
 	json_t *reply = NULL;
+	const json_t *item;
+	size_t i;
 
-	if (call_method(place->ctl, "org.varlink.service.GetInfo", NULL,
-		&reply) == JW_OK)
-		take_interfaces(place->ctl, reply, (void *)(uintptr_t)place);
+	(void)call_method_all(c->ctl, kind->method, NULL, kind->list, &reply);
+	json_array_foreach (json_object_get(reply, kind->list), i, item)
+		kind->offer_item(c, item);
 	json_decref(reply);
 }
 
 static void
-offer_methods(const struct place *place)
-{
-	const struct ctl_command *command, *before;
-
-	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
-		bool seen = command->method == NULL;
-
-		for (size_t j = 0; j < i && !seen; j++) {
-			before = ctl_command_at(j);
-			seen = before->method != NULL &&
-			       strcmp(before->method, command->method) == 0;
-		}
-		if (!seen)
-			ctl_offer(place, command->method, "");
-	}
-}
-
-static void
-offer_styles(const struct place *place)
-{
-	ctl_offer(place, "relative", "for people");
-	ctl_offer(place, "iso", "RFC 3339");
-	ctl_offer(place, "unix", "seconds since the epoch");
-}
-
-/* By what help calls an argument or the value of an option. */
-static const struct {
-	const char *name;
-	void (*offer)(const struct place *place);
-} kinds[] = {
-    {"KEYSET", offer_key_sets},
-    {"NAME", offer_key_sets},
-    {"KEY", offer_keys},
-    {"PARAM=VALUE", offer_parameters},
-    {"COMMAND", offer_commands},
-    {"INTERFACE", offer_interfaces},
-    {"METHOD", offer_methods},
-    {"STYLE", offer_styles},
-};
-
-static void
-offer_kind(const struct place *place, const char *name, size_t len)
+offer_kind(const struct completion *c, const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (strlen(kinds[i].name) == len &&
-		    strncmp(kinds[i].name, name, len) == 0)
-			kinds[i].offer(place);
+		if (strlen(kinds[i].name) != len ||
+		    memcmp(kinds[i].name, name, len) != 0)
+			continue;
+		if (kinds[i].offer != NULL)
+			kinds[i].offer(c);
+		else
+			offer_from_daemon(c, &kinds[i]);
 	}
 }
 
 /* The argument in turn of "NAME PARAM=VALUE..."; the last one repeats. */
 static void
-offer_argument(const struct place *place)
+offer_argument(const struct completion *c)
 {
-	const char *at = place->command->arguments, *last = NULL;
-	size_t n = place->nargs;
+	const char *at = c->command->arguments, *last = NULL;
+	size_t n = c->arguments;
 
 	for (at += strspn(at, " ["); *at != '\0'; at += strspn(at, " []")) {
 		last = at;
@@ -287,30 +261,29 @@ offer_argument(const struct place *place)
 	}
 	if (last == NULL || (*at == '\0' && strstr(last, "...") == NULL))
 		return;
-	offer_kind(place, last, strcspn(last, " ].|"));
+	offer_kind(c, last, strcspn(last, " ].|"));
 }
 
 void
 ctl_complete(struct ctl *ctl, const char *const *words, size_t count)
 {
-	struct place place = {.ctl = ctl, .prefix = ""};
+	struct completion c = {.ctl = ctl, .prefix = ""};
 
 	for (size_t i = 0; i + 1 < count; i++)
-		read_word(&place, words[i]);
+		read_word(&c, words[i]);
 	if (count > 0)
-		place.prefix = words[count - 1];
-	if (place.valued != NULL) {
-		offer_kind(
-		    &place, place.valued->value, strlen(place.valued->value));
-	} else if (place.prefix[0] == '-') {
-		offer_options(&place);
-	} else if (place.first == NULL) {
-		offer_commands(&place);
+		c.prefix = words[count - 1];
+	if (c.valued != NULL) {
+		offer_kind(&c, c.valued->value, strlen(c.valued->value));
+	} else if (c.prefix[0] == '-') {
+		offer_options(&c);
+	} else if (c.first == NULL) {
+		offer_commands(&c);
 	} else {
-		if (place.nargs == 0)
-			offer_group(&place);
-		if (place.command != NULL)
-			offer_argument(&place);
+		if (c.arguments == 0)
+			offer_commands_of(&c, c.first);
+		if (c.command != NULL)
+			offer_argument(&c);
 	}
 	(void)fflush(stdout);
 }

@@ -22,6 +22,11 @@
 
 enum { ID_OCTETS = 16, ID_SIZE = 2 * ID_OCTETS + 1 };
 
+/* Room for the struct that a command has its reply read into. */
+struct reply_space {
+	_Alignas(max_align_t) char octets[CALL_CHANGE_REPLY_MAX];
+};
+
 /* ---- parameters ---- */
 
 enum jw_err
@@ -107,16 +112,13 @@ add_request_id(
 /* ---- what the daemon did ---- */
 
 static enum jw_err
-print_quiet(struct ctl *ctl, const json_t *reply, const char *member)
+print_quiet(struct ctl *ctl, const json_t *object)
 {
-	const json_t *object = NULL;
 	const char *name = NULL;
-	enum jw_err err = JW_OK;
+	enum jw_err err;
 
-	if (member != NULL)
-		err = reply_object(reply, member, &object, &ctl->why);
-	if (err != JW_OK || object == NULL)
-		return err;
+	if (object == NULL)
+		return JW_OK;
 	err = reply_string(object, "kid", &name, &ctl->why);
 	if (err == JW_OK && name == NULL)
 		err = reply_name(object, "name", &name, &ctl->why);
@@ -130,13 +132,15 @@ print_shown(struct ctl *ctl, const struct call_change *change,
     const json_t *reply, bool dry, FILE *out)
 {
 	json_t *shown = out_visible(&ctl->text, reply);
-	enum jw_err err;
+	struct reply_space space;
+	enum jw_err err = JW_NO_MEMORY;
 
-	if (shown == NULL)
-		return JW_NO_MEMORY;
-	err = ctl->quiet && out == stdout
-		  ? print_quiet(ctl, shown, change->quiet)
-		  : change->print(ctl, shown, dry, out);
+	if (shown != NULL)
+		err = reply_read(shown, change->members, &space, &ctl->why);
+	if (err == JW_OK && ctl->quiet && out == stdout)
+		err = print_quiet(ctl, json_object_get(shown, change->quiet));
+	else if (err == JW_OK)
+		err = change->print(ctl, &space, dry, out);
 	json_decref(shown);
 	return err;
 }
@@ -249,6 +253,16 @@ dry_run(struct ctl *ctl, const struct call_change *change, json_t **ret_reply)
 	return err;
 }
 
+static enum jw_err
+pin(struct ctl *ctl, const struct call_change *change, const json_t *reply)
+{
+	struct reply_space space;
+	enum jw_err err = reply_read(reply, change->members, &space, &ctl->why);
+
+	return err == JW_OK ? change->pin(&space, change->take_parameters)
+			    : err;
+}
+
 /* Show on standard error what would happen, and ask. */
 static enum jw_err
 show_and_ask(struct ctl *ctl, const struct call_change *change)
@@ -259,7 +273,7 @@ show_and_ask(struct ctl *ctl, const struct call_change *change)
 	if (err == JW_OK)
 		err = print_shown(ctl, change, reply, true, stderr);
 	if (err == JW_OK && change->pin != NULL)
-		err = change->pin(ctl, reply, change->take_parameters);
+		err = pin(ctl, change, reply);
 	if (err == JW_OK)
 		call_confirm(ctl, change->question);
 	json_decref(reply);

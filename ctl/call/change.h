@@ -14,17 +14,23 @@
 
 struct ctl;
 struct json_t;
+struct reply_member;
 
-/* Say for people what was done, or (dry) would be; reply fits a terminal. */
+/*
+ * Say for people what was done, or (dry) would be; reply is the struct that
+ * call_change.members fills, whose strings are fit for a terminal.
+ */
 typedef enum jw_err call_change_print_fn(
-    struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out);
+    struct ctl *ctl, const void *reply, bool dry, FILE *out);
 
 /*
  * Narrow the parameters to what the dry run has shown, so that nothing else is
- * done after the question.
+ * done after the question.  reply is as the daemon sent it.
  */
 typedef enum jw_err call_change_pin_fn(
-    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters);
+    const void *reply, struct json_t *parameters);
+
+enum { CALL_CHANGE_REPLY_MAX = 640 }; /* octets of the struct of a reply */
 
 struct call_change {
 	const char *method;  /* qualified */
@@ -37,6 +43,7 @@ struct call_change {
 	const char *question; /* with danger */
 	bool is_follow_up; /* those options belong to the request before it */
 	const char *quiet; /* -q: print the kid or name of this member */
+	const struct reply_member *members; /* of the reply */
 	call_change_print_fn *print;
 	call_change_pin_fn *pin; /* with danger; NULL: nothing to pin */
 };

@@ -17,7 +17,7 @@
 #include "common/base/duration.h"
 #include "common/config/policy.h"
 #include "ctl/out/text.h"
-#include "ctl/reply/reply.h"
+#include "ctl/reply/members.h"
 
 enum {
 	VALUE_SIZE = 512,

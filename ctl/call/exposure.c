@@ -1,31 +1,20 @@
 /*
- * Who may be wrong about tokens until when.
+ * Which verifiers may decide wrongly about tokens until when.
  *
- * One row for each class of verifier; what it may do, and when that ends, is
- * the daemon's word.
+ * Only the daemon knows; must never compute a time here.
  */
-#include <jansson.h>
-#include <stdbool.h>
+#include "ctl/call/exposure.h"
 
 #include "ctl/call/context.h"
-#include "ctl/call/exposure.h"
 #include "ctl/reply/reply.h"
 
-static const struct verifier_class {
-	const char *name, *text;
-} verifier_classes[] = {
-    {"honoursCacheControl", "honour Cache-Control"},
-    {"pollsWithinMaxAge", "poll within verifier_max_age"},
-    {"neverExpires", "never let their copy expire"},
-};
-
 static void
-put_class(const struct ctl *ctl, const struct verifier_class *class,
-    int64_t until, FILE *out)
+print_verifiers(
+    const struct ctl *ctl, const char *verifiers, int64_t until, FILE *out)
 {
 	char when[TEXT_TIME_SIZE];
 
-	fprintf(out, "  %-30s  ", class->text);
+	fprintf(out, "  %-30s  ", verifiers);
 	if (until == REPLY_NONE)
 		fputs("not at all\n", out);
 	else if (until == 0)
@@ -35,45 +24,34 @@ put_class(const struct ctl *ctl, const struct verifier_class *class,
 		    out_text_moment(&ctl->text, until, when));
 }
 
-/* An object without a single member says that it does not happen. */
-static enum jw_err
-put_part(struct ctl *ctl, const json_t *exposure, const char *name,
-    const char *headline, FILE *out)
+static void
+print_part(const struct ctl *ctl, const char *heading,
+    const int64_t until[REPLY_VERIFIERS], FILE *out)
 {
-	enum { CLASSES = sizeof(verifier_classes) / sizeof(*verifier_classes) };
-	int64_t until[CLASSES];
-	const json_t *part;
+	static const char *const verifiers[REPLY_VERIFIERS] = {
+	    [REPLY_HONOUR_CACHE_CONTROL] = "honour Cache-Control",
+	    [REPLY_POLL_WITHIN_MAX_AGE] = "poll within verifier_max_age",
+	    [REPLY_NEVER_EXPIRE] = "never let their copy expire",
+	};
 	bool any = false;
-	enum jw_err err = reply_object(exposure, name, &part, &ctl->why);
 
-	for (size_t i = 0; i < CLASSES && err == JW_OK; i++) {
-		err = reply_number(
-		    part, verifier_classes[i].name, &until[i], &ctl->why);
-		any = any || (err == JW_OK && until[i] != REPLY_NONE);
-	}
-	if (err != JW_OK || !any)
-		return err;
-	fprintf(out, "%s\n", headline);
-	for (size_t i = 0; i < CLASSES; i++)
-		put_class(ctl, &verifier_classes[i], until[i], out);
-	return JW_OK;
+	for (size_t i = 0; i < REPLY_VERIFIERS; i++)
+		any = any || until[i] != REPLY_NONE;
+	if (!any)
+		return;
+	fprintf(out, "%s\n", heading);
+	for (size_t i = 0; i < REPLY_VERIFIERS; i++)
+		print_verifiers(ctl, verifiers[i], until[i], out);
 }
 
-enum jw_err
-call_exposure_print(struct ctl *ctl, const struct json_t *reply, FILE *out)
+void
+call_exposure_print(
+    const struct ctl *ctl, const struct reply_exposure *exposure, FILE *out)
 {
-	const json_t *exposure;
-	enum jw_err err = reply_object(reply, "exposure", &exposure, &ctl->why);
-
-	if (err == JW_OK)
-		err = put_part(ctl, exposure, "acceptOldTokens",
-		    "Verifiers may accept tokens of the key that is gone, if "
-		    "they",
-		    out);
-	if (err == JW_OK)
-		err = put_part(ctl, exposure, "rejectNewTokens",
-		    "Verifiers may reject tokens of the key that signs, if "
-		    "they",
-		    out);
-	return err;
+	print_part(ctl,
+	    "Verifiers may accept tokens of the key that is gone, if they",
+	    exposure->accept_old_tokens, out);
+	print_part(ctl,
+	    "Verifiers may reject tokens of the key that signs, if they",
+	    exposure->reject_new_tokens, out);
 }

@@ -1,22 +1,19 @@
 /*
- * Who may be wrong about tokens until when, for people.
+ * Which verifiers may decide wrongly about tokens until when, for people.
  */
 #ifndef JWKSD_CTL_CALL_EXPOSURE_H
 #define JWKSD_CTL_CALL_EXPOSURE_H
 
 #include <stdio.h>
 
-#include "common/base/err.h"
-
 struct ctl;
-struct json_t;
+struct reply_exposure;
 
 /*
- * Write a reply's member `exposure`, when it is there and says something, to
- * out: a block for each way to be wrong, a line for each class of verifier.
- * JW_PROTOCOL with ctl->why.
+ * A block for each way to be wrong that can happen, with a line for each class
+ * of verifier.
  */
-enum jw_err call_exposure_print(
-    struct ctl *ctl, const struct json_t *reply, FILE *out);
+void call_exposure_print(
+    const struct ctl *ctl, const struct reply_exposure *exposure, FILE *out);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire/varlink.h"
 #include "ctl/call/context.h"
-#include "ctl/call/error_texts.h"
 #include "ctl/call/key_sets.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
@@ -47,21 +47,16 @@ search_reply(struct ctl *ctl, const struct json_t *reply, void *arg)
 static enum jw_err
 no_such_key_set(struct ctl *ctl, const char *name)
 {
-	const char *wire = jw_err_wire(JW_NO_SUCH_KEY_SET);
-	json_t *error = json_pack(
-	    "{s:s, s:{s:s}}", "error", wire, "parameters", "keySet", name);
-	enum jw_err err = JW_OK;
+	char *wire = (char *)(uintptr_t)jw_err_wire(JW_NO_SUCH_KEY_SET);
+	struct varlink_reply reply = {
+	    .error = wire,
+	    .parameters = json_pack("{s:s}", "keySet", name),
+	};
+	enum jw_err err = reply.parameters != NULL
+			      ? call_report(ctl, "ListKeySets", &reply)
+			      : call_not_utf8(ctl);
 
-	if (error == NULL) {
-		jw_why_set(&ctl->why, "an argument is no UTF-8");
-		return JW_USAGE;
-	}
-	if (ctl->json)
-		err = call_print_json(ctl, error);
-	if (err == JW_OK)
-		err = call_explain_error(&ctl->text, "ListKeySets", wire,
-		    json_object_get(error, "parameters"), &ctl->why);
-	json_decref(error);
+	json_decref(reply.parameters);
 	return err;
 }
 

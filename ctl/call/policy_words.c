@@ -14,7 +14,7 @@
 #include "common/base/duration.h"
 #include "common/base/nearest.h"
 #include "common/config/policy.h"
-#include "ctl/reply/reply.h"
+#include "ctl/reply/members.h"
 
 enum { PARAM_SIZE = 48 };
 

@@ -1,9 +1,11 @@
 /*
- * Ask the daemon something.
+ * Requests to the daemon.
  *
- * A request that may have reached the daemon is repeated only under its own
- * request id; everything else is asked once.
+ * Must never repeat a request that may have reached the daemon, but under its
+ * own request id.
  */
+#include "ctl/call/request.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
@@ -17,7 +19,6 @@
 #include "ctl/call/access.h"
 #include "ctl/call/context.h"
 #include "ctl/call/error_texts.h"
-#include "ctl/call/request.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
 
@@ -37,19 +38,6 @@ sooner(int64_t a, int64_t b)
 
 /* ---- one reply ---- */
 
-static enum jw_err
-print_error(struct ctl *ctl, const struct varlink_reply *reply)
-{
-	json_t *object = json_pack("{s:s, s:O}", "error", reply->error,
-	    "parameters", reply->parameters);
-	enum jw_err err = JW_NO_MEMORY;
-
-	if (object != NULL)
-		err = call_print_json(ctl, object);
-	json_decref(object);
-	return err;
-}
-
 enum jw_err
 call_explain(
     struct ctl *ctl, const char *method, const struct varlink_reply *reply)
@@ -61,6 +49,22 @@ call_explain(
 		    json_string(call_access_group(ctl->socket, group)));
 	return call_explain_error(
 	    &ctl->text, method, reply->error, reply->parameters, &ctl->why);
+}
+
+enum jw_err
+call_report(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply)
+{
+	json_t *object;
+	enum jw_err err;
+
+	if (!ctl->json)
+		return call_explain(ctl, method, reply);
+	object = json_pack("{s:s, s:O}", "error", reply->error, "parameters",
+	    reply->parameters);
+	err = object != NULL ? call_print_json(ctl, object) : JW_NO_MEMORY;
+	json_decref(object);
+	return err == JW_OK ? call_explain(ctl, method, reply) : err;
 }
 
 /* Connect to the daemon, and hint at what would let the caller do so. */
@@ -76,49 +80,39 @@ open_client(
 	return err;
 }
 
-/* A reply is kept; a typed error is told, and becomes ctl->why. */
+/* A reply is kept; an error is reported. */
 static enum jw_err
 take_reply(struct ctl *ctl, const char *method,
     const struct varlink_reply *reply, struct json_t **ret_reply)
 {
-	enum jw_err err = JW_OK;
-
-	/* What has happened until then is not to come "in 1s". */
+	/* Else what the daemon has just done would come "in 1s". */
 	ctl->text.now = out_text_clock();
-	if (reply->error == NULL) {
-		*ret_reply = json_incref(reply->parameters);
-		return JW_OK;
-	}
-	if (ctl->json)
-		err = print_error(ctl, reply);
-	if (err != JW_OK)
-		return err;
-	return call_explain(ctl, method, reply);
+	if (reply->error != NULL)
+		return call_report(ctl, method, reply);
+	*ret_reply = json_incref(reply->parameters);
+	return JW_OK;
 }
 
-struct once {
-	const char *method;
-	const json_t *parameters;
-	int64_t deadline; /* of everything */
-	bool sent;        /* the daemon may have it */
-};
-
-/* Release the reply when it is JW_OK. */
+/*
+ * One exchange on a connection of its own.  *ret_sent: the daemon may have the
+ * request.  Release the reply when it is JW_OK.
+ */
 static enum jw_err
-ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+exchange(struct ctl *ctl, const char *method, const json_t *parameters,
+    int64_t deadline, bool *ret_sent, struct varlink_reply *ret_reply)
 {
 	struct varlink_client *client = NULL;
 	enum jw_err err;
 
-	err = open_client(ctl, sooner(once->deadline, patience()), &client);
+	err = open_client(ctl, sooner(deadline, patience()), &client);
 	if (err != JW_OK)
 		return err;
-	once->sent = true;
-	err = varlink_client_send(client, once->method, once->parameters, false,
-	    sooner(once->deadline, patience()), &ctl->why);
+	*ret_sent = true;
+	err = varlink_client_send(client, method, parameters, false,
+	    sooner(deadline, patience()), &ctl->why);
 	if (err == JW_OK)
-		err = varlink_client_receive(client,
-		    sooner(once->deadline, patience()), ret_reply, &ctl->why);
+		err = varlink_client_receive(
+		    client, sooner(deadline, patience()), ret_reply, &ctl->why);
 	varlink_client_close(client);
 	if (err == JW_OK && ret_reply->continues) {
 		jw_why_set(&ctl->why, "the daemon sent a stream unasked");
@@ -128,48 +122,30 @@ ask_once(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 	return err;
 }
 
-enum jw_err
-call_method(struct ctl *ctl, const char *method,
-    const struct json_t *parameters, struct json_t **ret_reply)
-{
-	struct once once = {.method = method,
-	    .parameters = parameters,
-	    .deadline = CLIENT_FOREVER};
-	struct varlink_reply reply = {0};
-	enum jw_err err = ask_once(ctl, &once, &reply);
-
-	if (err != JW_OK)
-		return err;
-	err = take_reply(ctl, method, &reply, ret_reply);
-	varlink_reply_done(&reply);
-	return err;
-}
-
-/* ---- until the outcome is known ---- */
-
 static bool
-is_open(
-    const struct once *once, enum jw_err err, const struct varlink_reply *reply)
+is_outcome_known(enum jw_err err, bool sent, const struct varlink_reply *reply)
 {
 	if (err == JW_UNREACHABLE)
-		return once->sent;
-	return err == JW_OK && reply->error != NULL &&
-	       jw_err_from_wire(reply->error) == JW_OUTCOME_UNKNOWN;
+		return !sent;
+	return err != JW_OK || reply->error == NULL ||
+	       jw_err_from_wire(reply->error) != JW_OUTCOME_UNKNOWN;
 }
 
-/* Asks until it knows, or has no time left; sent stays true once it was. */
+/* Repeated until the outcome is known, but for `tries` or the deadline. */
 static enum jw_err
-ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
+exchange_surely(struct ctl *ctl, const char *method, const json_t *parameters,
+    int tries, bool *ret_sent, struct varlink_reply *ret_reply)
 {
-	int64_t pause = FIRST_PAUSE_MS;
+	int64_t pause = FIRST_PAUSE_MS, deadline = CLIENT_FOREVER;
 	enum jw_err err;
 
-	for (int tries = 1;; tries++) {
-		err = ask_once(ctl, once, ret_reply);
-		if (!is_open(once, err, ret_reply) || tries == TRIES_MAX)
+	for (;;) {
+		err = exchange(
+		    ctl, method, parameters, deadline, ret_sent, ret_reply);
+		if (is_outcome_known(err, *ret_sent, ret_reply) || --tries == 0)
 			return err;
-		once->deadline = sooner(once->deadline, patience());
-		if (jw_clock_monotonic_ms() + pause >= once->deadline)
+		deadline = sooner(deadline, patience());
+		if (jw_clock_monotonic_ms() + pause >= deadline)
 			return err;
 		varlink_reply_done(ret_reply);
 		memset(ret_reply, 0, sizeof(*ret_reply));
@@ -178,20 +154,19 @@ ask_again(struct ctl *ctl, struct once *once, struct varlink_reply *ret_reply)
 	}
 }
 
-enum jw_err
-call_method_surely(struct ctl *ctl, const char *method,
-    const struct json_t *parameters, struct json_t **ret_reply)
+static enum jw_err
+call_with_tries(struct ctl *ctl, const char *method, const json_t *parameters,
+    int tries, struct json_t **ret_reply)
 {
-	struct once once = {.method = method,
-	    .parameters = parameters,
-	    .deadline = CLIENT_FOREVER};
 	struct varlink_reply reply = {0};
-	enum jw_err err = ask_again(ctl, &once, &reply);
+	bool sent = false;
+	enum jw_err err =
+	    exchange_surely(ctl, method, parameters, tries, &sent, &reply);
 
-	if (err == JW_UNREACHABLE && once.sent) {
+	if (err == JW_UNREACHABLE && sent && tries > 1) {
 		jw_why_set(&ctl->why,
-		    "the connection broke before the answer: nobody knows yet "
-		    "whether it was done");
+		    "the connection broke before the answer: it is not known "
+		    "yet whether it was done");
 		return JW_OUTCOME_UNKNOWN;
 	}
 	if (err != JW_OK)
@@ -201,9 +176,23 @@ call_method_surely(struct ctl *ctl, const char *method,
 	return err;
 }
 
+enum jw_err
+call_method(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply)
+{
+	return call_with_tries(ctl, method, parameters, 1, ret_reply);
+}
+
+enum jw_err
+call_method_surely(struct ctl *ctl, const char *method,
+    const struct json_t *parameters, struct json_t **ret_reply)
+{
+	return call_with_tries(ctl, method, parameters, TRIES_MAX, ret_reply);
+}
+
 /* ---- streams ---- */
 
-/* SIGINT and SIGTERM become readable instead of deadly. */
+/* SIGINT and SIGTERM make a descriptor readable instead of ending us. */
 static enum jw_err
 open_signals(struct ctl *ctl, int *ret_fd)
 {
@@ -225,7 +214,7 @@ open_signals(struct ctl *ctl, int *ret_fd)
 struct stream {
 	const char *method;
 	struct varlink_client *client;
-	int64_t patience_ms; /* for each reply; CLIENT_FOREVER */
+	bool is_endless;
 	bool continues;
 };
 
@@ -234,13 +223,10 @@ next_reply(struct ctl *ctl, struct stream *stream, call_reply_fn *fn, void *arg)
 {
 	struct varlink_reply reply = {0};
 	json_t *parameters = NULL;
-	int64_t deadline = CLIENT_FOREVER;
-	enum jw_err err;
+	enum jw_err err = varlink_client_receive(stream->client,
+	    stream->is_endless ? CLIENT_FOREVER : patience(), &reply,
+	    &ctl->why);
 
-	if (stream->patience_ms != CLIENT_FOREVER)
-		deadline = jw_clock_monotonic_ms() + stream->patience_ms;
-	err =
-	    varlink_client_receive(stream->client, deadline, &reply, &ctl->why);
 	if (err != JW_OK)
 		return err;
 	stream->continues = reply.continues;
@@ -256,12 +242,26 @@ static enum jw_err
 read_stream(struct ctl *ctl, struct stream *stream,
     const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
-	enum jw_err err = varlink_client_send(stream->client, stream->method,
-	    parameters, true, patience(), &ctl->why);
+	int signals = -1;
+	enum jw_err err = open_client(ctl, patience(), &stream->client);
 
+	if (err != JW_OK)
+		return err;
+	if (stream->is_endless)
+		err = open_signals(ctl, &signals);
+	if (signals >= 0)
+		varlink_client_stop_on(stream->client, signals, STDOUT_FILENO);
+	if (err == JW_OK)
+		err = varlink_client_send(stream->client, stream->method,
+		    parameters, true, patience(), &ctl->why);
 	stream->continues = true;
 	while (err == JW_OK && stream->continues)
 		err = next_reply(ctl, stream, fn, arg);
+	if (err == JW_UNREACHABLE && varlink_client_stopped(stream->client))
+		err = JW_OK;
+	if (signals >= 0)
+		close(signals);
+	varlink_client_close(stream->client);
 	return err;
 }
 
@@ -269,40 +269,18 @@ enum jw_err
 call_method_stream(struct ctl *ctl, const char *method,
     const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
-	struct stream stream = {
-	    .method = method, .patience_ms = CLIENT_FOREVER};
-	enum jw_err err;
-	int signals = -1;
+	struct stream stream = {.method = method, .is_endless = true};
 
-	err = open_client(ctl, patience(), &stream.client);
-	if (err == JW_OK)
-		err = open_signals(ctl, &signals);
-	if (err == JW_OK) {
-		varlink_client_stop_on(stream.client, signals, STDOUT_FILENO);
-		err = read_stream(ctl, &stream, parameters, fn, arg);
-	}
-	if (err == JW_UNREACHABLE && stream.client != NULL &&
-	    varlink_client_stopped(stream.client))
-		err = JW_OK;
-	if (signals >= 0)
-		close(signals);
-	varlink_client_close(stream.client);
-	return err;
+	return read_stream(ctl, &stream, parameters, fn, arg);
 }
 
 enum jw_err
 call_method_each(struct ctl *ctl, const char *method,
     const struct json_t *parameters, call_reply_fn *fn, void *arg)
 {
-	struct stream stream = {
-	    .method = method, .patience_ms = CLIENT_PATIENCE_MS};
-	enum jw_err err;
+	struct stream stream = {.method = method};
 
-	err = open_client(ctl, patience(), &stream.client);
-	if (err == JW_OK)
-		err = read_stream(ctl, &stream, parameters, fn, arg);
-	varlink_client_close(stream.client);
-	return err;
+	return read_stream(ctl, &stream, parameters, fn, arg);
 }
 
 /* ---- lists in several replies ---- */

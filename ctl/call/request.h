@@ -1,10 +1,10 @@
 /*
- * Ask the daemon something, and turn what it answers into a reply or a reason.
+ * Requests to the daemon, and their replies or the reason for none.
  *
  * `method` is qualified.  parameters may be NULL and stay the caller's; a reply
- * is the caller's to json_decref().  With --json a typed error is printed on
- * standard output as {"error": …, "parameters": …}.  Blocks; each reply may
- * take CLIENT_PATIENCE_MS.
+ * is the caller's to json_decref().  With --json an error of the daemon is
+ * printed on standard output as {"error": …, "parameters": …}.  Blocks; each
+ * reply may take CLIENT_PATIENCE_MS.
  */
 #ifndef JWKSD_CTL_CALL_REQUEST_H
 #define JWKSD_CTL_CALL_REQUEST_H
@@ -18,9 +18,13 @@ struct json_t;
 
 struct varlink_reply;
 
-/* call_explain_error() of an error that came from ctl->socket, into ctl->why.
+/*
+ * call_explain_error() of an error that came from ctl->socket, into ctl->why;
+ * call_report() prints it with --json as well.
  */
 enum jw_err call_explain(
+    struct ctl *ctl, const char *method, const struct varlink_reply *reply);
+enum jw_err call_report(
     struct ctl *ctl, const char *method, const struct varlink_reply *reply);
 
 enum jw_err call_method(struct ctl *ctl, const char *method,
@@ -28,7 +32,7 @@ enum jw_err call_method(struct ctl *ctl, const char *method,
 
 /*
  * The same for a request that carries requestId: when the connection breaks or
- * the daemon cannot tell the outcome, ask again a few times within
+ * the daemon does not know the outcome, it is repeated a few times within
  * CLIENT_PATIENCE_MS.  JW_OUTCOME_UNKNOWN when that did not help: then the
  * caller hints how to repeat it.
  */
@@ -36,18 +40,17 @@ enum jw_err call_method_surely(struct ctl *ctl, const char *method,
     const struct json_t *parameters, struct json_t **ret_reply);
 
 /*
- * Ask for a list that may come in several replies (called with `more`): one
- * reply whose array `list` has the items of all.  A daemon that answers once
- * is as good.
+ * A list that may come in several replies (called with `more`): one reply
+ * whose array `list` has the items of all.
  */
 enum jw_err call_method_all(struct ctl *ctl, const char *method,
     const struct json_t *parameters, const char *list,
     struct json_t **ret_reply);
 
 /*
- * Each reply of a stream is handed to fn, which returns JW_OK to go on.  Ends
- * with JW_OK after the last reply, on SIGINT or SIGTERM, and when nobody reads
- * standard output any more; with JW_UNREACHABLE when the daemon hangs up.
+ * Each reply of a stream is handed to fn, which returns JW_OK to go on.  JW_OK
+ * after the last reply, on SIGINT or SIGTERM, and when standard output has no
+ * reader any more; JW_UNREACHABLE when the daemon hangs up.
  */
 typedef enum jw_err call_reply_fn(
     struct ctl *ctl, const struct json_t *reply, void *arg);
@@ -55,8 +58,8 @@ enum jw_err call_method_stream(struct ctl *ctl, const char *method,
     const struct json_t *parameters, call_reply_fn *fn, void *arg);
 
 /*
- * The same for a stream that ends by itself, with CLIENT_PATIENCE_MS for each
- * reply; signals do what they always do.
+ * The same for a stream with a last reply, and CLIENT_PATIENCE_MS for each;
+ * signals do what they always do.
  */
 enum jw_err call_method_each(struct ctl *ctl, const char *method,
     const struct json_t *parameters, call_reply_fn *fn, void *arg);

@@ -22,28 +22,29 @@ frozen_name(const struct ctl *ctl)
 					  : "every key set";
 }
 
-/* An older daemon does not say. */
-static bool
-was_so_before(const struct json_t *reply)
-{
-	return json_is_false(json_object_get(reply, "changed"));
-}
+struct freeze {
+	const char *mode;
+	const json_t *changed; /* NULL: an older daemon does not say */
+};
+
+static const struct reply_member freeze_reply[] = {
+    {"mode", REPLY_STRING, true, offsetof(struct freeze, mode)},
+    {"changed", REPLY_ANY, false, offsetof(struct freeze, changed)},
+    {NULL, REPLY_STRING, false, 0},
+};
 
 static enum jw_err
-print_frozen(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_frozen(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	const char *mode;
-	enum jw_err err = reply_name(reply, "mode", &mode, &ctl->why);
+	const struct freeze *freeze = reply;
 
 	(void)dry;
-	if (err == JW_OK)
-		fprintf(out, "%s %s\n", frozen_name(ctl),
-		    was_so_before(reply)
-			? "was frozen already: nothing is changed"
-			: "is frozen: nothing becomes ready, rotates, is "
-			  "removed or destroyed; serving, signing, rollback "
-			  "and revoke go on");
-	return err;
+	fprintf(out, "%s %s\n", frozen_name(ctl),
+	    json_is_false(freeze->changed)
+		? "was frozen already: nothing is changed"
+		: "is frozen: nothing becomes ready, rotates, is removed or "
+		  "destroyed; serving, signing, rollback and revoke go on");
+	return JW_OK;
 }
 
 static const char *
@@ -58,20 +59,20 @@ after_thaw(const char *mode)
 }
 
 static enum jw_err
-print_thawed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_thawed(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	const char *mode;
-	enum jw_err err = reply_name(reply, "mode", &mode, &ctl->why);
+	const struct freeze *freeze = reply;
 
 	(void)dry;
-	if (err == JW_OK && was_so_before(reply) && strcmp(mode, "frozen") != 0)
+	if (json_is_false(freeze->changed) &&
+	    strcmp(freeze->mode, "frozen") != 0)
 		fprintf(out,
 		    "no freeze of %s was in force: nothing is changed\n",
 		    frozen_name(ctl));
-	else if (err == JW_OK)
+	else
 		fprintf(out, "the freeze of %s is taken back: %s\n",
-		    frozen_name(ctl), after_thaw(mode));
-	return err;
+		    frozen_name(ctl), after_thaw(freeze->mode));
+	return JW_OK;
 }
 
 static enum jw_err
@@ -83,6 +84,7 @@ freeze_or_thaw(struct ctl *ctl, bool frozen)
 	    .take_parameters = json_pack(
 		"{s:b, s:s*}", "frozen", frozen, "keySet", call_argument(ctl)),
 	    .named = "keySet",
+	    .members = freeze_reply,
 	    .print = frozen ? print_frozen : print_thawed,
 	};
 
@@ -103,16 +105,16 @@ cmd_thaw(struct ctl *ctl)
 
 /* ---- clock ---- */
 
+static const struct reply_member clock_reply[] = {
+    {"clockTrusted", REPLY_BOOL, true, 0},
+    {NULL, REPLY_STRING, false, 0},
+};
+
 static enum jw_err
 print_clock(struct ctl *ctl, const struct json_t *status)
 {
-	static const struct reply_member trusted_member[] = {
-	    {"clockTrusted", REPLY_BOOL, true, 0},
-	    {NULL, REPLY_BOOL, false, 0},
-	};
 	bool trusted;
-	enum jw_err err =
-	    reply_read(status, trusted_member, &trusted, &ctl->why);
+	enum jw_err err = reply_read(status, clock_reply, &trusted, &ctl->why);
 
 	if (err != JW_OK)
 		return err;
@@ -140,19 +142,17 @@ cmd_clock(struct ctl *ctl)
 }
 
 static enum jw_err
-print_accepted(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_accepted(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	bool trusted;
-	enum jw_err err =
-	    reply_bool(reply, "clockTrusted", &trusted, &ctl->why);
+	const bool *trusted = reply;
 
+	(void)ctl;
 	(void)dry;
-	if (err == JW_OK)
-		fprintf(out, "the clock is %s\n",
-		    trusted ? "trusted: what is due happens now, at most one "
-			      "rotation of a key set"
-			    : "still not trusted");
-	return err;
+	fprintf(out, "the clock is %s\n",
+	    *trusted ? "trusted: what is due happens now, at most one rotation "
+		       "of a key set"
+		     : "still not trusted");
+	return JW_OK;
 }
 
 enum jw_err
@@ -163,6 +163,7 @@ cmd_clock_accept(struct ctl *ctl)
 	    .command = "clock accept",
 	    .take_parameters = json_object(),
 	    .named = "keySet",
+	    .members = clock_reply,
 	    .print = print_accepted,
 	};
 

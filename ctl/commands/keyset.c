@@ -25,36 +25,41 @@
 #include "ctl/out/table.h"
 #include "ctl/reply/reply.h"
 
-enum { NUMBER_SIZE = 24 };
+/* The reply of every method that changes a key set. */
+struct key_set_reply {
+	struct reply_key_set set;
+	struct reply_exposure exposure;
+};
+
+static const struct reply_member key_set_reply[] = {
+    {"keySet", REPLY_KEY_SET, true, offsetof(struct key_set_reply, set)},
+    {"exposure", REPLY_EXPOSURE, false,
+	offsetof(struct key_set_reply, exposure)},
+    {NULL, REPLY_STRING, false, 0},
+};
 
 /* ---- list ---- */
 
 static enum jw_err
-add_key_set(struct out_table *table, const struct out_text *text,
-    const struct json_t *item, struct jw_why *why)
+key_set_row(const struct out_text *text, const void *sets, size_t index,
+    struct out_table_row *ret_row, struct jw_why *why)
 {
-	char active[NUMBER_SIZE] = "-", version[NUMBER_SIZE];
 	struct reply_key_set set;
-	enum jw_err err = reply_key_set(item, &set, why);
+	enum jw_err err = reply_key_set(json_array_get(sets, index), &set, why);
 
 	(void)text;
 	if (err != JW_OK)
 		return err;
-	if (set.active_generation != REPLY_NONE)
-		snprintf(
-		    active, sizeof(active), "%" PRId64, set.active_generation);
-	snprintf(version, sizeof(version), "%" PRId64, set.version);
-	return out_table_add(table, (const struct out_table_cell[]){
-					{set.name, NULL},
-					{set.alg, NULL},
-					{set.frozen            ? "frozen"
-					    : set.mode != NULL ? set.mode
-							       : "-",
-					    NULL},
-					{active, NULL},
-					{version, NULL},
-					{reply_any_host_path(&set), NULL},
-				    });
+	ret_row->cells[0] = set.name;
+	ret_row->cells[1] = set.alg;
+	ret_row->cells[2] = set.mode != NULL ? set.mode : "-";
+	if (set.frozen)
+		ret_row->cells[2] = "frozen";
+	ret_row->cells[3] =
+	    out_table_number(set.active_generation, ret_row->made[3]);
+	ret_row->cells[4] = out_table_number(set.version, ret_row->made[4]);
+	ret_row->cells[5] = reply_any_host_path(&set);
+	return JW_OK;
 }
 
 static enum jw_err
@@ -86,6 +91,7 @@ print_list(struct ctl *ctl, const struct json_t *reply)
 	    {"PATH", TABLE_CUT, 0},
 	    {NULL, 0, 0},
 	};
+	struct out_table table = {.columns = columns, .row = key_set_row};
 	const json_t *sets;
 	enum jw_err err = reply_array(reply, "keySets", &sets, &ctl->why);
 
@@ -93,8 +99,9 @@ print_list(struct ctl *ctl, const struct json_t *reply)
 		return err;
 	if (ctl->quiet)
 		return print_names(ctl, sets);
-	return out_table_array(
-	    &ctl->text, columns, sets, add_key_set, stdout, &ctl->why);
+	table.rows = sets;
+	table.count = json_array_size(sets);
+	return out_table_print(&ctl->text, &table, stdout, &ctl->why);
 }
 
 enum jw_err
@@ -106,36 +113,33 @@ cmd_keyset_list(struct ctl *ctl)
 
 /* ---- show ---- */
 
-/* The member keySet of a reply. */
 static enum jw_err
-read_key_set(
-    struct ctl *ctl, const struct json_t *reply, struct reply_key_set *ret_set)
+parameter_row(const struct out_text *text, const void *policy, size_t index,
+    struct out_table_row *ret_row, struct jw_why *why)
 {
-	return reply_key_set(
-	    json_object_get(reply, "keySet"), ret_set, &ctl->why);
+	size_t count;
+	const struct jw_param *param = &jw_policy_params(&count)[index];
+
+	(void)text;
+	ret_row->cells[0] = param->snake;
+	ret_row->cells[1] = ret_row->made[1];
+	ret_row->cells[2] = param->help;
+	return call_policy_text(policy, param, ret_row->made[1], why);
 }
 
 static enum jw_err
-make_policy_table(
-    struct ctl *ctl, const json_t *policy, struct out_table *table)
+print_policy(struct ctl *ctl, const json_t *policy, FILE *out)
 {
-	size_t count;
-	const struct jw_param *params = jw_policy_params(&count);
-	enum jw_err err = JW_OK;
+	static const struct out_table_column columns[] = {
+	    {"PARAMETER", 0, 0},
+	    {"VALUE", 0, 0},
+	    {"MEANING", TABLE_WRAP, 0},
+	    {NULL, 0, 0},
+	};
+	struct out_table table = {columns, policy, 0, parameter_row};
 
-	for (size_t i = 0; i < count && err == JW_OK; i++) {
-		char value[JW_DURATION_SIZE];
-		const struct out_table_cell cells[] = {
-		    {params[i].snake, NULL},
-		    {value, NULL},
-		    {params[i].help, NULL},
-		};
-
-		err = call_policy_text(policy, &params[i], value, &ctl->why);
-		if (err == JW_OK)
-			err = out_table_add(table, cells);
-	}
-	return err;
+	(void)jw_policy_params(&table.count);
+	return out_table_print(&ctl->text, &table, out, &ctl->why);
 }
 
 static void
@@ -169,31 +173,19 @@ print_key_set(const struct ctl *ctl, const struct reply_key_set *set)
 static enum jw_err
 print_show(struct ctl *ctl, const struct json_t *reply)
 {
-	static const struct out_table_column columns[] = {
-	    {"PARAMETER", 0, 0},
-	    {"VALUE", 0, 0},
-	    {"MEANING", TABLE_WRAP, 0},
-	    {NULL, 0, 0},
-	};
 	struct reply_key_set set;
-	struct out_table *table = NULL;
-	enum jw_err err = read_key_set(ctl, reply, &set);
+	enum jw_err err =
+	    reply_key_set(json_object_get(reply, "keySet"), &set, &ctl->why);
 
-	if (err == JW_OK && ctl->quiet) {
+	if (err != JW_OK)
+		return err;
+	if (ctl->quiet) {
 		printf("%s\n", set.name);
 		return JW_OK;
 	}
-	if (err == JW_OK)
-		err = out_table_new(&ctl->text, columns, &table);
-	if (err == JW_OK)
-		err = make_policy_table(ctl, set.policy, table);
-	if (err == JW_OK) {
-		print_key_set(ctl, &set);
-		putchar('\n');
-		out_table_print(table, stdout);
-	}
-	out_table_free(table);
-	return err;
+	print_key_set(ctl, &set);
+	putchar('\n');
+	return print_policy(ctl, set.policy, stdout);
 }
 
 enum jw_err
@@ -236,20 +228,21 @@ run_with_policy(struct ctl *ctl, struct call_change *change)
 
 /* The parameters that the operator named, with their values now. */
 static enum jw_err
-print_set(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_set(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	struct reply_key_set set;
-	enum jw_err err = read_key_set(ctl, reply, &set);
+	const struct key_set_reply *set = reply;
+	enum jw_err err = JW_OK;
 
 	for (size_t i = 1; i < ctl->arguments.count && err == JW_OK; i++) {
 		const struct jw_param *param =
 		    call_policy_param(ctl->arguments.words[i]);
 		char value[JW_DURATION_SIZE];
 
-		err = call_policy_text(set.policy, param, value, &ctl->why);
+		err =
+		    call_policy_text(set->set.policy, param, value, &ctl->why);
 		if (err == JW_OK)
-			fprintf(out, "%s: %s %s %s%s\n", set.name, param->snake,
-			    dry ? "would be" : "is", value,
+			fprintf(out, "%s: %s %s %s%s\n", set->set.name,
+			    param->snake, dry ? "would be" : "is", value,
 			    param->kind == JW_PARAM_ALGORITHM
 				? ", of new keys: it takes over through the "
 				  "standby"
@@ -264,6 +257,7 @@ cmd_keyset_set(struct ctl *ctl)
 	struct call_change change = {
 	    .method = CTL_INTERFACE "SetPolicy",
 	    .command = "keyset set",
+	    .members = key_set_reply,
 	    .print = print_set,
 	};
 
@@ -283,24 +277,22 @@ print_urls(const struct reply_key_set *set, FILE *out)
 }
 
 static enum jw_err
-print_added(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+print_added(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
+	const struct key_set_reply *added = reply;
 	char when[TEXT_TIME_SIZE];
-	struct reply_key_set set;
-	enum jw_err err = read_key_set(ctl, reply, &set);
 
-	if (err != JW_OK)
-		return err;
-	fprintf(out, "%s: %s added, with %s keys, at ", set.name,
-	    dry ? "would be" : "is", set.alg);
-	print_urls(&set, out);
+	fprintf(out, "%s: %s added, with %s keys, at ", added->set.name,
+	    dry ? "would be" : "is", added->set.alg);
+	print_urls(&added->set, out);
 	fputc('\n', out);
-	if (set.signs_at != REPLY_NONE)
+	if (added->set.signs_at != REPLY_NONE)
 		fprintf(out,
 		    "It is published now and signs from %s: verifiers may hold "
 		    "copies of an\nearlier key set of that name until then\n",
-		    out_text_moment(&ctl->text, set.signs_at, when));
-	return call_exposure_print(ctl, reply, out);
+		    out_text_moment(&ctl->text, added->set.signs_at, when));
+	call_exposure_print(ctl, &added->exposure, out);
+	return JW_OK;
 }
 
 static enum jw_err
@@ -311,6 +303,7 @@ add_one(struct ctl *ctl)
 	    .command = "keyset add",
 	    .danger = call_flag(ctl, "now") ? "keyset add --now" : NULL,
 	    .question = "Add it, and sign at once?",
+	    .members = key_set_reply,
 	    .print = print_added,
 	};
 
@@ -344,52 +337,36 @@ cmd_keyset_add(struct ctl *ctl)
 /* ---- remove ---- */
 
 static enum jw_err
-print_rejected_tokens(struct ctl *ctl, const struct json_t *reply, FILE *out)
+print_removed(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
+	const struct key_set_reply *removed = reply;
 	char when[TEXT_TIME_SIZE];
-	const json_t *exposure;
-	int64_t until = REPLY_NONE;
-	enum jw_err err = reply_object(reply, "exposure", &exposure, &ctl->why);
 
-	if (err == JW_OK)
-		err = reply_number(exposure, "until", &until, &ctl->why);
-	if (err == JW_OK && until != REPLY_NONE)
-		fprintf(out,
-		    "Verifiers that read the set again reject its tokens that "
-		    "are still valid,\nthe last of them until %s\n",
-		    out_text_moment(&ctl->text, until, when));
-	return err;
-}
-
-static enum jw_err
-print_removed(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
-{
-	struct reply_key_set set;
-	enum jw_err err = read_key_set(ctl, reply, &set);
-
-	if (err != JW_OK)
-		return err;
-	fprintf(out, "%s: %s removed: nothing %s served at ", set.name,
+	fprintf(out, "%s: %s removed: nothing %s served at ", removed->set.name,
 	    dry ? "would be" : "is", dry ? "would be" : "is");
-	print_urls(&set, out);
+	print_urls(&removed->set, out);
 	fputs(dry ? " any more, its private keys would be destroyed, and its "
 		    "kids would never come back\n"
 		  : " any more, its private keys are destroyed, and its kids "
 		    "never come back\n",
 	    out);
-	return print_rejected_tokens(ctl, reply, out);
+	if (removed->exposure.until != REPLY_NONE)
+		fprintf(out,
+		    "Verifiers that read the set again reject its tokens that "
+		    "are still valid,\nthe last of them until %s\n",
+		    out_text_moment(&ctl->text, removed->exposure.until, when));
+	return JW_OK;
 }
 
 static enum jw_err
-pin_active(
-    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+pin_active(const void *reply, struct json_t *parameters)
 {
-	struct reply_key_set set;
-	enum jw_err err = read_key_set(ctl, reply, &set);
+	const struct key_set_reply *removed = reply;
 
-	if (err == JW_OK && set.active_generation != REPLY_NONE)
-		err = call_change_expect(parameters, set.active_generation);
-	return err;
+	return removed->set.active_generation != REPLY_NONE
+		   ? call_change_expect(
+			 parameters, removed->set.active_generation)
+		   : JW_OK;
 }
 
 enum jw_err
@@ -404,6 +381,7 @@ cmd_keyset_remove(struct ctl *ctl)
 	    .danger = "keyset remove",
 	    .question = "Remove it?",
 	    .quiet = "keySet",
+	    .members = key_set_reply,
 	    .print = print_removed,
 	    .pin = pin_active,
 	};

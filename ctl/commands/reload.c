@@ -25,35 +25,39 @@ print_keys(const char *heading, const json_t *keys)
 	putchar('\n');
 }
 
-/* The next start may give key sets URLs at which other ones answer now. */
-static enum jw_err
-print_exposure(struct ctl *ctl, const json_t *reply)
-{
-	if (json_object_get(reply, "exposure") != NULL)
-		puts(
-		    "With the other domain, key sets get URLs that answer "
-		    "with another one today;\nif the daemon is restarted now:");
-	return call_exposure_print(ctl, reply, stdout);
-}
+struct reload {
+	const json_t *changed, *restart;
+	struct reply_exposure exposure;
+};
+
+static const struct reply_member reload_reply[] = {
+    {"changed", REPLY_ARRAY, true, offsetof(struct reload, changed)},
+    {"restart", REPLY_ARRAY, true, offsetof(struct reload, restart)},
+    {"exposure", REPLY_EXPOSURE, false, offsetof(struct reload, exposure)},
+    {NULL, REPLY_STRING, false, 0},
+};
 
 static enum jw_err
 print_reload(struct ctl *ctl, const struct json_t *reply)
 {
-	const json_t *changed, *restart;
-	enum jw_err err = reply_array(reply, "changed", &changed, &ctl->why);
+	struct reload reload;
+	enum jw_err err = reply_read(reply, reload_reply, &reload, &ctl->why);
 
-	if (err == JW_OK)
-		err = reply_array(reply, "restart", &restart, &ctl->why);
 	if (err != JW_OK)
 		return err;
-	if (json_array_size(changed) + json_array_size(restart) == 0)
+	if (json_array_size(reload.changed) + json_array_size(reload.restart) ==
+	    0)
 		puts("nothing differs from what is in force");
-	print_keys("in force now:", changed);
-	print_keys("at the next start:", restart);
-	err = print_exposure(ctl, reply);
-	if (err == JW_OK)
-		err = call_flush(ctl);
-	if (err == JW_OK && json_array_size(restart) > 0)
+	print_keys("in force now:", reload.changed);
+	print_keys("at the next start:", reload.restart);
+	/* The next start may give key sets URLs where others answer now. */
+	if (reload.exposure.given)
+		puts(
+		    "With the other domain, key sets get URLs that answer "
+		    "with another one today;\nif the daemon is restarted now:");
+	call_exposure_print(ctl, &reload.exposure, stdout);
+	err = call_flush(ctl);
+	if (err == JW_OK && json_array_size(reload.restart) > 0)
 		fputs("hint: systemctl restart jwksd jwksd-http: no client is "
 		      "refused\n",
 		    stderr);

@@ -24,23 +24,20 @@
 struct revocation {
 	struct reply_key revoked, activated; /* activated.kid NULL: none */
 	int64_t flush_at;
+	struct reply_exposure exposure;
 };
 
-static enum jw_err
-read_revocation(struct ctl *ctl, const struct json_t *reply,
-    struct revocation *ret_revocation)
-{
-	static const struct reply_member members[] = {
-	    {"revoked", REPLY_KEY, true, offsetof(struct revocation, revoked)},
-	    {"activated", REPLY_KEY, false,
-		offsetof(struct revocation, activated)},
-	    {"flushAt", REPLY_NUMBER, false,
-		offsetof(struct revocation, flush_at)},
-	    {NULL, REPLY_STRING, false, 0},
-	};
+#define REVOCATION(member) offsetof(struct revocation, member)
 
-	return reply_read(reply, members, ret_revocation, &ctl->why);
-}
+static const struct reply_member revoke_reply[] = {
+    {"revoked", REPLY_KEY, true, REVOCATION(revoked)},
+    {"activated", REPLY_KEY, false, REVOCATION(activated)},
+    {"flushAt", REPLY_NUMBER, false, REVOCATION(flush_at)},
+    {"exposure", REPLY_EXPOSURE, false, REVOCATION(exposure)},
+    {NULL, REPLY_STRING, false, 0},
+};
+
+_Static_assert(sizeof(struct revocation) <= CALL_CHANGE_REPLY_MAX, "its room");
 
 /* Its state is "revoked" already; its moments tell what it was. */
 static const char *
@@ -56,42 +53,38 @@ role_before(const struct revocation *revocation)
 }
 
 static enum jw_err
-revoke_print(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+revoke_print(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	struct revocation revocation;
-	const struct reply_key *key = &revocation.revoked;
-	enum jw_err err = read_revocation(ctl, reply, &revocation);
+	const struct revocation *revocation = reply;
+	const struct reply_key *key = &revocation->revoked;
 
-	if (err != JW_OK)
-		return err;
 	fprintf(out,
 	    "%s: generation %" PRId64 " (%s), %s, %s revoked: it %s the "
 	    "JWKSet at once and for ever\n",
-	    key->key_set, key->generation, key->kid, role_before(&revocation),
+	    key->key_set, key->generation, key->kid, role_before(revocation),
 	    dry ? "would be" : "is", dry ? "would leave" : "leaves");
-	if (revocation.activated.kid != NULL)
+	if (revocation->activated.kid != NULL)
 		fprintf(out, "%s: generation %" PRId64 " (%s) %s\n",
-		    key->key_set, revocation.activated.generation,
-		    revocation.activated.kid,
+		    key->key_set, revocation->activated.generation,
+		    revocation->activated.kid,
 		    dry ? "would sign now" : "signs now");
-	return call_exposure_print(ctl, reply, out);
+	call_exposure_print(ctl, &revocation->exposure, out);
+	return JW_OK;
 }
 
 /* A prefix may come to name another key, and KEYSET#GEN is no kid. */
 static enum jw_err
-revoke_pin(
-    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
+revoke_pin(const void *reply, struct json_t *parameters)
 {
-	struct revocation revocation;
-	enum jw_err err = read_revocation(ctl, reply, &revocation);
+	const struct revocation *revocation = reply;
 
-	if (err == JW_OK && json_object_set_new(parameters, "key",
-				json_string(revocation.revoked.kid)) != 0)
-		err = JW_NO_MEMORY;
-	if (err == JW_OK && revocation.activated.kid != NULL)
-		err = call_change_expect(
-		    parameters, revocation.revoked.generation);
-	return err;
+	if (json_object_set_new(
+		parameters, "key", json_string(revocation->revoked.kid)) != 0)
+		return JW_NO_MEMORY;
+	return revocation->activated.kid != NULL
+		   ? call_change_expect(
+			 parameters, revocation->revoked.generation)
+		   : JW_OK;
 }
 
 /* ---- the second rotation ---- */
@@ -178,6 +171,7 @@ schedule_rotation(struct ctl *ctl, const char *key_set)
 	    .named = "keySet",
 	    .is_follow_up = true,
 	    .quiet = "activated",
+	    .members = cmd_rotate_reply,
 	    .print = cmd_rotate_print,
 	};
 
@@ -231,8 +225,9 @@ offer_after(struct ctl *ctl, const json_t *reply)
 	if (reply == NULL)
 		return JW_OK;
 	shown = out_visible(&ctl->text, reply);
-	err = shown == NULL ? JW_NO_MEMORY
-			    : read_revocation(ctl, shown, &revocation);
+	err = shown == NULL
+		  ? JW_NO_MEMORY
+		  : reply_read(shown, revoke_reply, &revocation, &ctl->why);
 	if (err == JW_OK && revocation.flush_at != REPLY_NONE)
 		err = offer_rotation(ctl, &revocation);
 	json_decref(shown);
@@ -249,6 +244,7 @@ cmd_revoke(struct ctl *ctl)
 	    .danger = "revoke",
 	    .question = "Revoke it?",
 	    .quiet = "revoked",
+	    .members = revoke_reply,
 	    .print = revoke_print,
 	    .pin = revoke_pin,
 	};

@@ -20,38 +20,42 @@
 
 /* The reply of Rotate and of Rollback. */
 struct rotation {
+	const char *key_set;                 /* of Rotate */
 	const char *cause;                   /* NULL: none */
 	struct reply_key activated, retired; /* kid NULL: none */
 	int64_t scheduled_for;
+	struct reply_exposure exposure;
 };
 
+#define ROTATION(member) offsetof(struct rotation, member)
+
+const struct reply_member cmd_rotate_reply[] = {
+    {"keySet", REPLY_STRING, true, ROTATION(key_set)},
+    {"cause", REPLY_STRING, false, ROTATION(cause)},
+    {"activated", REPLY_KEY, false, ROTATION(activated)},
+    {"retired", REPLY_KEY, false, ROTATION(retired)},
+    {"scheduledFor", REPLY_NUMBER, false, ROTATION(scheduled_for)},
+    {"exposure", REPLY_EXPOSURE, false, ROTATION(exposure)},
+    {NULL, REPLY_STRING, false, 0},
+};
+
+static const struct reply_member rollback_reply[] = {
+    {"activated", REPLY_KEY, true, ROTATION(activated)},
+    {"retired", REPLY_KEY, true, ROTATION(retired)},
+    {"exposure", REPLY_EXPOSURE, false, ROTATION(exposure)},
+    {NULL, REPLY_STRING, false, 0},
+};
+
+_Static_assert(sizeof(struct rotation) <= CALL_CHANGE_REPLY_MAX, "its room");
+
 static enum jw_err
-read_rotation(
-    struct ctl *ctl, const struct json_t *reply, struct rotation *ret_rotation)
+pin_retired(const void *reply, struct json_t *parameters)
 {
-	static const struct reply_member members[] = {
-	    {"cause", REPLY_STRING, false, offsetof(struct rotation, cause)},
-	    {"activated", REPLY_KEY, false,
-		offsetof(struct rotation, activated)},
-	    {"retired", REPLY_KEY, false, offsetof(struct rotation, retired)},
-	    {"scheduledFor", REPLY_NUMBER, false,
-		offsetof(struct rotation, scheduled_for)},
-	    {NULL, REPLY_STRING, false, 0},
-	};
+	const struct rotation *rotation = reply;
 
-	return reply_read(reply, members, ret_rotation, &ctl->why);
-}
-
-static enum jw_err
-pin_retired(
-    struct ctl *ctl, const struct json_t *reply, struct json_t *parameters)
-{
-	struct rotation rotation;
-	enum jw_err err = read_rotation(ctl, reply, &rotation);
-
-	if (err != JW_OK || rotation.retired.kid == NULL)
-		return err;
-	return call_change_expect(parameters, rotation.retired.generation);
+	return rotation->retired.kid != NULL ? call_change_expect(parameters,
+						   rotation->retired.generation)
+					     : JW_OK;
 }
 
 static void
@@ -89,10 +93,10 @@ check_contradictions(struct ctl *ctl)
 }
 
 static void
-print_activated(const struct ctl *ctl, const char *key_set,
-    const struct rotation *rotation, bool dry, FILE *out)
+print_activated(
+    const struct ctl *ctl, const struct rotation *rotation, bool dry, FILE *out)
 {
-	fprintf(out, "%s: generation %" PRId64 " (%s) %s", key_set,
+	fprintf(out, "%s: generation %" PRId64 " (%s) %s", rotation->key_set,
 	    rotation->activated.generation, rotation->activated.kid,
 	    dry ? "would sign now" : "signs now");
 	if (rotation->retired.kid != NULL)
@@ -103,27 +107,26 @@ print_activated(const struct ctl *ctl, const char *key_set,
 
 /* The cause says whether there was anything to take back. */
 static void
-print_cancelled(
-    const char *key_set, const struct rotation *rotation, bool dry, FILE *out)
+print_cancelled(const struct rotation *rotation, bool dry, FILE *out)
 {
 	if (rotation->cause != NULL &&
 	    strcmp(rotation->cause, "no rotation was scheduled") == 0)
 		fprintf(out,
 		    "%s: %s: there is nothing to cancel; `jwksctl plan` shows "
 		    "what the schedule does\n",
-		    key_set, rotation->cause);
+		    rotation->key_set, rotation->cause);
 	else
 		fprintf(out, "%s: the scheduled rotation %s taken back\n",
-		    key_set, dry ? "would be" : "is");
+		    rotation->key_set, dry ? "would be" : "is");
 }
 
 static void
-print_scheduled(const struct ctl *ctl, const char *key_set,
-    const struct rotation *rotation, bool dry, FILE *out)
+print_scheduled(
+    const struct ctl *ctl, const struct rotation *rotation, bool dry, FILE *out)
 {
 	char when[TEXT_TIME_SIZE];
 
-	fprintf(out, "%s: %sscheduled for %s%s%s\n", key_set,
+	fprintf(out, "%s: %sscheduled for %s%s%s\n", rotation->key_set,
 	    dry ? "would be " : "",
 	    out_text_moment(&ctl->text, rotation->scheduled_for, when),
 	    rotation->cause != NULL ? ": " : "",
@@ -131,29 +134,22 @@ print_scheduled(const struct ctl *ctl, const char *key_set,
 }
 
 enum jw_err
-cmd_rotate_print(
-    struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+cmd_rotate_print(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	const char *key_set;
-	struct rotation rotation;
-	enum jw_err err = reply_name(reply, "keySet", &key_set, &ctl->why);
+	const struct rotation *rotation = reply;
 
-	if (err == JW_OK)
-		err = read_rotation(ctl, reply, &rotation);
-	if (err != JW_OK)
-		return err;
-	if (rotation.activated.kid != NULL)
-		print_activated(ctl, key_set, &rotation, dry, out);
-	else if (rotation.scheduled_for != REPLY_NONE)
-		print_scheduled(ctl, key_set, &rotation, dry, out);
+	if (rotation->activated.kid != NULL)
+		print_activated(ctl, rotation, dry, out);
+	else if (rotation->scheduled_for != REPLY_NONE)
+		print_scheduled(ctl, rotation, dry, out);
 	else
-		print_cancelled(key_set, &rotation, dry, out);
-	if (dry && call_flag(ctl, "now") &&
-	    json_object_get(reply, "exposure") == NULL)
+		print_cancelled(rotation, dry, out);
+	if (dry && call_flag(ctl, "now") && !rotation->exposure.given)
 		fputs("No verifier that re-reads the key set in time rejects a "
 		      "token.\n",
 		    out);
-	return call_exposure_print(ctl, reply, out);
+	call_exposure_print(ctl, &rotation->exposure, out);
+	return JW_OK;
 }
 
 enum jw_err
@@ -166,6 +162,7 @@ cmd_rotate(struct ctl *ctl)
 	    .danger = call_flag(ctl, "now") ? "rotate --now" : NULL,
 	    .question = "Rotate now?",
 	    .quiet = "activated",
+	    .members = cmd_rotate_reply,
 	    .print = cmd_rotate_print,
 	    .pin = pin_retired,
 	};
@@ -186,19 +183,12 @@ cmd_rotate(struct ctl *ctl)
 /* ---- rollback ---- */
 
 static enum jw_err
-rollback_print(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
+rollback_print(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 {
-	struct rotation rotation;
-	const struct reply_key *a = &rotation.activated, *r = &rotation.retired;
-	enum jw_err err = read_rotation(ctl, reply, &rotation);
+	const struct rotation *rotation = reply;
+	const struct reply_key *a = &rotation->activated;
+	const struct reply_key *r = &rotation->retired;
 
-	if (err == JW_OK && (a->kid == NULL || r->kid == NULL)) {
-		jw_why_set(&ctl->why,
-		    "the daemon's reply does not say which keys changed");
-		err = JW_PROTOCOL;
-	}
-	if (err != JW_OK)
-		return err;
 	fprintf(out,
 	    "%s: generation %" PRId64 " (%s) %s; generation %" PRId64
 	    " (%s) %s retired and %s published",
@@ -206,9 +196,9 @@ rollback_print(struct ctl *ctl, const struct json_t *reply, bool dry, FILE *out)
 	    dry ? "would sign again" : "signs again", r->generation, r->kid,
 	    dry ? "would be" : "is", dry ? "would stay" : "stays");
 	print_until_removal(ctl, r, out);
-	err = call_exposure_print(ctl, reply, out);
-	if (err != JW_OK || !dry)
-		return err;
+	call_exposure_print(ctl, &rotation->exposure, out);
+	if (!dry)
+		return JW_OK;
 	fflush(out);
 	fprintf(stderr,
 	    "hint: verifiers go on accepting its tokens; if generation "
@@ -249,6 +239,7 @@ cmd_rollback(struct ctl *ctl)
 	    .danger = call_flag(ctl, "now") ? "rollback --now" : "rollback",
 	    .question = "Roll back?",
 	    .quiet = "activated",
+	    .members = rollback_reply,
 	    .print = rollback_print,
 	    .pin = pin_retired,
 	};

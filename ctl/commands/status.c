@@ -292,22 +292,18 @@ cmd_plan(struct ctl *ctl)
 static enum jw_err
 print_jwks(struct ctl *ctl, const struct json_t *reply)
 {
-	const json_t *jwks;
+	const json_t *jwks = json_object_get(reply, "jwks");
 	size_t flags = ctl->text.width > 0 ? JSON_INDENT(2) | JSON_ENSURE_ASCII
 					   : JSON_COMPACT;
-	enum jw_err err = reply_object(reply, "jwks", &jwks, &ctl->why);
 
-	if (err != JW_OK)
-		return err;
-	if (ctl->quiet) {
-		print_kids(json_object_get(jwks, "keys"));
-		return JW_OK;
-	}
-	if (jwks == NULL || json_dumpf(jwks, stdout, flags) != 0) {
+	if (!json_is_object(jwks)) {
 		jw_why_set(&ctl->why, "the daemon's reply has no JWKSet");
 		return JW_PROTOCOL;
 	}
-	putchar('\n');
+	if (ctl->quiet)
+		print_kids(json_object_get(jwks, "keys"));
+	else if (json_dumpf(jwks, stdout, flags) == 0)
+		putchar('\n');
 	return JW_OK;
 }
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "ctl/out/text.h"
-#include "ctl/reply/reply.h"
+#include "ctl/reply/members.h"
 
 void
 out_field(const char *label, const char *fmt, ...)

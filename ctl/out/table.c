@@ -1,29 +1,26 @@
 /*
  * A table for people.
  *
- * Cells are already fit for a terminal (out_visible()); nothing unchecked may
- * come here.  Without a terminal nothing is cut or wrapped: the reader may be
- * a program.
+ * Rows are made twice: first for the widths of the columns, then to be
+ * printed.  Without a terminal nothing is cut or wrapped: the reader may be a
+ * program.
  */
 #include "ctl/out/table.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/out/text.h"
 
-enum { COLUMNS_MAX = 8, GAP = 2, WRAP_LEAST = 16 };
+enum { GAP = 2, WRAP_LEAST = 16 };
 
-struct out_table {
+struct layout {
 	const struct out_table_column *columns;
-	size_t ncolumns;
-	size_t widths[COLUMNS_MAX];
-	size_t limit;                 /* columns of the terminal; 0: none */
-	struct out_table_cell *cells; /* row after row; the texts are ours */
-	size_t ncells;
+	size_t count;
+	size_t widths[TABLE_COLUMNS_MAX];
+	size_t gap;
+	size_t limit; /* columns of the terminal; 0: none */
 };
 
 /* Characters; near enough for names and sentences. */
@@ -43,229 +40,181 @@ octets_of(const char *s, size_t width)
 {
 	size_t n = 0;
 
-	while (s[n] != '\0' && (width > 0 || (s[n] & 0xc0) == 0x80)) {
-		width -= (s[n] & 0xc0) != 0x80;
-		n++;
-	}
+	while (s[n] != '\0' && (width > 0 || (s[n] & 0xc0) == 0x80))
+		width -= (s[n++] & 0xc0) != 0x80;
 	return n;
 }
 
+/* ---- widths ---- */
+
 static void
-widen(struct out_table *table, size_t column, const char *s)
+widen(struct layout *layout, const char *const *cells)
 {
-	size_t width = width_of(s), most = table->columns[column].most;
+	for (size_t i = 0; i < layout->count; i++) {
+		size_t width = width_of(cells[i]);
+		size_t most = layout->columns[i].most;
 
-	if (most > 0 && width > most)
-		width = most;
-	if (width > table->widths[column])
-		table->widths[column] = width;
-}
-
-enum jw_err
-out_table_new(const struct out_text *text,
-    const struct out_table_column *columns, struct out_table **ret_table)
-{
-	struct out_table *table = calloc(1, sizeof(*table));
-
-	if (table == NULL)
-		return JW_NO_MEMORY;
-	table->columns = columns;
-	table->limit = (size_t)text->width;
-	for (; columns[table->ncolumns].name != NULL; table->ncolumns++) {
-		assert(table->ncolumns < COLUMNS_MAX);
-		widen(table, table->ncolumns, columns[table->ncolumns].name);
+		if (most > 0 && width > most)
+			width = most;
+		if (width > layout->widths[i])
+			layout->widths[i] = width;
 	}
-	*ret_table = table;
-	return JW_OK;
 }
-
-void
-out_table_free(struct out_table *table)
-{
-	if (table == NULL)
-		return;
-	for (size_t i = 0; i < table->ncells; i++)
-		free((char *)(uintptr_t)table->cells[i].text);
-	free(table->cells);
-	free(table);
-}
-
-enum jw_err
-out_table_add(struct out_table *table, const struct out_table_cell *cells)
-{
-	size_t n = table->ncells + table->ncolumns;
-	struct out_table_cell *grown =
-	    reallocarray(table->cells, n, sizeof(*grown));
-
-	if (grown == NULL)
-		return JW_NO_MEMORY;
-	table->cells = grown;
-	for (size_t i = 0; i < table->ncolumns; i++) {
-		struct out_table_cell *cell = &grown[table->ncells];
-
-		*cell = cells[i];
-		cell->text = strdup(cells[i].text);
-		if (cell->text == NULL)
-			return JW_NO_MEMORY;
-		table->ncells++;
-		widen(table, i, cell->text);
-	}
-	return JW_OK;
-}
-
-/* ---- to the width of the terminal ---- */
 
 static bool
-is_wrapped(const struct out_table *table, size_t column)
+is_wrapped(const struct layout *layout, size_t column)
 {
-	return table->limit > 0 &&
-	       (table->columns[column].flags & TABLE_WRAP) != 0;
+	return layout->limit > 0 &&
+	       (layout->columns[column].flags & TABLE_WRAP) != 0;
 }
 
 /* What all columns but the wrapped one take, gaps included. */
 static size_t
-total_width(const struct out_table *table, size_t gap)
+total_width(const struct layout *layout)
 {
-	size_t total = gap * (table->ncolumns - 1);
+	size_t total = layout->gap * (layout->count - 1);
 
-	for (size_t i = 0; i < table->ncolumns; i++)
-		total += is_wrapped(table, i) ? 0 : table->widths[i];
+	for (size_t i = 0; i < layout->count; i++)
+		total += is_wrapped(layout, i) ? 0 : layout->widths[i];
 	return total;
 }
 
 /* One character less for the widest column that may lose its end. */
 static bool
-narrow(struct out_table *table)
+narrow(struct layout *layout)
 {
 	size_t *widest = NULL;
 
-	for (size_t i = 0; i < table->ncolumns; i++)
-		if ((table->columns[i].flags & TABLE_CUT) != 0 &&
-		    table->widths[i] > 1 &&
-		    (widest == NULL || table->widths[i] > *widest))
-			widest = &table->widths[i];
+	for (size_t i = 0; i < layout->count; i++)
+		if ((layout->columns[i].flags & TABLE_CUT) != 0 &&
+		    layout->widths[i] > 1 &&
+		    (widest == NULL || layout->widths[i] > *widest))
+			widest = &layout->widths[i];
 	if (widest != NULL)
 		*widest -= 1;
 	return widest != NULL;
 }
 
-/* The gap between columns that fits; a wrapped one gets what is left. */
-static size_t
-fit(struct out_table *table)
+/* Narrow gaps first, before a cell loses its end. */
+static void
+fit(struct layout *layout)
 {
-	size_t last = table->ncolumns - 1, gap = GAP, used;
-	size_t least = is_wrapped(table, last) ? WRAP_LEAST : 0;
+	size_t last = layout->count - 1;
+	size_t least = is_wrapped(layout, last) ? WRAP_LEAST : 0, used;
 
-	if (table->limit == 0)
-		return gap;
-	/* Narrow gaps first, before a cell loses its end. */
-	if (total_width(table, gap) + least > table->limit)
-		gap = 1;
-	while (total_width(table, gap) + least > table->limit && narrow(table))
+	if (layout->limit == 0)
+		return;
+	if (total_width(layout) + least > layout->limit)
+		layout->gap = 1;
+	while (total_width(layout) + least > layout->limit && narrow(layout))
 		continue;
-	used = total_width(table, gap);
+	used = total_width(layout);
 	if (least > 0)
-		table->widths[last] =
-		    used + least > table->limit ? least : table->limit - used;
-	return gap;
+		layout->widths[last] =
+		    used + least > layout->limit ? least : layout->limit - used;
 }
 
-/*
- * Octets of s that go on this line: whole words of a cell that is wrapped,
- * or the one that is too long.
- */
-static size_t
-line_of(const char *s, size_t width)
-{
-	size_t n = octets_of(s, width), end = n;
+/* ---- lines ---- */
 
-	if (s[n] == '\0')
-		return n;
-	while (end > 0 && s[end] != ' ')
-		end--;
-	return end > 0 ? end : strcspn(s, " ");
+static void
+print_blanks(size_t count, FILE *out)
+{
+	fprintf(out, "%*s", (int)count, "");
 }
 
 static void
-print_padding(size_t width, FILE *out)
+print_cell(const struct layout *layout, size_t column, const char *cell,
+    const char *colour, FILE *out)
 {
-	fprintf(out, "%*s", (int)width, "");
+	size_t width = layout->widths[column], used = width_of(cell);
+	size_t blanks = used < width ? width - used : 0;
+	bool right = (layout->columns[column].flags & TABLE_RIGHT) != 0;
+
+	print_blanks(right ? blanks : 0, out);
+	fprintf(out, "%s%.*s%s", colour != NULL ? colour : "",
+	    (int)octets_of(cell, width), cell, colour != NULL ? "\033[0m" : "");
+	if (!right && column + 1 < layout->count)
+		print_blanks(blanks, out);
 }
 
+/* Whole words on each line, but for one that is longer than a line. */
 static void
-print_cell(const struct out_table *table, size_t column,
-    const struct out_table_cell *cell, FILE *out)
+print_wrapped(const struct layout *layout, const char *s, FILE *out)
 {
-	size_t width = table->widths[column];
-	size_t n = octets_of(cell->text, width), used = width_of(cell->text);
-	size_t padding = used < width ? width - used : 0;
+	size_t width = layout->widths[layout->count - 1];
 
-	if (table->columns[column].flags & TABLE_RIGHT)
-		print_padding(padding, out);
-	fprintf(out, "%s%.*s%s", cell->colour != NULL ? cell->colour : "",
-	    (int)n, cell->text, cell->colour != NULL ? "\033[0m" : "");
-	if (!(table->columns[column].flags & TABLE_RIGHT) &&
-	    column + 1 < table->ncolumns)
-		print_padding(padding, out);
-}
+	while (width_of(s) > width) {
+		size_t n = octets_of(s, width);
 
-static void
-print_wrapped(
-    const struct out_table *table, const char *s, size_t indent, FILE *out)
-{
-	size_t width = table->widths[table->ncolumns - 1], n;
-
-	for (; n = line_of(s, width), s[n] != '\0'; s += n + 1)
-		fprintf(out, "%.*s\n%*s", (int)n, s, (int)indent, "");
+		while (n > 0 && s[n] != ' ')
+			n--;
+		if (n == 0)
+			n = strcspn(s, " ");
+		if (s[n] == '\0')
+			break;
+		fprintf(out, "%.*s\n", (int)n, s);
+		print_blanks(total_width(layout), out);
+		s += n + 1;
+	}
 	fputs(s, out);
 }
 
 static void
-print_row(const struct out_table *table, const struct out_table_cell *cells,
-    size_t gap, FILE *out)
+print_line(
+    const struct layout *layout, const struct out_table_row *row, FILE *out)
 {
-	for (size_t i = 0; i < table->ncolumns; i++) {
-		if (i > 0)
-			print_padding(gap, out);
-		if (is_wrapped(table, i))
-			print_wrapped(
-			    table, cells[i].text, total_width(table, gap), out);
+	for (size_t i = 0; i < layout->count; i++) {
+		print_blanks(i > 0 ? layout->gap : 0, out);
+		if (is_wrapped(layout, i))
+			print_wrapped(layout, row->cells[i], out);
 		else
-			print_cell(table, i, &cells[i], out);
+			print_cell(
+			    layout, i, row->cells[i], row->colours[i], out);
 	}
 	fputc('\n', out);
 }
 
-void
-out_table_print(struct out_table *table, FILE *out)
+enum jw_err
+out_table_print(const struct out_text *text, const struct out_table *table,
+    FILE *out, struct jw_why *why)
 {
-	struct out_table_cell heading[COLUMNS_MAX] = {{NULL, NULL}};
-	size_t gap = fit(table);
+	struct layout layout = {
+	    .columns = table->columns,
+	    .gap = GAP,
+	    .limit = (size_t)text->width,
+	};
+	struct out_table_row heading = {{NULL}, {NULL}, {{0}}}, row;
+	enum jw_err err = JW_OK;
 
-	if (table->ncells == 0)
-		return;
-	for (size_t i = 0; i < table->ncolumns; i++)
-		heading[i].text = table->columns[i].name;
-	print_row(table, heading, gap, out);
-	for (size_t i = 0; i < table->ncells; i += table->ncolumns)
-		print_row(table, &table->cells[i], gap, out);
+	for (; table->columns[layout.count].name != NULL; layout.count++) {
+		assert(layout.count < TABLE_COLUMNS_MAX);
+		heading.cells[layout.count] = table->columns[layout.count].name;
+	}
+	widen(&layout, heading.cells);
+	for (size_t i = 0; i < table->count && err == JW_OK; i++) {
+		memset(&row, 0, sizeof(row));
+		err = table->row(text, table->rows, i, &row, why);
+		if (err == JW_OK)
+			widen(&layout, row.cells);
+	}
+	if (err != JW_OK || table->count == 0)
+		return err;
+	fit(&layout);
+	print_line(&layout, &heading, out);
+	for (size_t i = 0; i < table->count && err == JW_OK; i++) {
+		memset(&row, 0, sizeof(row));
+		err = table->row(text, table->rows, i, &row, why);
+		if (err == JW_OK)
+			print_line(&layout, &row, out);
+	}
+	return err;
 }
 
-enum jw_err
-out_table_array(const struct out_text *text,
-    const struct out_table_column *columns, const struct json_t *array,
-    out_table_row_fn *row, FILE *out, struct jw_why *why)
+const char *
+out_table_number(long long number, char buf[TABLE_CELL_SIZE])
 {
-	struct out_table *table = NULL;
-	const json_t *item;
-	size_t i;
-	enum jw_err err = out_table_new(text, columns, &table);
-
-	json_array_foreach (array, i, item)
-		if (err == JW_OK)
-			err = row(table, text, item, why);
-	if (err == JW_OK)
-		out_table_print(table, out);
-	out_table_free(table);
-	return err;
+	if (number < 0)
+		return "-";
+	snprintf(buf, TABLE_CELL_SIZE, "%lld", number);
+	return buf;
 }

@@ -9,9 +9,7 @@
 
 #include "common/base/err.h"
 
-struct out_table;
 struct out_text;
-struct json_t;
 
 enum {
 	TABLE_RIGHT = 1 << 0, /* numbers */
@@ -19,39 +17,45 @@ enum {
 	TABLE_WRAP = 1 << 2,  /* the last column: may go on in the next line */
 };
 
+enum { TABLE_COLUMNS_MAX = 8, TABLE_CELL_SIZE = 128 };
+
 struct out_table_column {
 	const char *name;
 	unsigned flags;
 	size_t most; /* characters of a cell that are shown; 0: all */
 };
 
-struct out_table_cell {
-	const char *text;
-	const char *colour; /* an escape sequence; NULL: none */
+/* The texts are fit for a terminal. */
+struct out_table_row {
+	const char *cells[TABLE_COLUMNS_MAX];
+	const char *colours[TABLE_COLUMNS_MAX]; /* NULL: none */
+	/* Room for texts that are made for the row. */
+	char made[TABLE_COLUMNS_MAX][TABLE_CELL_SIZE];
 };
 
 /*
- * columns end with name == NULL, at most 8 of them; they stay the caller's.
- * Release with out_table_free().
+ * Fill the row of that index; ret_row is zeroes.  Is called twice for each
+ * row, in order.  JW_PROTOCOL with why.
  */
-enum jw_err out_table_new(const struct out_text *text,
-    const struct out_table_column *columns, struct out_table **ret_table);
-void out_table_free(struct out_table *table);
+typedef enum jw_err out_table_row_fn(const struct out_text *text,
+    const void *rows, size_t index, struct out_table_row *ret_row,
+    struct jw_why *why);
 
-/* One cell for each column; copied.  Their text is fit for a terminal. */
-enum jw_err out_table_add(
-    struct out_table *table, const struct out_table_cell *cells);
+struct out_table {
+	const struct out_table_column *columns; /* end with name == NULL */
+	const void *rows;
+	size_t count;
+	out_table_row_fn *row;
+};
 
-/* Print it, with a heading; nothing for a table without rows. */
-void out_table_print(struct out_table *table, FILE *out);
+/*
+ * Print a table with its heading; nothing when it has no row, or when a row
+ * has an error.
+ */
+enum jw_err out_table_print(const struct out_text *text,
+    const struct out_table *table, FILE *out, struct jw_why *why);
 
-/* Add the row of one item of a reply's array; JW_PROTOCOL with why. */
-typedef enum jw_err out_table_row_fn(struct out_table *table,
-    const struct out_text *text, const struct json_t *item, struct jw_why *why);
-
-/* Print an array as a table, or (on an error) nothing. */
-enum jw_err out_table_array(const struct out_text *text,
-    const struct out_table_column *columns, const struct json_t *array,
-    out_table_row_fn *row, FILE *out, struct jw_why *why);
+/* "-" for a number below 0, else made in buf. */
+const char *out_table_number(long long number, char buf[TABLE_CELL_SIZE]);
 
 #endif

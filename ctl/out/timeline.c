@@ -1,59 +1,49 @@
 /*
  * Keys and coming changes as tables.
  *
- * What follows from a state (since when, what next) is one row of a table
- * here; the daemon alone decides what happens.
+ * The moments at which a state began and ends are one row of a table here; the
+ * daemon alone decides what happens.
  */
 #include "ctl/out/timeline.h"
 
-#include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "ctl/out/table.h"
 #include "ctl/out/text.h"
 #include "ctl/reply/reply.h"
 
-enum { KID_SHORT = 12, NUMBER_SIZE = 24, CELL_SIZE = TEXT_TIME_SIZE + 16 };
+enum { KID_SHORT = 12 };
 
 static const struct state_row {
 	const char *state;
 	enum reply_moment since;
 	enum reply_moment next; /* REPLY_MOMENTS: nothing of its own */
-	const char *verb;       /* "in 29d" follows */
-	const char *due;        /* when the moment has passed */
+	const char *verb;       /* "in 29d" follows, or ": due" */
 } state_rows[] = {
-    {"pending", REPLY_CREATED, REPLY_MOMENTS, NULL, NULL},
-    {"published", REPLY_PUBLISHED, REPLY_READY, "ready", "ready: due"},
-    {"ready", REPLY_READY, REPLY_SIGNS, "signs", "signs: due"},
-    {"active", REPLY_ACTIVATED, REPLY_ROTATE, "rotates", "rotates: due"},
-    {"retired", REPLY_RETIRED, REPLY_REMOVE, "removed", "removed: due"},
-    {"removed", REPLY_REMOVED, REPLY_MOMENTS, NULL, NULL},
-    {"revoked", REPLY_REVOKED, REPLY_MOMENTS, NULL, NULL},
+    {"pending", REPLY_CREATED, REPLY_MOMENTS, NULL},
+    {"published", REPLY_PUBLISHED, REPLY_READY, "ready"},
+    {"ready", REPLY_READY, REPLY_SIGNS, "signs"},
+    {"active", REPLY_ACTIVATED, REPLY_ROTATE, "rotates"},
+    {"retired", REPLY_RETIRED, REPLY_REMOVE, "removed"},
+    {"removed", REPLY_REMOVED, REPLY_MOMENTS, NULL},
+    {"revoked", REPLY_REVOKED, REPLY_MOMENTS, NULL},
 };
 
 static const struct state_row *
 state_row(const char *state)
 {
-	for (size_t i = 0; i < sizeof(state_rows) / sizeof(*state_rows); i++) {
+	for (size_t i = 0; i < sizeof(state_rows) / sizeof(*state_rows); i++)
 		if (strcmp(state_rows[i].state, state) == 0)
 			return &state_rows[i];
-	}
 	return NULL;
 }
 
 static const char *
-number_cell(int64_t number, char *buf)
+since_cell(const struct out_text *text, const struct reply_key *key, char *buf)
 {
-	if (number == REPLY_NONE)
-		return "-";
-	snprintf(buf, NUMBER_SIZE, "%" PRId64, number);
-	return buf;
-}
+	const struct state_row *row = state_row(key->state);
 
-static const char *
-since_cell(const struct out_text *text, const struct state_row *row,
-    const struct reply_key *key, char *buf)
-{
 	if (row == NULL || key->at[row->since] == REPLY_NONE)
 		return "-";
 	return out_text_time(text, key->at[row->since], buf);
@@ -61,48 +51,44 @@ since_cell(const struct out_text *text, const struct state_row *row,
 
 /* Only relative times leave room for the verb; the state implies it. */
 static const char *
-next_cell(const struct out_text *text, const struct state_row *row,
-    const struct reply_key *key, char *buf)
+next_cell(const struct out_text *text, const struct reply_key *key, char *buf)
 {
+	const struct state_row *row = state_row(key->state);
 	char when[TEXT_TIME_SIZE];
-	int64_t at;
+	int64_t at = REPLY_NONE;
 
-	if (row == NULL || row->next == REPLY_MOMENTS)
-		return "-";
-	at = key->at[row->next];
+	if (row != NULL && row->next != REPLY_MOMENTS)
+		at = key->at[row->next];
 	if (at == REPLY_NONE)
 		return "-";
 	if (text->times != TEXT_RELATIVE)
 		return out_text_time(text, at, buf);
 	if (at <= text->now)
-		return row->due;
-	snprintf(
-	    buf, CELL_SIZE, "%s %s", row->verb, out_text_time(text, at, when));
+		snprintf(buf, TABLE_CELL_SIZE, "%s: due", row->verb);
+	else
+		snprintf(buf, TABLE_CELL_SIZE, "%s %s", row->verb,
+		    out_text_time(text, at, when));
 	return buf;
 }
 
 static enum jw_err
-add_key(struct out_table *table, const struct out_text *text,
-    const struct json_t *item, struct jw_why *why)
+key_row(const struct out_text *text, const void *keys, size_t index,
+    struct out_table_row *ret_row, struct jw_why *why)
 {
-	char number[NUMBER_SIZE], since[CELL_SIZE], next[CELL_SIZE];
 	struct reply_key key;
-	const struct state_row *row;
-	enum jw_err err = reply_key(item, &key, why);
+	enum jw_err err = reply_key(json_array_get(keys, index), &key, why);
 
 	if (err != JW_OK)
 		return err;
-	row = state_row(key.state);
-	return out_table_add(
-	    table, (const struct out_table_cell[]){
-		       {key.key_set, NULL},
-		       {number_cell(key.generation, number), NULL},
-		       {key.kid, NULL},
-		       {key.alg, NULL},
-		       {key.state, out_text_state_colour(text, key.state)},
-		       {since_cell(text, row, &key, since), NULL},
-		       {next_cell(text, row, &key, next), NULL},
-		   });
+	ret_row->cells[0] = key.key_set;
+	ret_row->cells[1] = out_table_number(key.generation, ret_row->made[1]);
+	ret_row->cells[2] = key.kid;
+	ret_row->cells[3] = key.alg;
+	ret_row->cells[4] = key.state;
+	ret_row->colours[4] = out_text_state_colour(text, key.state);
+	ret_row->cells[5] = since_cell(text, &key, ret_row->made[5]);
+	ret_row->cells[6] = next_cell(text, &key, ret_row->made[6]);
+	return JW_OK;
 }
 
 enum jw_err
@@ -120,8 +106,10 @@ out_timeline_keys(const struct out_text *text, const struct json_t *keys,
 	    {"NEXT", 0, 0},
 	    {NULL, 0, 0},
 	};
+	const struct out_table table = {
+	    columns, keys, json_array_size(keys), key_row};
 
-	return out_table_array(text, columns, keys, add_key, out, why);
+	return out_table_print(text, &table, out, why);
 }
 
 char *
@@ -135,25 +123,23 @@ out_timeline_step(
 }
 
 static enum jw_err
-add_change(struct out_table *table, const struct out_text *text,
-    const struct json_t *item, struct jw_why *why)
+change_row(const struct out_text *text, const void *changes, size_t index,
+    struct out_table_row *ret_row, struct jw_why *why)
 {
-	char when[TEXT_TIME_SIZE], number[NUMBER_SIZE];
-	char step[TIMELINE_STEP_SIZE];
 	struct reply_change change;
-	enum jw_err err = reply_change(item, &change, why);
+	enum jw_err err =
+	    reply_change(json_array_get(changes, index), &change, why);
 
 	if (err != JW_OK)
 		return err;
-	return out_table_add(
-	    table, (const struct out_table_cell[]){
-		       {out_text_time(text, change.time, when), NULL},
-		       {change.key_set, NULL},
-		       {number_cell(change.generation, number), NULL},
-		       {out_timeline_step(text, &change, step),
-			   out_text_state_colour(text, change.to)},
-		       {change.cause, NULL},
-		   });
+	ret_row->cells[0] = out_text_time(text, change.time, ret_row->made[0]);
+	ret_row->cells[1] = change.key_set;
+	ret_row->cells[2] =
+	    out_table_number(change.generation, ret_row->made[2]);
+	ret_row->cells[3] = out_timeline_step(text, &change, ret_row->made[3]);
+	ret_row->colours[3] = out_text_state_colour(text, change.to);
+	ret_row->cells[4] = change.cause;
+	return JW_OK;
 }
 
 enum jw_err
@@ -168,6 +154,8 @@ out_timeline_changes(const struct out_text *text, const struct json_t *changes,
 	    {"CAUSE", TABLE_WRAP, 0},
 	    {NULL, 0, 0},
 	};
+	const struct out_table table = {
+	    columns, changes, json_array_size(changes), change_row};
 
-	return out_table_array(text, columns, changes, add_change, out, why);
+	return out_table_print(text, &table, out, why);
 }

@@ -1,60 +1,11 @@
 /*
- * The daemon's replies as plain structs, checked as they are read.
- *
- * Unknown members are ignored: a newer daemon may send more.  A member of
- * another type or out of range, or a required one that is absent, is
- * JW_PROTOCOL with why.  Strings, arrays and objects belong to the reply.
+ * The types of the daemon's replies as plain structs, checked as they are
+ * read.  Errors and ownership are as in members.h.
  */
 #ifndef JWKSD_CTL_REPLY_REPLY_H
 #define JWKSD_CTL_REPLY_REPLY_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "common/base/err.h"
-
-struct json_t;
-
-#define REPLY_TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
-#define REPLY_NONE INT64_C(-1)               /* an absent number */
-
-enum reply_type {
-	REPLY_STRING, /* const char *; absent: NULL */
-	REPLY_NUMBER, /* int64_t from 0 to REPLY_TIME_MAX; absent: REPLY_NONE */
-	REPLY_BOOL,   /* bool; absent: false */
-	REPLY_ARRAY,  /* const struct json_t *; absent: NULL */
-	REPLY_OBJECT, /* const struct json_t *; absent: NULL */
-	REPLY_KEY,    /* struct reply_key; absent: its kid is NULL */
-};
-
-struct reply_member {
-	const char *name; /* in JSON */
-	enum reply_type type;
-	bool required;
-	size_t offset; /* in the struct */
-};
-
-/* Fill a struct; the table ends with name == NULL.  Absent includes null. */
-enum jw_err reply_read(const struct json_t *object,
-    const struct reply_member *members, void *ret_struct, struct jw_why *why);
-
-/* An optional member: its value, NULL, or JW_PROTOCOL for another type. */
-enum jw_err reply_string(const struct json_t *object, const char *name,
-    const char **ret_value, struct jw_why *why);
-enum jw_err reply_object(const struct json_t *object, const char *name,
-    const struct json_t **ret_value, struct jw_why *why);
-/* REPLY_NONE, or 0 to REPLY_TIME_MAX: for times, counts and generations. */
-enum jw_err reply_number(const struct json_t *object, const char *name,
-    int64_t *ret_value, struct jw_why *why);
-enum jw_err reply_bool(const struct json_t *object, const char *name,
-    bool *ret_value, struct jw_why *why);
-/* A required array; its length is json_array_size(). */
-enum jw_err reply_array(const struct json_t *object, const char *name,
-    const struct json_t **ret_value, struct jw_why *why);
-/* A required string. */
-enum jw_err reply_name(const struct json_t *object, const char *name,
-    const char **ret_value, struct jw_why *why);
+#include "ctl/reply/members.h"
 
 /* A key's moments, in the order in which they come about. */
 enum reply_moment {
@@ -99,11 +50,33 @@ struct reply_key_set {
 enum jw_err reply_key_set(const struct json_t *object,
     struct reply_key_set *ret_set, struct jw_why *why);
 
-/* One URL of a key set; at least the first (0) is there.  NULL past the last.
- */
+/* One URL of a key set; there is at least one.  NULL past the last. */
 const char *reply_url(const struct reply_key_set *set, size_t at);
 /* The path at which a key set is served whatever host is asked. */
 const char *reply_any_host_path(const struct reply_key_set *set);
+
+enum {
+	REPLY_HONOUR_CACHE_CONTROL,
+	REPLY_POLL_WITHIN_MAX_AGE,
+	REPLY_NEVER_EXPIRE,
+	REPLY_VERIFIERS
+};
+
+/*
+ * Until when each class of verifiers may decide wrongly about tokens.
+ * REPLY_NONE: not at all; 0: until they see a kid that is new to them.
+ */
+struct reply_exposure {
+	bool given;
+	int64_t until;                        /* the latest of them */
+	const struct json_t *accept, *reject; /* NULL: none */
+	int64_t accept_old_tokens[REPLY_VERIFIERS];
+	int64_t reject_new_tokens[REPLY_VERIFIERS];
+};
+
+/* Without an object: not given. */
+enum jw_err reply_exposure(const struct json_t *object,
+    struct reply_exposure *ret_exposure, struct jw_why *why);
 
 /* Type Change. */
 struct reply_change {
