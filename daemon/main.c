@@ -20,7 +20,6 @@
 #include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
-#include "common/serve/refused_calls.h"
 #include "common/serve/server.h"
 #include "common/serve/turns.h"
 #include "common/system/notify.h"

@@ -20,6 +20,7 @@
 
 #include "common/base/log.h"
 #include "common/config/config.h"
+#include "common/serve/bind.h"
 #include "common/serve/server.h"
 #include "common/system/notify.h"
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/serve/refused_calls.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink_struct.h"
 #include "daemon/keeper/audit.h"

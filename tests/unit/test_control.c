@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/serve/bind.h"
 #include "common/serve/server.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_service.h"
