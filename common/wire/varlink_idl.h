@@ -53,10 +53,10 @@ enum jw_err varlink_type_check(const struct varlink_type *type,
     const struct json_t *parameters, char *ret_name);
 
 /*
- * Does a struct's layout have exactly the fields of a struct type, each with
- * its type?  An input's is decoded, and can say that a field was absent where
- * the field is optional; an output's is encoded.  NULL: it does; else the name
- * of the first that differs.
+ * Does a layout have the fields of a struct type, each with its type?  An
+ * input's may have more; it is decoded, and can say that an optional field was
+ * absent.  An output's is encoded.  NULL: it does; else the name of the first
+ * that differs.
  */
 const char *varlink_type_misfit(const struct varlink_type *type,
     const struct varlink_layout *layout, bool is_input);

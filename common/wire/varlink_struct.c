@@ -271,7 +271,7 @@ varlink_type_misfit(const struct varlink_type *type,
 		if (member == NULL || !is_fitting(f, member, is_input))
 			return f->name;
 	}
-	for (size_t i = 0; i < layout->count; i++)
+	for (size_t i = 0; !is_input && i < layout->count; i++)
 		if (varlink_type_field(type, layout->members[i].name) == NULL)
 			return layout->members[i].name;
 	return NULL;

@@ -45,10 +45,12 @@ struct varlink_layout {
 	size_t size; /* of the struct */
 };
 
-#define VARLINK_LAYOUT(type, members)                            \
-	{                                                        \
-		members, sizeof(members) / sizeof((members)[0]), \
-		    sizeof(struct type)                          \
+#define VARLINK_LAYOUT(type, ...)                                          \
+	{                                                                  \
+		(const struct varlink_member[]){__VA_ARGS__},              \
+		    sizeof((const struct varlink_member[]){__VA_ARGS__}) / \
+			sizeof(struct varlink_member),                     \
+		    sizeof(struct type)                                    \
 	}
 
 enum { VARLINK_REQUEST_MAX = 512 }; /* octets of a request's struct */

@@ -278,14 +278,12 @@ struct documents_request {
 	bool refused;
 };
 
-static const struct varlink_member documents_members[] = {
-    VARLINK_MEMBER(
-	documents_request, "servingSince", serving_since, varlink_maybe_int),
-    VARLINK_MEMBER(documents_request, "refused", refused, varlink_bool),
-    VARLINK_MEMBER(documents_request, "front", front, varlink_maybe_int),
-};
 static const struct varlink_layout documents_request =
-    VARLINK_LAYOUT(documents_request, documents_members);
+    VARLINK_LAYOUT(documents_request,
+	VARLINK_MEMBER(documents_request, "servingSince", serving_since,
+	    varlink_maybe_int),
+	VARLINK_MEMBER(documents_request, "refused", refused, varlink_bool),
+	VARLINK_MEMBER(documents_request, "front", front, varlink_maybe_int));
 
 static void
 run_documents(struct serve_call *call, const void *request, void *context)

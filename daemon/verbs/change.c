@@ -55,7 +55,7 @@ verbs_change_answered_before(struct verbs_change *change)
 
 /* NULL, or the parameter that is too long or empty. */
 static const char *
-wrong_parameter(const struct verbs_mutation *asked)
+wrong_parameter(const struct verbs_change_request *asked)
 {
 	const char *id = asked->request_id;
 
@@ -68,7 +68,7 @@ wrong_parameter(const struct verbs_mutation *asked)
 
 bool
 verbs_change_prepare(struct verbs_change *change, struct serve_call *call,
-    struct verbs *verbs, const struct verbs_mutation *asked)
+    struct verbs *verbs, const struct verbs_change_request *asked)
 {
 	const char *wrong = wrong_parameter(asked);
 
@@ -89,14 +89,13 @@ verbs_change_prepare(struct verbs_change *change, struct serve_call *call,
 
 bool
 verbs_change_begin(struct verbs_change *change, struct serve_call *call,
-    struct verbs *verbs, const struct verbs_mutation *asked,
-    const char *key_set)
+    struct verbs *verbs, const struct verbs_change_request *asked)
 {
 	struct keeper_set *set;
 
 	if (!verbs_change_prepare(change, call, verbs, asked))
 		return false;
-	set = verbs_key_set(call, verbs, key_set);
+	set = verbs_key_set(call, verbs, asked->key_set);
 	if (set == NULL)
 		verbs_change_done(change);
 	else
@@ -173,7 +172,7 @@ verbs_change_fill(
     struct verbs_change *change, const char *event, const void *reply)
 {
 	const struct serve_peer *peer = serve_peer(change->call);
-	const struct verbs_mutation *asked = change->asked;
+	const struct verbs_change_request *asked = change->asked;
 
 	assert(change->outcome_text == NULL);
 	change->outcome_text =
@@ -209,7 +208,7 @@ void
 verbs_change_finish(struct verbs_change *change, enum jw_err err,
     const char *event, const void *reply)
 {
-	const struct verbs_mutation *asked = change->asked;
+	const struct verbs_change_request *asked = change->asked;
 
 	if (err != JW_OK) {
 		verbs_change_refuse(change, err);

@@ -8,23 +8,15 @@
 #include <stdbool.h>
 
 #include "common/base/err.h"
-#include "common/wire/varlink_struct.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/fault.h"
+#include "daemon/verbs/methods.h"
 
 struct jw_policy;
 struct jw_policy_fault;
 struct serve_call;
 struct verbs;
-
-/* The parameters that every changing method has. */
-struct verbs_mutation {
-	const char *request_id; /* NULL: none, as for the reason */
-	const char *reason;
-	struct varlink_maybe_int expected; /* the active generation */
-	bool dry_run;
-};
 
 /*
  * A change that has been asked for.  One that has begun ends with
@@ -35,7 +27,7 @@ struct verbs_mutation {
 struct verbs_change {
 	struct serve_call *call;
 	struct verbs *verbs;
-	const struct verbs_mutation *asked;
+	const struct verbs_change_request *asked;
 	struct keeper_edit edit;
 	struct lc_outcome outcome;
 	struct keeper_commit how;
@@ -52,14 +44,13 @@ struct verbs_change {
  * or the request has been answered before.
  */
 bool verbs_change_prepare(struct verbs_change *change, struct serve_call *call,
-    struct verbs *verbs, const struct verbs_mutation *asked);
+    struct verbs *verbs, const struct verbs_change_request *asked);
 /* For a change that takes time, once more before it is made: true when another
  * call of the same request was answered meanwhile, and this one from that. */
 bool verbs_change_answered_before(struct verbs_change *change);
-/* Begin with an edit of a key set; NULL: "default". */
+/* Begin with an edit of the key set that is asked for, NULL: "default". */
 bool verbs_change_begin(struct verbs_change *change, struct serve_call *call,
-    struct verbs *verbs, const struct verbs_mutation *asked,
-    const char *key_set);
+    struct verbs *verbs, const struct verbs_change_request *asked);
 
 /* Release what a change holds whose call has been answered elsewhere. */
 void verbs_change_done(struct verbs_change *change);
@@ -75,6 +66,19 @@ void verbs_change_refuse(struct verbs_change *change, enum jw_err err);
 void verbs_change_refuse_policy(struct verbs_change *change,
     const char *parameter, const char *message,
     const struct jw_policy_fault *fault);
+
+/* ---- the policy of a request: false when the change has been refused ---- */
+
+/* Set the members that were given. */
+bool verbs_policy_apply(struct verbs_change *change, struct jw_policy *policy);
+/* Does the arithmetic of the policy hold? */
+bool verbs_policy_check(
+    struct verbs_change *change, const struct jw_policy *policy);
+/* Can this program make keys of its algorithm? */
+bool verbs_policy_check_algorithm(
+    struct verbs_change *change, const struct jw_policy *policy);
+
+/* ---- the end ---- */
 
 /*
  * Encode the reply, and fill change->how for the keeper's function that

@@ -10,65 +10,28 @@
 #include "daemon/keeper/look_up.h"
 #include "daemon/verbs/verbs.h"
 
-#define MEMBER(name, field, codec) \
-	VARLINK_MEMBER(verbs_fault, name, field, codec)
-
-static const struct varlink_member key_set[] = {
-    MEMBER("keySet", key_set, varlink_string),
-};
-static const struct varlink_member key[] = {
-    MEMBER("key", key, varlink_string),
-};
-static const struct varlink_member ambiguous[] = {
-    MEMBER("key", key, varlink_string),
-    MEMBER("matches", matches, varlink_strings),
-};
-static const struct varlink_member conflict[] = {
-    MEMBER("expected", expected, varlink_int),
-    MEMBER("actual", actual, varlink_int),
-};
-static const struct varlink_member not_ready[] = {
-    MEMBER("readyAt", ready_at, varlink_int),
-};
-static const struct varlink_member bad_state[] = {
-    MEMBER("kid", kid, varlink_string),
-    MEMBER("state", state, varlink_string),
-};
-static const struct varlink_member message[] = {
-    MEMBER("message", message, varlink_string),
-};
-static const struct varlink_member bad_policy[] = {
-    MEMBER("parameter", parameter, varlink_string),
-    MEMBER("message", message, varlink_string),
-    MEMBER("minimum", minimum, varlink_maybe_int),
-    MEMBER("maximum", maximum, varlink_maybe_int),
-};
-static const struct varlink_member frozen[] = {
-    MEMBER("cause", cause, varlink_string),
-};
-static const struct varlink_member unknown_outcome[] = {
-    MEMBER("requestId", request_id, varlink_string),
-};
-static const struct varlink_member invalid[] = {
-    MEMBER("parameter", parameter, varlink_string),
-};
-
-#define FAULT(members) VARLINK_LAYOUT(verbs_fault, members)
+#define FAULT(...) VARLINK_LAYOUT(verbs_fault, __VA_ARGS__)
+#define TEXT(name, field) \
+	VARLINK_MEMBER(verbs_fault, name, field, varlink_string)
+#define INT(name, field) VARLINK_MEMBER(verbs_fault, name, field, varlink_int)
+#define MAYBE(name) VARLINK_MEMBER(verbs_fault, #name, name, varlink_maybe_int)
 
 static const struct varlink_layout faults[JW_ERR_COUNT] = {
-    [JW_NO_SUCH_KEY_SET] = FAULT(key_set),
-    [JW_NO_SUCH_KEY] = FAULT(key),
-    [JW_AMBIGUOUS_KEY] = FAULT(ambiguous),
-    [JW_CONFLICT] = FAULT(conflict),
-    [JW_NOT_READY] = FAULT(not_ready),
-    [JW_BAD_STATE] = FAULT(bad_state),
-    [JW_NO_ACTIVE_KEY] = FAULT(key_set),
-    [JW_BAD_KEY] = FAULT(message),
-    [JW_BAD_POLICY] = FAULT(bad_policy),
-    [JW_FROZEN] = FAULT(frozen),
-    [JW_OUTCOME_UNKNOWN] = FAULT(unknown_outcome),
-    [JW_STORE_FAILED] = FAULT(message),
-    [JW_INVALID_PARAMETER] = FAULT(invalid),
+    [JW_NO_SUCH_KEY_SET] = FAULT(TEXT("keySet", key_set)),
+    [JW_NO_SUCH_KEY] = FAULT(TEXT("key", key)),
+    [JW_AMBIGUOUS_KEY] = FAULT(TEXT("key", key),
+	VARLINK_MEMBER(verbs_fault, "matches", matches, varlink_strings)),
+    [JW_CONFLICT] = FAULT(INT("expected", expected), INT("actual", actual)),
+    [JW_NOT_READY] = FAULT(INT("readyAt", ready_at)),
+    [JW_BAD_STATE] = FAULT(TEXT("kid", kid), TEXT("state", state)),
+    [JW_NO_ACTIVE_KEY] = FAULT(TEXT("keySet", key_set)),
+    [JW_BAD_KEY] = FAULT(TEXT("message", message)),
+    [JW_BAD_POLICY] = FAULT(TEXT("parameter", parameter),
+	TEXT("message", message), MAYBE(minimum), MAYBE(maximum)),
+    [JW_FROZEN] = FAULT(TEXT("cause", cause)),
+    [JW_OUTCOME_UNKNOWN] = FAULT(TEXT("requestId", request_id)),
+    [JW_STORE_FAILED] = FAULT(TEXT("message", message)),
+    [JW_INVALID_PARAMETER] = FAULT(TEXT("parameter", parameter)),
 };
 
 struct json_t *

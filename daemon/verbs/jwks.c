@@ -6,7 +6,7 @@
 
 #include "daemon/crypto/keys.h"
 #include "daemon/keeper/keeper.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 static bool
@@ -62,7 +62,7 @@ reply_with(struct serve_call *call, const struct keeper_set *set,
 void
 verbs_get_jwks(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_get_jwks_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
 	struct keeper_set *set = verbs_key_set(call, verbs, asked->key_set);
 	struct lc_set view;

@@ -8,7 +8,7 @@
 #include "common/base/memory.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/look_up.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 enum { MATCHES_MAX = 8 };
@@ -99,7 +99,7 @@ verbs_find_key(struct serve_call *call, struct verbs *verbs, const char *name,
 void
 verbs_show_key(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_show_key_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	struct verbs_show_key_reply reply;
 	struct verbs_found found;
 	struct lc_set view = {.count = 0};

@@ -10,7 +10,7 @@
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/look_up.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 /* Rows of one reply; the largest row takes less than 1 KiB. */
@@ -225,7 +225,7 @@ verbs_list_key_sets(struct serve_call *call, const void *request, void *context)
 void
 verbs_list_keys(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_list_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	const struct keeper_set *only = NULL;
 
 	if (asked->key_set != NULL) {

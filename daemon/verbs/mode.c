@@ -1,7 +1,7 @@
 /*
  * Freeze, of one key set or of all, and AcceptClock.
  */
-#include "daemon/verbs/mode.h"
+#include "daemon/verbs/change.h"
 
 #include "daemon/keeper/keeper.h"
 #include "daemon/verbs/verbs.h"
@@ -10,7 +10,7 @@ static void
 freeze_one(struct verbs_change *change, bool frozen)
 {
 	struct lc_set *after = &change->edit.after;
-	struct verbs_freeze_reply reply = {
+	struct verbs_mode_reply reply = {
 	    .changed = after->facts.frozen != frozen,
 	};
 
@@ -26,7 +26,7 @@ static void
 freeze_all(struct verbs_change *change, bool frozen)
 {
 	struct keeper *keeper = change->verbs->keeper;
-	const struct verbs_freeze_reply reply = {
+	const struct verbs_mode_reply reply = {
 	    .mode = frozen ? "frozen" : "auto",
 	    .changed = keeper_is_frozen(keeper) != frozen,
 	};
@@ -39,15 +39,13 @@ freeze_all(struct verbs_change *change, bool frozen)
 void
 verbs_freeze(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_freeze_request *asked = request;
+	const struct verbs_change_request *asked = request;
 	struct verbs_change change;
 
 	if (asked->key_set == NULL) {
-		if (verbs_change_prepare(
-			&change, call, context, &asked->mutation))
+		if (verbs_change_prepare(&change, call, context, asked))
 			freeze_all(&change, asked->frozen);
-	} else if (verbs_change_begin(&change, call, context, &asked->mutation,
-		       asked->key_set)) {
+	} else if (verbs_change_begin(&change, call, context, asked)) {
 		freeze_one(&change, asked->frozen);
 	}
 }
@@ -55,11 +53,11 @@ verbs_freeze(struct serve_call *call, const void *request, void *context)
 void
 verbs_accept_clock(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_accept_clock_request *asked = request;
-	const struct verbs_accept_clock_reply reply = {.is_trusted = true};
+	const struct verbs_change_request *asked = request;
+	const struct verbs_mode_reply reply = {.clock_trusted = true};
 	struct verbs_change change;
 
-	if (!verbs_change_prepare(&change, call, context, &asked->mutation))
+	if (!verbs_change_prepare(&change, call, context, asked))
 		return;
 	verbs_change_fill(&change, NULL, &reply);
 	verbs_change_answer(

@@ -14,7 +14,7 @@
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 /* A page ends with the key set that fills it; a key takes less than 1 KiB. */
@@ -236,7 +236,7 @@ monitor_on_drained(struct serve_call *call, void *arg)
 void
 verbs_monitor(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_monitor_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
 	const struct keeper_set *set = NULL;
 	struct monitor *monitor;

@@ -10,7 +10,7 @@
 #include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/verbs/forecast.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 /* Rows of a reply, and up to one step's more; the largest row takes less than
@@ -133,7 +133,7 @@ plan_send_at_once(struct serve_call *call, struct planned *planned)
 void
 verbs_plan(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_plan_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
 	const struct keeper_set *only = NULL;
 	struct planned *planned;

@@ -1,17 +1,17 @@
 /*
- * SetPolicy.  Must never let a policy into force whose arithmetic does not
- * hold, or whose keys could not be made.
+ * SetPolicy, and the policy that a request names.  Must never let a policy into
+ * force whose arithmetic does not hold, or whose keys could not be made.
  */
-#include "daemon/verbs/policy.h"
+#include "daemon/verbs/change.h"
 
 #include "daemon/crypto/keys.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/verbs.h"
 
 bool
-verbs_policy_apply(struct verbs_change *change,
-    const struct verbs_policy_members *members, struct jw_policy *policy)
+verbs_policy_apply(struct verbs_change *change, struct jw_policy *policy)
 {
+	const struct verbs_policy_members *members = &change->asked->policy;
 	const struct jw_param *wrong = members->wrong;
 	size_t n;
 	const struct jw_param *params = jw_policy_params(&n);
@@ -78,17 +78,16 @@ may_change_algorithm(
 void
 verbs_set_policy(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_set_policy_request *asked = request;
-	struct verbs_set_policy_reply reply;
+	const struct verbs_change_request *asked = request;
+	struct verbs_key_set_reply reply;
 	struct verbs_change change;
 	struct jw_policy policy;
 	enum jw_err err;
 
-	if (!verbs_change_begin(
-		&change, call, context, &asked->mutation, asked->name))
+	if (!verbs_change_begin(&change, call, context, asked))
 		return;
 	policy = change.edit.before.facts.policy;
-	if (!verbs_policy_apply(&change, &asked->policy, &policy) ||
+	if (!verbs_policy_apply(&change, &policy) ||
 	    !may_change_algorithm(&change, &policy) ||
 	    !verbs_policy_check(&change, &policy))
 		return;

@@ -29,15 +29,12 @@ struct named {
 	const char *key_set, *name, *key, *request_id, *reason;
 };
 
-static const struct varlink_member named_members[] = {
+static const struct varlink_layout named_layout = VARLINK_LAYOUT(named,
     VARLINK_MEMBER(named, "keySet", key_set, varlink_string),
     VARLINK_MEMBER(named, "name", name, varlink_string),
     VARLINK_MEMBER(named, "key", key, varlink_string),
     VARLINK_MEMBER(named, "requestId", request_id, varlink_string),
-    VARLINK_MEMBER(named, "reason", reason, varlink_string),
-};
-static const struct varlink_layout named_layout =
-    VARLINK_LAYOUT(named, named_members);
+    VARLINK_MEMBER(named, "reason", reason, varlink_string));
 
 /* Empty when it is absent or too long. */
 static void

@@ -13,7 +13,7 @@
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/settings/mistakes.h"
 #include "daemon/settings/settings.h"
-#include "daemon/verbs/mode.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 enum { MISTAKE_SIZE = 1024 };

@@ -2,7 +2,7 @@
  * Rotate, Rollback and Revoke: each makes an edit of a key set, lets the
  * lifecycle decide, and fills the reply from what was decided.
  */
-#include "daemon/verbs/rotate.h"
+#include "daemon/verbs/change.h"
 
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
@@ -44,7 +44,7 @@ reply_of(const struct verbs_change *change)
 
 /* NULL, or the parameter that contradicts another or makes no sense. */
 static const char *
-contradiction(const struct verbs_rotate_request *asked)
+contradiction(const struct verbs_change_request *asked)
 {
 	const struct varlink_maybe_int *at = &asked->at;
 
@@ -68,13 +68,13 @@ rotate_event(const struct lc_outcome *outcome, bool cancel)
 void
 verbs_rotate(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_rotate_request *asked = request;
+	const struct verbs_change_request *asked = request;
 	const struct lc_rotate order = {
 	    .now = asked->now,
 	    .cancel = asked->cancel,
 	    .at = asked->at.value,
-	    .expects = asked->mutation.expected.given,
-	    .expected = asked->mutation.expected.value,
+	    .expects = asked->expected.given,
+	    .expected = asked->expected.value,
 	};
 	const char *wrong = contradiction(asked);
 	struct verbs_rotate_reply reply;
@@ -85,8 +85,7 @@ verbs_rotate(struct serve_call *call, const void *request, void *context)
 		verbs_invalid(call, wrong);
 		return;
 	}
-	if (!verbs_change_begin(
-		&change, call, context, &asked->mutation, asked->key_set))
+	if (!verbs_change_begin(&change, call, context, asked))
 		return;
 	err = lc_rotate(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
@@ -102,18 +101,17 @@ verbs_rotate(struct serve_call *call, const void *request, void *context)
 void
 verbs_rollback(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_rollback_request *asked = request;
+	const struct verbs_change_request *asked = request;
 	const struct lc_rollback order = {
 	    .now = asked->now,
-	    .expects = asked->mutation.expected.given,
-	    .expected = asked->mutation.expected.value,
+	    .expects = asked->expected.given,
+	    .expected = asked->expected.value,
 	};
 	struct verbs_rotate_reply reply;
 	struct verbs_change change;
 	enum jw_err err;
 
-	if (!verbs_change_begin(
-		&change, call, context, &asked->mutation, asked->key_set))
+	if (!verbs_change_begin(&change, call, context, asked))
 		return;
 	err = lc_rollback(
 	    &change.edit.after, &change.edit.env, &order, &change.outcome);
@@ -125,7 +123,7 @@ verbs_rollback(struct serve_call *call, const void *request, void *context)
 
 static void
 revoke_found(struct verbs_change *change, const struct verbs_found *found,
-    const struct verbs_revoke_request *asked)
+    const struct verbs_change_request *asked)
 {
 	struct verbs_rotate_reply reply;
 	enum jw_err err;
@@ -138,7 +136,7 @@ revoke_found(struct verbs_change *change, const struct verbs_found *found,
 		    found->key.facts.number, asked->force, &change->outcome);
 	reply = reply_of(change);
 	reply.revoked = key_after(change, found->key.facts.number);
-	reply.revoked.reason = asked->mutation.reason;
+	reply.revoked.reason = asked->reason;
 	reply.exposure = &change->outcome.exposure;
 	verbs_change_finish(change, err, "revoke", &reply);
 }
@@ -146,15 +144,15 @@ revoke_found(struct verbs_change *change, const struct verbs_found *found,
 void
 verbs_revoke(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_revoke_request *asked = request;
+	const struct verbs_change_request *asked = request;
 	struct verbs_change change;
 	struct verbs_found found;
 
-	if (asked->mutation.reason[0] == '\0') {
+	if (asked->reason[0] == '\0') {
 		verbs_invalid(call, "reason");
 		return;
 	}
-	if (!verbs_change_prepare(&change, call, context, &asked->mutation))
+	if (!verbs_change_prepare(&change, call, context, asked))
 		return;
 	if (!verbs_find_key(call, context, asked->key, &found)) {
 		verbs_change_done(&change);

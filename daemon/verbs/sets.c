@@ -16,8 +16,8 @@
 #include "daemon/keeper/new_sets.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/verbs/edit.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/rows_json.h"
-#include "daemon/verbs/sets.h"
 #include "daemon/verbs/verbs.h"
 
 /* ---- AddKeySet ---- */

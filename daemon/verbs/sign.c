@@ -30,7 +30,7 @@
 #include "daemon/keeper/sign.h"
 #include "daemon/verbs/claims.h"
 #include "daemon/verbs/edit.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign_call.h"
 #include "daemon/verbs/verbs.h"
@@ -793,16 +793,10 @@ run_get_jwks(struct serve_call *call, const void *request, void *context)
 	verbs_get_jwks(call, request, signing->verbs);
 }
 
-static const struct varlink_member get_jwks_members[] = {
-    VARLINK_MEMBER(verbs_get_jwks_request, "keySet", key_set, varlink_string),
-};
-static const struct varlink_layout get_jwks_request =
-    VARLINK_LAYOUT(verbs_get_jwks_request, get_jwks_members);
-
 static const struct varlink_verb table[] = {
     {"Sign", VARLINK_FAULTS, run_sign, NULL, NULL},
     {"SignPayload", 0, run_sign_payload, NULL, NULL},
-    {"GetJwks", 0, run_get_jwks, &get_jwks_request, &verbs_get_jwks_layout},
+    {"GetJwks", 0, run_get_jwks, &verbs_look_layout, &verbs_get_jwks_layout},
 };
 
 enum jw_err

@@ -12,7 +12,7 @@
 #include "daemon/keeper/room.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/publish/publish.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/sign.h"
 #include "daemon/verbs/verbs.h"
 

@@ -13,7 +13,7 @@
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/look_up.h"
 #include "daemon/lifecycle/lifecycle.h"
-#include "daemon/verbs/look.h"
+#include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
 /* What is read of a token: the members of its header and its claims. */
@@ -21,24 +21,18 @@ struct token_header {
 	const char *kid, *alg;
 };
 
-static const struct varlink_member header_members[] = {
+static const struct varlink_layout header_layout = VARLINK_LAYOUT(token_header,
     VARLINK_MEMBER(token_header, "kid", kid, varlink_string),
-    VARLINK_MEMBER(token_header, "alg", alg, varlink_string),
-};
-static const struct varlink_layout header_layout =
-    VARLINK_LAYOUT(token_header, header_members);
+    VARLINK_MEMBER(token_header, "alg", alg, varlink_string));
 
 struct token_claims {
 	struct varlink_maybe_int exp;
 	struct varlink_maybe_float nbf;
 };
 
-static const struct varlink_member claims_members[] = {
+static const struct varlink_layout claims_layout = VARLINK_LAYOUT(token_claims,
     VARLINK_MEMBER(token_claims, "exp", exp, varlink_maybe_int),
-    VARLINK_MEMBER(token_claims, "nbf", nbf, varlink_maybe_float),
-};
-static const struct varlink_layout claims_layout =
-    VARLINK_LAYOUT(token_claims, claims_members);
+    VARLINK_MEMBER(token_claims, "nbf", nbf, varlink_maybe_float));
 
 /* A token in its parts. */
 struct token {
@@ -178,7 +172,7 @@ find_key(struct finding *finding)
 void
 verbs_verify(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_verify_request *asked = request;
+	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
 	struct token token = {.text = NULL};
 	struct finding finding = {.keeper = verbs->keeper, .token = &token};

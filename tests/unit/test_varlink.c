@@ -1395,6 +1395,28 @@ small_service(void)
 	return service;
 }
 
+/* Each differs from the description in one member. */
+struct pair {
+	int64_t n;
+	struct varlink_maybe_int maybe;
+	const char *s;
+};
+static const struct varlink_layout layouts[] = {
+    VARLINK_LAYOUT(pair, VARLINK_MEMBER(pair, "n", n, varlink_int)),
+    VARLINK_LAYOUT(pair, VARLINK_MEMBER(pair, "s", s, varlink_string),
+	VARLINK_MEMBER(pair, "m", maybe, varlink_maybe_int)),
+    VARLINK_LAYOUT(pair, VARLINK_MEMBER(pair, "s", n, varlink_int)),
+    VARLINK_LAYOUT(pair, VARLINK_MEMBER(pair, "n", n, varlink_maybe_int)),
+    {NULL, 0, sizeof(struct pair)},
+};
+static const struct varlink_verb misfits[] = {
+    {.method = "One", .request = &layouts[0]},
+    {.method = "Two", .reply = &layouts[1]},
+    {.method = "Two", .reply = &layouts[2]},
+    {.method = "One", .request = &layouts[3]},
+    {.method = "Three", .request = &layouts[4]},
+};
+
 static void
 test_service_add(void **state)
 {
@@ -1402,35 +1424,6 @@ test_service_add(void **state)
 	    {.method = "Two"}, {.method = "Three"}, {.method = "Four"}};
 	static const struct varlink_verb doubled[] = {{.method = "One"},
 	    {.method = "Two"}, {.method = "Two"}, {.method = "Three"}};
-	/* Each differs from the description in one member. */
-	struct pair {
-		int64_t n;
-		struct varlink_maybe_int maybe;
-		const char *s;
-	};
-	static const struct varlink_member required[] = {
-	    VARLINK_MEMBER(pair, "n", n, varlink_int)};
-	static const struct varlink_member misnamed[] = {
-	    VARLINK_MEMBER(pair, "n", maybe, varlink_maybe_int),
-	    VARLINK_MEMBER(pair, "m", maybe, varlink_maybe_int)};
-	static const struct varlink_member mistyped[] = {
-	    VARLINK_MEMBER(pair, "s", n, varlink_int)};
-	static const struct varlink_member misplaced[] = {
-	    VARLINK_MEMBER(pair, "n", n, varlink_maybe_int)};
-	static const struct varlink_layout layouts[] = {
-	    VARLINK_LAYOUT(pair, required),
-	    VARLINK_LAYOUT(pair, misnamed),
-	    VARLINK_LAYOUT(pair, mistyped),
-	    VARLINK_LAYOUT(pair, misplaced),
-	    {NULL, 0, sizeof(struct pair)},
-	};
-	static const struct varlink_verb misfits[] = {
-	    {.method = "One", .request = &layouts[0]},
-	    {.method = "One", .request = &layouts[1]},
-	    {.method = "Two", .reply = &layouts[2]},
-	    {.method = "One", .request = &layouts[3]},
-	    {.method = "Three", .request = &layouts[4]},
-	};
 	static const struct {
 		const char *text;
 		const struct varlink_verb *verbs;
@@ -1446,7 +1439,7 @@ test_service_add(void **state)
 	    {small_text, &misfits[0], 1,
 		"org.example.small.One: the verb's \"n\" is not"},
 	    {small_text, &misfits[1], 1,
-		"org.example.small.One: the verb's \"m\" is not"},
+		"org.example.small.Two: the verb's \"m\" is not"},
 	    {small_text, &misfits[2], 1,
 		"org.example.small.Two: the verb's \"s\" is not"},
 	    {small_text, &misfits[3], 1,
