@@ -70,7 +70,8 @@ void verbs_change_refuse_policy(struct verbs_change *change,
 /* ---- the policy of a request: false when the change has been refused ---- */
 
 /* Set the members that were given. */
-bool verbs_policy_apply(struct verbs_change *change, struct jw_policy *policy);
+bool verbs_policy_apply(struct verbs_change *change,
+    const struct verbs_policy_members *given, struct jw_policy *policy);
 /* Does the arithmetic of the policy hold? */
 bool verbs_policy_check(
     struct verbs_change *change, const struct jw_policy *policy);

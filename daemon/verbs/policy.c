@@ -9,26 +9,26 @@
 #include "daemon/verbs/verbs.h"
 
 bool
-verbs_policy_apply(struct verbs_change *change, struct jw_policy *policy)
+verbs_policy_apply(struct verbs_change *change,
+    const struct verbs_policy_members *given, struct jw_policy *policy)
 {
-	const struct verbs_policy_members *members = &change->asked->policy;
-	const struct jw_param *wrong = members->wrong;
+	const struct jw_param *wrong = given->wrong;
 	size_t n;
 	const struct jw_param *params = jw_policy_params(&n);
 
 	if (wrong != NULL) {
 		verbs_change_refuse_policy(change, wrong->camel,
 		    "is outside of its range",
-		    members->wrong_is_number
+		    given->wrong_is_number
 			? &(struct jw_policy_fault){wrong, true, true,
 			      wrong->minimum, wrong->maximum}
 			: NULL);
 		return false;
 	}
 	for (size_t i = 0; i < n; i++)
-		if ((members->set & UINT32_C(1) << i) != 0)
+		if ((given->set & UINT32_C(1) << i) != 0)
 			jw_policy_set(policy, &params[i],
-			    jw_policy_get(&members->values, &params[i]));
+			    jw_policy_get(&given->values, &params[i]));
 	return true;
 }
 
@@ -87,7 +87,7 @@ verbs_set_policy(struct serve_call *call, const void *request, void *context)
 	if (!verbs_change_begin(&change, call, context, asked))
 		return;
 	policy = change.edit.before.facts.policy;
-	if (!verbs_policy_apply(&change, &policy) ||
+	if (!verbs_policy_apply(&change, &asked->policy, &policy) ||
 	    !may_change_algorithm(&change, &policy) ||
 	    !verbs_policy_check(&change, &policy))
 		return;
