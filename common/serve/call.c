@@ -48,6 +48,20 @@ serve_parameters(const struct serve_call *call)
 	return call->request.parameters;
 }
 
+char *
+serve_canonical(const struct serve_call *call, const char *without)
+{
+	json_t *copy = json_copy(call->request.parameters), *asked;
+	char *text;
+
+	json_object_del(copy, without);
+	asked = json_pack(
+	    "{s:s, s:o}", "method", call->request.method, "parameters", copy);
+	text = json_dumps(asked, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(asked);
+	return text;
+}
+
 const struct varlink_fault *
 serve_fault(const struct serve_call *call)
 {

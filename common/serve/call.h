@@ -28,6 +28,11 @@ struct serve_peer {
 /* ---- questions ---- */
 
 const struct json_t *serve_parameters(const struct serve_call *call);
+/*
+ * Method and parameters but for one member, as the same text for every order
+ * of members: two calls are the same request when it is.  The caller frees.
+ */
+char *serve_canonical(const struct serve_call *call, const char *without);
 /* Why the parameters are empty, for VARLINK_FAULTS verbs. */
 const struct varlink_fault *serve_fault(const struct serve_call *call);
 const char *serve_method(const struct serve_call *call);

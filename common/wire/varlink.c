@@ -8,7 +8,6 @@
 #include "common/wire/varlink.h"
 
 #include <jansson.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,19 +215,5 @@ varlink_reply_wrap(const char *parameters, size_t *ret_len)
 	char *text = jw_asprintf("{\"parameters\":%s}", parameters);
 
 	*ret_len = strlen(text) + 1;
-	return text;
-}
-
-char *
-varlink_canonical(
-    const char *method, const struct json_t *parameters, const char *without)
-{
-	json_t *copy = json_copy((json_t *)(uintptr_t)parameters), *asked;
-	char *text;
-
-	json_object_del(copy, without);
-	asked = json_pack("{s:s, s:o}", "method", method, "parameters", copy);
-	text = json_dumps(asked, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(asked);
 	return text;
 }

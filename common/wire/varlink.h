@@ -91,12 +91,6 @@ char *varlink_call_format(const char *method, const struct json_t *parameters,
     bool more, bool oneway, size_t *ret_len);
 char *varlink_reply_format(const char *error, const struct json_t *parameters,
     bool continues, size_t *ret_len);
-/*
- * Method and parameters but for one member, as the same text for every order
- * of members: two calls are the same request when it is.  The caller frees.
- */
-char *varlink_canonical(
-    const char *method, const struct json_t *parameters, const char *without);
 /* A last reply whose parameters are text already. */
 char *varlink_reply_wrap(const char *parameters, size_t *ret_len);
 

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "common/serve/server.h"
-#include "common/wire/varlink.h"
 #include "common/wire/varlink_service.h"
 #include "daemon/keeper/look_up.h"
 #include "daemon/verbs/verbs.h"
@@ -24,6 +23,55 @@ verbs_change_done(struct verbs_change *change)
 	free(change->outcome_text);
 	change->canonical = NULL;
 	change->outcome_text = NULL;
+}
+
+/* ---- refuse ---- */
+
+void
+verbs_change_fail(struct verbs_change *change, enum jw_err err,
+    const struct verbs_fault *fault)
+{
+	verbs_fail(change->call, err, fault);
+	verbs_change_done(change);
+}
+
+void
+verbs_change_refuse(struct verbs_change *change, enum jw_err err)
+{
+	const struct lc_outcome *outcome = &change->outcome;
+	const struct keeper_set *set = change->edit.set;
+	const struct generation *actual =
+	    lc_find(&change->edit.before, outcome->actual);
+
+	verbs_change_fail(change, err,
+	    &(struct verbs_fault){
+		.key_set = set == NULL ? "" : set->row.name,
+		.kid = verbs_kid(set, outcome->actual),
+		.state = actual == NULL ? "" : lc_state_name(lc_state(actual)),
+		.parameter = "at", /* of Rotate, the only order with a time */
+		.cause = outcome->frozen_by,
+		.expected = change->asked->expected.value,
+		.actual = outcome->actual,
+		.ready_at = outcome->ready_at,
+	    });
+}
+
+void
+verbs_change_refuse_policy(struct verbs_change *change, const char *parameter,
+    const char *message, const struct jw_policy_fault *fault)
+{
+	struct verbs_fault answer = {
+	    .parameter = parameter,
+	    .message = message,
+	};
+
+	if (fault != NULL) {
+		answer.minimum = (struct varlink_maybe_int){
+		    fault->has_minimum, fault->minimum};
+		answer.maximum = (struct varlink_maybe_int){
+		    fault->has_maximum, fault->maximum};
+	}
+	verbs_change_fail(change, JW_BAD_POLICY, &answer);
 }
 
 /* ---- begin ---- */
@@ -82,8 +130,7 @@ verbs_change_prepare(struct verbs_change *change, struct serve_call *call,
 	change->asked = asked;
 	change->is_change = true;
 	if (asked->request_id != NULL)
-		change->canonical = varlink_canonical(
-		    serve_method(call), serve_parameters(call), "requestId");
+		change->canonical = serve_canonical(call, "requestId");
 	return !verbs_change_answered_before(change);
 }
 
@@ -91,13 +138,14 @@ bool
 verbs_change_begin(struct verbs_change *change, struct serve_call *call,
     struct verbs *verbs, const struct verbs_change_request *asked)
 {
-	struct keeper_set *set;
+	const char *name = asked->key_set == NULL ? "default" : asked->key_set;
+	struct keeper_set *set = keeper_find(verbs->keeper, name);
 
 	if (!verbs_change_prepare(change, call, verbs, asked))
 		return false;
-	set = verbs_key_set(call, verbs, asked->key_set);
 	if (set == NULL)
-		verbs_change_done(change);
+		verbs_change_fail(change, JW_NO_SUCH_KEY_SET,
+		    &(struct verbs_fault){.key_set = name});
 	else
 		keeper_edit_begin(verbs->keeper, set, &change->edit);
 	return set != NULL;
@@ -114,55 +162,6 @@ verbs_change_check_expected(struct verbs_change *change)
 		return JW_OK;
 	change->outcome.actual = number;
 	return JW_CONFLICT;
-}
-
-/* ---- refuse ---- */
-
-void
-verbs_change_fail(struct verbs_change *change, enum jw_err err,
-    const struct verbs_fault *fault)
-{
-	verbs_fail(change->call, err, fault);
-	verbs_change_done(change);
-}
-
-void
-verbs_change_refuse(struct verbs_change *change, enum jw_err err)
-{
-	const struct lc_outcome *outcome = &change->outcome;
-	const struct keeper_set *set = change->edit.set;
-	const struct generation *actual =
-	    lc_find(&change->edit.before, outcome->actual);
-
-	verbs_change_fail(change, err,
-	    &(struct verbs_fault){
-		.key_set = set == NULL ? "" : set->row.name,
-		.kid = verbs_kid(set, outcome->actual),
-		.state = actual == NULL ? "" : lc_state_name(lc_state(actual)),
-		.parameter = "at", /* of Rotate, the only order with a time */
-		.cause = outcome->frozen_by,
-		.expected = change->asked->expected.value,
-		.actual = outcome->actual,
-		.ready_at = outcome->ready_at,
-	    });
-}
-
-void
-verbs_change_refuse_policy(struct verbs_change *change, const char *parameter,
-    const char *message, const struct jw_policy_fault *fault)
-{
-	struct verbs_fault answer = {
-	    .parameter = parameter,
-	    .message = message,
-	};
-
-	if (fault != NULL) {
-		answer.minimum = (struct varlink_maybe_int){
-		    fault->has_minimum, fault->minimum};
-		answer.maximum = (struct varlink_maybe_int){
-		    fault->has_maximum, fault->maximum};
-	}
-	verbs_change_fail(change, JW_BAD_POLICY, &answer);
 }
 
 /* ---- commit and answer ---- */
