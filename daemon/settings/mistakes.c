@@ -1,6 +1,6 @@
 /*
  * Mistakes of a configuration in words and as JSON.  A file may have any
- * number of them, of any length: a reply takes some.
+ * number of them, of any length: a reply has the first 65, each cut short.
  */
 #include "daemon/settings/mistakes.h"
 
@@ -29,13 +29,13 @@ settings_mistakes_text(const char *text)
 	size_t len = strnlen(text, TEXT_MAX);
 	json_t *string;
 
-	/* At most three octets of a character that was cut. */
+	/* Up to three octets of the last character may be left of it. */
 	for (size_t cut = 0; cut < 4 && cut <= len; cut++) {
 		string = json_stringn(text, len - cut);
 		if (string != NULL)
 			return string;
 	}
-	return json_string("(no UTF-8)");
+	return json_string("(not UTF-8)");
 }
 
 static json_t *
@@ -57,14 +57,8 @@ settings_mistakes_json(const struct jw_config_errors *mistakes)
 	if (mistakes->count == 1)
 		return parameters;
 	others = json_array();
-	for (size_t i = 1; i < mistakes->count && i <= OTHERS_MAX; i++) {
-		if (json_array_append_new(
-			others, mistake_json(&mistakes->rows[i])) != 0)
-			break;
-	}
-	if (json_object_set_new(parameters, "others", others) != 0) {
-		json_decref(parameters);
-		return NULL;
-	}
+	for (size_t i = 1; i < mistakes->count && i <= OTHERS_MAX; i++)
+		json_array_append_new(others, mistake_json(&mistakes->rows[i]));
+	json_object_set_new(parameters, "others", others);
 	return parameters;
 }

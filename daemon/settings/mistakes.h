@@ -14,12 +14,12 @@ struct jw_config_errors;
 void settings_mistakes_format(
     const struct jw_config_error *mistake, char *buf, size_t size);
 
-/* As much of a text as a reply takes; what is no UTF-8 is left out. */
+/* The first 512 octets of a text; one that is not UTF-8 is left out. */
 struct json_t *settings_mistakes_text(const char *text);
 
 /*
  * The parameters of BadConfig: the first mistake, and the rest in `others`, as
- * many as fit in a reply.  NULL: no memory, or there is no mistake.
+ * many as fit in a reply.  NULL: there is no mistake.
  */
 struct json_t *settings_mistakes_json(const struct jw_config_errors *mistakes);
 

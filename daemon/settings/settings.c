@@ -13,6 +13,7 @@
 
 #include "common/base/group.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/config/config.h"
 #include "daemon/crypto/keys.h"
 
@@ -21,19 +22,10 @@
 static enum jw_err
 add_error(struct jw_config_errors *errors, char *take_message)
 {
-	struct jw_config_error *rows =
-	    realloc(errors->rows, (errors->count + 1) * sizeof(*rows));
-	char *file = strdup("");
-
-	if (rows != NULL)
-		errors->rows = rows;
-	if (rows == NULL || file == NULL || take_message == NULL) {
-		free(file);
-		free(take_message);
-		return JW_NO_MEMORY;
-	}
-	rows[errors->count++] = (struct jw_config_error){
-	    .file = file,
+	errors->rows = jw_realloc(
+	    errors->rows, (errors->count + 1) * sizeof(errors->rows[0]));
+	errors->rows[errors->count++] = (struct jw_config_error){
+	    .file = jw_strdup(""),
 	    .message = take_message,
 	};
 	return JW_BAD_CONFIG;
@@ -42,31 +34,26 @@ add_error(struct jw_config_errors *errors, char *take_message)
 static enum jw_err
 check_group(const char *name, const char *key, struct jw_config_errors *errors)
 {
-	char *message = NULL;
 	gid_t group;
 
 	if (name == NULL || jw_group_find(name, &group))
 		return JW_OK;
-	if (asprintf(&message,
-		"[access] %s = %s: there is no such group; create it with "
-		"groupadd --system %s",
-		key, name, name) < 0)
-		message = NULL;
-	return add_error(errors, message);
+	return add_error(errors,
+	    jw_asprintf("[access] %s = %s: there is no such group; create it "
+			"with groupadd --system %s",
+		key, name, name));
 }
 
 static enum jw_err
 check_algorithm(const struct jw_config *config, struct jw_config_errors *errors)
 {
 	struct jw_why why = {"", ""};
-	char *message = NULL;
 
 	if (crypto_supported((enum jw_alg)config->policy.algorithm, &why) ==
 	    JW_OK)
 		return JW_OK;
-	if (asprintf(&message, "[policy] algorithm: %s", why.text) < 0)
-		message = NULL;
-	return add_error(errors, message);
+	return add_error(
+	    errors, jw_asprintf("[policy] algorithm: %s", why.text));
 }
 
 enum jw_err
@@ -95,7 +82,6 @@ settings_read(const char *file, struct jw_config **ret_config,
 struct values {
 	char **texts;
 	size_t count;
-	bool failed;
 };
 
 static bool
@@ -103,19 +89,14 @@ keep_value(const char *section, const char *key, const char *value,
     const char *origin, void *arg)
 {
 	struct values *values = arg;
-	char **grown =
-	    realloc(values->texts, (values->count + 1) * sizeof(char *));
 
 	(void)section;
 	(void)key;
 	(void)origin;
-	if (grown != NULL) {
-		values->texts = grown;
-		grown[values->count] = strdup(value);
-	}
-	values->failed = grown == NULL || grown[values->count] == NULL;
-	values->count += !values->failed;
-	return !values->failed;
+	values->texts =
+	    jw_realloc(values->texts, (values->count + 1) * sizeof(char *));
+	values->texts[values->count++] = jw_strdup(value);
+	return true;
 }
 
 static void
@@ -165,8 +146,6 @@ settings_reload(const struct settings *reload, settings_key_fn *fn, void *arg,
 	if (err != JW_OK)
 		return err;
 	err = jw_config_each(reload->config, keep_value, &comparison.before);
-	if (comparison.before.failed)
-		err = JW_NO_MEMORY;
 	if (err != JW_OK)
 		goto out;
 	reload->config->log_level = config->log_level;

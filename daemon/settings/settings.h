@@ -1,8 +1,8 @@
 /*
- * The configuration, read for a start or read again: all or nothing.
+ * The configuration, read at the start or again: all of it or nothing.
  *
- * Live: [daemon] log_level, and [policy], the defaults of new key sets.  Every
- * other key is taken at the next start.
+ * Live keys are [daemon] log_level, and [policy], the defaults of new key sets.
+ * Every other key is taken at the next start.
  */
 #ifndef JWKSD_DAEMON_SETTINGS_SETTINGS_H
 #define JWKSD_DAEMON_SETTINGS_SETTINGS_H
@@ -15,9 +15,9 @@ struct jw_config;
 struct jw_config_errors;
 
 /*
- * jw_config_load(), and that the groups and the algorithm it
- * names are there.  Results and errors
- * are its.  Blocks on the file system and the user database.
+ * As jw_config_load(), with its results and errors, and the groups and the
+ * algorithm that are named exist.  Blocks on the file system and the user
+ * database.
  */
 enum jw_err settings_read(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors);
@@ -33,8 +33,8 @@ typedef void settings_key_fn(
     const char *key, const char *value, bool live, void *arg);
 
 /*
- * Read the configuration again, put what is live in force, and tell each
- * difference.  After an error (settings_read()'s) nothing has changed.
+ * Read the configuration again, put the live keys in force, and call fn for
+ * each difference.  After an error (settings_read()'s) nothing has changed.
  */
 enum jw_err settings_reload(const struct settings *reload, settings_key_fn *fn,
     void *arg, struct jw_config_errors *errors);

@@ -1,7 +1,7 @@
 /*
- * A merge of plans: a queue of key sets by the time of the next step of each.
- * Must never look further ahead than it is asked to, nor keep what it has
- * told.
+ * A merge of plans: a heap of key sets by the time of the next step of each.
+ * Must never plan beyond the time that it is asked for, nor keep a step that
+ * has been returned.
  */
 #include "daemon/verbs/forecast.h"
 
@@ -12,7 +12,7 @@
 #include "common/base/deadline_heap.h"
 #include "common/base/memory.h"
 
-/* One key set on its way through virtual time. */
+/* One key set, at its next step in virtual time. */
 struct course {
 	struct jw_deadline item; /* the first member; due: its next step */
 	struct lc_env env;
@@ -26,7 +26,7 @@ struct course {
 };
 
 struct verbs_forecast {
-	struct jw_deadlines agenda;
+	struct jw_deadlines heap;
 };
 
 static void
@@ -37,7 +37,7 @@ course_free(struct course *course)
 	free(course);
 }
 
-/* Keep a view of the key set; the course may be another one afterwards. */
+/* Keep a view of the key set; the course may move in memory. */
 static struct course *
 course_keep(struct course *take_course, const struct lc_set *view)
 {
@@ -63,9 +63,9 @@ course_view(const struct course *course, struct lc_set *ret_view)
 	    course->count * sizeof(course->gens[0]));
 }
 
-/* Queue it for its next step, or drop it. */
+/* Put a course into the heap for its next step; without one, free it. */
 static void
-enqueue(struct verbs_forecast *outlook, struct course *take_course,
+enqueue(struct verbs_forecast *forecast, struct course *take_course,
     const struct lc_set *view)
 {
 	int64_t due;
@@ -75,7 +75,7 @@ enqueue(struct verbs_forecast *outlook, struct course *take_course,
 		return;
 	}
 	jw_deadlines_set(
-	    &outlook->agenda, &course_keep(take_course, view)->item, due);
+	    &forecast->heap, &course_keep(take_course, view)->item, due);
 }
 
 struct verbs_forecast *
@@ -85,18 +85,18 @@ verbs_forecast_new(void)
 }
 
 void
-verbs_forecast_free(struct verbs_forecast *outlook)
+verbs_forecast_free(struct verbs_forecast *forecast)
 {
-	if (outlook == NULL)
+	if (forecast == NULL)
 		return;
-	for (size_t i = 0; i < outlook->agenda.count; i++)
-		course_free((struct course *)(void *)outlook->agenda.items[i]);
-	jw_deadlines_done(&outlook->agenda);
-	free(outlook);
+	for (size_t i = 0; i < forecast->heap.count; i++)
+		course_free((struct course *)(void *)forecast->heap.items[i]);
+	jw_deadlines_done(&forecast->heap);
+	free(forecast);
 }
 
 void
-verbs_forecast_add(struct verbs_forecast *outlook, const char *key_set,
+verbs_forecast_add(struct verbs_forecast *forecast, const char *key_set,
     int64_t set_id, const struct lc_set *view, const struct lc_env *env,
     int64_t until)
 {
@@ -107,31 +107,31 @@ verbs_forecast_add(struct verbs_forecast *outlook, const char *key_set,
 	course->set_id = set_id;
 	course->until = until;
 	course->key_set = jw_strdup(key_set);
-	enqueue(outlook, course, view);
+	enqueue(forecast, course, view);
 }
 
 bool
 verbs_forecast_next(
-    struct verbs_forecast *outlook, struct verbs_forecast_step *ret_step)
+    struct verbs_forecast *forecast, struct verbs_forecast_step *ret_step)
 {
 	struct course *course =
-	    (struct course *)(void *)jw_deadlines_first(&outlook->agenda);
+	    (struct course *)(void *)jw_deadlines_first(&forecast->heap);
 	struct lc_set view;
 
 	if (course == NULL)
 		return false;
-	jw_deadlines_remove(&outlook->agenda, &course->item);
+	jw_deadlines_remove(&forecast->heap, &course->item);
 	course_view(course, &view);
 	snprintf(ret_step->key_set, sizeof(ret_step->key_set), "%s",
 	    course->key_set);
 	ret_step->set_id = course->set_id;
 	lc_plan_step(&view, &course->env, ret_step->changes, &ret_step->count);
-	enqueue(outlook, course, &view);
+	enqueue(forecast, course, &view);
 	return true;
 }
 
 bool
-verbs_forecast_is_empty(const struct verbs_forecast *outlook)
+verbs_forecast_is_empty(const struct verbs_forecast *forecast)
 {
-	return outlook->agenda.count == 0;
+	return forecast->heap.count == 0;
 }

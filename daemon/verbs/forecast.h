@@ -1,12 +1,11 @@
 /*
- * What will happen to many key sets, as one list in the order of time: the
- * plans (plan.h) of all of them, computed one step at a time and merged.
+ * The coming changes of many key sets in the order of time: the plans (plan.h)
+ * of all of them, computed one step at a time and merged.
  *
- * Pure, and a picture: what happens to a key set after it was added does not
- * change the list.  Takes the room of the facts of the key sets that still
- * have something to come (less than 1 KiB for one of three generations), and
- * none for what is to come, however far that reaches.  Without memory the
- * process ends (memory.h).
+ * Pure.  A key set is copied when it is added: its later changes do not change
+ * the forecast.  Only key sets with a coming change take memory (less than
+ * 1 KiB for one of three generations), coming changes none, however far ahead
+ * the forecast reaches.  Without memory the process ends (memory.h).
  */
 #ifndef JWKSD_DAEMON_VERBS_FORECAST_H
 #define JWKSD_DAEMON_VERBS_FORECAST_H
@@ -21,7 +20,7 @@
 
 struct verbs_forecast;
 
-/* One step of one key set; some steps have no change to tell. */
+/* One step of one key set; some steps change no state. */
 struct verbs_forecast_step {
 	char key_set[MODEL_NAME_SIZE];
 	int64_t set_id;
@@ -30,19 +29,19 @@ struct verbs_forecast_step {
 };
 
 struct verbs_forecast *verbs_forecast_new(void);
-void verbs_forecast_free(struct verbs_forecast *outlook);
+void verbs_forecast_free(struct verbs_forecast *forecast);
 
-/* Add what happens to a key set until `until` (inclusive), as seen with env;
+/* Add the changes of a key set until `until` (inclusive), planned with env;
  * view is copied. */
-void verbs_forecast_add(struct verbs_forecast *outlook, const char *key_set,
+void verbs_forecast_add(struct verbs_forecast *forecast, const char *key_set,
     int64_t set_id, const struct lc_set *view, const struct lc_env *env,
     int64_t until);
 
-/* The earliest step that is left.  False: there is none, *ret_step is as it
- * was. */
+/* The earliest step that is left.  False: there is none, and *ret_step is not
+ * written. */
 bool verbs_forecast_next(
-    struct verbs_forecast *outlook, struct verbs_forecast_step *ret_step);
-/* Is there nothing left? */
-bool verbs_forecast_is_empty(const struct verbs_forecast *outlook);
+    struct verbs_forecast *forecast, struct verbs_forecast_step *ret_step);
+/* Is no step left? */
+bool verbs_forecast_is_empty(const struct verbs_forecast *forecast);
 
 #endif

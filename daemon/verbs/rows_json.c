@@ -1,6 +1,6 @@
 /*
- * Rows as JSON, as interfaces.md and the .varlink files declare them.  Pure:
- * what is shown is what the rows say; never a private byte.
+ * The types of org.jwksd.keys from rows, and a policy from a request.  Pure.
+ * Must never show a private byte, nor a time that the rows do not have.
  */
 #include "daemon/verbs/rows_json.h"
 
@@ -54,16 +54,15 @@ encode_key(const void *member)
 {
 	const struct verbs_key_row *row = member;
 	const struct key *key = row->key;
-	const struct generation *found =
-	    row->set == NULL || key == NULL
-		? NULL
-		: lc_find(row->set, key->facts.number);
-	const struct generation *facts = found == NULL ? &key->facts : found;
+	const struct generation *found = NULL, *facts;
 	const char *reason, *alg;
 	json_t *object;
 
 	if (key == NULL)
 		return NULL;
+	if (row->set != NULL)
+		found = lc_find(row->set, key->facts.number);
+	facts = found == NULL ? &key->facts : found;
 	alg = jw_alg_name(facts->alg);
 	object = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "kid", key->kid,
 	    "keySet", row->key_set, "generation", (json_int_t)facts->number,
@@ -188,7 +187,7 @@ verbs_json_change(
 	return encode_change(&(struct verbs_change_row){key_set, change, kid});
 }
 
-/* LC_NEVER is "no end", 0 on the wire; what does not happen is absent. */
+/* LC_NEVER is 0 on the wire; a time of 0, "it does not happen", is absent. */
 static json_t *
 exposure_times(const struct lc_times *times)
 {

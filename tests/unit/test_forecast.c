@@ -43,7 +43,7 @@ make_set(int n, struct lc_set *ret_set)
 static struct verbs_forecast *
 merge(int64_t until)
 {
-	struct verbs_forecast *outlook = verbs_forecast_new();
+	struct verbs_forecast *forecast = verbs_forecast_new();
 	struct lc_env env = world();
 	struct lc_set set;
 	char name[16];
@@ -51,9 +51,9 @@ merge(int64_t until)
 	for (int n = 0; n < SETS; n++) {
 		make_set(n, &set);
 		snprintf(name, sizeof(name), "set%d", n);
-		verbs_forecast_add(outlook, name, n + 1, &set, &env, until);
+		verbs_forecast_add(forecast, name, n + 1, &set, &env, until);
 	}
-	return outlook;
+	return forecast;
 }
 
 static void
@@ -63,7 +63,7 @@ merged_is_each_in_the_order_of_time(void **state)
 	static struct verbs_forecast_step step;
 	size_t counts[SETS], at[SETS] = {0}, total = 0;
 	int64_t until = T0 + 200 * DAY, last = 0;
-	struct verbs_forecast *outlook = merge(until);
+	struct verbs_forecast *forecast = merge(until);
 	struct lc_set set;
 
 	(void)state;
@@ -74,7 +74,7 @@ merged_is_each_in_the_order_of_time(void **state)
 		total += counts[n];
 	}
 	assert_true(total > 1000);
-	while (verbs_forecast_next(outlook, &step)) {
+	while (verbs_forecast_next(forecast, &step)) {
 		size_t n = (size_t)step.set_id - 1;
 		char name[16];
 
@@ -94,8 +94,8 @@ merged_is_each_in_the_order_of_time(void **state)
 	}
 	for (int n = 0; n < SETS; n++)
 		assert_int_equal(at[n], counts[n]);
-	assert_true(verbs_forecast_is_empty(outlook));
-	verbs_forecast_free(outlook);
+	assert_true(verbs_forecast_is_empty(forecast));
+	verbs_forecast_free(forecast);
 }
 
 /* What is far ahead takes neither room nor time before it is asked for. */
@@ -103,25 +103,25 @@ static void
 far_ahead_is_not_computed_before(void **state)
 {
 	static struct verbs_forecast_step step;
-	struct verbs_forecast *outlook = merge(INT64_C(253402300799));
+	struct verbs_forecast *forecast = merge(INT64_C(253402300799));
 
 	(void)state;
 	for (int i = 0; i < 100000; i++)
-		assert_true(verbs_forecast_next(outlook, &step));
-	assert_false(verbs_forecast_is_empty(outlook));
-	verbs_forecast_free(outlook);
+		assert_true(verbs_forecast_next(forecast, &step));
+	assert_false(verbs_forecast_is_empty(forecast));
+	verbs_forecast_free(forecast);
 }
 
 static void
 nothing_to_come(void **state)
 {
 	static struct verbs_forecast_step step;
-	struct verbs_forecast *outlook = merge(T0 - 1);
+	struct verbs_forecast *forecast = merge(T0 - 1);
 
 	(void)state;
-	assert_true(verbs_forecast_is_empty(outlook));
-	assert_false(verbs_forecast_next(outlook, &step));
-	verbs_forecast_free(outlook);
+	assert_true(verbs_forecast_is_empty(forecast));
+	assert_false(verbs_forecast_next(forecast, &step));
+	verbs_forecast_free(forecast);
 	verbs_forecast_free(NULL);
 }
 
