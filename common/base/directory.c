@@ -5,6 +5,9 @@
 #include "common/base/directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,4 +50,26 @@ jw_directory_make(
 	    "one in [%s]",
 	    section);
 	return JW_IO;
+}
+
+bool
+jw_directory_sync_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	bool synced;
+	int fd, error;
+
+	(void)snprintf(parent, sizeof(parent), "%.*s",
+	    slash == NULL ? 1 : (int)(slash - path) + 1,
+	    slash == NULL ? "." : path);
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return false;
+	}
+	synced = fsync(fd) == 0;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return synced;
 }

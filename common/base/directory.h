@@ -5,6 +5,7 @@
 #ifndef JWKSD_COMMON_BASE_DIRECTORY_H
 #define JWKSD_COMMON_BASE_DIRECTORY_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "common/base/err.h"
@@ -20,5 +21,9 @@ enum jw_err jw_directory_check(const char *path, struct jw_why *why);
  */
 enum jw_err jw_directory_make(
     const char *path, mode_t mode, const char *section, struct jw_why *why);
+
+/* Sync the directory of a file to the disk, so that its name is there after a
+ * loss of power.  False with errno. */
+bool jw_directory_sync_of(const char *path);
 
 #endif

@@ -21,6 +21,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include "common/base/directory.h"
 #include "common/base/memory.h"
 #include "common/config/policy.h"
 #include "daemon/crypto/envelope.h"
@@ -458,26 +459,6 @@ kek_write(int fd)
 	return result;
 }
 
-static int
-sync_parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char parent[PATH_SIZE];
-	int fd, result, error;
-
-	snprintf(parent, sizeof(parent), "%.*s",
-	    slash == NULL ? 1 : (int)(slash - path) + 1,
-	    slash == NULL ? "." : path);
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	result = fsync(fd);
-	error = errno;
-	close(fd);
-	errno = error;
-	return result;
-}
-
 /*
  * The file appears under its name whole or not at all, and never in place of
  * another: link() refuses a name that is taken.
@@ -502,7 +483,7 @@ kek_create(const char *path)
 	unlink(draft);
 	close(fd);
 	if (result == 0)
-		return sync_parent(path);
+		return jw_directory_sync_of(path) ? 0 : -1;
 	errno = error;
 	return result;
 }

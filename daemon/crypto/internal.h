@@ -82,7 +82,7 @@ bool crypto_reseed(void);
  * where the queue says that the reason was a full (secure) heap. */
 enum jw_err crypto_result(enum jw_err err);
 
-/* ---- family.c ---- */
+/* ---- import.c ---- */
 
 enum jw_err crypto_any_to_der(
     const struct evp_pkey_st *pkey, uint8_t **ret_der, size_t *ret_len);

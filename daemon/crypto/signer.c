@@ -6,6 +6,7 @@
  */
 #include "daemon/crypto/signer.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ bucket_of(struct crypto_signer *signer, const char *kid)
 static void
 release(struct crypto_signer_key *key)
 {
+	assert(key->users > 0);
 	if (--key->users > 0)
 		return;
 	crypto_free(key->pair);
@@ -74,6 +76,7 @@ release(struct crypto_signer_key *key)
 static void
 crypto_forget(struct crypto_signer *signer, struct crypto_signer_key *key)
 {
+	assert(signer->count > 0);
 	TAILQ_REMOVE(&signer->by_use, key, by_use);
 	LIST_REMOVE(key, in_bucket);
 	signer->count--;
@@ -123,6 +126,7 @@ crypto_signer_keep(
 	LIST_INSERT_HEAD(
 	    bucket_of(signer, crypto_kid(take_pair)), key, in_bucket);
 	signer->count++;
+	assert(signer->count <= signer->keys_max);
 	return key;
 }
 
@@ -139,12 +143,6 @@ crypto_signer_sweep(
 		atomic_store(&key->forgotten, true);
 		crypto_forget(signer, key);
 	}
-}
-
-size_t
-crypto_signer_count(const struct crypto_signer *signer)
-{
-	return signer->count;
 }
 
 /* ---- signatures ---- */

@@ -43,7 +43,6 @@ struct crypto_signer_key *crypto_signer_keep(
 typedef bool crypto_signer_stay_fn(int64_t set_id, const char *kid, void *arg);
 void crypto_signer_sweep(
     struct crypto_signer *signer, crypto_signer_stay_fn *may_stay, void *arg);
-size_t crypto_signer_count(const struct crypto_signer *signer);
 
 /*
  * A signature, or why there is none: JW_CONFLICT when the key was forgotten

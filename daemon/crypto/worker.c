@@ -5,6 +5,7 @@
  */
 #include "daemon/crypto/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
@@ -95,6 +96,7 @@ put_share(struct crypto_worker_pool *pool, struct share *share)
 static void
 take_job(struct crypto_worker_pool *pool, struct share *share, struct job *job)
 {
+	assert(share->count > 0);
 	STAILQ_REMOVE(&share->jobs, job, job, link);
 	TAILQ_REMOVE(&pool->todo, share, link);
 	if (--share->count == 0)
@@ -199,6 +201,7 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	/* What is to end the loop ends it: nothing may be there to ask. */
 	while ((job = STAILQ_FIRST(&jobs)) != NULL &&
 	       !event_base_got_break(event_get_base(pool->event))) {
+		assert(pool->pending > 0);
 		STAILQ_REMOVE_HEAD(&jobs, link);
 		pool->pending--;
 		job->done(job->arg);
@@ -355,6 +358,7 @@ crypto_worker_cancel(struct crypto_worker_pool *pool, const void *arg)
 
 	if (job == NULL)
 		return false;
+	assert(pool->pending > 0);
 	pool->pending--;
 	job->drop(job->arg);
 	free(job);

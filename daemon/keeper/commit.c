@@ -3,6 +3,7 @@
  * never change memory, log or tell an observer before the store has confirmed
  * the commit.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,7 @@ adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 	}
 	keeper->without_active -= lacked;
 	keeper->without_active += keeper_lacks_signer(set);
+	assert(keeper->without_active <= keeper->nsets);
 }
 
 /* Room for keys that a commit adds, before it is made. */
@@ -248,6 +250,8 @@ adopt(struct keeper *keeper, const struct keeper_edit *edit,
 		&edit->before.facts, &edit->after.facts),
 	};
 
+	assert(set == keeper_by_id(keeper, set->row.id));
+	assert(set->row.nkeys <= MODEL_GENERATIONS_MAX);
 	set->row.revision++;
 	keeper->failures = 0;
 	set->failures = 0;

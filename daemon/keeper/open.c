@@ -66,7 +66,7 @@ open_store(const struct jw_config *config, bool new_database,
 {
 	const char *uuid = known->uuid[0] == '\0' ? NULL : known->uuid;
 	struct store *store = NULL;
-	enum jw_err err = store_open_known(
+	enum jw_err err = store_open(
 	    config->store_path, uuid, jw_clock_wall_s(), &store, why);
 
 	if (err == JW_OK)

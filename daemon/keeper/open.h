@@ -18,7 +18,7 @@ struct keeper;
  * that the anchor names.  A key-encryption key is made only where there is no
  * database yet.  Blocks on the disk, for minutes when a large database is
  * migrated.  Errors, with why, are those of store_anchor_read(),
- * store_anchor_write(), crypto_kek_load(), store_open_known(), keeper_new().
+ * store_anchor_write(), crypto_kek_load(), store_open(), keeper_new().
  */
 enum jw_err keeper_open(const struct jw_config *config, bool new_database,
     struct event_base *base, struct keeper **ret_keeper, struct jw_why *why);

@@ -11,6 +11,7 @@
 #include "common/base/base64url.h"
 #include "common/base/err.h"
 #include "common/base/label.h"
+#include "daemon/keeper/internal.h"
 
 bool
 keeper_refusals_is_denied(const char *error)
@@ -191,4 +192,22 @@ keeper_refusals_clear(struct keeper_refusals *refusals)
 {
 	refusals->count = 0;
 	refusals->others = 0;
+}
+
+enum jw_err
+keeper_audit_refusals(
+    struct keeper *keeper, const struct store_refusal *rows, size_t count)
+{
+	enum jw_err err;
+
+	if (keeper->store == NULL || keeper->misplaced ||
+	    store_in_doubt(keeper->store))
+		return JW_STORE_FAILED;
+	/* Room that is short is for what changes something. */
+	if (keeper_is_full(keeper) || keeper->room.level != ROOM_FINE)
+		return JW_NO_SPACE;
+	err = store_audit_refusals(keeper->store, rows, count);
+	if (err == JW_OK || err == JW_NO_SPACE)
+		return err;
+	return keeper_commit_failed(keeper, "refused calls", err);
 }

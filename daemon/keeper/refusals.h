@@ -12,9 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/err.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/store/change.h"
 #include "daemon/store/refusal.h"
+
+struct keeper;
 
 enum {
 	REFUSALS_MAX = 64,
@@ -73,5 +76,13 @@ void keeper_refusals_name_key(
     struct keeper_refusals_entry *entry, const char *key);
 void keeper_refusals_name_key_set(
     struct keeper_refusals_entry *entry, const char *name, size_t len);
+
+/*
+ * Write rows into the audit.  JW_NO_SPACE: the disk is full, and nothing was
+ * written.  JW_STORE_FAILED: nothing was written either; it is worth another
+ * try.  JW_OUTCOME_UNKNOWN: as keeper_commit().
+ */
+enum jw_err keeper_audit_refusals(
+    struct keeper *keeper, const struct store_refusal *rows, size_t count);
 
 #endif

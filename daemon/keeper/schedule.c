@@ -4,6 +4,7 @@
  * the timer to the next deadline.  Must never act on a step that the lifecycle
  * has not decided, nor keep the event loop for longer than a few milliseconds.
  */
+#include <assert.h>
 #include <event2/event.h>
 #include <stddef.h>
 
@@ -51,6 +52,7 @@ arm_timer(struct keeper *keeper, int64_t now)
 	/* Files that were moved may be moved back. */
 	if (keeper->misplaced)
 		seconds = 1;
+	assert(seconds >= 0 && seconds <= WAKE_MAX);
 	wait = jw_timeval_ms(seconds * 1000);
 	evtimer_add(keeper->timer, &wait);
 }
@@ -71,6 +73,7 @@ note_for_all(
 	const struct generation *active = lc_active(view);
 	struct jw_why why;
 
+	assert(keeper->unread >= set->unread && set->pairs_coming >= 0);
 	keeper->unread -= set->unread;
 	set->unread = set->read_at == 0 && lc_is_unread(view);
 	keeper->unread += set->unread;

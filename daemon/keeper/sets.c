@@ -3,6 +3,7 @@
  * Must never keep a generation that is removed or revoked: those are in the
  * store alone.
  */
+#include <assert.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,8 @@ static void
 forget_set(struct keeper *keeper, struct keeper_set *set)
 {
 	size_t place = place_of(keeper, set->row.id);
+
+	assert(place < keeper->nsets && keeper->sets[place] == set);
 
 	keeper->nsets--;
 	memmove(&keeper->sets[place], &keeper->sets[place + 1],

@@ -2,6 +2,8 @@
  * Performing a step: the facts that it adds, the deadlines that follow from it,
  * and the next version of what is published.  Must never take a fact back.
  */
+#include <assert.h>
+
 #include "common/base/int64.h"
 #include "daemon/lifecycle/internal.h"
 #include "daemon/lifecycle/lifecycle.h"
@@ -67,6 +69,7 @@ publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 static void
 retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
+	assert(lc_state(gen) == GEN_ACTIVE);
 	gen->retirements++;
 	gen->retired_at = env->now;
 	gen->destroy_due = over(env) + set->facts.policy.rollback_window;
@@ -78,6 +81,7 @@ retire(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 static void
 activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
+	assert(gen->published_at != 0 && !gen->verify_only);
 	/* What holds its wait must not make it look as if it were over. */
 	if (gen->ready_at == 0)
 		gen->ready_at =
@@ -138,12 +142,12 @@ lc_start(struct lc_set *set, const struct lc_env *env)
 	}
 }
 
-static void
-remove_gen(struct generation *gen, const struct lc_env *env)
+void
+lc_end_key(struct generation *gen, int64_t *when, int64_t now)
 {
-	gen->removed_at = env->now;
+	*when = now;
 	if (gen->destroyed_at == 0)
-		gen->destroyed_at = env->now;
+		gen->destroyed_at = now;
 }
 
 static void
@@ -169,7 +173,7 @@ lc_perform(
 	else if (step->action == LC_DESTROY)
 		gen->destroyed_at = env->now;
 	else if (step->action == LC_REMOVE)
-		remove_gen(gen, env);
+		lc_end_key(gen, &gen->removed_at, env->now);
 }
 
 bool
@@ -226,6 +230,7 @@ lc_apply(
 	struct lc_set before = *set;
 
 	lc_perform(set, step, env);
+	assert(lc_count(set, GEN_ACTIVE) <= 1);
 	lc_touch(&before, set, env);
 }
 

@@ -30,4 +30,10 @@ bool lc_is_held(const struct lc_set *set, const struct lc_env *env);
 /* Until when a token that it really signed may be shown to a verifier. */
 int64_t lc_signed_until(const struct lc_set *set, const struct generation *gen);
 
+/* ---- changes.c ---- */
+
+/* A generation is removed or revoked (when: that fact of its own), and its
+ * private key destroyed with it. */
+void lc_end_key(struct generation *gen, int64_t *when, int64_t now);
+
 #endif

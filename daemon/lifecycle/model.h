@@ -59,6 +59,7 @@ struct generation {
 	uint32_t spread;     /* from the kid: spreads rotations in time */
 	bool verify_only;    /* imported without a private half */
 	bool damaged;        /* its row: neither published nor signed with */
+	uint8_t unused[6];   /* zero: generations are compared as octets */
 };
 
 /* What changes of a key set: the rest of its row beside the name. */

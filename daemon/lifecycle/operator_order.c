@@ -396,9 +396,7 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 		err = JW_NOT_READY;
 	if (err != JW_OK)
 		return err;
-	gen->revoked_at = env->now;
-	if (gen->destroyed_at == 0)
-		gen->destroyed_at = env->now;
+	lc_end_key(gen, &gen->revoked_at, env->now);
 	ret_outcome->cause = "an operator revoked it";
 	ret_outcome->exposed = true;
 	if (published) {
@@ -417,12 +415,9 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 static int64_t
 signed_end(const struct lc_set *set, const struct generation *gen)
 {
-	const struct jw_policy *p = &set->facts.policy;
-
 	if (gen->max_exp == 0)
 		return 0;
-	return jw_max64(gen->max_exp + p->clock_skew + p->retire_safety,
-	    set->facts.tokens_until);
+	return jw_max64(lc_signed_until(set, gen), set->facts.tokens_until);
 }
 
 /* Until when a valid token of it may exist; for retired ones what their
@@ -468,11 +463,8 @@ lc_remove_set(struct lc_set *set, const struct lc_env *env, bool force,
 	ret_outcome->cause = "an operator removed the key set";
 	set->facts.removed_at = env->now;
 	set->facts.wanted_at = 0;
-	for (size_t i = 0; i < set->count; i++) {
-		set->gens[i].removed_at = env->now;
-		if (set->gens[i].destroyed_at == 0)
-			set->gens[i].destroyed_at = env->now;
-	}
+	for (size_t i = 0; i < set->count; i++)
+		lc_end_key(&set->gens[i], &set->gens[i].removed_at, env->now);
 	return JW_OK;
 }
 

@@ -93,25 +93,29 @@ publish_rule(const struct lc_set *set, const struct lc_env *env,
 	return gen->publish_due;
 }
 
+/* The end of a wait to be known to verifiers. */
 static int64_t
-ready_rule(const struct lc_set *set, const struct lc_env *env,
+wait_end(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
-	if (lc_state(gen) != GEN_PUBLISHED || lc_is_unread_key(gen) ||
-	    lc_is_held(set, env) || !env->serving)
+	if (lc_is_unread_key(gen) || lc_is_held(set, env) || !env->serving)
 		return LC_NEVER;
 	return gen->ready_due;
 }
 
-/* What holds a published key's wait holds that of an early one. */
+static int64_t
+ready_rule(const struct lc_set *set, const struct lc_env *env,
+    const struct generation *gen)
+{
+	return lc_state(gen) == GEN_PUBLISHED ? wait_end(set, env, gen)
+					      : LC_NEVER;
+}
+
 static int64_t
 known_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
 {
-	if (!lc_is_early(gen) || lc_is_unread_key(gen) ||
-	    lc_is_held(set, env) || !env->serving)
-		return LC_NEVER;
-	return gen->ready_due;
+	return lc_is_early(gen) ? wait_end(set, env, gen) : LC_NEVER;
 }
 
 static int64_t

@@ -144,17 +144,6 @@ write_lines(const char *name, const struct store_anchor *anchor)
 	return close(fd) == 0 && ok;
 }
 
-static bool
-anchor_sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 enum jw_err
 store_anchor_write(const char *directory, const struct store_anchor *anchor,
     struct jw_why *why)
@@ -167,7 +156,7 @@ store_anchor_write(const char *directory, const struct store_anchor *anchor,
 	name_file(directory, "", name);
 	name_file(directory, ".new", temporary);
 	if (write_lines(temporary, anchor) && rename(temporary, name) == 0 &&
-	    anchor_sync_directory(directory))
+	    jw_directory_sync_of(name))
 		return JW_OK;
 	err = no_access(name, why);
 	unlink(temporary);

@@ -318,8 +318,8 @@ refuse_other(const struct store *store, const char *uuid, struct jw_why *why)
 	return JW_DATABASE_GONE;
 }
 
-static enum jw_err
-open_any(const char *path, const char *uuid, int64_t now,
+enum jw_err
+store_open(const char *path, const char *uuid, int64_t now,
     struct store **ret_store, struct jw_why *why)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -349,20 +349,6 @@ open_any(const char *path, const char *uuid, int64_t now,
 	store_scrub(store);
 	*ret_store = store;
 	return JW_OK;
-}
-
-enum jw_err
-store_open(
-    const char *path, int64_t now, struct store **ret_store, struct jw_why *why)
-{
-	return open_any(path, NULL, now, ret_store, why);
-}
-
-enum jw_err
-store_open_known(const char *path, const char *uuid, int64_t now,
-    struct store **ret_store, struct jw_why *why)
-{
-	return open_any(path, uuid, now, ret_store, why);
 }
 
 void

@@ -3,9 +3,9 @@
  * what is in its log.  Must never read from a log whose last sync failed before
  * that log has been written again.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/directory.h"
 #include "daemon/store/internal.h"
 #include "daemon/store/place.h"
 
@@ -45,22 +46,6 @@ copy_onto_itself(int fd)
 	return n == 0 && fdatasync(fd) == 0;
 }
 
-static bool
-store_sync_directory(const char *path)
-{
-	char copy[PATH_MAX];
-	bool synced;
-	int fd;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	synced = fsync(fd) == 0;
-	close(fd);
-	return synced;
-}
-
 /*
  * After a failed sync the kernel takes the pages for clean: a later sync
  * succeeds without having written them.  So the log is written again before
@@ -79,7 +64,7 @@ store_write_log_again(struct store *store, bool *ret_any)
 	if (fd < 0)
 		return errno == ENOENT ? JW_OK : log_failed(store);
 	errno = 0;
-	if (!copy_onto_itself(fd) || !store_sync_directory(name))
+	if (!copy_onto_itself(fd) || !jw_directory_sync_of(name))
 		err = log_failed(store);
 	close(fd);
 	return err;
@@ -163,6 +148,7 @@ store_recover(struct store *store, int64_t now, struct jw_why *why)
 			store_explain(store, err, why);
 	}
 	if (err == JW_OK) {
+		assert(store->db != NULL);
 		store->in_doubt = false;
 		store_look_at_files(store);
 	} else {

@@ -30,17 +30,11 @@ enum jw_err store_check_lock(const char *path, struct jw_why *why);
  * check it, and migrate it (after a copy to PATH.before-VERSION).  Each with
  * why: JW_LOCKED (another daemon), JW_SYMLINK, JW_FOREIGN_FILE,
  * JW_NEWER_SCHEMA, JW_CORRUPT, JW_NO_SPACE, JW_STORE_FAILED,
- * JW_PERMISSION_DENIED (others may write it).  A refused file is left as it
- * was.  `now` is for a new database.
+ * JW_PERMISSION_DENIED (others may write it), and JW_DATABASE_GONE where uuid
+ * is not NULL and no database, or another one, is at path.  A refused file is
+ * left as it was.  `now` is for a new database.
  */
-enum jw_err store_open(const char *path, int64_t now, struct store **ret_store,
-    struct jw_why *why);
-/*
- * The same for a database that must be there already, with this uuid.  With
- * why: JW_DATABASE_GONE when it is not there, or another one is.  uuid NULL:
- * store_open().
- */
-enum jw_err store_open_known(const char *path, const char *uuid, int64_t now,
+enum jw_err store_open(const char *path, const char *uuid, int64_t now,
     struct store **ret_store, struct jw_why *why);
 void store_close(struct store *store);
 

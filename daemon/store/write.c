@@ -3,6 +3,7 @@
  * a commit that is not on disk, nor write into a database whose file has been
  * moved.
  */
+#include <assert.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,6 +219,7 @@ end_transaction(struct store *store, enum jw_err err)
 		return err;
 	}
 	err = store_run(store, store_statement(store, ST_COMMIT));
+	assert(err != JW_OK || sqlite3_get_autocommit(store->db));
 	if (err == JW_OK)
 		return JW_OK;
 	memcpy(message, store->message, sizeof(message));

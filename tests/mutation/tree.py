@@ -50,7 +50,7 @@ TABLE = [
     ("daemon/keeper/*.c", "kinds rotate revoke keysets freeze life"),
     ("daemon/keeper/room.c", "full_disk"),
     ("daemon/keeper/sign.c", "full_disk sign"),
-    ("daemon/keeper/audit.c", "refused full_disk disk_errors"),
+    ("daemon/keeper/refusals.c", "refused full_disk disk_errors"),
     ("daemon/store/ballast.c", "full_disk"),
     ("daemon/keeper/disk.c", "full_disk"),
     ("daemon/*/refus*.c", "refused"),

@@ -239,7 +239,7 @@ main(int argc, char **argv)
 	check(jw_policy_check(&f.policy, &fault, &why), why.text);
 	check(crypto_init(SECURE_HEAP, &locked), "the secure heap");
 	check(crypto_kek_load(argv[2], true, &f.kek, &why), why.text);
-	check(store_open(argv[1], f.now, &f.store, &why), why.text);
+	check(store_open(argv[1], NULL, f.now, &f.store, &why), why.text);
 	remember_kek(&f);
 	made = add_sets(
 	    &f, strtoll(argv[3], NULL, 10), f.now + strtol(argv[6], NULL, 10));

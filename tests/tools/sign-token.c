@@ -145,7 +145,7 @@ run(const char *directory, struct wanted *wanted, const char *claims)
 	err = crypto_kek_load(path, false, &kek, &why);
 	snprintf(path, sizeof(path), "%s/jwksd.db", directory);
 	if (err == JW_OK)
-		err = store_open(path, (int64_t)time(NULL), &store, &why);
+		err = store_open(path, NULL, (int64_t)time(NULL), &store, &why);
 	if (err == JW_OK)
 		err = store_load(store, look, wanted);
 	if (err == JW_OK && wanted->jwk == NULL)

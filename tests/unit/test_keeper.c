@@ -28,7 +28,7 @@
 #include "common/base/log.h"
 #include "daemon/crypto/envelope.h"
 #include "daemon/crypto/keys.h"
-#include "daemon/keeper/audit.h"
+#include "daemon/keeper/refusals.h"
 #include "daemon/keeper/fronts.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
@@ -174,7 +174,7 @@ try_open(struct fixture *fix, const struct envelope_kek *kek)
 	struct jw_why why = {"", ""};
 	enum jw_err err;
 
-	if (store_open(fix->path, wall_time, &options.take_store, &why) !=
+	if (store_open(fix->path, NULL, wall_time, &options.take_store, &why) !=
 	    JW_OK)
 		fail_msg("%s", why.text);
 	fix->keeper = NULL;

@@ -66,7 +66,7 @@ sqlite_open(const char *dir)
 	char path[128];
 
 	path_of(dir, path, sizeof(path));
-	if (store_open(path, T0, &store, &why) != JW_OK)
+	if (store_open(path, NULL, T0, &store, &why) != JW_OK)
 		fail_msg("%s", why.text);
 	return store;
 }

@@ -136,7 +136,6 @@ longest_unused_key_goes_first(void **state)
 		keep(fix, i, JW_ALG_ES256, 1);
 	assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
 	keep(fix, 3, JW_ALG_ES256, 1);
-	assert_int_equal(crypto_signer_count(fix->signer), ROOM);
 	assert_null(crypto_signer_find(fix->signer, fix->kids[1]));
 	assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
 	assert_non_null(crypto_signer_find(fix->signer, fix->kids[2]));
@@ -197,7 +196,6 @@ forgotten_key_signs_no_more(void **state)
 		for (int i = 0; i < QUEUE; i++)
 			assert_int_equal(sign(fix, key), JW_OK);
 		crypto_signer_sweep(fix->signer, is_first_set, NULL);
-		assert_int_equal(crypto_signer_count(fix->signer), 1);
 		assert_null(crypto_signer_find(fix->signer, fix->kids[1]));
 		assert_non_null(crypto_signer_find(fix->signer, fix->kids[0]));
 		pump(fix, tries * QUEUE);

@@ -24,9 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/store/refusal.h"
 #include "daemon/store/sql_text.h"
 #include "daemon/store/store.h"
-#include "daemon/store/refusal.h"
 #include "tests/unit/place.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -199,7 +199,7 @@ open_store(const char *path)
 	struct store *store = NULL;
 	struct jw_why why = {"", ""};
 
-	if (store_open(path, NOW, &store, &why) != JW_OK)
+	if (store_open(path, NULL, NOW, &store, &why) != JW_OK)
 		fail_msg("%s", why.text);
 	assert_non_null(store);
 	return store;
@@ -214,7 +214,7 @@ expect_refused(const char *path, enum jw_err err, const char *says)
 	char *before, *after;
 	size_t n = slurp(path, &before), m;
 
-	assert_int_equal(store_open(path, NOW, &store, &why), err);
+	assert_int_equal(store_open(path, NULL, NOW, &store, &why), err);
 	assert_null(store);
 	if (strstr(why.text, says) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, says);
@@ -526,7 +526,7 @@ garbage_is_refused_whatever_it_is(void **state)
 			copy[100 + (size_t)rand() % (n - 100)] = (char)rand();
 		spill(place->path, copy, n);
 		free(copy);
-		err = store_open(place->path, NOW, &store, &why);
+		err = store_open(place->path, NULL, NOW, &store, &why);
 		if (err != JW_OK)
 			assert_int_not_equal(why.text[0], '\0');
 		assert_true(err == JW_OK || err == JW_CORRUPT ||
@@ -567,7 +567,8 @@ symbolic_link_is_refused(void **state)
 	assert_int_equal(symlink(place->path, name), 0);
 	assert_true(store_exists(name));
 	assert_int_equal(
-	    store_open(name, NOW, &(struct store *){NULL}, NULL), JW_SYMLINK);
+	    store_open(name, NULL, NOW, &(struct store *){NULL}, NULL),
+	    JW_SYMLINK);
 	assert_false(store_exists(place->path));
 }
 
@@ -580,12 +581,12 @@ directory_and_fifo_are_refused(void **state)
 
 	assert_int_equal(mkdir(place->path, 0700), 0);
 	assert_int_equal(
-	    store_open(place->path, NOW, &store, &why), JW_FOREIGN_FILE);
+	    store_open(place->path, NULL, NOW, &store, &why), JW_FOREIGN_FILE);
 	assert_non_null(strstr(why.text, "not a regular file"));
 	assert_int_equal(rmdir(place->path), 0);
 	assert_int_equal(mkfifo(place->path, 0600), 0);
 	assert_int_equal(
-	    store_open(place->path, NOW, &store, &why), JW_FOREIGN_FILE);
+	    store_open(place->path, NULL, NOW, &store, &why), JW_FOREIGN_FILE);
 	assert_null(store);
 }
 
@@ -598,7 +599,8 @@ missing_directory_is_named(void **state)
 	char name[128];
 
 	snprintf(name, sizeof(name), "%s/none/test.db", place->dir);
-	assert_int_equal(store_open(name, NOW, &store, &why), JW_STORE_FAILED);
+	assert_int_equal(
+	    store_open(name, NULL, NOW, &store, &why), JW_STORE_FAILED);
 	assert_non_null(strstr(why.text, "/none/test.db"));
 	assert_int_not_equal(why.hint[0], '\0');
 	assert_null(store);
@@ -623,7 +625,7 @@ second_daemon_is_refused(void **state)
 	if (pid == 0) {
 		struct store *other = NULL;
 
-		_exit(store_open(place->path, NOW, &other, NULL));
+		_exit(store_open(place->path, NULL, NOW, &other, NULL));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -1603,7 +1605,7 @@ full_disk_makes_no_database(void **state)
 
 	disk_left = 1000;
 	assert_int_equal(
-	    store_open(place->path, NOW, &store, &why), JW_NO_SPACE);
+	    store_open(place->path, NULL, NOW, &store, &why), JW_NO_SPACE);
 	assert_null(store);
 	assert_non_null(strstr(why.text, place->path));
 	disk_left = -1;
