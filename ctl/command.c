@@ -100,8 +100,8 @@ static const struct ctl_command commands[] = {
 	"\n"
 	"--now does not wait.  It says first who may reject tokens until\n"
 	"when, and asks; without a terminal it needs --yes.  With --yes\n"
-	"and --request-id it asks and looks at nothing, so that a script\n"
-	"can repeat it.\n"
+	"and --request-id it shows and asks nothing, so that a script can\n"
+	"repeat it.\n"
 	"\n"
 	"TIME: 2026-12-01, 2026-12-01T04:00:00Z, +30min, tomorrow,\n"
 	"@1796083200.\n",
@@ -114,8 +114,8 @@ static const struct ctl_command commands[] = {
 	    REQUEST_ID,
 	0, 1, cmd_rotate},
     {"rollback", "[KEYSET]", "let the key before sign again",
-	"When the new key turns out to be bad for somebody.  Possible until\n"
-	"the rollback_window of the retired key is over.  The bad generation\n"
+	"For a new key that some verifier cannot use.  Possible until the\n"
+	"rollback_window of the retired key is over.  The bad generation\n"
 	"stays published until its tokens have expired; a key that leaked is\n"
 	"to be revoked instead.\n"
 	"\n"
@@ -124,7 +124,7 @@ static const struct ctl_command commands[] = {
 	"goes back to it all the same.\n"
 	"\n"
 	"Says first what will happen, and asks; without a terminal it needs\n"
-	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
+	"--yes.  With --yes and --request-id it shows and asks nothing.\n",
 	"jwksctl rollback\n"
 	"jwksctl rollback default --dry-run\n"
 	"jwksctl rollback default --if-gen 3 --yes --reason \"change 4712\"\n",
@@ -137,10 +137,10 @@ static const struct ctl_command commands[] = {
 	"\n"
 	"Says first who may still accept its tokens, and who may reject new\n"
 	"ones, until when; then asks.  Without a terminal it needs --yes.\n"
-	"With --yes and --request-id it asks and looks at nothing.\n"
+	"With --yes and --request-id it shows and asks nothing.\n"
 	"\n"
-	"Verifiers without expiry drop the key when they meet a kid that\n"
-	"they have never seen.  So a second rotation is offered, or shown\n"
+	"Verifiers without expiry drop the key when they see a kid that is\n"
+	"new to them.  So a second rotation is offered, or shown\n"
 	"as the command to give.\n",
 	"jwksctl revoke default#2 --reason \"laptop stolen\" --dry-run\n"
 	"jwksctl revoke Ab3dE --reason \"change 4713\"\n"
@@ -223,16 +223,16 @@ static const struct ctl_command commands[] = {
 	"make a key set, or many",
 	"NAME is APP, or APP/NAME for one more set of that application:\n"
 	"lower-case labels as in DNS.  PARAM=VALUE as for `keyset set`; the\n"
-	"configuration's [policy] says the rest.  The key set is published\n"
+	"configuration's [policy] has the others.  The key set is published\n"
 	"and signs when the command returns.  If an earlier one had that\n"
-	"name, verifiers may hold copies of it: then the time is told from\n"
-	"which the new one signs.  --now does not wait: it says first who may\n"
-	"reject tokens until when, and asks.\n"
+	"name, verifiers may hold copies of it: then the command prints the\n"
+	"time from which the new one signs.  --now does not wait: it says\n"
+	"first who may reject tokens until when, and asks.\n"
 	"\n"
 	"FILE has one key set a line, NAME [PARAM=VALUE...]; # begins a\n"
 	"comment, \"1h 30min\" holds words together.  Nothing is added while\n"
-	"there is a mistake in it; each is told with its line.  A key set\n"
-	"that is there already counts, one with another policy is told and\n"
+	"there is a mistake in it; each is named with its line.  A key set\n"
+	"that is there already counts, one with another policy is named and\n"
 	"left as it is: the command can be repeated at any time, and goes\n"
 	"on where it was cut off.  Exit status 0 when all are there.\n",
 	"jwksctl keyset add acme\n"
@@ -244,11 +244,11 @@ static const struct ctl_command commands[] = {
     {"keyset remove", "NAME", "a key set goes, for ever",
 	"It is no longer served, its private keys are destroyed, and its\n"
 	"kids never come back.  While a token of it could still be valid\n"
-	"only --force goes on; without it the time is told from which it\n"
-	"may go.\n"
+	"only --force goes on; without it the command prints the time\n"
+	"from which it may go.\n"
 	"\n"
 	"Says first what will happen, and asks; without a terminal it needs\n"
-	"--yes.  With --yes and --request-id it asks and looks at nothing.\n",
+	"--yes.  With --yes and --request-id it shows and asks nothing.\n",
 	"jwksctl keyset remove acme/step-up --dry-run\n"
 	"jwksctl keyset remove acme --force --reason \"contract ended\"\n",
 	"RemoveKeySet", FORCE_REMOVE | IF_GEN | DRY_RUN | REASON | REQUEST_ID,

@@ -1,6 +1,5 @@
 /*
- * help and version: made from the command table, so that they cannot lag
- * behind it.  Needs no daemon.
+ * help and version, printed from the table of commands.
  */
 #include "ctl/help.h"
 
@@ -14,7 +13,7 @@ enum { NAME_SIZE = 64 };
 
 /* Print each line of text behind an indentation. */
 static void
-put_indented(const char *text)
+print_indented(const char *text)
 {
 	while (*text != '\0') {
 		size_t len = strcspn(text, "\n");
@@ -26,7 +25,7 @@ put_indented(const char *text)
 
 /* The options of one command, or (NULL) those of every command. */
 static void
-put_options(const struct ctl_command *command)
+print_options(const struct ctl_command *command)
 {
 	char name[32];
 
@@ -45,18 +44,27 @@ put_options(const struct ctl_command *command)
 	}
 }
 
+/* Those whose first word is `group`, or (NULL) all. */
 static void
-put_overview(void)
+print_commands(const char *group)
 {
 	const struct ctl_command *command;
 
+	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
+		if (group == NULL || ctl_command_in_group(command, group))
+			printf(
+			    "  %-13s  %s\n", command->name, command->summary);
+}
+
+static void
+print_overview(void)
+{
 	puts("Look at, rotate and revoke the signing keys of a jwksd.\n\n"
 	     "usage: jwksctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
 	     "commands:");
-	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
-		printf("  %-13s  %s\n", command->name, command->summary);
+	print_commands(NULL);
 	puts("\noptions, before or after the command:");
-	put_options(NULL);
+	print_options(NULL);
 	puts("\n`jwksctl help COMMAND` says more, with examples.\n\n"
 	     "The socket is --socket, else JWKSCTL_SOCKET, else\n"
 	     "/run/jwksd/control.sock.  Exit status: 64 usage, 69 no daemon,\n"
@@ -66,48 +74,35 @@ put_overview(void)
 	     "{\"error\":NAME,\"parameters\":{...}}.");
 }
 
-/* The commands of two words that begin with this one. */
 static void
-put_group(const char *name)
-{
-	const struct ctl_command *command;
-
-	if (!ctl_command_is_group(name))
-		return;
-	puts("\ncommands:");
-	for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
-		if (ctl_command_in_group(command, name))
-			printf(
-			    "  %-13s  %s\n", command->name, command->summary);
-	}
-}
-
-static void
-put_command(const struct ctl_command *command)
+print_command(const struct ctl_command *command)
 {
 	printf("usage: jwksctl %s [OPTION...]%s%s\n\n", command->name,
 	    command->arguments[0] != '\0' ? " " : "", command->arguments);
-	put_indented(command->summary);
+	print_indented(command->summary);
 	if (command->details[0] != '\0') {
 		putchar('\n');
-		put_indented(command->details);
+		print_indented(command->details);
 	}
-	put_group(command->name);
+	if (ctl_command_is_group(command->name)) {
+		puts("\ncommands:");
+		print_commands(command->name);
+	}
 	if (command->options != 0) {
 		puts("\noptions:");
-		put_options(command);
+		print_options(command);
 	}
 	puts("\noptions of every command: `jwksctl help`\n\nexamples:");
-	put_indented(command->examples);
+	print_indented(command->examples);
 }
 
 enum jw_err
 ctl_help_command(struct ctl *ctl, const struct ctl_command *command)
 {
 	if (command == NULL)
-		put_overview();
+		print_overview();
 	else
-		put_command(command);
+		print_command(command);
 	return call_flush(ctl);
 }
 

@@ -49,12 +49,15 @@ take_global_options(struct ctl *ctl)
 static enum jw_err
 run_command(struct ctl *ctl, const struct ctl_command *command)
 {
-	bool names_another = command != NULL && command->run == ctl_help &&
-			     ctl->arguments.count > 0;
+	bool help = call_flag(ctl, "help");
 
-	if (call_flag(ctl, "help") && !names_another)
+	/* `help list --help` explains list. */
+	if (command != NULL && command->run == ctl_help &&
+	    ctl->arguments.count > 0)
+		help = false;
+	if (help)
 		return ctl_help_command(ctl, command);
-	if (call_flag(ctl, "version"))
+	if (command == NULL || call_flag(ctl, "version"))
 		return ctl_version(ctl);
 	return command->run(ctl);
 }

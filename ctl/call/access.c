@@ -1,6 +1,6 @@
 /*
- * Who may use a socket.  Must never name a group that the file system does
- * not.
+ * Which users may use a socket.  Must never name a group that the file system
+ * does not.
  */
 #include "ctl/call/access.h"
 
@@ -68,44 +68,36 @@ closed_directory(const char *path, char ret_directory[PATH_MAX])
 	return false;
 }
 
+/* `right` is "may", or "may enter DIRECTORY", for which a group needs bit. */
 static void
-hint_members(const struct stat *st, const char *what, struct jw_why *why)
+hint_right(
+    const struct stat *st, mode_t bit, const char *right, struct jw_why *why)
 {
-	char group[ACCESS_SIZE];
+	char name[ACCESS_SIZE];
 
-	group_name(st->st_gid, group);
-	jw_why_hint(why,
-	    "the group %s %s: `adduser USER %s`, then log in again", group,
-	    what, group);
-}
-
-static void
-hint_owner(const struct stat *st, const char *what, struct jw_why *why)
-{
-	char owner[ACCESS_SIZE];
-
-	jw_why_hint(why, "no group %s: only root and %s", what,
-	    user_name(st->st_uid, owner));
+	if ((st->st_mode & bit) != 0) {
+		group_name(st->st_gid, name);
+		jw_why_hint(why,
+		    "the group %s %s: `adduser USER %s`, then log in again",
+		    name, right, name);
+	} else {
+		jw_why_hint(why, "no group %s: only root and %s", right,
+		    user_name(st->st_uid, name));
+	}
 }
 
 void
 call_access_hint(const char *path, struct jw_why *why)
 {
-	char directory[PATH_MAX], what[PATH_MAX + 32];
+	char directory[PATH_MAX], right[PATH_MAX + 32];
 	struct stat st;
 
 	if (stat(path, &st) == 0) {
-		if ((st.st_mode & S_IWGRP) != 0)
-			hint_members(&st, "may", why);
-		else
-			hint_owner(&st, "may", why);
+		hint_right(&st, S_IWGRP, "may", why);
 	} else if (closed_directory(path, directory) &&
 		   stat(directory, &st) == 0) {
-		snprintf(what, sizeof(what), "may enter %s", directory);
-		if ((st.st_mode & S_IXGRP) != 0)
-			hint_members(&st, what, why);
-		else
-			hint_owner(&st, what, why);
+		snprintf(right, sizeof(right), "may enter %s", directory);
+		hint_right(&st, S_IXGRP, right, why);
 	} else {
 		jw_why_hint(why, "`ls -l` shows whose group may use it");
 	}

@@ -1,5 +1,5 @@
 /*
- * Who may use a socket, as its file and its directories say.
+ * Which users may use a socket, as its file and its directories say.
  *
  * Each socket of the daemon has a group of its own, and [access] may name
  * others: only the file knows.  A hint that named the group of control.sock

@@ -254,12 +254,13 @@ dry_run(struct ctl *ctl, const struct call_change *change, json_t **ret_reply)
 }
 
 static enum jw_err
-pin(struct ctl *ctl, const struct call_change *change, const json_t *reply)
+expect_shown(
+    struct ctl *ctl, const struct call_change *change, const json_t *reply)
 {
 	struct reply_space space;
 	enum jw_err err = reply_read(reply, change->members, &space, &ctl->why);
 
-	return err == JW_OK ? change->pin(&space, change->take_parameters)
+	return err == JW_OK ? change->expect(&space, change->take_parameters)
 			    : err;
 }
 
@@ -272,8 +273,8 @@ show_and_ask(struct ctl *ctl, const struct call_change *change)
 
 	if (err == JW_OK)
 		err = print_shown(ctl, change, reply, true, stderr);
-	if (err == JW_OK && change->pin != NULL)
-		err = pin(ctl, change, reply);
+	if (err == JW_OK && change->expect != NULL)
+		err = expect_shown(ctl, change, reply);
 	if (err == JW_OK)
 		call_confirm(ctl, change->question);
 	json_decref(reply);

@@ -27,7 +27,7 @@ typedef enum jw_err call_change_print_fn(
  * Narrow the parameters to what the dry run has shown, so that nothing else is
  * done after the question.  reply is as the daemon sent it.
  */
-typedef enum jw_err call_change_pin_fn(
+typedef enum jw_err call_change_expect_fn(
     const void *reply, struct json_t *parameters);
 
 enum { CALL_CHANGE_REPLY_MAX = 640 }; /* octets of the struct of a reply */
@@ -45,7 +45,7 @@ struct call_change {
 	const char *quiet; /* -q: print the kid or name of this member */
 	const struct reply_member *members; /* of the reply */
 	call_change_print_fn *print;
-	call_change_pin_fn *pin; /* with danger; NULL: nothing to pin */
+	call_change_expect_fn *expect; /* with danger; NULL: nothing to add */
 };
 
 /*

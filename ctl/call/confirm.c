@@ -1,15 +1,16 @@
 /*
  * Ask before something dangerous.
  *
- * Without --yes and without a terminal nothing dangerous ever happens.  No
- * answer is a no.
+ * Must never let something dangerous happen without --yes or a "y" on a
+ * terminal.
  */
+#include "ctl/call/confirm.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-#include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
 
 enum jw_err

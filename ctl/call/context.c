@@ -1,15 +1,15 @@
 /*
- * What the commands share: output that is checked, and options that are times.
+ * What every command is handed: the command line and checked output.
  */
+#include "ctl/call/context.h"
+
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/duration.h"
-#include "ctl/call/context.h"
 
 const char *
 call_argument(const struct ctl *ctl)
@@ -50,7 +50,7 @@ call_print_json(struct ctl *ctl, const struct json_t *value)
 {
 	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
 
-	/* A terminal is not to be steered; a pipe gets it as it came. */
+	/* Control characters would steer a terminal. */
 	if (isatty(STDOUT_FILENO))
 		flags |= JSON_ENSURE_ASCII;
 	if (json_dumpf(value, stdout, flags) == 0)

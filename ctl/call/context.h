@@ -1,6 +1,6 @@
 /*
- * What every command is handed: the command line, how to write for people,
- * and where to say why something failed.
+ * What the commands share: one request to the daemon, and what is around it.
+ * Here: the command line, how to print for people, and why something failed.
  */
 #ifndef JWKSD_CTL_CALL_CONTEXT_H
 #define JWKSD_CTL_CALL_CONTEXT_H
@@ -22,7 +22,7 @@ enum {
 	CALL_OPTIONS_MAX = 32,
 };
 
-/* The command line; the strings are argv's. */
+/* The command line; the strings are those of main()'s argv. */
 struct call_arguments {
 	const char *words[CALL_WORDS_MAX]; /* those that are no option */
 	size_t count;
@@ -39,7 +39,7 @@ struct ctl {
 	const char *socket;
 	bool json, quiet, yes;
 	bool declined;    /* the operator said no: exit 1, nothing was done */
-	bool reader_gone; /* standard output is a pipe that nobody reads */
+	bool reader_gone; /* standard output is a pipe without a reader */
 	struct jw_why why;
 };
 
@@ -77,8 +77,8 @@ struct call_quiet call_quiet_begin(struct ctl *ctl);
 void call_quiet_end(struct ctl *ctl, const struct call_quiet *quiet);
 
 /*
- * Flush standard output.  JW_IO with ctl->why when it failed; a reader that
- * has gone also sets ctl->reader_gone, which ends the program quietly.
+ * Flush standard output.  JW_IO with ctl->why when it failed; a pipe without a
+ * reader also sets ctl->reader_gone: then the program exits without a message.
  */
 enum jw_err call_flush(struct ctl *ctl);
 

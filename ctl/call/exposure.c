@@ -18,7 +18,7 @@ print_verifiers(
 	if (until == REPLY_NONE)
 		fputs("not at all\n", out);
 	else if (until == 0)
-		fputs("until they meet a kid they have never seen\n", out);
+		fputs("until they see a kid that is new to them\n", out);
 	else
 		fprintf(out, "until %s\n",
 		    out_text_moment(&ctl->text, until, when));

@@ -135,7 +135,7 @@ note_set(struct notes *notes, const struct reply_key_set *set)
 	else if (frozen)
 		fprintf(stderr,
 		    "note: %s has mode frozen; `jwksctl keyset set %s "
-		    "mode=auto` ends it\n",
+		    "mode=auto` lets keys rotate again\n",
 		    set->name, set->name);
 	else
 		fprintf(stderr,

@@ -27,7 +27,7 @@ bool call_key_sets_parameter(struct ctl *ctl, const char *key_set,
 
 /*
  * For people, on standard error: what stops or waits in a key set (NULL: in
- * any).  Says nothing when the daemon does not tell, or with --json and -q.
+ * any).  Prints nothing when the daemon does not answer, or with --json and -q.
  */
 void call_key_sets_note(struct ctl *ctl, const char *key_set);
 

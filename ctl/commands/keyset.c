@@ -80,7 +80,7 @@ print_names(struct ctl *ctl, const json_t *sets)
 }
 
 static enum jw_err
-print_list(struct ctl *ctl, const struct json_t *reply)
+print_key_sets(struct ctl *ctl, const struct json_t *reply)
 {
 	static const struct out_table_column columns[] = {
 	    {"NAME", TABLE_CUT, 0},
@@ -108,7 +108,7 @@ enum jw_err
 cmd_keyset_list(struct ctl *ctl)
 {
 	return call_query(ctl, CTL_INTERFACE "ListKeySets", json_object(),
-	    "keySets", print_list);
+	    "keySets", print_key_sets);
 }
 
 /* ---- show ---- */
@@ -143,7 +143,7 @@ print_policy(struct ctl *ctl, const json_t *policy, FILE *out)
 }
 
 static void
-print_key_set(const struct ctl *ctl, const struct reply_key_set *set)
+print_fields(const struct ctl *ctl, const struct reply_key_set *set)
 {
 	char when[TEXT_TIME_SIZE];
 
@@ -171,7 +171,7 @@ print_key_set(const struct ctl *ctl, const struct reply_key_set *set)
 }
 
 static enum jw_err
-print_show(struct ctl *ctl, const struct json_t *reply)
+print_key_set(struct ctl *ctl, const struct json_t *reply)
 {
 	struct reply_key_set set;
 	enum jw_err err =
@@ -183,7 +183,7 @@ print_show(struct ctl *ctl, const struct json_t *reply)
 		printf("%s\n", set.name);
 		return JW_OK;
 	}
-	print_key_set(ctl, &set);
+	print_fields(ctl, &set);
 	putchar('\n');
 	return print_policy(ctl, set.policy, stdout);
 }
@@ -197,7 +197,8 @@ cmd_keyset_show(struct ctl *ctl)
 	if (err != JW_OK)
 		return err;
 	reply = json_pack("{s:o}", "keySet", found);
-	err = reply != NULL ? call_print(ctl, reply, print_show) : JW_NO_MEMORY;
+	err = reply != NULL ? call_print(ctl, reply, print_key_set)
+			    : JW_NO_MEMORY;
 	json_decref(reply);
 	return err;
 }
@@ -359,7 +360,7 @@ print_removed(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 }
 
 static enum jw_err
-pin_active(const void *reply, struct json_t *parameters)
+expect_active(const void *reply, struct json_t *parameters)
 {
 	const struct key_set_reply *removed = reply;
 
@@ -383,7 +384,7 @@ cmd_keyset_remove(struct ctl *ctl)
 	    .quiet = "keySet",
 	    .members = key_set_reply,
 	    .print = print_removed,
-	    .pin = pin_active,
+	    .expect = expect_active,
 	};
 
 	return call_change_run(ctl, &change, NULL);

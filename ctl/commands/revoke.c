@@ -74,7 +74,7 @@ revoke_print(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 
 /* A prefix may come to name another key, and KEYSET#GEN is no kid. */
 static enum jw_err
-revoke_pin(const void *reply, struct json_t *parameters)
+expect_revoked(const void *reply, struct json_t *parameters)
 {
 	const struct revocation *revocation = reply;
 
@@ -132,14 +132,11 @@ print_offer(
 
 	fprintf(stderr,
 	    "\nVerifiers that never let their copy expire drop the key only "
-	    "when they meet\n"
-	    "a kid that they have never seen.  A second rotation, to a key "
-	    "published after\n"
-	    "this revocation, makes them do so, from\n"
-	    "%s on.  It does not reach\n"
-	    "Microsoft.IdentityModel nor those that poll every 12 to 24 h: "
-	    "they drop the\n"
-	    "key when they read the set again.\n",
+	    "when they see\na kid that is new to them.  A second rotation, to "
+	    "a key published after this\nrevocation, makes them do so, "
+	    "from\n%s on.  It does not reach\nMicrosoft.IdentityModel nor "
+	    "those that poll every 12 to 24 h: they drop the\nkey when they "
+	    "read the set again.\n",
 	    out_text_moment(&ctl->text, revocation->flush_at, when));
 	if (known == 1)
 		fputs("The next key to sign was published before it: that "
@@ -246,7 +243,7 @@ cmd_revoke(struct ctl *ctl)
 	    .quiet = "revoked",
 	    .members = revoke_reply,
 	    .print = revoke_print,
-	    .pin = revoke_pin,
+	    .expect = expect_revoked,
 	};
 	json_t *reply = NULL;
 	enum jw_err err = check_reason(ctl);

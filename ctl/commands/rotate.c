@@ -49,7 +49,7 @@ static const struct reply_member rollback_reply[] = {
 _Static_assert(sizeof(struct rotation) <= CALL_CHANGE_REPLY_MAX, "its room");
 
 static enum jw_err
-pin_retired(const void *reply, struct json_t *parameters)
+expect_retired(const void *reply, struct json_t *parameters)
 {
 	const struct rotation *rotation = reply;
 
@@ -164,7 +164,7 @@ cmd_rotate(struct ctl *ctl)
 	    .quiet = "activated",
 	    .members = cmd_rotate_reply,
 	    .print = cmd_rotate_print,
-	    .pin = pin_retired,
+	    .expect = expect_retired,
 	};
 	int64_t at = REPLY_NONE;
 	enum jw_err err = check_contradictions(ctl);
@@ -241,7 +241,7 @@ cmd_rollback(struct ctl *ctl)
 	    .quiet = "activated",
 	    .members = rollback_reply,
 	    .print = rollback_print,
-	    .pin = pin_retired,
+	    .expect = expect_retired,
 	};
 	enum jw_err err = call_change_run(ctl, &change, NULL);
 

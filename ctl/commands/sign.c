@@ -149,7 +149,7 @@ print_verdict(struct ctl *ctl, const struct json_t *reply)
 
 /* The exit status and message say whether the token is valid. */
 static enum jw_err
-judge(struct ctl *ctl, const json_t *reply)
+report_verdict(struct ctl *ctl, const json_t *reply)
 {
 	const char *reason =
 	    json_string_value(json_object_get(reply, "reason"));
@@ -178,7 +178,7 @@ verify(struct ctl *ctl, const char *token)
 	}
 	err = call_method(ctl, CTL_INTERFACE "Verify", parameters, &reply);
 	if (err == JW_OK)
-		err = judge(ctl, reply);
+		err = report_verdict(ctl, reply);
 	json_decref(reply);
 	json_decref(parameters);
 	return err;

@@ -101,31 +101,28 @@ print_mode(const struct status *status)
 static enum jw_err
 print_status(struct ctl *ctl, const struct json_t *reply)
 {
-	static const struct out_field started[] = {
-	    {"started", "started", FIELD_MOMENT}, {NULL, NULL, 0}};
-	static const struct out_field counts[] = {
-	    {"key sets", "keySets", FIELD_NUMBER},
-	    {"keys", "generations", FIELD_NUMBER},
-	    {"fronts", "fronts", FIELD_NUMBER},
-	    {NULL, NULL, 0},
-	};
-	static const struct out_field warnings[] = {
-	    {"warning", "warnings", FIELD_STRINGS}, {NULL, NULL, 0}};
+	char when[TEXT_TIME_SIZE];
 	struct status status;
+	const json_t *warning;
+	size_t i;
 	enum jw_err err = read_status(reply, &status, &ctl->why);
 
 	if (err != JW_OK)
 		return err;
 	out_field("jwksd", "%s, %s", status.version,
 	    status.ready ? "ready" : "not ready");
-	err = out_fields(&ctl->text, started, reply, &ctl->why);
+	if (status.started != REPLY_NONE)
+		out_field("started", "%s",
+		    out_text_moment(&ctl->text, status.started, when));
 	print_mode(&status);
-	if (err == JW_OK)
-		err = out_fields(&ctl->text, counts, reply, &ctl->why);
-	if (err == JW_OK)
-		err = print_next(ctl, status.next);
-	if (err == JW_OK)
-		err = out_fields(&ctl->text, warnings, reply, &ctl->why);
+	out_field("key sets", "%" PRId64, status.key_sets);
+	out_field("keys", "%" PRId64, status.generations);
+	if (status.fronts != REPLY_NONE)
+		out_field("fronts", "%" PRId64, status.fronts);
+	err = print_next(ctl, status.next);
+	json_array_foreach (status.warnings, i, warning)
+		if (err == JW_OK && json_is_string(warning))
+			out_field("warning", "%s", json_string_value(warning));
 	return err;
 }
 
@@ -139,7 +136,7 @@ cmd_status(struct ctl *ctl)
 /* ---- list ---- */
 
 static enum jw_err
-print_list(struct ctl *ctl, const struct json_t *reply)
+print_keys(struct ctl *ctl, const struct json_t *reply)
 {
 	const json_t *keys;
 	enum jw_err err = reply_array(reply, "keys", &keys, &ctl->why);
@@ -158,7 +155,7 @@ cmd_list(struct ctl *ctl)
 	enum jw_err err = call_query(ctl, CTL_INTERFACE "ListKeys",
 	    json_pack("{s:s*, s:o*}", "keySet", call_argument(ctl), "all",
 		call_flag_json(ctl, "all")),
-	    "keys", print_list);
+	    "keys", print_keys);
 
 	if (err == JW_OK)
 		call_key_sets_note(ctl, call_argument(ctl));
@@ -188,7 +185,7 @@ is_living(const struct reply_key *key)
 }
 
 static enum jw_err
-print_show(struct ctl *ctl, const struct json_t *reply)
+print_key(struct ctl *ctl, const struct json_t *reply)
 {
 	static const struct out_field rows[] = {
 	    {"kid", "kid", FIELD_STRING},
@@ -241,7 +238,7 @@ cmd_show(struct ctl *ctl)
 		return JW_USAGE;
 	}
 	return call_query(ctl, CTL_INTERFACE "ShowKey",
-	    json_pack("{s:s}", "key", key), NULL, print_show);
+	    json_pack("{s:s}", "key", key), NULL, print_key);
 }
 
 /* ---- plan ---- */

@@ -30,7 +30,7 @@ print_now(const struct ctl *ctl)
 }
 
 static enum jw_err
-print_key(struct ctl *ctl, const char *event, const json_t *object)
+print_changed_key(struct ctl *ctl, const char *event, const json_t *object)
 {
 	struct reply_key key;
 	const char *colour;
@@ -73,7 +73,7 @@ print_event(struct ctl *ctl, const struct json_t *reply)
 		return err;
 	json_array_foreach (event.keys, i, key)
 		if (err == JW_OK)
-			err = print_key(ctl, event.event, key);
+			err = print_changed_key(ctl, event.event, key);
 	if (json_array_size(event.keys) > 0 || ctl->quiet)
 		return err;
 	print_now(ctl);

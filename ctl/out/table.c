@@ -29,6 +29,7 @@ width_of(const char *s)
 {
 	size_t width = 0;
 
+	assert(s != NULL);
 	for (; *s != '\0'; s++)
 		width += (*s & 0xc0) != 0x80;
 	return width;

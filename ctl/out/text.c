@@ -1,9 +1,9 @@
 /*
  * How values look to people.
  *
- * Text that came from a daemon, and so perhaps from somebody else, passes
- * through out_text_visible() before it reaches a terminal; nothing here may
- * copy such text on its own.
+ * Text that came from a daemon, and so perhaps from another client of it,
+ * passes through out_text_visible() before it reaches a terminal; nothing here
+ * may copy such text on its own.
  */
 #include <langinfo.h>
 #include <stdio.h>

@@ -109,17 +109,17 @@ reply_read(const struct json_t *object, const struct reply_member *members,
 	return err;
 }
 
-#define READ_ONE(function, c_type, type, required)                            \
+#define READ_ONE(function, pointer, type, required)                           \
 	enum jw_err function(const struct json_t *object, const char *name,   \
-	    c_type *ret_value, struct jw_why *why)                            \
+	    pointer ret_value, struct jw_why *why)                            \
 	{                                                                     \
 		const struct reply_member member = {name, type, required, 0}; \
                                                                               \
 		return read_member(object, &member, ret_value, why);          \
 	}
 
-READ_ONE(reply_string, const char *, REPLY_STRING, false)
-READ_ONE(reply_name, const char *, REPLY_STRING, true)
-READ_ONE(reply_number, int64_t, REPLY_NUMBER, false)
-READ_ONE(reply_bool, bool, REPLY_BOOL, false)
-READ_ONE(reply_array, const struct json_t *, REPLY_ARRAY, true)
+READ_ONE(reply_string, const char **, REPLY_STRING, false)
+READ_ONE(reply_name, const char **, REPLY_STRING, true)
+READ_ONE(reply_number, int64_t *, REPLY_NUMBER, false)
+READ_ONE(reply_bool, bool *, REPLY_BOOL, false)
+READ_ONE(reply_array, const struct json_t **, REPLY_ARRAY, true)

@@ -138,7 +138,7 @@ class Revoke(Case):
             text, r"honour Cache-Control +until 20\S+Z \(in 1d 1h\)")
         self.assertRegex(text, r"poll within \w+ +until 20\S+Z \(in 2d 1h\)")
         self.assertRegex(
-            text, "expire +until they meet a kid they have never seen")
+            text, "expire +until they see a kid that is new to them")
 
     def test_the_reason_is_required(self):
         for arguments in ([], ["--reason", ""], ["--reason="],

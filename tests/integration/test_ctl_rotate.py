@@ -137,7 +137,7 @@ class Now(Case):
         self.assertIn("would sign now", text)
         self.assertRegex(text, r"honour Cache-Control +until 20\S+Z \(in 1d 1h\)")
         self.assertRegex(text, r"poll within \w+ +until 20\S+Z \(in 2d 1h\)")
-        self.assertRegex(text, r"copy expire +until they meet a kid they ")
+        self.assertRegex(text, r"copy expire +until they see a kid that is ")
         self.assertNotIn("the key that is gone", text)
 
     def test_no_terminal(self):
