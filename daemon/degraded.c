@@ -1,64 +1,107 @@
 /*
- * Servers that answer everything with why there is no keeper.
+ * Servers that answer every method with the reason why the keeper did not
+ * start.
  *
- * Must never open the database or read a key, and never log more than once
- * why: clients come again and again.
+ * Must never open the database or read a key, and never log the same reason
+ * twice: clients connect again and again.
  */
 #include "daemon/degraded.h"
 
 #include <event2/event.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sysexits.h>
 
 #include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/serve/server.h"
 #include "common/system/notify.h"
-#include "common/system/refusal.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
 #include "daemon/process.h"
+#include "daemon/reexec.h"
+#include "daemon/report.h"
 #include "daemon/settings/mistakes.h"
 #include "daemon/settings/settings.h"
+#include "daemon/signals.h"
 #include "daemon/sockets.h"
+#include "daemon/watchdog.h"
 
-enum { RETRY_SECONDS = 5, REASON_SIZE = 512, MOMENTS = 4 };
+enum { RETRY_SECONDS = 5, REASON_SIZE = 512 };
 
-struct offer {
+/* An interface whose every method fails. */
+struct degraded_offer {
 	struct varlink_interface *interface;
 	struct varlink_verb *verbs; /* one for each method */
 	struct varlink_service *service;
 	struct serve_server *server;
 };
 
-struct daemon_degraded {
-	const struct daemon_degraded_options *options;
+struct degraded {
+	struct daemon_degraded_options options;
 	struct event_base *base;
-	int most_files;
-	struct event *moments[MOMENTS];
-	struct offer offers[SOCKETS];
+	struct daemon_signals *signals;
+	struct event *watchdog;
+	struct event *retry;
+	struct degraded_offer offers[SOCKETS];
 	enum jw_err err;    /* BadConfig or StoreFailed */
 	json_t *parameters; /* of that error */
 	char reason[REASON_SIZE];
-	enum daemon_degraded_end end;
-	int reload_fd;
+	bool is_again; /* the program is to be executed anew */
+	int reload_fd; /* for that: the connection of a Reload; or -1 */
 };
+
+/* ---- which starts stay up ---- */
+
+void
+daemon_degraded_init(
+    struct sys_refusal *refusal, const struct daemon_sockets *sockets)
+{
+	char directory[256] = "";
+
+	daemon_sockets_directory(sockets, directory, sizeof(directory));
+	if (daemon_sockets_were_handed(sockets))
+		sys_refusal_init(
+		    refusal, "jwksd", directory[0] != '\0' ? directory : NULL);
+}
+
+/* Statuses of refusals that another start may repeat at once. */
+static bool
+is_refusal(int status)
+{
+	static const int statuses[] = {EX_USAGE, EX_DATAERR, EX_NOINPUT,
+	    EX_OSFILE, EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL,
+	    EX_NOPERM, EX_CONFIG};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
+		if (statuses[i] == status)
+			return true;
+	return false;
+}
+
+bool
+daemon_degraded_stays_up(const struct daemon_degraded_options *options)
+{
+	int status = daemon_report_status(options->err);
+
+	return options->sockets != NULL &&
+	       daemon_sockets_were_handed(options->sockets) &&
+	       is_refusal(status) &&
+	       (options->reexec->is_again ||
+		   sys_refusal_stays(options->refusal, status,
+		       daemon_sockets_have_clients(options->sockets)));
+}
 
 /* ---- the reason ---- */
 
 static enum jw_err
-take_reason(struct daemon_degraded *degraded)
+take_reason(struct degraded *degraded)
 {
-	const struct daemon_degraded_options *options = degraded->options;
+	const struct daemon_degraded_options *options = &degraded->options;
 	const struct jw_config_errors *mistakes = options->mistakes;
 	bool config = mistakes->count > 0 || options->err == JW_BAD_CONFIG ||
 		      options->err == JW_USAGE;
@@ -83,14 +126,14 @@ take_reason(struct daemon_degraded *degraded)
 }
 
 static void
-say_reason(struct daemon_degraded *degraded)
+say_reason(struct degraded *degraded)
 {
 	char status[REASON_SIZE + 16];
 
 	(void)snprintf(
 	    status, sizeof(status), "degraded: %s", degraded->reason);
 	sys_notify_ready(status);
-	if (!sys_refusal_note(degraded->options->refusal, degraded->reason))
+	if (!sys_refusal_note(degraded->options.refusal, degraded->reason))
 		return;
 	jw_log_event(JW_LOG_ERROR,
 	    &(const struct jw_log_about){.event = JW_EVENT_DEGRADED},
@@ -102,30 +145,30 @@ say_reason(struct daemon_degraded *degraded)
 /* ---- verbs ---- */
 
 static void
-daemon_refuse(struct serve_call *call, const void *request, void *context)
+refuse_call(struct serve_call *call, const void *request, void *context)
 {
-	const struct daemon_degraded *degraded = context;
+	const struct degraded *degraded = context;
 
 	(void)request;
 	serve_fail(call, degraded->err, json_incref(degraded->parameters));
 }
 
 static void
-start_again(struct daemon_degraded *degraded)
+start_again(struct degraded *degraded)
 {
-	degraded->end = DEGRADED_AGAIN;
+	degraded->is_again = true;
 	event_base_loopbreak(degraded->base);
 }
 
 static void
-daemon_try_again(struct serve_call *call, const void *request, void *context)
+reload_call(struct serve_call *call, const void *request, void *context)
 {
-	struct daemon_degraded *degraded = context;
-	struct jw_config_errors *mistakes = degraded->options->mistakes;
+	struct degraded *degraded = context;
+	struct jw_config_errors *mistakes = degraded->options.mistakes;
 	struct jw_config_errors found = {NULL, 0};
 	struct jw_config *config = NULL;
 	enum jw_err err =
-	    settings_read(degraded->options->config_file, &config, &found);
+	    settings_read(degraded->options.config_file, &config, &found);
 
 	jw_config_free(config);
 	if (err == JW_OK) {
@@ -139,17 +182,11 @@ daemon_try_again(struct serve_call *call, const void *request, void *context)
 		if (take_reason(degraded) == JW_OK)
 			say_reason(degraded);
 	}
-	daemon_refuse(call, request, degraded);
+	refuse_call(call, request, degraded);
 }
 
-static const char *const interfaces[SOCKETS] = {
-    [SOCKET_CONTROL] = "org.jwksd.keys",
-    [SOCKET_PUBLISH] = "org.jwksd.publish",
-    [SOCKET_SIGN] = "org.jwksd.sign",
-};
-
 static enum jw_err
-make_verbs(struct offer *offer, size_t *ret_count)
+make_verbs(struct degraded_offer *offer, size_t *ret_count)
 {
 	const struct varlink_method *method;
 	size_t count = 0;
@@ -163,16 +200,16 @@ make_verbs(struct offer *offer, size_t *ret_count)
 		method = varlink_interface_method_at(offer->interface, i);
 		offer->verbs[i].method = varlink_method_name(method);
 		offer->verbs[i].run =
-		    strcmp(offer->verbs[i].method, "Reload") == 0
-			? daemon_try_again
-			: daemon_refuse;
+		    strcmp(offer->verbs[i].method, "Reload") == 0 ? reload_call
+								  : refuse_call;
 	}
 	*ret_count = count;
 	return JW_OK;
 }
 
 static enum jw_err
-offer_interface(struct offer *offer, const char *name, struct jw_why *why)
+offer_interface(
+    struct degraded_offer *offer, const char *name, struct jw_why *why)
 {
 	const char *text = varlink_text(name);
 	size_t count = 0;
@@ -191,53 +228,31 @@ offer_interface(struct offer *offer, const char *name, struct jw_why *why)
 }
 
 static enum jw_err
-degraded_serve(struct daemon_degraded *degraded, enum daemon_socket_slot slot,
-    struct jw_why *why)
+serve_refusals(
+    struct degraded *degraded, enum daemon_socket_slot slot, struct jw_why *why)
 {
-	struct daemon_sockets *sockets = degraded->options->sockets;
-	struct offer *offer = &degraded->offers[slot];
-	char group[SOCKETS_GROUP_SIZE];
-	struct serve_limits limits;
+	struct degraded_offer *offer = &degraded->offers[slot];
 	struct serve_options options = {
 	    .base = degraded->base,
 	    .context = degraded,
-	    .group = daemon_sockets_own_group(sockets, slot, group),
-	    .limits = &limits,
 	};
-	enum jw_err err = offer_interface(offer, interfaces[slot], why);
+	enum jw_err err =
+	    offer_interface(offer, daemon_sockets_interface(slot), why);
 
-	if (err == JW_OK)
-		err = daemon_sockets_open(
-		    sockets, slot, NULL, &options.take_fd, why);
-	if (err != JW_OK)
-		return err;
 	options.service = offer->service;
-	daemon_sockets_limits(slot, degraded->most_files, &limits);
-	return serve_server_new(&options, &offer->server);
+	return err == JW_OK ? daemon_sockets_serve(degraded->options.sockets,
+				  slot, NULL, &options, &offer->server, why)
+			    : err;
 }
 
-/* ---- moments ---- */
+/* ---- the loop ---- */
 
 static void
-degraded_on_stop(evutil_socket_t sig, short what, void *arg)
+on_stop(void *arg)
 {
-	struct daemon_degraded *degraded = arg;
+	struct degraded *degraded = arg;
 
-	(void)what;
-	jw_log_event(JW_LOG_NOTICE,
-	    &(const struct jw_log_about){.event = JW_EVENT_STOPPING},
-	    "%s: stopping", strsignal(sig));
-	degraded->end = DEGRADED_STOPPED;
 	event_base_loopbreak(degraded->base);
-}
-
-static void
-degraded_on_pulse(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	sys_notify_watchdog();
 }
 
 static void
@@ -248,121 +263,81 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	start_again(arg);
 }
 
-static bool
-add_moment(struct daemon_degraded *degraded, size_t i, int sig,
-    event_callback_fn fn, int64_t ms)
+static enum jw_err
+retry_later(struct degraded *degraded)
 {
-	const struct timeval wait = jw_timeval_ms(ms);
+	const struct timeval wait = {RETRY_SECONDS, 0};
+	int status = daemon_report_status(degraded->options.err);
 
-	degraded->moments[i] = event_new(degraded->base, sig,
-	    (short)(EV_PERSIST | (sig >= 0 ? EV_SIGNAL : 0)), fn, degraded);
-	return degraded->moments[i] != NULL &&
-	       event_add(degraded->moments[i], ms != 0 ? &wait : NULL) == 0;
+	if (!sys_refusal_is_passing(status))
+		return JW_OK;
+	degraded->retry = evtimer_new(degraded->base, on_retry, degraded);
+	return degraded->retry != NULL && event_add(degraded->retry, &wait) == 0
+		   ? JW_OK
+		   : JW_NO_MEMORY;
 }
 
 static enum jw_err
-add_moments(struct daemon_degraded *degraded)
+begin(struct degraded *degraded, struct jw_why *why)
 {
-	uint64_t pulse = sys_notify_watchdog_interval();
-	sigset_t none;
+	enum jw_err err = take_reason(degraded);
 
-	if (!add_moment(degraded, 0, SIGTERM, degraded_on_stop, 0) ||
-	    !add_moment(degraded, 1, SIGINT, degraded_on_stop, 0) ||
-	    (pulse != 0 && !add_moment(degraded, 2, -1, degraded_on_pulse,
-			       (int64_t)(pulse / 1000))) ||
-	    (degraded->options->passing &&
-		!add_moment(
-		    degraded, 3, -1, on_retry, (int64_t)RETRY_SECONDS * 1000)))
-		return JW_NO_MEMORY;
-	(void)signal(SIGHUP, SIG_IGN);
-	/* The attempt to start may have blocked them when it failed. */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	return JW_OK;
+	daemon_process_raise_files();
+	degraded->base = event_base_new();
+	if (err == JW_OK && degraded->base == NULL)
+		err = JW_NO_MEMORY;
+	for (enum daemon_socket_slot slot = 0; slot < SOCKETS && err == JW_OK;
+	     slot++)
+		if (daemon_sockets_is_usable(degraded->options.sockets, slot))
+			err = serve_refusals(degraded, slot, why);
+	if (err == JW_OK)
+		err = daemon_signals_new(
+		    degraded->base, on_stop, degraded, &degraded->signals);
+	if (err == JW_OK)
+		err = daemon_watchdog_start(
+		    degraded->base, NULL, &degraded->watchdog);
+	return err == JW_OK ? retry_later(degraded) : err;
 }
-
-/* ---- a Reload that waits ---- */
 
 static void
-daemon_answer(int fd, const char *error, const json_t *parameters)
-{
-	size_t len = 0;
-	char *text = varlink_reply_format(error, parameters, false, &len);
-
-	/* The socket is empty, and takes one reply. */
-	if (text != NULL)
-		(void)send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	free(text);
-	(void)close(fd);
-}
-
-void
-daemon_degraded_started(int fd)
-{
-	json_t *parameters = json_pack("{s:[], s:[]}", "changed", "restart");
-
-	daemon_answer(fd, NULL, parameters);
-	json_decref(parameters);
-}
-
-/* ---- all of it ---- */
-
-static void
-degraded_done(struct daemon_degraded *degraded)
+done(struct degraded *degraded)
 {
 	for (size_t i = 0; i < SOCKETS; i++) {
-		struct offer *offer = &degraded->offers[i];
+		struct degraded_offer *offer = &degraded->offers[i];
 
 		serve_server_free(offer->server);
 		varlink_service_free(offer->service);
 		varlink_interface_free(offer->interface);
 		free(offer->verbs);
 	}
-	for (size_t i = 0; i < MOMENTS; i++)
-		if (degraded->moments[i] != NULL)
-			event_free(degraded->moments[i]);
+	daemon_signals_free(degraded->signals);
+	if (degraded->watchdog != NULL)
+		event_free(degraded->watchdog);
+	if (degraded->retry != NULL)
+		event_free(degraded->retry);
 	if (degraded->base != NULL)
 		event_base_free(degraded->base);
 	json_decref(degraded->parameters);
 }
 
-static enum jw_err
-daemon_begin(struct daemon_degraded *degraded, struct jw_why *why)
-{
-	const struct daemon_degraded_options *options = degraded->options;
-	enum jw_err err = take_reason(degraded);
-
-	degraded->most_files = daemon_process_raise_files();
-	degraded->base = event_base_new();
-	if (err == JW_OK && degraded->base == NULL)
-		err = JW_NO_MEMORY;
-	for (enum daemon_socket_slot slot = 0; slot < SOCKETS && err == JW_OK;
-	     slot++)
-		if (daemon_sockets_is_usable(options->sockets, slot))
-			err = degraded_serve(degraded, slot, why);
-	if (err == JW_OK)
-		err = add_moments(degraded);
-	return err;
-}
-
 enum jw_err
-daemon_degraded_run(const struct daemon_degraded_options *options,
-    enum daemon_degraded_end *ret_end, int *ret_reload_fd, struct jw_why *why)
+daemon_degraded_run(
+    const struct daemon_degraded_options *options, struct jw_why *why)
 {
-	struct daemon_degraded degraded = {.options = options, .reload_fd = -1};
-	enum jw_err err = daemon_begin(&degraded, why);
+	struct degraded degraded = {.options = *options, .reload_fd = -1};
+	enum jw_err err = begin(&degraded, why);
 
 	if (err == JW_OK) {
 		say_reason(&degraded);
-		if (options->reload_fd >= 0)
-			daemon_answer(options->reload_fd,
-			    jw_err_wire(degraded.err), degraded.parameters);
+		daemon_reexec_answer(
+		    options->reexec, degraded.err, degraded.parameters);
 		event_base_dispatch(degraded.base);
-		*ret_end = degraded.end;
-		*ret_reload_fd = degraded.reload_fd;
-		if (degraded.end == DEGRADED_STOPPED)
+		if (!degraded.is_again)
 			sys_refusal_clear(options->refusal);
 	}
-	degraded_done(&degraded);
+	done(&degraded);
+	if (err == JW_OK && degraded.is_again)
+		err = daemon_reexec_run(
+		    options->sockets, options->argv, degraded.reload_fd, why);
 	return err;
 }

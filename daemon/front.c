@@ -26,6 +26,7 @@
 #include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/system/listen.h"
+#include "daemon/keeper/open.h"
 
 enum {
 	FIRST_FD = 3,    /* where sd_listen_fds(3) finds the listeners */
@@ -280,19 +281,29 @@ daemon_front_new(struct event_base *base, const struct jw_config *config,
     const char *config_file, struct daemon_front **ret_front,
     struct jw_why *why)
 {
-	struct daemon_front *front = calloc(1, sizeof(*front));
-	enum jw_err err = JW_IO;
+	struct daemon_front *front;
+	enum jw_err err;
 
+	if (config->processes == 0)
+		return JW_OK;
+	/* With the same configuration another daemon has the addresses as
+	 * well, but the database is the reason that helps. */
+	err = keeper_check_lock(config, why);
+	if (err != JW_OK)
+		return err;
+	front = calloc(1, sizeof(*front));
 	if (front == NULL)
 		return JW_NO_MEMORY;
 	front->base = base;
 	front->config_file = config_file;
-	if (!find_program(front))
+	if (!find_program(front)) {
 		jw_why_set(why,
 		    "/proc/self/exe, where jwksd-http is looked for: %s",
 		    strerror(errno));
-	else
+		err = JW_IO;
+	} else {
 		err = sys_listeners_bind(config, &front->listeners, why);
+	}
 	if (err != JW_OK)
 		daemon_front_free(front);
 	else

@@ -13,10 +13,12 @@ struct daemon_front;
 struct jw_config;
 
 /*
- * Bind what config's [http] listen names.  Comes before the database is
- * opened: afterwards the keeper opens no inet socket.  config_file is what
- * the front is started with (NULL: the default), and outlives it.  Blocks as
- * sys_listeners_bind() does.  JW_IO, JW_NO_SPACE with why; JW_NO_MEMORY.
+ * Bind what config's [http] listen names; without processes nothing is done,
+ * and *ret_front is left alone.  Comes before the database is opened:
+ * afterwards the keeper opens no inet socket.  config_file is what the front is
+ * started with (NULL: the default), and outlives it.  Blocks as
+ * sys_listeners_bind() does.  With why: JW_LOCKED (another daemon has the
+ * database), JW_IO, JW_NO_SPACE; JW_NO_MEMORY.
  */
 enum jw_err daemon_front_new(struct event_base *base,
     const struct jw_config *config, const char *config_file,

@@ -4,6 +4,7 @@
  */
 #include "daemon/sockets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -28,9 +30,10 @@ enum {
 	PUBLISH_CONNECTIONS = 160,
 	SIGN_CONNECTIONS = 20000,
 	SIGN_HELD = 256 * 1024 * 1024,
-	SIGN_CALLS = 64, /* that one connection has under way */
-	SPARE_FILES = 256,
+	SIGN_CALLS = 64,   /* that one connection has under way */
+	SPARE_FILES = 256, /* descriptors that are not for connections */
 	PATH_SIZE = 256,
+	GROUP_SIZE = 64,
 };
 
 struct own_socket {
@@ -45,19 +48,20 @@ struct daemon_sockets {
 };
 
 static void
-limit_publish(int most_files, struct serve_limits *limits)
+limit_publish(struct serve_limits *limits)
 {
-	(void)most_files;
 	limits->connections = limits->per_uid = PUBLISH_CONNECTIONS;
 }
 
 static void
-limit_sign(int most_files, struct serve_limits *limits)
+limit_sign(struct serve_limits *limits)
 {
-	int connections = most_files - SPARE_FILES;
+	struct rlimit files = {0, 0};
+	int connections = SIGN_CONNECTIONS;
 
-	if (connections > SIGN_CONNECTIONS)
-		connections = SIGN_CONNECTIONS;
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur < SIGN_CONNECTIONS + SPARE_FILES)
+		connections = (int)files.rlim_cur - SPARE_FILES;
 	if (connections > limits->connections)
 		limits->connections = connections;
 	/* A backend that leaks leaves room for the others. */
@@ -80,14 +84,24 @@ sign_group(const struct jw_config *config)
 
 static const struct {
 	const char *name;
+	const char *interface;
 	const char *group; /* unless the configuration names another one */
 	const char *(*configured)(const struct jw_config *config);
-	void (*limit)(int most_files, struct serve_limits *limits);
+	void (*limit)(struct serve_limits *limits);
 } table[SOCKETS] = {
-    [SOCKET_CONTROL] = {"control", "jwksd-admin", admin_group, NULL},
-    [SOCKET_PUBLISH] = {"publish", "jwksd-http", NULL, limit_publish},
-    [SOCKET_SIGN] = {"sign", "jwksd-sign", sign_group, limit_sign},
+    [SOCKET_CONTROL] = {"control", "org.jwksd.keys", "jwksd-admin", admin_group,
+	NULL},
+    [SOCKET_PUBLISH] = {"publish", "org.jwksd.publish", "jwksd-http", NULL,
+	limit_publish},
+    [SOCKET_SIGN] = {"sign", "org.jwksd.sign", "jwksd-sign", sign_group,
+	limit_sign},
 };
+
+const char *
+daemon_sockets_interface(enum daemon_socket_slot slot)
+{
+	return table[slot].interface;
+}
 
 enum jw_err
 daemon_sockets_take(struct daemon_sockets **ret_sockets, struct jw_why *why)
@@ -224,19 +238,19 @@ path_of(int fd, struct sockaddr_un *ret_sa)
 	       len < sizeof(*ret_sa);
 }
 
-const char *
-daemon_sockets_own_group(const struct daemon_sockets *sockets,
-    enum daemon_socket_slot slot, char buf[SOCKETS_GROUP_SIZE])
+/* The group that the file of the socket has; NULL: it is not known. */
+static const char *
+group_of_file(const struct own_socket *row, char buf[GROUP_SIZE])
 {
 	const struct group *group = NULL;
 	struct sockaddr_un sa;
 	struct stat st;
 
-	if (path_of(sockets->rows[slot].fd, &sa) && stat(sa.sun_path, &st) == 0)
+	if (path_of(row->fd, &sa) && stat(sa.sun_path, &st) == 0)
 		group = getgrgid(st.st_gid);
 	if (group == NULL)
 		return NULL;
-	snprintf(buf, SOCKETS_GROUP_SIZE, "%s", group->gr_name);
+	snprintf(buf, GROUP_SIZE, "%s", group->gr_name);
 	return buf;
 }
 
@@ -277,9 +291,9 @@ open_handed(const struct own_socket *row, const char *name, int *ret_fd,
 	return JW_OK;
 }
 
-enum jw_err
-daemon_sockets_open(struct daemon_sockets *sockets,
-    enum daemon_socket_slot slot, const struct jw_config *config, int *ret_fd,
+static enum jw_err
+open_socket(struct daemon_sockets *sockets, enum daemon_socket_slot slot,
+    const struct jw_config *config, const char *group, int *ret_fd,
     struct jw_why *why)
 {
 	struct own_socket *row = &sockets->rows[slot];
@@ -288,17 +302,17 @@ daemon_sockets_open(struct daemon_sockets *sockets,
 
 	if (row->fd >= 0)
 		return open_handed(row, table[slot].name, ret_fd, why);
+	assert(config != NULL);
 	snprintf(path, sizeof(path), "%s/%s.sock", config->runtime_directory,
 	    table[slot].name);
-	err = serve_bind(path, daemon_sockets_group(slot, config), ret_fd, why);
+	err = serve_bind(path, group, ret_fd, why);
 	if (err == JW_OK)
 		snprintf(row->path, sizeof(row->path), "%s", path);
 	return err;
 }
 
-const char *
-daemon_sockets_group(
-    enum daemon_socket_slot slot, const struct jw_config *config)
+static const char *
+configured_group(enum daemon_socket_slot slot, const struct jw_config *config)
 {
 	const char *group = NULL;
 
@@ -307,11 +321,22 @@ daemon_sockets_group(
 	return group != NULL ? group : table[slot].group;
 }
 
-void
-daemon_sockets_limits(enum daemon_socket_slot slot, int most_files,
-    struct serve_limits *ret_limits)
+enum jw_err
+daemon_sockets_serve(struct daemon_sockets *sockets,
+    enum daemon_socket_slot slot, const struct jw_config *config,
+    const struct serve_options *options, struct serve_server **ret_server,
+    struct jw_why *why)
 {
-	*ret_limits = serve_default_limits;
+	struct serve_options own = *options;
+	struct serve_limits limits = serve_default_limits;
+	char group[GROUP_SIZE];
+	enum jw_err err;
+
+	own.group = config != NULL ? configured_group(slot, config)
+				   : group_of_file(&sockets->rows[slot], group);
 	if (table[slot].limit != NULL)
-		table[slot].limit(most_files, ret_limits);
+		table[slot].limit(&limits);
+	own.limits = &limits;
+	err = open_socket(sockets, slot, config, own.group, &own.take_fd, why);
+	return err == JW_OK ? serve_server_new(&own, ret_server) : err;
 }

@@ -11,18 +11,20 @@
 
 #include "common/base/err.h"
 
-struct serve_limits;
-struct jw_config;
 struct daemon_sockets;
-
-enum { SOCKETS_GROUP_SIZE = 64 };
+struct jw_config;
+struct serve_options;
+struct serve_server;
 
 enum daemon_socket_slot {
-	SOCKET_CONTROL, /* org.jwksd.keys */
-	SOCKET_PUBLISH, /* org.jwksd.publish */
-	SOCKET_SIGN,    /* org.jwksd.sign */
+	SOCKET_CONTROL,
+	SOCKET_PUBLISH,
+	SOCKET_SIGN,
 	SOCKETS
 };
+
+/* The interface at that socket: org.jwksd.keys, .publish, .sign. */
+const char *daemon_sockets_interface(enum daemon_socket_slot slot);
 
 /*
  * Take those that were handed over, once, at start.  Errors with why.  The
@@ -37,7 +39,7 @@ enum jw_err daemon_sockets_take(
  */
 enum jw_err daemon_sockets_check(
     struct daemon_sockets *sockets, struct jw_why *why);
-/* Remove the files of those that we bound: they are found no more. */
+/* Remove the files of those that we bound.  sockets may be NULL. */
 void daemon_sockets_unlink(struct daemon_sockets *sockets);
 void daemon_sockets_free(struct daemon_sockets *sockets);
 
@@ -45,37 +47,28 @@ void daemon_sockets_free(struct daemon_sockets *sockets);
 bool daemon_sockets_were_handed(const struct daemon_sockets *sockets);
 /* The publishing socket was handed over: a service manager runs the front. */
 bool daemon_sockets_are_managed(const struct daemon_sockets *sockets);
-
-/*
- * A listening descriptor, the caller's: of the socket handed over, else of one
- * that is bound now in config's runtime directory.  With why: JW_IO,
- * JW_NO_SPACE, JW_LOCKED.
- */
-enum jw_err daemon_sockets_open(struct daemon_sockets *sockets,
-    enum daemon_socket_slot slot, const struct jw_config *config, int *ret_fd,
-    struct jw_why *why);
-
 /* That one was handed over, and is what it has to be. */
 bool daemon_sockets_is_usable(
     const struct daemon_sockets *sockets, enum daemon_socket_slot slot);
 /* A client has connected to one of them and waits to be accepted. */
 bool daemon_sockets_have_clients(const struct daemon_sockets *sockets);
-/* The group that the file of the one handed over has; NULL: none is known. */
-const char *daemon_sockets_own_group(const struct daemon_sockets *sockets,
-    enum daemon_socket_slot slot, char buf[SOCKETS_GROUP_SIZE]);
 /* The directory of the first that was handed over and has a path, or "". */
 void daemon_sockets_directory(
     const struct daemon_sockets *sockets, char *buf, size_t size);
+
+/*
+ * Start a server at the socket that was handed over, else at one that is bound
+ * now in config's runtime directory.  config NULL: only for a usable one, and
+ * for the group that its file has.  options: all but take_fd, group and
+ * limits, which come from here.  With why: JW_IO, JW_NO_SPACE, JW_LOCKED;
+ * JW_NO_MEMORY.
+ */
+enum jw_err daemon_sockets_serve(struct daemon_sockets *sockets,
+    enum daemon_socket_slot slot, const struct jw_config *config,
+    const struct serve_options *options, struct serve_server **ret_server,
+    struct jw_why *why);
+
 /* For an execve(2) of this program: it finds what this start was handed. */
 enum jw_err daemon_sockets_pass_on(const struct daemon_sockets *sockets);
-
-/* Whose members may call; never NULL. */
-const char *daemon_sockets_group(
-    enum daemon_socket_slot slot, const struct jw_config *config);
-
-/* What one client, and all together, may take, where the process may have
- * most_files descriptors. */
-void daemon_sockets_limits(enum daemon_socket_slot slot, int most_files,
-    struct serve_limits *ret_limits);
 
 #endif
