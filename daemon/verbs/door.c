@@ -133,7 +133,7 @@ static const struct varlink_layout monitor_reply = VARLINK_LAYOUT(
 
 /* ---- the methods ---- */
 
-#define LOOK(method, fn, flags, reply)                          \
+#define LOOK(method, flags, fn, reply)                          \
 	{                                                       \
 		method, flags, fn, &verbs_look_layout, &(reply) \
 	}
@@ -143,10 +143,10 @@ static const struct varlink_layout monitor_reply = VARLINK_LAYOUT(
 	}
 
 static const struct varlink_verb table[] = {
-    LOOK("Status", verbs_status, 0, status_reply),
-    LOOK("ListKeySets", verbs_list_key_sets, VARLINK_MORE, key_sets_reply),
-    LOOK("ListKeys", verbs_list_keys, VARLINK_MORE, keys_reply),
-    LOOK("ShowKey", verbs_show_key, 0, show_key_reply),
+    LOOK("Status", 0, verbs_status, status_reply),
+    LOOK("ListKeySets", VARLINK_MORE, verbs_list_key_sets, key_sets_reply),
+    LOOK("ListKeys", VARLINK_MORE, verbs_list_keys, keys_reply),
+    LOOK("ShowKey", 0, verbs_show_key, show_key_reply),
     CHANGE("Rotate", verbs_rotate, rotate_reply),
     CHANGE("Rollback", verbs_rollback, rollback_reply),
     CHANGE("Revoke", verbs_revoke, revoke_reply),
@@ -156,10 +156,10 @@ static const struct varlink_verb table[] = {
     CHANGE("Freeze", verbs_freeze, freeze_reply),
     CHANGE("AcceptClock", verbs_accept_clock, accept_clock_reply),
     CHANGE("Reload", verbs_reload, reload_reply),
-    LOOK("Plan", verbs_plan, VARLINK_MORE, plan_reply),
-    LOOK("GetJwks", verbs_get_jwks, 0, verbs_get_jwks_layout),
-    LOOK("Verify", verbs_verify, 0, verify_reply),
-    LOOK("Monitor", verbs_monitor, VARLINK_MORE | VARLINK_NEEDS_MORE,
+    LOOK("Plan", VARLINK_MORE, verbs_plan, plan_reply),
+    LOOK("GetJwks", 0, verbs_get_jwks, verbs_get_jwks_layout),
+    LOOK("Verify", 0, verbs_verify, verify_reply),
+    LOOK("Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, verbs_monitor,
 	monitor_reply),
 };
 

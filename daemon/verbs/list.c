@@ -60,18 +60,6 @@ sort_ids(struct list *list, struct keeper *keeper)
 }
 
 static void
-append_key(struct varlink_rows *rows, const struct keeper_set *set,
-    const struct key *key, const struct lc_set *view)
-{
-	varlink_rows_add(rows, &verbs_key_codec,
-	    &(struct verbs_key_row){
-		.key_set = set->row.name,
-		.key = key,
-		.set = view,
-	    });
-}
-
-static void
 append_living(struct varlink_rows *rows, const struct keeper_set *set)
 {
 	size_t order[MODEL_GENERATIONS_MAX], n;
@@ -80,10 +68,12 @@ append_living(struct varlink_rows *rows, const struct keeper_set *set)
 	keeper_view(set, &view);
 	n = lc_publication(&view, order);
 	for (size_t i = 0; i < n; i++)
-		append_key(rows, set, &set->row.keys[order[i]], &view);
+		verbs_add_key(
+		    rows, set->row.name, &set->row.keys[order[i]], &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
 		if (!lc_is_published(&view.gens[i]) || view.gens[i].damaged)
-			append_key(rows, set, &set->row.keys[i], &view);
+			verbs_add_key(
+			    rows, set->row.name, &set->row.keys[i], &view);
 }
 
 static void
@@ -98,7 +88,7 @@ struct tombstones {
 	struct list *list;
 	struct varlink_rows *rows;
 	size_t most;
-	const struct keeper_set *set;
+	const char *key_set;
 };
 
 static bool
@@ -111,7 +101,7 @@ append_tombstone(int64_t set_id, const struct key *key, void *arg)
 		return false;
 	to->list->below = key->facts.number;
 	if (lc_state(&key->facts) >= GEN_REMOVED)
-		append_key(to->rows, to->set, key, NULL);
+		verbs_add_key(to->rows, to->key_set, key, NULL);
 	return true;
 }
 
@@ -123,7 +113,7 @@ static enum jw_err
 append_keys(struct list *list, const struct keeper_set *set, size_t most,
     struct varlink_rows *rows, bool *ret_all)
 {
-	struct tombstones to = {list, rows, most, set};
+	struct tombstones to = {list, rows, most, set->row.name};
 	enum jw_err err = JW_OK;
 
 	if (list->below == 0)
@@ -226,12 +216,9 @@ void
 verbs_list_keys(struct serve_call *call, const void *request, void *context)
 {
 	const struct verbs_look_request *asked = request;
-	const struct keeper_set *only = NULL;
+	struct keeper_set *only;
 
-	if (asked->key_set != NULL) {
-		only = verbs_key_set(call, context, asked->key_set);
-		if (only == NULL)
-			return;
-	}
+	if (!verbs_maybe_key_set(call, context, asked->key_set, &only))
+		return;
 	list_start(call, context, true, asked->all, only);
 }

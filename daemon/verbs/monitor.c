@@ -117,18 +117,6 @@ send_or_hold(struct monitor *monitor, struct verbs_monitor_reply *change)
 	return monitor->nheld < HELD_MAX || send_held(monitor);
 }
 
-static void
-add_key(struct varlink_rows *keys, const struct keeper_set *set,
-    const struct key *key, const struct lc_set *view)
-{
-	varlink_rows_add(keys, &verbs_key_codec,
-	    &(struct verbs_key_row){
-		.key_set = set->row.name,
-		.key = key,
-		.set = view,
-	    });
-}
-
 static bool
 concerns(const struct monitor *monitor, const struct keeper_set *set)
 {
@@ -156,7 +144,7 @@ monitor_on_news(const struct keeper_news *news, void *arg)
 	for (size_t i = 0; alive && i < news->count; i++) {
 		reply.event = verbs_json_event(news->changes[i].to);
 		reply.keys = (struct varlink_rows){NULL, 0};
-		add_key(&reply.keys, news->set, news->keys[i], &view);
+		verbs_add_key(&reply.keys, reply.key_set, news->keys[i], &view);
 		alive = send_or_hold(monitor, &reply);
 	}
 	if (news->count == 0 && news->order != NULL) {
@@ -181,7 +169,7 @@ append_set(struct varlink_rows *keys, const struct keeper_set *set)
 
 	keeper_view(set, &view);
 	for (size_t i = 0; i < set->row.nkeys; i++)
-		add_key(keys, set, &set->row.keys[i], &view);
+		verbs_add_key(keys, set->row.name, &set->row.keys[i], &view);
 }
 
 /* The key sets that come next, as far as they fill a page. */
@@ -238,14 +226,11 @@ verbs_monitor(struct serve_call *call, const void *request, void *context)
 {
 	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
-	const struct keeper_set *set = NULL;
+	struct keeper_set *set;
 	struct monitor *monitor;
 
-	if (asked->key_set != NULL) {
-		set = verbs_key_set(call, verbs, asked->key_set);
-		if (set == NULL)
-			return;
-	}
+	if (!verbs_maybe_key_set(call, verbs, asked->key_set, &set))
+		return;
 	monitor = jw_alloc(sizeof(*monitor));
 	*monitor = (struct monitor){
 	    .keeper = verbs->keeper,

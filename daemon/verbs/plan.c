@@ -135,16 +135,12 @@ verbs_plan(struct serve_call *call, const void *request, void *context)
 {
 	const struct verbs_look_request *asked = request;
 	struct verbs *verbs = context;
-	const struct keeper_set *only = NULL;
+	struct keeper_set *only;
 	struct planned *planned;
 
-	if (!verbs_time_ahead(call, verbs, "until", &asked->until))
+	if (!verbs_time_ahead(call, verbs, "until", &asked->until) ||
+	    !verbs_maybe_key_set(call, verbs, asked->key_set, &only))
 		return;
-	if (asked->key_set != NULL) {
-		only = verbs_key_set(call, verbs, asked->key_set);
-		if (only == NULL)
-			return;
-	}
 	planned = jw_alloc(sizeof(*planned));
 	planned->verbs = verbs;
 	planned->forecast = verbs_forecast_new();

@@ -295,3 +295,11 @@ verbs_json_event(enum gen_state to)
 		return "created";
 	return to == GEN_ACTIVE ? "activated" : lc_state_name(to);
 }
+
+void
+verbs_add_key(struct varlink_rows *rows, const char *key_set,
+    const struct key *key, const struct lc_set *set)
+{
+	varlink_rows_add(rows, &verbs_key_codec,
+	    &(struct verbs_key_row){key_set, key, set, NULL, false});
+}

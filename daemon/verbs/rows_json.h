@@ -62,6 +62,10 @@ extern const struct varlink_codec verbs_key_codec, /* struct verbs_key_row */
     verbs_keys_codec,     /* struct varlink_rows of these, as below */
     verbs_key_sets_codec, verbs_changes_codec;
 
+/* Append a key, as a row of these members. */
+void verbs_add_key(struct varlink_rows *rows, const char *key_set,
+    const struct key *key, const struct lc_set *set);
+
 /* Monitor's word for a state that a key has entered. */
 const char *verbs_json_event(enum gen_state to);
 

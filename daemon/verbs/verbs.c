@@ -41,6 +41,14 @@ verbs_key_set(
 	return set;
 }
 
+bool
+verbs_maybe_key_set(struct serve_call *call, const struct verbs *verbs,
+    const char *name, struct keeper_set **ret_set)
+{
+	*ret_set = name == NULL ? NULL : verbs_key_set(call, verbs, name);
+	return name == NULL || *ret_set != NULL;
+}
+
 const char *
 verbs_kid(const struct keeper_set *set, int64_t number)
 {

@@ -55,6 +55,11 @@ bool verbs_continue(struct serve_call *call, const void *reply);
 struct keeper_set *verbs_key_set(
     struct serve_call *call, const struct verbs *verbs, const char *name);
 
+/* The same, but NULL stands for all: then *ret_set is NULL.  False: the call
+ * has been answered. */
+bool verbs_maybe_key_set(struct serve_call *call, const struct verbs *verbs,
+    const char *name, struct keeper_set **ret_set);
+
 /* The kid of a generation in memory; NULL: none, or set is NULL. */
 const char *verbs_kid(const struct keeper_set *set, int64_t number);
 

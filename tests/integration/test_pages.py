@@ -242,7 +242,7 @@ class Descriptions(unittest.TestCase):
         """At every method that takes `more`, by the tables of the code."""
         found = set()
         for path in glob.glob(os.path.join(harness.ROOT, "daemon/*/*.c")):
-            found |= set(re.findall(r'\{"(\w+)", VARLINK_MORE',
+            found |= set(re.findall(r'[({]"(\w+)", VARLINK_MORE',
                                     harness.read_file(path)))
         self.assertGreaterEqual(found, {
             "ListKeySets", "ListKeys", "Plan", "Monitor", "Documents"})
