@@ -139,10 +139,11 @@ verbs_change_begin(struct verbs_change *change, struct serve_call *call,
     struct verbs *verbs, const struct verbs_change_request *asked)
 {
 	const char *name = asked->key_set == NULL ? "default" : asked->key_set;
-	struct keeper_set *set = keeper_find(verbs->keeper, name);
+	struct keeper_set *set;
 
 	if (!verbs_change_prepare(change, call, verbs, asked))
 		return false;
+	set = keeper_find(verbs->keeper, name);
 	if (set == NULL)
 		verbs_change_fail(change, JW_NO_SUCH_KEY_SET,
 		    &(struct verbs_fault){.key_set = name});

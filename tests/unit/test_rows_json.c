@@ -17,6 +17,7 @@
 #include "common/wire/varlink_interface.h"
 #include "daemon/lifecycle/operator_order.h"
 #include "daemon/lifecycle/plan.h"
+#include "daemon/verbs/fault.h"
 #include "daemon/verbs/rows_json.h"
 
 #define KID "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -283,6 +284,46 @@ values_fit_the_declared_types(void **state)
 	varlink_interface_free(keys);
 }
 
+/* Every error that has parameters has exactly the declared ones. */
+static void
+errors_fit_the_declared_types(void **state)
+{
+	const struct verbs_fault fault = {
+	    .key_set = "default",
+	    .key = "k",
+	    .kid = KID,
+	    .state = "active",
+	    .parameter = "p",
+	    .message = "m",
+	    .cause = "c",
+	    .request_id = "r",
+	    .minimum = {true, 1},
+	};
+	struct varlink_interface *keys = NULL;
+	char name[VARLINK_NAME_SIZE];
+	int found = 0;
+
+	(void)state;
+	assert_int_equal(varlink_interface_parse(
+			     varlink_text("org.jwksd.keys"), &keys, NULL),
+	    JW_OK);
+	for (enum jw_err err = JW_NO_SUCH_KEY_SET; err <= JW_OVERLOADED;
+	     err++) {
+		const char *error = strrchr(jw_err_wire(err), '.') + 1;
+		json_t *json = verbs_fault_encode(err, &fault);
+
+		/* Those two have tables of their own. */
+		if (err == JW_BAD_CLAIMS || err == JW_BAD_CONFIG)
+			continue;
+		if (varlink_error_check(keys, error, json, name) != JW_OK)
+			fail_msg("%s: %s", error, name);
+		found += json != NULL;
+		json_decref(json);
+	}
+	assert_int_equal(found, 12);
+	varlink_interface_free(keys);
+}
+
 int
 main(void)
 {
@@ -296,6 +337,7 @@ main(void)
 	    cmocka_unit_test(exposure_leaves_out_what_does_not_happen),
 	    cmocka_unit_test(events_have_their_words),
 	    cmocka_unit_test(values_fit_the_declared_types),
+	    cmocka_unit_test(errors_fit_the_declared_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
