@@ -175,6 +175,25 @@ varlink_encode_text(const struct varlink_layout *layout, const void *from)
 	return text;
 }
 
+/* ---- objects ---- */
+
+void
+varlink_objects_decode(const json_t *value, void *ret_member)
+{
+	*(struct varlink_objects *)ret_member = (struct varlink_objects){
+	    .array = value,
+	    .count = json_array_size(value),
+	};
+}
+
+void
+varlink_objects_get(const struct varlink_objects *objects, size_t place,
+    const struct varlink_layout *layout, void *ret_struct)
+{
+	varlink_decode(
+	    layout, json_array_get(objects->array, place), ret_struct);
+}
+
 /* ---- rows ---- */
 
 static void

@@ -76,6 +76,12 @@ struct varlink_rows {
 	size_t count;
 };
 
+/* An array of objects, decoded one by one; it belongs to the JSON object. */
+struct varlink_objects {
+	const struct json_t *array;
+	size_t count;
+};
+
 extern const struct varlink_codec varlink_bool, /* bool; absent: false */
     varlink_true,                               /* bool; left out when false */
     varlink_int,                                /* int64_t */
@@ -100,6 +106,12 @@ struct json_t *varlink_encode(
 /* The same as compact text, the caller's to free. */
 char *varlink_encode_text(
     const struct varlink_layout *layout, const void *from);
+
+/* The place-th object of an array, as varlink_decode(). */
+void varlink_objects_get(const struct varlink_objects *objects, size_t place,
+    const struct varlink_layout *layout, void *ret_struct);
+/* The codec of an array type: decodes to a struct varlink_objects. */
+void varlink_objects_decode(const struct json_t *value, void *ret_member);
 
 /* Append one row, encoded; one string, printf-like. */
 void varlink_rows_add(struct varlink_rows *rows,

@@ -1,121 +1,227 @@
 /*
- * How a key set begins: with all its key pairs at hand, in one transaction,
- * published, and signing unless an earlier one had its name.  Nothing half-made
- * is ever stored.
+ * How key sets begin: with all their key pairs, in one transaction, published,
+ * and signing unless an earlier one had the name.  A key set that is half made
+ * must never be stored.
+ *
+ * The key pairs are made and sealed on a thread; a private key is not kept in
+ * memory until the others are made.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
+#include "daemon/crypto/envelope.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/worker.h"
 #include "daemon/keeper/internal.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/new_sets.h"
 #include "daemon/keeper/news.h"
-#include "daemon/lifecycle/operator_order.h"
 #include "daemon/lifecycle/reading.h"
 
-/* Key pairs on their way; the thread has the next one and nothing else. */
-struct keeper_making {
-	struct crypto_worker_pool *generators;
-	enum jw_alg alg;
-	int rsa_bits;
-	enum jw_err err;
-	atomic_bool cancelled;
-	keeper_pairs_fn *fn;
-	void *arg;
-	size_t made, count;
-	struct keys_pair *pairs[];
+enum {
+	TURN_MS = 5, /* of a thread; then more urgent key pairs may come */
+	UUID_SIZE = 40,
 };
 
-static void
-make_next(void *arg)
-{
-	struct keeper_making *making = arg;
-
-	making->err = crypto_generate(making->alg, making->rsa_bits,
-	    &making->cancelled, &making->pairs[making->made]);
-}
-
-static void
-making_free(struct keeper_making *making)
-{
-	for (size_t i = 0; i < making->count; i++)
-		crypto_free(making->pairs[i]);
-	free(making);
-}
-
-static void
-making_end(struct keeper_making *making, enum jw_err err)
-{
-	if (!atomic_load(&making->cancelled))
-		making->fn(err, making->pairs, making->count, making->arg);
-	making_free(making);
-}
-
-static void
-making_drop(void *arg)
-{
-	making_end(arg, JW_IO);
-}
-
-static void making_done(void *arg);
-
-static enum jw_err
-submit(struct keeper_making *making)
-{
-	return crypto_worker_submit(
-	    making->generators, 0, make_next, making_done, making_drop, making);
-}
-
-/* One at a time: what is more urgent comes between. */
-static void
-making_done(void *arg)
-{
-	struct keeper_making *making = arg;
-	enum jw_err err = making->err;
-
-	if (err == JW_OK && ++making->made < making->count &&
-	    !atomic_load(&making->cancelled)) {
-		err = submit(making);
-		if (err == JW_OK)
-			return;
-	}
-	making_end(making, err);
-}
-
-enum jw_err
-keeper_generate(struct keeper *keeper, const struct jw_policy *policy,
-    size_t count, keeper_pairs_fn *fn, void *arg,
-    struct keeper_making **ret_making)
-{
-	struct keeper_making *making =
-	    calloc(1, sizeof(*making) + count * sizeof(struct keys_pair *));
+struct keeper_new_sets {
+	struct keeper *keeper;
+	char uuid[UUID_SIZE]; /* the store may be closed before its threads */
+	keeper_made_fn *fn;
+	void *arg;
+	bool is_making; /* a job has this struct, and nothing else may */
+	atomic_bool cancelled;
 	enum jw_err err;
+	size_t made; /* key sets whose keys are all there */
+	size_t count;
+	struct keeper_new_set list[];
+};
 
-	if (making == NULL)
-		return JW_NO_MEMORY;
-	making->generators = keeper->generators;
-	making->alg = (enum jw_alg)policy->algorithm;
-	making->rsa_bits = policy->rsa_bits;
-	making->fn = fn;
-	making->arg = arg;
-	making->count = count;
-	err = submit(making);
-	if (err == JW_OK)
-		*ret_making = making;
-	else
-		making_free(making);
-	return err;
+struct keeper_new_sets *
+keeper_new_sets_new(struct keeper *keeper, size_t count)
+{
+	struct keeper_new_sets *sets =
+	    calloc(1, sizeof(*sets) + count * sizeof(struct keeper_new_set));
+
+	if (sets == NULL)
+		return NULL;
+	sets->keeper = keeper;
+	snprintf(
+	    sets->uuid, sizeof(sets->uuid), "%s", store_uuid(keeper->store));
+	sets->count = count;
+	return sets;
+}
+
+size_t
+keeper_new_sets_count(const struct keeper_new_sets *sets)
+{
+	return sets->count;
+}
+
+struct keeper_new_set *
+keeper_new_sets_at(struct keeper_new_sets *sets, size_t place)
+{
+	return &sets->list[place];
+}
+
+/* One to sign, and its standbys. */
+static size_t
+wanted_keys(const struct keeper_new_set *set)
+{
+	return 1 + (size_t)set->row.facts.policy.standby_count;
+}
+
+static void
+release(struct keeper_new_sets *sets)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		struct keeper_new_set *set = &sets->list[i];
+
+		for (size_t k = 0; set->created != NULL && k < wanted_keys(set);
+		     k++)
+			free((uint8_t *)(uintptr_t)set->created[k].sealed);
+		free(set->created);
+		store_set_done(&set->row);
+	}
+	free(sets);
 }
 
 void
-keeper_cancel(struct keeper *keeper, struct keeper_making *making)
+keeper_new_sets_free(struct keeper_new_sets *sets)
 {
-	atomic_store(&making->cancelled, true);
-	(void)crypto_worker_cancel(keeper->generators, making);
+	if (sets == NULL)
+		return;
+	if (!sets->is_making) {
+		release(sets);
+		return;
+	}
+	atomic_store(&sets->cancelled, true);
+	(void)crypto_worker_cancel(sets->keeper->generators, sets);
 }
+
+/* ---- keys ---- */
+
+/* On a thread: generate the next key of a key set and seal its private half. */
+static enum jw_err
+make_key(struct keeper_new_sets *sets, struct keeper_new_set *set)
+{
+	const struct key_set_facts *facts = &set->row.facts;
+	size_t place = set->row.nkeys;
+	struct key *key = &set->row.keys[place];
+	struct store_new_key *created = &set->created[place];
+	struct crypto_envelope_row row = {
+	    .database_uuid = sets->uuid,
+	    .key_set = set->row.name,
+	    .kid = key->kid,
+	    .generation = facts->next_number + (int64_t)place,
+	    .alg = jw_alg_name(facts->policy.algorithm),
+	};
+	struct keys_pair *pair = NULL;
+	uint8_t *sealed = NULL;
+	enum jw_err err = crypto_generate((enum jw_alg)facts->policy.algorithm,
+	    facts->policy.rsa_bits, &sets->cancelled, &pair);
+
+	if (err == JW_OK)
+		err = keeper_describe(pair, key);
+	if (err == JW_OK) {
+		set->row.nkeys++;
+		err = crypto_seal(sets->keeper->kek, &row, pair, &sealed,
+		    &created->sealed_len);
+	}
+	created->key = key;
+	created->sealed = sealed;
+	crypto_free(pair);
+	return err;
+}
+
+static void
+make_some(void *arg)
+{
+	struct keeper_new_sets *sets = arg;
+	int64_t until = jw_clock_monotonic_ms() + TURN_MS;
+
+	do {
+		struct keeper_new_set *set = &sets->list[sets->made];
+
+		sets->err = make_key(sets, set);
+		if (sets->err == JW_OK && set->row.nkeys == wanted_keys(set))
+			sets->made++;
+	} while (sets->err == JW_OK && sets->made < sets->count &&
+		 jw_clock_monotonic_ms() < until);
+}
+
+static void
+end_making(struct keeper_new_sets *sets, enum jw_err err)
+{
+	sets->is_making = false;
+	if (atomic_load(&sets->cancelled))
+		release(sets);
+	else
+		sets->fn(err, sets->made, sets->arg);
+}
+
+static void
+drop_making(void *arg)
+{
+	end_making(arg, JW_IO);
+}
+
+static void made_some(void *arg);
+
+static enum jw_err
+submit(struct keeper_new_sets *sets)
+{
+	return crypto_worker_submit(sets->keeper->generators, 0, make_some,
+	    made_some, drop_making, sets);
+}
+
+static void
+made_some(void *arg)
+{
+	struct keeper_new_sets *sets = arg;
+	enum jw_err err = sets->err;
+
+	if (err == JW_OK && sets->made < sets->count &&
+	    !atomic_load(&sets->cancelled)) {
+		sets->fn(JW_OK, sets->made, sets->arg);
+		err = submit(sets);
+		if (err == JW_OK)
+			return;
+	}
+	end_making(sets, err);
+}
+
+static enum jw_err
+prepare(struct keeper_new_sets *sets, struct keeper_new_set *set)
+{
+	size_t count = wanted_keys(set);
+
+	set->row.revision = 1;
+	set->row.keys = calloc(count, sizeof(*set->row.keys));
+	set->created = calloc(count, sizeof(*set->created));
+	if (set->row.keys == NULL || set->created == NULL)
+		return JW_NO_MEMORY;
+	return store_next_number(
+	    sets->keeper->store, set->row.name, &set->row.facts.next_number);
+}
+
+enum jw_err
+keeper_make_keys(struct keeper_new_sets *sets, keeper_made_fn *fn, void *arg)
+{
+	enum jw_err err = JW_OK;
+
+	sets->fn = fn;
+	sets->arg = arg;
+	for (size_t i = 0; err == JW_OK && i < sets->count; i++)
+		err = prepare(sets, &sets->list[i]);
+	if (err == JW_OK)
+		err = submit(sets);
+	sets->is_making = err == JW_OK;
+	return err;
+}
+
+/* ---- drafts ---- */
 
 /* What earlier key sets of the name leave behind. */
 struct legacy {
@@ -148,7 +254,7 @@ last_served(const struct legacy *legacy, const struct key_set_facts *facts)
 }
 
 static void
-follow(const struct key_set_facts *facts, void *arg)
+follow_removed(const struct key_set_facts *facts, void *arg)
 {
 	struct legacy *legacy = arg;
 
@@ -159,7 +265,7 @@ follow(const struct key_set_facts *facts, void *arg)
 
 /* Pending generations, and then the first start. */
 static enum jw_err
-begin_life(struct keeper *keeper, struct key_set *draft, bool now,
+begin_life(struct keeper *keeper, struct key_set *row, bool now,
     struct lc_outcome *ret_outcome)
 {
 	struct lc_env env = {
@@ -168,14 +274,14 @@ begin_life(struct keeper *keeper, struct key_set *draft, bool now,
 	    .frozen = keeper->frozen,
 	    .serving = keeper->servable.serving,
 	};
-	struct lc_set life = {.facts = draft->facts};
+	struct lc_set life = {.facts = row->facts};
 	struct legacy legacy = {keeper, env.now, &life, false};
-	enum jw_err err =
-	    store_each_removed(keeper->store, draft->name, follow, &legacy);
+	enum jw_err err = store_each_removed(
+	    keeper->store, row->name, follow_removed, &legacy);
 
-	for (size_t i = 0; err == JW_OK && i < draft->nkeys; i++)
-		if (!lc_add(&life, &env, draft->facts.policy.algorithm,
-			draft->keys[i].facts.spread))
+	for (size_t i = 0; err == JW_OK && i < row->nkeys; i++)
+		if (!lc_add(&life, &env, row->facts.policy.algorithm,
+			row->keys[i].facts.spread))
 			err = JW_BUG;
 	if (err == JW_OK)
 		err = lc_begin(&life, &env, now, ret_outcome);
@@ -183,160 +289,191 @@ begin_life(struct keeper *keeper, struct key_set *draft, bool now,
 		return err;
 	if (legacy.served)
 		lc_make_unread(&life);
-	draft->facts = life.facts;
-	for (size_t i = 0; i < draft->nkeys; i++)
-		draft->keys[i].facts = life.gens[i];
+	row->facts = life.facts;
+	for (size_t i = 0; i < row->nkeys; i++)
+		row->keys[i].facts = life.gens[i];
 	return JW_OK;
 }
 
-enum jw_err
-keeper_draft_set(struct keeper *keeper, const char *name,
-    const struct jw_policy *policy, struct keys_pair *const *pairs,
-    size_t count, bool now, struct key_set *ret_draft,
-    struct lc_outcome *ret_outcome)
+/* The keys were sealed for their numbers: no other may have had those. */
+static enum jw_err
+draft(struct keeper *keeper, struct keeper_new_set *set, bool now)
 {
-	struct key_set draft = {.revision = 1, .facts.policy = *policy};
+	int64_t next;
 	enum jw_err err;
 
-	if (keeper_find(keeper, name) != NULL)
+	if (keeper_find(keeper, set->row.name) != NULL)
 		return JW_CONFLICT;
-	snprintf(draft.name, sizeof(draft.name), "%s", name);
-	err = store_next_number(keeper->store, name, &draft.facts.next_number);
-	if (err != JW_OK)
-		return err;
-	draft.keys = calloc(count, sizeof(*draft.keys));
-	if (draft.keys == NULL)
-		return JW_NO_MEMORY;
-	draft.nkeys = count;
-	for (size_t i = 0; err == JW_OK && i < count; i++)
-		err = keeper_describe(pairs[i], &draft.keys[i]);
-	if (err == JW_OK)
-		err = begin_life(keeper, &draft, now, ret_outcome);
-	if (err != JW_OK)
-		store_set_done(&draft);
-	else
-		*ret_draft = draft;
-	return err;
+	err = store_next_number(keeper->store, set->row.name, &next);
+	if (err == JW_OK && next != set->row.facts.next_number)
+		err = JW_CONFLICT;
+	return err == JW_OK ? begin_life(keeper, &set->row, now, &set->outcome)
+			    : err;
 }
 
-/* What one commit of a new key set is made of. */
+enum jw_err
+keeper_draft_sets(struct keeper_new_sets *sets, bool now, size_t *ret_place)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		enum jw_err err = draft(sets->keeper, &sets->list[i], now);
+
+		if (err != JW_OK) {
+			*ret_place = i;
+			return err;
+		}
+	}
+	return JW_OK;
+}
+
+/* ---- the commit ---- */
+
+/* One transaction; the audit rows of all key sets follow one another. */
 struct founding {
-	struct store_new_key created[MODEL_GENERATIONS_MAX];
-	uint8_t *sealed[MODEL_GENERATIONS_MAX];
-	struct lc_change changes[MODEL_GENERATIONS_MAX];
-	const struct key *keys[MODEL_GENERATIONS_MAX];
-	struct store_audit audit[MODEL_GENERATIONS_MAX + 1];
+	struct store_change *changes;
+	struct store_audit *audit;
+	int64_t *ids;
 };
 
 static enum jw_err
-founding_seal(struct founding *f, const struct keeper *keeper,
-    const struct key_set *draft, struct keys_pair *const *pairs)
+founding_new(struct founding *f, const struct keeper_new_sets *sets)
 {
-	enum jw_err err = JW_OK;
+	size_t rows = 0;
 
-	for (size_t i = 0; err == JW_OK && i < draft->nkeys; i++) {
-		f->created[i].key = &draft->keys[i];
-		err = keeper_seal(keeper, draft->name, &draft->keys[i],
-		    pairs[i], &f->sealed[i], &f->created[i].sealed_len);
-		f->created[i].sealed = f->sealed[i];
-	}
-	return err;
+	for (size_t i = 0; i < sets->count; i++)
+		rows += 1 + sets->list[i].row.nkeys;
+	f->changes = calloc(sets->count, sizeof(*f->changes));
+	f->audit = calloc(rows, sizeof(*f->audit));
+	f->ids = calloc(sets->count, sizeof(*f->ids));
+	return f->changes == NULL || f->audit == NULL || f->ids == NULL
+		   ? JW_NO_MEMORY
+		   : JW_OK;
 }
 
 static void
-founding_audit(struct founding *f, const struct key_set *draft,
-    const struct keeper_commit *how, int64_t now)
+founding_done(struct founding *f)
 {
-	f->audit[0] = (struct store_audit){
+	free(f->changes);
+	free(f->audit);
+	free(f->ids);
+}
+
+/* A row for the key set, and one for each of its keys. */
+static void
+audit_set(struct store_audit *audit, const struct key_set *row,
+    const struct keeper_commit *how)
+{
+	*audit++ = (struct store_audit){
 	    .event = how->event,
 	    .cause = how->cause,
 	};
-	for (size_t i = 0; i < draft->nkeys; i++) {
-		enum gen_state to = lc_state(&draft->keys[i].facts);
+	for (size_t i = 0; i < row->nkeys; i++) {
+		const struct key *key = &row->keys[i];
+		const char *state = lc_state_name(lc_state(&key->facts));
 
-		f->keys[i] = &draft->keys[i];
-		f->changes[i] = (struct lc_change){
-		    .time = now,
-		    .number = draft->keys[i].facts.number,
-		    .to = to,
-		    .cause = how->cause,
-		};
-		f->audit[i + 1] = (struct store_audit){
-		    .generation = draft->keys[i].facts.number,
-		    .kid = draft->keys[i].kid,
-		    .event = lc_state_name(to),
-		    .to_state = lc_state_name(to),
+		*audit++ = (struct store_audit){
+		    .generation = key->facts.number,
+		    .kid = key->kid,
+		    .event = state,
+		    .to_state = state,
 		    .cause = how->cause,
 		};
 	}
 }
 
 static enum jw_err
-founding_commit(struct founding *f, struct keeper *keeper,
-    struct key_set *draft, const struct keeper_commit *how)
+founding_commit(struct founding *f, const struct keeper_new_sets *sets,
+    const struct keeper_commit *how)
 {
-	struct store_change change = {
-	    .set = draft,
-	    .facts = &draft->facts,
-	    .now = draft->keys[0].facts.created_at,
-	    .created = f->created,
-	    .ncreated = draft->nkeys,
-	    .audit = f->audit,
-	    .naudit = draft->nkeys + 1,
-	    .actor = how->actor,
-	    .audit_reason = how->reason,
-	    .request = how->request,
-	};
+	struct store_audit *audit = f->audit;
 
-	return store_commit(keeper->store, &change, &draft->id);
+	for (size_t i = 0; i < sets->count; i++) {
+		const struct key_set *row = &sets->list[i].row;
+
+		audit_set(audit, row, how);
+		f->changes[i] = (struct store_change){
+		    .set = row,
+		    .facts = &row->facts,
+		    .now = row->keys[0].facts.created_at,
+		    .created = sets->list[i].created,
+		    .ncreated = row->nkeys,
+		    .audit = audit,
+		    .naudit = row->nkeys + 1,
+		    .actor = how->actor,
+		    .audit_reason = how->reason,
+		    .request = how->request,
+		};
+		audit += row->nkeys + 1;
+	}
+	return store_commit_all(
+	    sets->keeper->store, f->changes, sets->count, f->ids);
 }
 
 static void
-announce(struct keeper *keeper, const struct founding *f,
-    const struct keeper_commit *how, int64_t id)
+announce(struct keeper *keeper, struct keeper_set *set,
+    const struct keeper_commit *how)
 {
-	struct keeper_set *set = keeper_by_id(keeper, id);
+	struct lc_change changes[MODEL_GENERATIONS_MAX];
+	const struct key *keys[MODEL_GENERATIONS_MAX];
 	struct keeper_news news = {
 	    .set = set,
-	    .changes = f->changes,
+	    .changes = changes,
 	    .count = set->row.nkeys,
+	    .keys = keys,
 	    .order = how->event,
 	    .document_changed = true,
+	    .is_new = true,
 	};
-	const struct key *keys[MODEL_GENERATIONS_MAX];
 
-	for (size_t i = 0; i < set->row.nkeys; i++)
+	for (size_t i = 0; i < set->row.nkeys; i++) {
 		keys[i] = &set->row.keys[i];
-	news.keys = keys;
+		changes[i] = (struct lc_change){
+		    .time = keys[i]->facts.created_at,
+		    .number = keys[i]->facts.number,
+		    .to = lc_state(&keys[i]->facts),
+		    .cause = how->cause,
+		};
+	}
 	keeper_tell(keeper, &news);
 	keeper_reconsider(keeper, set);
 }
 
-enum jw_err
-keeper_add_set(struct keeper *keeper, struct key_set *take_draft,
-    struct keys_pair *const *pairs, const struct keeper_commit *how)
+/* All are in memory before the first is announced: fronts get them together. */
+static enum jw_err
+adopt(struct keeper_new_sets *sets, const int64_t *ids,
+    const struct keeper_commit *how)
 {
-	struct founding *f = calloc(1, sizeof(*f));
-	enum jw_err err = f == NULL ? JW_NO_MEMORY : JW_OK;
+	struct keeper *keeper = sets->keeper;
+
+	for (size_t i = 0; i < sets->count; i++) {
+		struct key_set *row = &sets->list[i].row;
+		struct key_set taken = *row;
+
+		taken.id = ids[i];
+		row->keys = NULL;
+		row->nkeys = 0;
+		if (keeper_hold_set(&taken, keeper) != JW_OK) {
+			store_doubt(keeper->store);
+			return keeper_commit_failed(
+			    keeper, row->name, JW_OUTCOME_UNKNOWN);
+		}
+	}
+	for (size_t i = 0; i < sets->count; i++)
+		announce(keeper, keeper_by_id(keeper, ids[i]), how);
+	return JW_OK;
+}
+
+enum jw_err
+keeper_add_sets(struct keeper_new_sets *sets, const struct keeper_commit *how)
+{
+	struct founding f = {.changes = NULL};
+	enum jw_err err = founding_new(&f, sets);
 
 	if (err == JW_OK)
-		err = founding_seal(f, keeper, take_draft, pairs);
-	if (err == JW_OK) {
-		founding_audit(
-		    f, take_draft, how, take_draft->keys[0].facts.created_at);
-		err = founding_commit(f, keeper, take_draft, how);
-	}
-	if (err == JW_OK) {
-		err = keeper_hold_set(take_draft, keeper);
-	} else {
-		if (f != NULL)
-			keeper_commit_failed(keeper, take_draft->name, err);
-		store_set_done(take_draft);
-	}
+		err = founding_commit(&f, sets, how);
 	if (err == JW_OK)
-		announce(keeper, f, how, take_draft->id);
-	for (size_t i = 0; f != NULL && i < MODEL_GENERATIONS_MAX; i++)
-		free(f->sealed[i]);
-	free(f);
+		err = adopt(sets, f.ids, how);
+	else
+		keeper_commit_failed(sets->keeper, sets->list[0].row.name, err);
+	founding_done(&f);
 	return err;
 }

@@ -24,6 +24,7 @@ struct keeper_news {
 	const struct key *const *keys; /* one for each change */
 	const char *order;
 	bool document_changed; /* the published bytes or their headers */
+	bool is_new;           /* the key set; others may have begun with it */
 };
 
 struct keeper_observer {

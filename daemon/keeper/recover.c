@@ -119,7 +119,7 @@ tell_difference(
     struct keeper *keeper, struct keeper_set *set, const struct key_set *was)
 {
 	struct keeper_difference d;
-	struct keeper_news news = {.set = set};
+	struct keeper_news news = {.set = set, .is_new = was == NULL};
 
 	keeper_difference_make(
 	    was, &set->row, keeper_now(keeper), keeper_late_cause, &d);

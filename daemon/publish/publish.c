@@ -53,6 +53,8 @@ struct follower {
 	bool complete;   /* and it has been told so */
 	bool has_read;   /* and has read all that: it serves it */
 	int quiet;       /* looks in a row that found everything read */
+	size_t unread;   /* octets, when last looked at */
+	bool silent;     /* has read nothing since the last tick */
 	bool has_any;    /* an empty whole would be a lie: it is yet to come */
 	bool is_front;   /* what it is sent is served */
 	int64_t pid;
@@ -235,18 +237,35 @@ note_sent(struct follower *follower, bool all)
 	look_later(follower->publish, LOOK_MIN_MS);
 }
 
-/* Send, and say so when that was all that exists. */
+/* Nothing but reading makes it less. */
 static void
+note_unread(struct follower *follower)
+{
+	size_t unread = serve_unread(follower->call);
+
+	if (unread == 0 || unread < follower->unread)
+		follower->silent = false;
+	follower->unread = unread;
+}
+
+/* Send, and say so when that was all that exists.  False: the follower reads
+ * too little, and is gone. */
+static bool
 send_content(struct follower *follower, struct content take_content)
 {
 	bool all =
 	    follower->caught_up &&
 	    (follower->has_any || keeper_count(follower->publish->keeper) == 0);
 
-	if (!serve_continue(follower->call, publish_reply(&take_content, all)))
+	note_unread(follower);
+	if (!serve_continue(
+		follower->call, publish_reply(&take_content, all))) {
 		end_follower(follower);
-	else
-		note_sent(follower, all);
+		return false;
+	}
+	follower->unread = serve_unread(follower->call);
+	note_sent(follower, all);
+	return true;
 }
 
 static void
@@ -256,7 +275,7 @@ publish_on_drained(struct serve_call *call, void *arg)
 
 	(void)call;
 	if (!follower->caught_up)
-		send_content(follower, next_documents(follower));
+		(void)send_content(follower, next_documents(follower));
 }
 
 static void
@@ -309,28 +328,36 @@ run_documents(struct serve_call *call, const void *request, void *context)
 	};
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	serve_follow(call, publish_on_closed, publish_on_drained, follower);
-	send_content(follower, next_documents(follower));
+	(void)send_content(follower, next_documents(follower));
 }
 
-/* Whoever has been sent a key set is told of its new version; the others get
- * it in their turn. */
+/*
+ * A key set that a follower has not been sent yet comes with those that began
+ * at the same time, as many in a reply as there is room for.  A follower that
+ * still waits for earlier replies gets them after those.
+ */
+static void
+send_new(struct follower *follower, const struct keeper_set *set)
+{
+	if (follower->caught_up && set->row.facts.removed_at == 0)
+		(void)send_content(follower, next_documents(follower));
+}
+
+/* Another version of a key set that the follower has; object NULL: it is
+ * gone. */
 static void
 send_change(
     struct follower *follower, const struct keeper_set *set, json_t *object)
 {
 	struct content content = {NULL, NULL, NULL};
 
-	if (set->row.id > follower->sent_id && !follower->complete)
-		return;
-	if (follower->sent_id < set->row.id)
-		follower->sent_id = set->row.id;
 	if (object == NULL) {
 		content.withdrawn = json_pack("[s]", set->row.name);
 	} else {
 		content.documents = json_pack("[O]", object);
 		follower->has_any = true;
 	}
-	send_content(follower, content);
+	(void)send_content(follower, content);
 }
 
 static void
@@ -343,7 +370,7 @@ publish_on_news(const struct keeper_news *news, void *arg)
 
 	if (!news->document_changed || TAILQ_EMPTY(&publish->followers))
 		return;
-	if (news->set->row.facts.removed_at == 0) {
+	if (news->set->row.facts.removed_at == 0 && !news->is_new) {
 		object = document(news->set, &size);
 		news->set->unsent = object == NULL;
 		if (object == NULL)
@@ -352,7 +379,10 @@ publish_on_news(const struct keeper_news *news, void *arg)
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		send_change(follower, news->set, object);
+		if (news->set->row.id > follower->sent_id)
+			send_new(follower, news->set);
+		else if (!news->is_new)
+			send_change(follower, news->set, object);
 	}
 	json_decref(object);
 }
@@ -368,7 +398,8 @@ is_all_read(struct publish *publish)
 
 	TAILQ_FOREACH(follower, &publish->followers, link)
 	if (follower->is_front &&
-	    (!follower->has_read || follower->quiet < LOOKS))
+	    (!follower->has_read || !follower->caught_up ||
+		follower->quiet < LOOKS))
 		return false;
 	return publish->complete_count > 0 && now >= publish->settled_ms &&
 	       !publish_strays_any(&publish->strays, now);
@@ -377,7 +408,8 @@ is_all_read(struct publish *publish)
 static void
 look_at(struct follower *follower)
 {
-	if (serve_unread(follower->call) > 0)
+	note_unread(follower);
+	if (follower->unread > 0)
 		follower->quiet = 0;
 	else if (follower->quiet < LOOKS)
 		follower->quiet++;
@@ -421,7 +453,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		look_later(publish, wait < LOOK_MAX_MS ? wait : LOOK_MAX_MS);
 }
 
-/* A front that hangs serves nobody, and would count for ever. */
+/* A front that hangs answers no request, and would count for ever. */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -436,10 +468,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		next = TAILQ_NEXT(follower, link);
 		if (!follower->complete || !follower->is_front)
 			continue;
-		if (serve_unread(follower->call) > 0)
+		note_unread(follower);
+		if (follower->unread > 0 && follower->silent)
 			end_follower(follower);
-		else
-			send_content(follower, none);
+		else if (send_content(follower, none))
+			follower->silent = true;
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
- * What one transaction of the store is made of.  Plain data; everything that
- * is pointed at is the caller's and outlives the commit.
+ * What one transaction of the store is made of, and the commit.  Plain data;
+ * everything that is pointed at is the caller's and outlives the commit.
  */
 #ifndef JWKSD_DAEMON_STORE_CHANGE_H
 #define JWKSD_DAEMON_STORE_CHANGE_H
@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/err.h"
 #include "daemon/lifecycle/model.h"
+
+struct store;
 
 /* A new generation: kid, jwk and facts of key, and its sealed private key
  * (NULL: verify-only). */
@@ -56,5 +59,23 @@ struct store_change {
 	const char *audit_reason;            /* or NULL */
 	const struct store_request *request; /* or NULL */
 };
+
+/*
+ * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
+ * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
+ * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; the store is in doubt
+ * from then on (store_in_doubt()).  On JW_OK *ret_id is the key set's id and
+ * its revision is one more than it was (1 for a new one).  Private keys of
+ * generations with destroyed_at set are erased.
+ */
+enum jw_err store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id);
+/*
+ * Several changes (at least one) in one transaction: all or none.  Their
+ * request, if they have one, is the same and is recorded once.  Errors are
+ * store_commit()'s; *ret_ids has room for count, and is void on failure.
+ */
+enum jw_err store_commit_all(struct store *store,
+    const struct store_change *changes, size_t count, int64_t *ret_ids);
 
 #endif

@@ -97,17 +97,6 @@ enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
     uint8_t **ret_blob, size_t *ret_len);
 
 /*
- * JW_CONFLICT: the revision is another, a name or a kid exists (tombstones
- * included), or a second signer.  JW_NO_SPACE, JW_STORE_FAILED: nothing
- * changed.  JW_OUTCOME_UNKNOWN: the commit itself failed; the store is in doubt
- * from then on (store_in_doubt()).  On JW_OK *ret_id is the key set's id and
- * its revision is one more than it was (1 for a new one).  Private keys of
- * generations with destroyed_at set are erased.
- */
-enum jw_err store_commit(
-    struct store *store, const struct store_change *change, int64_t *ret_id);
-
-/*
  * Erased private keys leave the files of the database as well: older pages of
  * the log have them.  Does nothing when there are none.  JW_NO_SPACE,
  * JW_STORE_FAILED: try again.

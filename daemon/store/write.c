@@ -165,8 +165,11 @@ insert_audit(struct store *store, const struct store_change *change,
 static enum jw_err
 insert_request(struct store *store, const struct store_change *change)
 {
-	sqlite3_stmt *st = store_statement(store, ST_REQUEST_INSERT);
+	sqlite3_stmt *st;
 
+	if (change->request == NULL)
+		return JW_OK;
+	st = store_statement(store, ST_REQUEST_INSERT);
 	store_bind_text(st, 1, change->request->id);
 	sqlite3_bind_int64(st, 2, change->now);
 	sqlite3_bind_int64(st, 3, change->actor.uid);
@@ -176,16 +179,13 @@ insert_request(struct store *store, const struct store_change *change)
 	return store_run(store, st);
 }
 
-/* The rows that say what was done, and for whom. */
 static enum jw_err
-insert_record(struct store *store, const struct store_change *change)
+insert_audits(struct store *store, const struct store_change *change)
 {
 	enum jw_err err = JW_OK;
 
 	for (size_t i = 0; err == JW_OK && i < change->naudit; i++)
 		err = insert_audit(store, change, &change->audit[i]);
-	if (err == JW_OK && change->request != NULL)
-		err = insert_request(store, change);
 	return err;
 }
 
@@ -199,7 +199,7 @@ write_change(
 		err = update_keys(store, change, *ret_id);
 	for (size_t i = 0; err == JW_OK && i < change->ncreated; i++)
 		err = insert_key(store, *ret_id, &change->created[i]);
-	return err == JW_OK ? insert_record(store, change) : err;
+	return err == JW_OK ? insert_audits(store, change) : err;
 }
 
 /* End a transaction whose writes ended with err. */
@@ -244,19 +244,34 @@ begin_transaction(struct store *store)
 }
 
 enum jw_err
-store_commit(
-    struct store *store, const struct store_change *change, int64_t *ret_id)
+store_commit_all(struct store *store, const struct store_change *changes,
+    size_t count, int64_t *ret_ids)
 {
-	int64_t id = 0;
 	enum jw_err err = begin_transaction(store);
 
 	if (err != JW_OK)
 		return err;
-	err = end_transaction(store, write_change(store, change, &id));
+	for (size_t i = 0; err == JW_OK && i < count; i++)
+		err = write_change(store, &changes[i], &ret_ids[i]);
+	if (err == JW_OK)
+		err = insert_request(store, &changes[0]);
+	err = end_transaction(store, err);
+	for (size_t i = 0; err == JW_OK && i < count; i++)
+		for (size_t k = 0; k < changes[i].nupdated; k++)
+			store->unscrubbed |=
+			    changes[i].updated[k].destroyed_at != 0;
+	return err;
+}
+
+enum jw_err
+store_commit(
+    struct store *store, const struct store_change *change, int64_t *ret_id)
+{
+	int64_t id;
+	enum jw_err err = store_commit_all(store, change, 1, &id);
+
 	if (err == JW_OK)
 		*ret_id = id;
-	for (size_t i = 0; err == JW_OK && i < change->nupdated; i++)
-		store->unscrubbed |= change->updated[i].destroyed_at != 0;
 	return err;
 }
 
@@ -291,7 +306,9 @@ store_meta_commit(struct store *store, const char *name, const char *value,
 		return err;
 	err = store_meta_set(store, name, value);
 	if (err == JW_OK)
-		err = insert_record(store, change);
+		err = insert_audits(store, change);
+	if (err == JW_OK)
+		err = insert_request(store, change);
 	return end_transaction(store, err);
 }
 

@@ -53,6 +53,7 @@ verbs_change_refuse(struct verbs_change *change, enum jw_err err)
 		.expected = change->asked->expected.value,
 		.actual = outcome->actual,
 		.ready_at = outcome->ready_at,
+		.of_key_set = change->of_key_set,
 	    });
 }
 
@@ -63,6 +64,7 @@ verbs_change_refuse_policy(struct verbs_change *change, const char *parameter,
 	struct verbs_fault answer = {
 	    .parameter = parameter,
 	    .message = message,
+	    .of_key_set = change->of_key_set,
 	};
 
 	if (fault != NULL) {

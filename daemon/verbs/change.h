@@ -33,6 +33,8 @@ struct verbs_change {
 	struct keeper_commit how;
 	bool urgent;    /* on a full disk it may use the reserve */
 	bool is_change; /* else only a request id is worth a commit */
+	/* For refusals of a method that changes several; NULL: there is one. */
+	const char *of_key_set;
 	/* Of a request with an id: method and parameters in one form for all
 	 * clients, and the reply, both as JSON text. */
 	struct store_request request;

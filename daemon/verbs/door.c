@@ -21,6 +21,14 @@ const struct varlink_layout verbs_look_layout =
 	M(verbs_look_request, "until", until, varlink_maybe_int),
 	M(verbs_look_request, "all", all, varlink_bool));
 
+const struct varlink_layout verbs_new_key_set_layout =
+    VARLINK_LAYOUT(verbs_change_request,
+	M(verbs_change_request, "name", key_set, varlink_string),
+	M(verbs_change_request, "policy", policy, verbs_policy_codec));
+
+static const struct varlink_codec new_key_sets_codec = {"[]NewKeySet",
+    sizeof(struct varlink_objects), true, varlink_objects_decode, NULL};
+
 static const struct varlink_layout change_layout = VARLINK_LAYOUT(
     verbs_change_request,
     M(verbs_change_request, "keySet", key_set, varlink_string),
@@ -32,6 +40,7 @@ static const struct varlink_layout change_layout = VARLINK_LAYOUT(
     M(verbs_change_request, "force", force, varlink_bool),
     M(verbs_change_request, "frozen", frozen, varlink_bool),
     M(verbs_change_request, "policy", policy, verbs_policy_codec),
+    M(verbs_change_request, "keySets", key_sets, new_key_sets_codec),
     M(verbs_change_request, "requestId", request_id, varlink_string),
     M(verbs_change_request, "reason", reason, varlink_string),
     M(verbs_change_request, "expectGeneration", expected, varlink_maybe_int),
@@ -60,6 +69,24 @@ static const struct varlink_layout revoke_reply =
 	M(verbs_rotate_reply, "revoked", revoked, verbs_key_codec),
 	M(verbs_rotate_reply, "activated", activated, verbs_key_codec),
 	M(verbs_rotate_reply, "flushAt", flush_at, varlink_int_if_set));
+
+static const struct varlink_layout add_key_set_reply =
+    VARLINK_LAYOUT(verbs_key_set_reply,
+	M(verbs_key_set_reply, "keySet", key_set, verbs_key_set_codec),
+	M(verbs_key_set_reply, "signsAt", signs_at, varlink_int_if_set),
+	M(verbs_key_set_reply, "exposure", exposure, verbs_exposure_codec));
+
+static const struct varlink_layout add_key_sets_reply = VARLINK_LAYOUT(
+    verbs_add_key_sets_reply,
+    M(verbs_add_key_sets_reply, "done", done, varlink_int),
+    M(verbs_add_key_sets_reply, "total", total, varlink_int),
+    M(verbs_add_key_sets_reply, "signsAt", signs_at, varlink_int_if_set),
+    M(verbs_add_key_sets_reply, "exposure", exposure, verbs_exposure_codec));
+
+static const struct varlink_layout remove_key_set_reply =
+    VARLINK_LAYOUT(verbs_key_set_reply,
+	M(verbs_key_set_reply, "keySet", key_set, verbs_key_set_codec),
+	M(verbs_key_set_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout set_policy_reply =
     VARLINK_LAYOUT(verbs_key_set_reply,
@@ -150,8 +177,10 @@ static const struct varlink_verb table[] = {
     CHANGE("Rotate", verbs_rotate, rotate_reply),
     CHANGE("Rollback", verbs_rollback, rollback_reply),
     CHANGE("Revoke", verbs_revoke, revoke_reply),
-    {"AddKeySet", VARLINK_CHANGES, verbs_add_key_set, NULL, NULL},
-    {"RemoveKeySet", VARLINK_CHANGES, verbs_remove_key_set, NULL, NULL},
+    CHANGE("AddKeySet", verbs_add_key_set, add_key_set_reply),
+    {"AddKeySets", VARLINK_CHANGES | VARLINK_MORE, verbs_add_key_sets,
+	&change_layout, &add_key_sets_reply},
+    CHANGE("RemoveKeySet", verbs_remove_key_set, remove_key_set_reply),
     CHANGE("SetPolicy", verbs_set_policy, set_policy_reply),
     CHANGE("Freeze", verbs_freeze, freeze_reply),
     CHANGE("AcceptClock", verbs_accept_clock, accept_clock_reply),

@@ -17,6 +17,7 @@ struct verbs;
 struct verbs_fault {
 	const char *key_set, *key, *kid, *state;
 	const char *parameter, *message, *cause, *request_id;
+	const char *of_key_set;   /* which of several; NULL: there is one */
 	int64_t expected, actual; /* generations */
 	int64_t ready_at;
 	struct varlink_maybe_int minimum, maximum;

@@ -27,6 +27,7 @@ struct verbs_change_request {
 	struct varlink_maybe_int at;
 	bool now, cancel, force, frozen;
 	struct verbs_policy_members policy;
+	struct varlink_objects key_sets; /* of verbs_new_key_set_layout */
 	/* The mutation parameters. */
 	const char *request_id, *reason;
 	struct varlink_maybe_int expected; /* the active generation */
@@ -47,6 +48,13 @@ struct verbs_rotate_reply {
 /* Of AddKeySet, RemoveKeySet and SetPolicy. */
 struct verbs_key_set_reply {
 	struct verbs_key_set_row key_set;
+	int64_t signs_at; /* 0: absent */
+	const struct lc_exposure *exposure;
+};
+
+/* Of AddKeySets; of progress without the last two. */
+struct verbs_add_key_sets_reply {
+	int64_t done, total;
 	int64_t signs_at; /* 0: absent */
 	const struct lc_exposure *exposure;
 };
@@ -109,8 +117,11 @@ typedef void verbs_method(
 verbs_method verbs_status, verbs_list_key_sets, verbs_list_keys, verbs_show_key,
     verbs_plan, verbs_get_jwks, verbs_verify, verbs_monitor;
 verbs_method verbs_rotate, verbs_rollback, verbs_revoke, verbs_set_policy,
-    verbs_add_key_set, verbs_remove_key_set, verbs_freeze, verbs_accept_clock,
-    verbs_reload;
+    verbs_add_key_set, verbs_add_key_sets, verbs_remove_key_set, verbs_freeze,
+    verbs_accept_clock, verbs_reload;
+
+/* A NewKeySet: key_set and policy of a struct verbs_change_request. */
+extern const struct varlink_layout verbs_new_key_set_layout;
 
 /* For GetJwks of org.jwksd.sign. */
 extern const struct varlink_layout verbs_look_layout, verbs_get_jwks_layout;

@@ -29,7 +29,6 @@
 #include "daemon/keeper/news.h"
 #include "daemon/keeper/sign.h"
 #include "daemon/verbs/claims.h"
-#include "daemon/verbs/edit.h"
 #include "daemon/verbs/methods.h"
 #include "daemon/verbs/rights.h"
 #include "daemon/verbs/sign_call.h"
@@ -721,6 +720,16 @@ find_claims(struct serve_call *call, struct order *order)
 		return false;
 	}
 	return true;
+}
+
+/* The parameter's value; absent or null: the fallback. */
+static const char *
+verbs_string(const json_t *parameters, const char *name, const char *fallback)
+{
+	const char *value =
+	    json_string_value(json_object_get(parameters, name));
+
+	return value == NULL ? fallback : value;
 }
 
 static void

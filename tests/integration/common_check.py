@@ -281,9 +281,14 @@ class CommonCheck:
         with self.daemon.database() as db:
             rows = [dict(row) for row in db.execute(
                 "SELECT * FROM audit WHERE count IS NULL ORDER BY seq")]
+            several = {row["id"] for row in db.execute(
+                "SELECT id FROM request WHERE method LIKE '%.AddKeySets'")}
         orders = [r for r in rows
                   if r["generation"] is None and r["uid"] is not None]
-        problems = [*self.missing(orders), *self.doubled(orders),
+        single = [r for r in orders if r["request_id"] not in several]
+        problems = [*self.missing(orders), *self.doubled(single),
+                    *doubled_sets(r for r in orders
+                                  if r["request_id"] in several),
                     *check_lives(rows)]
         assert not problems, "\n".join(problems)
 
@@ -321,6 +326,14 @@ class CommonCheck:
             if r["pid"] in self.pids)
         yield from (f"the audit has {count} rows of one jwksctl: {order}"
                     for order, count in others.items() if count > 1)
+
+
+def doubled_sets(rows):
+    """AddKeySets has a row for each of its key sets."""
+    counts = collections.Counter((r["request_id"], r["key_set"])
+                                 for r in rows)
+    yield from (f"the audit has {count} rows of {which}"
+                for which, count in counts.items() if count > 1)
 
 
 def check_lives(rows):

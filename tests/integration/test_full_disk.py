@@ -87,6 +87,16 @@ class Revoking(full.Case):
         self.assertEqual(self.states(all=True)[1], "revoked")
         self.assertNotIn(kid, self.kids())
 
+    def test_several_key_sets_are_all_or_none(self):
+        self.fill()
+        sets = [{"name": f"app{number}"} for number in range(50)]
+        self.assertEqual(self.error("AddKeySets", keySets=sets,
+                                    requestId="r"), "NoSpace")
+        self.assertEqual(self.call("Status")["keySets"], 1)
+        self.make_room()
+        self.call("AddKeySets", keySets=sets, requestId="r")
+        self.assertEqual(self.call("Status")["keySets"], 51)
+
     def test_again_and_again_from_what_is_left(self):
         names = [f"app{number}" for number in range(3)]
         for name in names:

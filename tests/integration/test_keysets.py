@@ -555,8 +555,164 @@ class Load(Sets):
             self.assertLessEqual(set(found), kids)
 
 
+class AddSeveral(Sets):
+    """AddKeySets: all or none, in one transaction."""
+
+    def several(self, *names, **parameters):
+        """An element is a name, or a name with a policy."""
+        parameters.setdefault("requestId", f"several-{names}")
+        return self.call("AddKeySets", keySets=[
+            {"name": name} if isinstance(name, str)
+            else {"name": name[0], "policy": name[1]} for name in names],
+            **parameters)
+
+    def test_all_are_there(self):
+        before = len(self.audit())
+        reply = self.several("a", ("a/step-up", {"algorithm": "ES384"}),
+                             ("b", {"standbyCount": 2}), requestId="r",
+                             reason="new customers")
+        self.assertEqual(reply, {"done": 3, "total": 3})
+        self.assertEqual(sorted(self.names()),
+                         ["a", "a/step-up", "b", "default"])
+        self.wait_there("a", "a")
+        self.wait_there("a/step-up", "a", STEP_UP)
+        self.wait_there("b", "b")
+        self.assertEqual([k["state"] for k in self.of("b")],
+                         ["active", "ready", "ready"])
+        self.assertEqual({k["alg"] for k in self.of("a/step-up")}, {"ES384"})
+        rows = self.audit()[before:]
+        self.assertEqual(
+            [(r["key_set"], r["event"]) for r in rows],
+            [("a", "keyset"), ("a", "active"), ("a", "ready"),
+             ("a/step-up", "keyset"), ("a/step-up", "active"),
+             ("a/step-up", "ready"), ("b", "keyset"), ("b", "active"),
+             ("b", "ready"), ("b", "ready")])
+        self.assertEqual({(r["request_id"], r["reason"], r["uid"])
+                          for r in rows},
+                         {("r", "new customers", os.getuid())})
+
+    def test_one_that_will_not_do(self):
+        self.several("there")
+        for bad, error, words in [
+                ("default", "Conflict", {"expected": 0, "actual": 1}),
+                ("there", "Conflict", {"expected": 0, "actual": 1}),
+                ("a", "BadPolicy", {"parameter": "name",
+                                    "message": "given twice"}),
+                ("A", "BadPolicy", {"parameter": "name"}),
+                ("", "BadPolicy", {"parameter": "name"}),
+                (("c", {"rotationPeriod": 1}), "BadPolicy",
+                 {"parameter": "rotationPeriod"}),
+                (("c", {"algorithm": "none"}), "BadPolicy",
+                 {"parameter": "algorithm"})]:
+            with self.subTest(bad=bad):
+                fault = self.refused(
+                    error, "AddKeySets", keySets=[
+                        {"name": "a"},
+                        {"name": bad} if isinstance(bad, str) else
+                        {"name": bad[0], "policy": bad[1]},
+                        {"name": "b"}])
+                self.assertEqual(fault["keySet"], bad if isinstance(bad, str)
+                                 else bad[0])
+                self.assertEqual({**fault, **words}, fault)
+        self.assertNotIn("keySet", self.refused(
+            "BadPolicy", "AddKeySets",
+            keySets=[{"name": "a"}, {"name": "x" * 128}]))
+        for bad in [], [{}], [{"name": 1}], [{"name": "a", "more": 1}], "a":
+            self.refused("InvalidParameter", "AddKeySets", keySets=bad)
+        self.refused("InvalidParameter", "AddKeySets")
+        self.assertEqual(self.get("a").status, 404)
+
+    def test_one_of_the_names_comes_meanwhile(self):
+        with self.daemon.connect(60) as client:
+            client.send("AddKeySets", {"requestId": "r", "keySets": [
+                {"name": "slow", "policy": {"algorithm": "RS256"}},
+                {"name": "b"}]})
+            self.add("b")
+            with self.assertRaises(VarlinkError) as caught:
+                client.reply()
+        self.assertEqual((caught.exception.short,
+                          caught.exception.parameters),
+                         ("Conflict", {"expected": 0, "actual": 1,
+                                       "keySet": "b"}))
+        self.assertEqual(sorted(self.names()), ["b", "default"])
+
+    def test_progress(self):
+        sets = [{"name": f"a{i}", "policy": {"algorithm": "RS256"}}
+                for i in range(6)]
+        with self.daemon.connect(60) as client:
+            *some, last = client.stream("AddKeySets", {
+                "keySets": sets, "requestId": "r"})
+        self.assertEqual(last, {"done": 6, "total": 6})
+        done = [reply["done"] for reply in some]
+        self.assertGreater(len(done), 1)
+        self.assertEqual(done, sorted(done))
+        self.assertTrue(all(0 <= n < 6 for n in done))
+        with self.daemon.connect(60) as client:
+            self.assertEqual(list(client.stream("AddKeySets", {
+                "keySets": sets, "requestId": "r"})), [last])
+
+    def test_the_same_request(self):
+        first = self.several("a", "b", requestId="one")
+        kids = self.published("a")
+        self.assertEqual(self.several("a", "b", requestId="one"), first)
+        self.refused("InvalidParameter", "AddKeySets", requestId="one",
+                     keySets=[{"name": "a"}, {"name": "c"}])
+        self.daemon.kill9()
+        self.daemon.start()
+        self.assertEqual(self.several("a", "b", requestId="one"), first)
+        self.assertEqual(self.published("a"), kids)
+
+    def test_dry_run(self):
+        before = self.rows()
+        self.assertEqual(self.several("a", "b", dryRun=True),
+                         {"done": 2, "total": 2})
+        self.assertEqual(self.rows(), before)
+        self.assertEqual(self.names(), ["default"])
+
+    def test_a_client_that_leaves(self):
+        before = self.rows()
+        with self.daemon.connect() as client:
+            client.send("AddKeySets", {"requestId": "left", "keySets": [
+                {"name": f"slow{i}", "policy": {"algorithm": "RS256",
+                                                "rsaBits": 4096}}
+                for i in range(20)]}, more=True)
+        for _ in range(2):
+            with self.daemon.connect(60) as client:
+                client.call("AddKeySet", {"name": "other", "dryRun": True})
+        self.assertEqual(self.rows(), before)
+        self.several("slow0", requestId="anew")
+        self.wait_there("slow0", "slow0")
+
+    def test_while_frozen(self):
+        self.call("Freeze", frozen=True)
+        self.several("a", "b")
+        self.add("c")
+        self.assertEqual([[k["state"] for k in self.of(name)]
+                          for name in "abc"], [["active", "ready"]] * 3)
+
+    def test_a_long_message(self):
+        """As long as it may be; fronts read it in pieces, and none is lost."""
+        names = [f"{'x' * 55}{i:04}/{'y' * 63}" for i in range(1750)]
+        parameters = {"requestId": "r",
+                      "keySets": [{"name": name} for name in names]}
+        size = len(json.dumps(parameters))
+        self.assertGreater(size, 230 * 1024)
+        with self.daemon.connect(120) as client:
+            self.assertEqual(client.call("AddKeySets", parameters),
+                             {"done": 1750, "total": 1750})
+        path = f"/.well-known/{'y' * 63}-jwks.json"
+        for name in names[0], names[1000], names[-1]:
+            app = name.partition("/")[0]
+            wait_until(lambda app=app: self.get(app, path).status == 200, 10)
+        self.assertNotIn("does not read", self.daemon.log())
+        parameters["requestId"] = "r" * 30 * 1024
+        with self.daemon.connect() as client, \
+                self.assertRaises((EOFError, OSError)):
+            client.call("AddKeySets", parameters)
+
+
 class BulkAdd(Sets):
-    COUNT = 300
+    COUNT = 3000
 
     def command(self):
         return subprocess.Popen(
@@ -701,6 +857,20 @@ class AddedAgain(Sets):
         self.assertEqual([k["state"] for k in self.of("default")],
                          ["published"] * 3)
 
+    def test_several_wait_as_one_does(self):
+        self.add("a")
+        self.remove("a")
+        reply = self.call("AddKeySets", requestId="r", keySets=[
+            {"name": "new"}, {"name": "a"}])
+        self.assertNotIn("exposure", reply)
+        self.assertEqual([k["state"] for k in self.of("new")],
+                         ["active", "ready"])
+        keys = self.of("a")
+        self.assertEqual([k["generation"] for k in keys], [4, 3])
+        self.assertEqual({k["state"] for k in keys}, {"published"})
+        for key in keys:
+            self.assertIn(key["readyAt"] - reply["signsAt"], (0, 1))
+
     def test_now_is_exposed(self):
         reply = self.again(now=True)
         self.assertNotIn("signsAt", reply)
@@ -792,6 +962,9 @@ class NewDomain(case.Case):
         self.assertIn("activeGeneration", added["keySet"])
         self.assertNotIn("signsAt", added)
         self.assertEqual(added["exposure"], status["exposure"])
+        several = self.call("AddKeySets", requestId="r", keySets=[
+            {"name": "gamma/step-up"}, {"name": "gamma"}])
+        self.assertEqual(several["exposure"], status["exposure"])
         # No set of "default" ever answered at this one's URL.
         self.assertNotIn("exposure",
                          self.call("AddKeySet", name="beta/step-up"))
