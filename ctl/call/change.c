@@ -71,17 +71,27 @@ call_change_take_options(struct ctl *ctl, struct json_t *parameters)
 }
 
 static enum jw_err
-random_id(struct ctl *ctl, char *ret_id)
+set_request_id(struct ctl *ctl, json_t *parameters, const char *id)
+{
+	return json_object_set_new(parameters, "requestId", json_string(id)) ==
+		       0
+		   ? JW_OK
+		   : call_not_utf8(ctl);
+}
+
+enum jw_err
+call_change_add_id(struct ctl *ctl, json_t *parameters)
 {
 	unsigned char octets[ID_OCTETS];
+	char id[ID_SIZE];
 
 	if (getrandom(octets, sizeof(octets), 0) != (ssize_t)sizeof(octets)) {
 		jw_why_set(&ctl->why, "getrandom: %s", strerror(errno));
 		return JW_IO;
 	}
 	for (size_t i = 0; i < ID_OCTETS; i++)
-		snprintf(ret_id + 2 * i, 3, "%02x", octets[i]);
-	return JW_OK;
+		snprintf(id + 2 * i, 3, "%02x", octets[i]);
+	return set_request_id(ctl, parameters, id);
 }
 
 static enum jw_err
@@ -90,23 +100,14 @@ add_request_id(
 {
 	const char *id =
 	    change->is_follow_up ? NULL : call_option(ctl, "request-id");
-	char random[ID_SIZE];
-	enum jw_err err;
 
-	if (id == NULL) {
-		err = random_id(ctl, random);
-		if (err != JW_OK)
-			return err;
-		id = random;
-	}
+	if (id == NULL)
+		return call_change_add_id(ctl, parameters);
 	if (*id == '\0') {
 		jw_why_set(&ctl->why, "--request-id is empty");
 		return JW_USAGE;
 	}
-	return json_object_set_new(parameters, "requestId", json_string(id)) ==
-		       0
-		   ? JW_OK
-		   : call_not_utf8(ctl);
+	return set_request_id(ctl, parameters, id);
 }
 
 /* ---- what the daemon did ---- */

@@ -60,6 +60,9 @@ enum jw_err call_change_run(struct ctl *ctl, const struct call_change *change,
 enum jw_err call_change_take_options(
     struct ctl *ctl, struct json_t *parameters);
 
+/* Set requestId to a new random one. */
+enum jw_err call_change_add_id(struct ctl *ctl, struct json_t *parameters);
+
 /* Set expectGeneration. */
 enum jw_err call_change_expect(struct json_t *parameters, long long generation);
 

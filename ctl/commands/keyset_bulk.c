@@ -1,18 +1,17 @@
 /*
  * Add every key set of a file that is not there yet.
  *
- * What is there is asked first and last; a request goes out under an id that
- * follows from what it asks for.  So a run that was cut off, or whose daemon
- * was, is repeated as it stands.  Never changes a key set that is there.
+ * The key sets of the daemon are listed first and last, and those of the file
+ * that are missing are sent in pieces, each of which is added whole or not at
+ * all.  So a run that was cut off, by whatever end, is simply repeated.  Must
+ * never change a key set that is there.
  */
 #include "ctl/commands/keyset_bulk.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/duration.h"
@@ -28,38 +27,42 @@
 #include "ctl/out/progress.h"
 #include "ctl/reply/reply.h"
 
-#define ADD CTL_INTERFACE "AddKeySet"
+#define ADD CTL_INTERFACE "AddKeySets"
 
 enum {
-	SLOTS = 8, /* requests under way; a uid may have 16 connections */
-	ROUNDS = 2,
+	SLOTS = 3,       /* calls under way: keys of one, commit of another */
+	PIECE_MIN = 10,  /* key sets of a call; it grows while that is quick */
+	PIECE_MAX = 200, /* of the longest name and policy: under 256 KiB */
+	QUICK_MS = 2000,
+	ROUNDS = 5,
 	PAUSE_MS = 250,
-	REPLY_MS = 60 * 1000, /* two RSA-4096 key pairs, behind 14 others */
-	ID_SIZE = 40,
+	REPLY_MS = 60 * 1000, /* for two RSA-4096 key pairs */
 };
 
-enum state { MISSING, THERE, ADDED, DIFFERENT, FAILED, STATES };
+/* Of a line; MISSING is 0. */
+enum state { MISSING, THERE, ADDED, DIFFERENT, FAILED };
 
-/* One request on its way; its connection stays for the next one. */
+/* A connection, and the piece that was sent on it. */
 struct slot {
 	struct varlink_client *client;
-	json_t *parameters; /* NULL: nothing is under way */
-	size_t at;
+	json_t *parameters; /* NULL: no call is under way */
+	struct cmd_keyset_line *lines[PIECE_MAX];
+	size_t count;
+	int64_t sent_ms;
 };
 
 struct bulk {
 	struct ctl *ctl;
 	struct cmd_keyset_file file;
-	enum state *states; /* of each line */
-	const struct cmd_keyset_line **by_name;
 	struct slot slots[SLOTS];
-	size_t answered;
+	size_t piece;   /* key sets of the next call */
+	size_t added;   /* in this round */
 	size_t waiting; /* of the file, and there: they sign later */
 	enum jw_err first_fault;
 	struct out_progress progress;
 };
 
-/* ---- telling ---- */
+/* ---- messages about lines ---- */
 
 static void
 tell_line(const struct ctl *ctl, const struct cmd_keyset_file *file,
@@ -86,11 +89,12 @@ on_mistake(
 }
 
 static void
-note(struct bulk *bulk, size_t at, enum state state, const struct jw_why *why)
+note(struct bulk *bulk, struct cmd_keyset_line *line, enum state state,
+    const struct jw_why *why)
 {
-	bulk->states[at] = state;
+	line->state = state;
 	out_progress_clear(&bulk->progress);
-	tell_line(bulk->ctl, &bulk->file, bulk->file.lines[at].number, why);
+	tell_line(bulk->ctl, &bulk->file, line->number, why);
 }
 
 static size_t
@@ -99,27 +103,11 @@ count(const struct bulk *bulk, enum state state)
 	size_t n = 0;
 
 	for (size_t i = 0; i < bulk->file.count; i++)
-		n += bulk->states[i] == state;
+		n += bulk->file.lines[i].state == (int)state;
 	return n;
 }
 
-/* ---- what is there ---- */
-
-static int
-compare_lines(const void *a, const void *b)
-{
-	const struct cmd_keyset_line *const *x = a, *const *y = b;
-
-	return strcmp((*x)->name, (*y)->name);
-}
-
-static int
-compare_name(const void *name, const void *line)
-{
-	const struct cmd_keyset_line *const *y = line;
-
-	return strcmp(name, (*y)->name);
-}
+/* ---- which are there ---- */
 
 /* The first member that is another; NULL: none is. */
 static const char *
@@ -136,10 +124,9 @@ difference(const json_t *wanted, const json_t *there)
 }
 
 static void
-note_difference(
-    struct bulk *bulk, size_t at, const json_t *policy, const char *member)
+note_difference(struct bulk *bulk, struct cmd_keyset_line *line,
+    const json_t *policy, const char *member)
 {
-	const struct cmd_keyset_line *line = &bulk->file.lines[at];
 	const struct jw_param *param = jw_policy_param_camel(member);
 	char is[JW_DURATION_SIZE] = "-", wanted[JW_DURATION_SIZE] = "-";
 	struct jw_why why = {"", ""};
@@ -148,26 +135,24 @@ note_difference(
 	(void)call_policy_text(line->policy, param, wanted, NULL);
 	jw_why_set(&why, "%s is there with another policy: %s is %s, not %s",
 	    line->name, param->snake, is, wanted);
-	note(bulk, at, DIFFERENT, &why);
+	note(bulk, line, DIFFERENT, &why);
 }
 
 static void
-meet(struct bulk *bulk, const struct reply_key_set *set)
+compare_set(struct bulk *bulk, const struct reply_key_set *set)
 {
-	const struct cmd_keyset_line *const *found = bsearch(set->name,
-	    bulk->by_name, bulk->file.count, sizeof(*found), compare_name);
+	struct cmd_keyset_line *line =
+	    cmd_keyset_file_find(&bulk->file, set->name);
 	const char *member;
-	size_t at;
 
-	if (found == NULL)
+	if (line == NULL)
 		return;
-	at = (size_t)(*found - bulk->file.lines);
-	member = difference((*found)->policy, set->policy);
-	if (member != NULL && bulk->states[at] != DIFFERENT)
-		note_difference(bulk, at, set->policy, member);
-	else if (bulk->states[at] == MISSING)
-		bulk->states[at] = THERE;
-	bulk->answered++;
+	line->seen = true;
+	member = difference(line->policy, set->policy);
+	if (member != NULL && line->state != DIFFERENT)
+		note_difference(bulk, line, set->policy, member);
+	else if (line->state == MISSING)
+		line->state = THERE;
 	bulk->waiting += set->signs_at != REPLY_NONE;
 }
 
@@ -183,128 +168,76 @@ on_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 		if (err == JW_OK)
 			err = reply_key_set(item, &set, &ctl->why);
 		if (err == JW_OK)
-			meet(arg, &set);
+			compare_set(arg, &set);
 	}
 	return err;
 }
 
-/* Which of the file are there, and as it says?  *ret_all: every one is. */
+/* Compare the file with the daemon's key sets.  One that was added, and that
+ * another client has removed since, is missing again. */
 static enum jw_err
-keyset_bulk_look(struct bulk *bulk, bool *ret_all)
+list_sets(struct bulk *bulk)
 {
-	struct ctl *ctl = bulk->ctl;
 	enum jw_err err;
 
-	bulk->answered = bulk->waiting = 0;
+	bulk->waiting = 0;
+	for (size_t i = 0; i < bulk->file.count; i++)
+		bulk->file.lines[i].seen = false;
 	err = call_method_each(
-	    ctl, CTL_INTERFACE "ListKeySets", NULL, on_sets, bulk);
-	*ret_all = bulk->answered == bulk->file.count;
+	    bulk->ctl, CTL_INTERFACE "ListKeySets", NULL, on_sets, bulk);
+	for (size_t i = 0; err == JW_OK && i < bulk->file.count; i++)
+		if (bulk->file.lines[i].state == ADDED &&
+		    !bulk->file.lines[i].seen)
+			bulk->file.lines[i].state = MISSING;
 	return err;
 }
 
-/* ---- requests ---- */
-
-/* FNV-1a: the daemon compares what is asked for, so this need not be more. */
-static uint64_t
-digest(const char *text)
-{
-	uint64_t hash = UINT64_C(14695981039346656037);
-
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-	return hash;
-}
-
-/*
- * The same request has the same id in every run.  A key set that has been
- * removed since needs another one: its round, and what time it is.
- */
-static enum jw_err
-add_id(json_t *parameters, int round)
-{
-	char id[ID_SIZE], *text;
-
-	text = json_dumps(parameters, JSON_COMPACT | JSON_SORT_KEYS);
-	if (text == NULL)
-		return JW_NO_MEMORY;
-	if (round == 0)
-		snprintf(id, sizeof(id), "add-%016" PRIx64, digest(text));
-	else
-		snprintf(id, sizeof(id), "add-%016" PRIx64 "-%" PRIx64,
-		    digest(text), (uint64_t)jw_clock_monotonic_ms());
-	free(text);
-	return json_object_set_new(parameters, "requestId", json_string(id)) ==
-		       0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
-}
-
-static enum jw_err
-request_of(struct bulk *bulk, size_t at, json_t **ret_parameters)
-{
-	const struct cmd_keyset_line *line = &bulk->file.lines[at];
-	json_t *parameters =
-	    json_pack("{s:s, s:O}", "name", line->name, "policy", line->policy);
-	enum jw_err err = JW_NO_MEMORY;
-
-	if (parameters != NULL)
-		err = call_change_take_options(bulk->ctl, parameters);
-	if (err == JW_OK)
-		*ret_parameters = parameters;
-	else
-		json_decref(parameters);
-	return err;
-}
-
-/* ---- what is wrong with a policy, before anything is made ---- */
+/* ---- bad policies, before anything is added ---- */
 
 /* A fault of one key set: the others can go on. */
 static bool
 is_of_one(enum jw_err err)
 {
-	return err == JW_CONFLICT || err == JW_BAD_POLICY ||
-	       err == JW_BAD_KEY || err == JW_INVALID_PARAMETER;
+	return err == JW_CONFLICT || err == JW_BAD_POLICY || err == JW_BAD_KEY;
 }
 
 static enum jw_err
-try_policy(struct bulk *bulk, size_t at)
+try_policy(struct bulk *bulk, const struct cmd_keyset_line *line)
 {
 	struct ctl *ctl = bulk->ctl;
-	json_t *parameters = NULL, *reply = NULL;
+	json_t *reply = NULL,
+	       *parameters = json_pack("{s:s, s:O, s:b}", "name", line->name,
+		   "policy", line->policy, "dryRun", 1);
 	bool json = ctl->json;
-	enum jw_err err = request_of(bulk, at, &parameters);
+	enum jw_err err = JW_NO_MEMORY;
 
-	if (err != JW_OK)
-		return err;
 	ctl->json = false;
-	if (json_object_set_new(parameters, "dryRun", json_true()) != 0)
-		err = JW_NO_MEMORY;
-	else
-		err = call_method(ctl, ADD, parameters, &reply);
+	if (parameters != NULL)
+		err = call_method(
+		    ctl, CTL_INTERFACE "AddKeySet", parameters, &reply);
 	ctl->json = json;
 	json_decref(parameters);
 	json_decref(reply);
-	/* Somebody else has just added it. */
+	/* Another client has just added it. */
 	return err == JW_CONFLICT ? JW_OK : err;
 }
 
 /* Each policy once, however many key sets have it. */
 static enum jw_err
-check_one(struct bulk *bulk, size_t at, json_t *seen)
+check_one(struct bulk *bulk, struct cmd_keyset_line *line, json_t *seen)
 {
-	char *text = json_dumps(
-	    bulk->file.lines[at].policy, JSON_COMPACT | JSON_SORT_KEYS);
+	char *text = json_dumps(line->policy, JSON_COMPACT | JSON_SORT_KEYS);
 	enum jw_err err = text != NULL ? JW_OK : JW_NO_MEMORY;
 
 	if (err == JW_OK && json_object_get(seen, text) == NULL) {
 		json_object_set_new(seen, text, json_true());
-		err = try_policy(bulk, at);
+		err = try_policy(bulk, line);
 	}
 	free(text);
 	if (!is_of_one(err))
 		return err;
 	bulk->file.mistakes++;
-	note(bulk, at, FAILED, &bulk->ctl->why);
+	note(bulk, line, FAILED, &bulk->ctl->why);
 	bulk->ctl->why = (struct jw_why){"", ""};
 	return JW_OK;
 }
@@ -313,23 +246,21 @@ static enum jw_err
 check_policies(struct bulk *bulk)
 {
 	json_t *seen = json_object();
-	size_t n = bulk->file.count;
 	enum jw_err err = seen != NULL ? JW_OK : JW_NO_MEMORY;
 
-	for (size_t i = 0; i < n && err == JW_OK; i++)
-		if (bulk->states[i] == MISSING)
-			err = check_one(bulk, i, seen);
+	for (size_t i = 0; i < bulk->file.count && err == JW_OK; i++)
+		if (bulk->file.lines[i].state == MISSING)
+			err = check_one(bulk, &bulk->file.lines[i], seen);
 	json_decref(seen);
 	if (err != JW_OK || bulk->file.mistakes == 0)
 		return err;
-	jw_why_set(&bulk->ctl->why,
-	    "%s has %zu polic%s that will not do: nothing was added",
+	jw_why_set(&bulk->ctl->why, "%s has %zu bad polic%s: nothing was added",
 	    bulk->file.path, bulk->file.mistakes,
 	    bulk->file.mistakes == 1 ? "y" : "ies");
 	return JW_BAD_POLICY;
 }
 
-/* ---- sending ---- */
+/* ---- one piece ---- */
 
 static void
 slot_hang_up(struct slot *slot)
@@ -338,159 +269,213 @@ slot_hang_up(struct slot *slot)
 	slot->client = NULL;
 }
 
-/* The daemon may come back: what has been asked is asked again. */
+/* Take the next missing lines from *at on; it is behind them then. */
 static enum jw_err
-ask_until_known(struct bulk *bulk, struct slot *slot)
+slot_fill(struct bulk *bulk, struct slot *slot, size_t *at)
 {
-	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
-	struct ctl *ctl = bulk->ctl;
-	json_t *reply = NULL;
-	bool json = ctl->json;
-	enum jw_err err;
+	json_t *sets = json_array();
 
-	ctl->json = false;
-	for (;;) {
-		err = call_method_surely(ctl, ADD, slot->parameters, &reply);
-		if ((err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN) ||
-		    jw_clock_monotonic_ms() >= deadline)
-			break;
-		jw_clock_nap_ms(PAUSE_MS);
+	slot->count = 0;
+	for (; *at < bulk->file.count && slot->count < bulk->piece; ++*at) {
+		struct cmd_keyset_line *line = &bulk->file.lines[*at];
+
+		if (line->state != MISSING)
+			continue;
+		json_array_append_new(
+		    sets, json_pack("{s:s, s:O}", "name", line->name, "policy",
+			      line->policy));
+		slot->lines[slot->count++] = line;
 	}
-	ctl->json = json;
-	json_decref(reply);
+	if (slot->count == 0) {
+		json_decref(sets);
+		return JW_OK;
+	}
+	slot->parameters = json_pack("{s:o}", "keySets", sets);
+	if (slot->parameters == NULL || json_array_size(sets) != slot->count)
+		return JW_NO_MEMORY;
+	return call_change_take_options(bulk->ctl, slot->parameters);
+}
+
+static enum jw_err
+slot_send(struct bulk *bulk, struct slot *slot)
+{
+	struct jw_why *why = &bulk->ctl->why;
+	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
+	enum jw_err err = JW_OK;
+
+	if (slot->client == NULL)
+		err = varlink_client_open(
+		    bulk->ctl->socket, deadline, &slot->client, why);
+	if (err == JW_OK)
+		err = varlink_client_send(
+		    slot->client, ADD, slot->parameters, true, deadline, why);
+	/* slot_finish() tries again. */
+	return err == JW_UNREACHABLE ? JW_OK : err;
+}
+
+/* One key set of the piece is refused: the others go with the next round,
+ * and one that is there is compared then. */
+static enum jw_err
+slot_refused(
+    struct bulk *bulk, enum jw_err err, const struct varlink_reply *reply)
+{
+	const char *name =
+	    json_string_value(json_object_get(reply->parameters, "keySet"));
+	struct cmd_keyset_line *line =
+	    name == NULL ? NULL : cmd_keyset_file_find(&bulk->file, name);
+
+	if (!is_of_one(err) || line == NULL)
+		return err;
+	if (err != JW_CONFLICT) {
+		note(bulk, line, FAILED, &bulk->ctl->why);
+		if (bulk->first_fault == JW_OK)
+			bulk->first_fault = err;
+	}
+	bulk->ctl->why = (struct jw_why){"", ""};
+	return JW_OK;
+}
+
+static void
+slot_added(struct bulk *bulk, struct slot *slot)
+{
+	for (size_t i = 0; i < slot->count; i++)
+		slot->lines[i]->state = ADDED;
+	bulk->added += slot->count;
+}
+
+/* Replies of progress, and the last. */
+static enum jw_err
+slot_receive(struct bulk *bulk, struct slot *slot)
+{
+	struct ctl *ctl = bulk->ctl;
+	bool continues = true;
+	enum jw_err err = JW_OK;
+
+	while (err == JW_OK && continues) {
+		struct varlink_reply reply = {0};
+		int64_t done = 0;
+
+		err = varlink_client_receive(slot->client,
+		    jw_clock_monotonic_ms() + REPLY_MS, &reply, &ctl->why);
+		continues = reply.continues;
+		if (err == JW_OK && reply.error != NULL)
+			err = slot_refused(
+			    bulk, call_explain(ctl, ADD, &reply), &reply);
+		else if (err == JW_OK && continues)
+			err = reply_number(
+			    reply.parameters, "done", &done, &ctl->why);
+		else if (err == JW_OK)
+			slot_added(bulk, slot);
+		if (err == JW_OK && done >= 0)
+			out_progress_tell(
+			    &bulk->progress, bulk->added + (size_t)done);
+		varlink_reply_done(&reply);
+	}
 	return err;
 }
 
+/* The daemon may come back: the same request has the same outcome. */
 static enum jw_err
-cmd_receive(struct bulk *bulk, struct slot *slot)
+slot_receive_surely(struct bulk *bulk, struct slot *slot)
 {
-	struct varlink_reply reply = {0};
-	struct ctl *ctl = bulk->ctl;
+	int64_t deadline = 0;
 	enum jw_err err;
 
-	if (slot->client == NULL)
-		return ask_until_known(bulk, slot);
-	err = varlink_client_receive(slot->client,
-	    jw_clock_monotonic_ms() + REPLY_MS, &reply, &ctl->why);
-	if (err == JW_OK && reply.error != NULL)
-		err = call_explain(ctl, ADD, &reply);
-	varlink_reply_done(&reply);
-	if (err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN)
-		return err;
-	slot_hang_up(slot);
-	return ask_until_known(bulk, slot);
+	for (;;) {
+		err = slot->client == NULL ? JW_UNREACHABLE
+					   : slot_receive(bulk, slot);
+		if (err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN)
+			return err;
+		slot_hang_up(slot);
+		if (deadline == 0)
+			deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
+		else if (jw_clock_monotonic_ms() >= deadline)
+			return err;
+		jw_clock_nap_ms(PAUSE_MS);
+		err = slot_send(bulk, slot);
+		if (err != JW_OK)
+			return err;
+	}
 }
 
-/* A conflict is looked into when all have been sent. */
-static enum jw_err
-cmd_finish(struct bulk *bulk, struct slot *slot)
+/* A piece that takes long would be much to repeat after a broken run. */
+static void
+adapt_piece(struct bulk *bulk, const struct slot *slot)
 {
-	size_t at = slot->at;
+	if (jw_clock_monotonic_ms() - slot->sent_ms < QUICK_MS)
+		bulk->piece *= 2;
+	else
+		bulk->piece /= 2;
+	if (bulk->piece > PIECE_MAX)
+		bulk->piece = PIECE_MAX;
+	if (bulk->piece < PIECE_MIN)
+		bulk->piece = PIECE_MIN;
+}
+
+static enum jw_err
+slot_finish(struct bulk *bulk, struct slot *slot)
+{
 	enum jw_err err;
 
 	if (slot->parameters == NULL)
 		return JW_OK;
-	err = cmd_receive(bulk, slot);
+	err = slot_receive_surely(bulk, slot);
 	json_decref(slot->parameters);
 	slot->parameters = NULL;
-	if (err == JW_OK)
-		bulk->states[at] = ADDED;
-	if (err != JW_OK && !is_of_one(err))
-		return err;
-	if (err != JW_OK && err != JW_CONFLICT) {
-		if (bulk->first_fault == JW_OK)
-			bulk->first_fault = err;
-		note(bulk, at, FAILED, &bulk->ctl->why);
-	}
-	bulk->ctl->why = (struct jw_why){"", ""};
-	out_progress_tell(&bulk->progress, ++bulk->answered);
-	return JW_OK;
-}
-
-static enum jw_err
-send_one(struct bulk *bulk, struct slot *slot, size_t at, int round)
-{
-	struct jw_why *why = &bulk->ctl->why;
-	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
-	enum jw_err err = request_of(bulk, at, &slot->parameters);
-
-	if (err == JW_OK)
-		err = add_id(slot->parameters, round);
-	if (err != JW_OK)
-		return err;
-	slot->at = at;
-	if (slot->client == NULL && varlink_client_open(bulk->ctl->socket,
-					deadline, &slot->client, why) != JW_OK)
-		return JW_OK; /* cmd_receive() asks on, and says why not */
-	return varlink_client_send(
-	    slot->client, ADD, slot->parameters, false, deadline, why);
-}
-
-/* A ring: the answer to the oldest request makes room for the next. */
-static enum jw_err
-send_missing(struct bulk *bulk, int round)
-{
-	enum jw_err err = JW_OK;
-	size_t turn = 0;
-
-	bulk->answered = 0;
-	out_progress_begin(&bulk->progress, count(bulk, MISSING), "key sets",
-	    bulk->ctl->quiet || bulk->ctl->json);
-	for (size_t i = 0; i < bulk->file.count && err == JW_OK; i++) {
-		struct slot *slot = &bulk->slots[turn % SLOTS];
-
-		if (bulk->states[i] != MISSING)
-			continue;
-		err = cmd_finish(bulk, slot);
-		if (err == JW_OK)
-			err = send_one(bulk, slot, i, round);
-		turn++;
-	}
-	for (size_t i = 0; i < SLOTS && err == JW_OK; i++)
-		err = cmd_finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
-	out_progress_clear(&bulk->progress);
+	adapt_piece(bulk, slot);
 	return err;
 }
 
-/* An answer from before a removal: those are not there after all. */
-static void
-forget_vanished(struct bulk *bulk, const enum state *claimed)
+static enum jw_err
+slot_begin(struct bulk *bulk, struct slot *slot, size_t *at)
 {
-	for (size_t i = 0; i < bulk->file.count; i++) {
-		if (claimed[i] == ADDED && bulk->states[i] == THERE)
-			bulk->states[i] = ADDED;
-	}
+	enum jw_err err = slot_fill(bulk, slot, at);
+
+	if (err == JW_OK && slot->count > 0)
+		err = call_change_add_id(bulk->ctl, slot->parameters);
+	slot->sent_ms = jw_clock_monotonic_ms();
+	if (err == JW_OK && slot->count > 0)
+		err = slot_send(bulk, slot);
+	return err;
 }
 
-static enum jw_err
-look_again(struct bulk *bulk, bool *ret_all)
-{
-	size_t size = bulk->file.count * sizeof(*bulk->states);
-	enum state *claimed = malloc(size);
-	enum jw_err err;
+/* ---- all pieces ---- */
 
-	if (claimed == NULL)
-		return JW_NO_MEMORY;
-	memcpy(claimed, bulk->states, size);
-	for (size_t i = 0; i < bulk->file.count; i++)
-		if (claimed[i] == ADDED)
-			bulk->states[i] = MISSING;
-	err = keyset_bulk_look(bulk, ret_all);
-	forget_vanished(bulk, claimed);
-	free(claimed);
+/* A ring: the answer to the oldest call makes room for the next. */
+static enum jw_err
+send_missing(struct bulk *bulk)
+{
+	enum jw_err err = JW_OK;
+	size_t turn = 0, at = 0;
+
+	bulk->added = 0;
+	bulk->piece = PIECE_MIN;
+	out_progress_begin(&bulk->progress, count(bulk, MISSING), "key sets",
+	    bulk->ctl->quiet || bulk->ctl->json);
+	while (err == JW_OK && at < bulk->file.count) {
+		struct slot *slot = &bulk->slots[turn++ % SLOTS];
+
+		err = slot_finish(bulk, slot);
+		if (err == JW_OK)
+			err = slot_begin(bulk, slot, &at);
+	}
+	for (size_t i = 0; i < SLOTS && err == JW_OK; i++)
+		err = slot_finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
+	out_progress_clear(&bulk->progress);
 	return err;
 }
 
 static enum jw_err
 add_missing(struct bulk *bulk)
 {
-	bool all = count(bulk, MISSING) == 0;
 	enum jw_err err = JW_OK;
 
-	for (int round = 0; round < ROUNDS && err == JW_OK && !all; round++) {
-		err = send_missing(bulk, round);
+	for (int round = 0;
+	     round < ROUNDS && err == JW_OK && count(bulk, MISSING) > 0;
+	     round++) {
+		err = send_missing(bulk);
 		if (err == JW_OK)
-			err = look_again(bulk, &all);
+			err = list_sets(bulk);
 	}
 	return err;
 }
@@ -498,10 +483,10 @@ add_missing(struct bulk *bulk)
 /* ---- what came of it ---- */
 
 static enum jw_err
-keyset_bulk_put_names(struct bulk *bulk)
+put_names(struct bulk *bulk)
 {
 	for (size_t i = 0; i < bulk->file.count; i++)
-		if (bulk->states[i] == ADDED)
+		if (bulk->file.lines[i].state == ADDED)
 			printf("%s\n", bulk->file.lines[i].name);
 	return call_flush(bulk->ctl);
 }
@@ -512,7 +497,7 @@ names_of(const struct bulk *bulk, enum state state)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < bulk->file.count; i++)
-		if (bulk->states[i] == state)
+		if (bulk->file.lines[i].state == (int)state)
 			json_array_append_new(
 			    names, json_string(bulk->file.lines[i].name));
 	return names;
@@ -551,7 +536,7 @@ put_summary(struct bulk *bulk, bool dry)
 	if (bulk->ctl->json)
 		return put_json(bulk);
 	if (bulk->ctl->quiet)
-		return keyset_bulk_put_names(bulk);
+		return put_names(bulk);
 	printf("%zu key set%s: %zu %s", n, n == 1 ? "" : "s",
 	    count(bulk, dry ? MISSING : ADDED),
 	    dry ? "would be added" : "added");
@@ -593,8 +578,8 @@ verdict(struct bulk *bulk)
 	}
 	if (count(bulk, MISSING) == 0)
 		return JW_OK;
-	jw_why_set(
-	    why, "somebody removes key sets of %s meanwhile", bulk->file.path);
+	jw_why_set(why, "another client removes key sets of %s meanwhile",
+	    bulk->file.path);
 	return JW_CONFLICT;
 }
 
@@ -602,7 +587,7 @@ verdict(struct bulk *bulk)
 static enum jw_err
 give_up(struct bulk *bulk, enum jw_err err)
 {
-	if (bulk->answered > 0 && !bulk->ctl->json && !bulk->ctl->quiet)
+	if (!bulk->ctl->json && !bulk->ctl->quiet)
 		fprintf(stderr,
 		    "jwksctl: cut off: %zu of %zu key sets are known to be "
 		    "there\n",
@@ -615,27 +600,6 @@ give_up(struct bulk *bulk, enum jw_err err)
 
 /* ---- the whole ---- */
 
-static enum jw_err
-cmd_prepare(struct bulk *bulk, const char *path)
-{
-	struct jw_why *why = &bulk->ctl->why;
-	size_t n;
-	enum jw_err err =
-	    cmd_keyset_file_read(path, on_mistake, &bulk->file, why);
-
-	if (err != JW_OK)
-		return err;
-	n = bulk->file.count;
-	bulk->states = calloc(n, sizeof(*bulk->states));
-	bulk->by_name = calloc(n, sizeof(*bulk->by_name));
-	if (bulk->states == NULL || bulk->by_name == NULL)
-		return JW_NO_MEMORY;
-	for (size_t i = 0; i < n; i++)
-		bulk->by_name[i] = &bulk->file.lines[i];
-	qsort(bulk->by_name, n, sizeof(*bulk->by_name), compare_lines);
-	return JW_OK;
-}
-
 static void
 bulk_done(struct bulk *bulk)
 {
@@ -643,20 +607,19 @@ bulk_done(struct bulk *bulk)
 		slot_hang_up(&bulk->slots[i]);
 		json_decref(bulk->slots[i].parameters);
 	}
-	free(bulk->states);
-	free(bulk->by_name);
 	cmd_keyset_file_done(&bulk->file);
 }
 
 enum jw_err
 cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 {
-	bool dry = call_flag(ctl, "dry-run"), all;
+	bool dry = call_flag(ctl, "dry-run");
 	struct bulk bulk = {.ctl = ctl};
-	enum jw_err err = cmd_prepare(&bulk, path);
+	enum jw_err err =
+	    cmd_keyset_file_read(path, on_mistake, &bulk.file, &ctl->why);
 
 	if (err == JW_OK)
-		err = keyset_bulk_look(&bulk, &all);
+		err = list_sets(&bulk);
 	if (err == JW_OK)
 		err = check_policies(&bulk);
 	if (err == JW_OK && !dry) {

@@ -1,6 +1,6 @@
 /*
- * A file of key sets, understood whole or not at all: every mistake in it is
- * told, so that nobody mends them one by one.
+ * Read a file of key sets, all of it or nothing.  Every mistake is reported,
+ * so that one run suffices to find them all.
  */
 #include "ctl/commands/keyset_file.h"
 
@@ -100,7 +100,7 @@ mistake(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell,
 	tell(file, number, why);
 }
 
-/* A line with a mistake is told of, and left out. */
+/* A line with a mistake is reported and left out. */
 static enum jw_err
 take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
     cmd_keyset_file_mistake_fn *tell)
@@ -111,7 +111,7 @@ take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
 	enum jw_err err = JW_NO_MEMORY;
 
 	if (strlen(text) != len) {
-		jw_why_set(&why, "the line has a NUL octet");
+		jw_why_set(&why, "the line has a NUL byte");
 		err = JW_USAGE;
 	} else if (line.policy != NULL) {
 		err = take_words(text, &line, &why);
@@ -126,10 +126,10 @@ take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
 	return JW_OK;
 }
 
-/* ---- names that are there twice ---- */
+/* ---- names ---- */
 
 static int
-compare(const void *a, const void *b)
+compare_lines(const void *a, const void *b)
 {
 	const struct cmd_keyset_line *const *x = a, *const *y = b;
 	int order = strcmp((*x)->name, (*y)->name);
@@ -139,52 +139,52 @@ compare(const void *a, const void *b)
 	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	const struct cmd_keyset_line *const *x = a, *const *y = b;
-
-	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
-}
-
-/* Move the later ones of each name to the front, ordered by line. */
-static size_t
-gather_repeated(const struct cmd_keyset_line **sorted, size_t count)
-{
-	size_t n = 0;
-
-	for (size_t i = 1; i < count; i++) {
-		const struct cmd_keyset_line *line = sorted[i];
-
-		if (strcmp(sorted[i - 1]->name, line->name) == 0) {
-			sorted[i] = sorted[i - 1];
-			sorted[n++] = line;
-		}
-	}
-	qsort(sorted, n, sizeof(*sorted), compare_numbers);
-	return n;
-}
-
 static enum jw_err
-check_names(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell)
+sort_names(struct cmd_keyset_file *file)
 {
-	const struct cmd_keyset_line **sorted =
-	    calloc(file->count + 1, sizeof(*sorted));
-	struct jw_why why = {"", ""};
-	size_t repeated;
-
-	if (sorted == NULL)
+	file->by_name = calloc(file->count + 1, sizeof(*file->by_name));
+	if (file->by_name == NULL)
 		return JW_NO_MEMORY;
 	for (size_t i = 0; i < file->count; i++)
-		sorted[i] = &file->lines[i];
-	qsort(sorted, file->count, sizeof(*sorted), compare);
-	repeated = gather_repeated(sorted, file->count);
-	for (size_t i = 0; i < repeated; i++) {
-		jw_why_set(&why, "%s is there twice", sorted[i]->name);
-		mistake(file, tell, sorted[i]->number, &why);
-	}
-	free(sorted);
+		file->by_name[i] = &file->lines[i];
+	qsort(
+	    file->by_name, file->count, sizeof(*file->by_name), compare_lines);
 	return JW_OK;
+}
+
+/* The mistakes are reported in the order of lines. */
+static void
+check_names(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell)
+{
+	struct jw_why why = {"", ""};
+
+	for (size_t i = 1; i < file->count; i++)
+		if (strcmp(file->by_name[i - 1]->name,
+			file->by_name[i]->name) == 0)
+			file->by_name[i]->seen = true;
+	for (size_t i = 0; i < file->count; i++) {
+		if (!file->lines[i].seen)
+			continue;
+		jw_why_set(&why, "%s is given twice", file->lines[i].name);
+		mistake(file, tell, file->lines[i].number, &why);
+	}
+}
+
+static int
+compare_name(const void *name, const void *line)
+{
+	const struct cmd_keyset_line *const *y = line;
+
+	return strcmp(name, (*y)->name);
+}
+
+struct cmd_keyset_line *
+cmd_keyset_file_find(const struct cmd_keyset_file *file, const char *name)
+{
+	struct cmd_keyset_line **found = bsearch(name, file->by_name,
+	    file->count, sizeof(*file->by_name), compare_name);
+
+	return found == NULL ? NULL : *found;
 }
 
 /* ---- the whole ---- */
@@ -245,8 +245,11 @@ cmd_keyset_file_read(const char *path, cmd_keyset_file_mistake_fn *tell,
 	if (!is_stdin)
 		fclose(in);
 	if (err == JW_OK)
-		err = check_names(ret_file, tell);
-	return err == JW_OK ? judge(ret_file, why) : err;
+		err = sort_names(ret_file);
+	if (err != JW_OK)
+		return err;
+	check_names(ret_file, tell);
+	return judge(ret_file, why);
 }
 
 void
@@ -254,5 +257,6 @@ cmd_keyset_file_done(struct cmd_keyset_file *file)
 {
 	for (size_t i = 0; i < file->count; i++)
 		line_done(&file->lines[i]);
+	free(file->by_name);
 	free(file->lines);
 }

@@ -6,6 +6,7 @@
 #ifndef JWKSD_CTL_COMMANDS_KEYSET_FILE_H
 #define JWKSD_CTL_COMMANDS_KEYSET_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
@@ -16,16 +17,19 @@ struct cmd_keyset_line {
 	char *name;
 	struct json_t *policy; /* its members are those that were given */
 	long number;           /* of the line */
+	int state;             /* the caller's own, as are these: */
+	bool seen;
 };
 
 struct cmd_keyset_file {
-	const char *path; /* as people are told: "standard input" for "-" */
+	const char *path; /* for messages: "standard input" for "-" */
 	struct cmd_keyset_line *lines;
+	struct cmd_keyset_line **by_name;
 	size_t count, room;
 	size_t mistakes;
 };
 
-/* Told of each mistake: line by line, then of names that are there twice. */
+/* Called for each mistake: line by line, then for names given twice. */
 typedef void cmd_keyset_file_mistake_fn(
     const struct cmd_keyset_file *file, long number, const struct jw_why *why);
 
@@ -37,6 +41,9 @@ typedef void cmd_keyset_file_mistake_fn(
 enum jw_err cmd_keyset_file_read(const char *path,
     cmd_keyset_file_mistake_fn *tell, struct cmd_keyset_file *ret_file,
     struct jw_why *why);
+/* NULL: no line has that name. */
+struct cmd_keyset_line *cmd_keyset_file_find(
+    const struct cmd_keyset_file *file, const char *name);
 void cmd_keyset_file_done(struct cmd_keyset_file *file);
 
 #endif

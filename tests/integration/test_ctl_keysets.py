@@ -22,6 +22,7 @@ class Keeper:
         self.room = 10000
         daemon.set("ListKeySets", self.list)
         daemon.set("AddKeySet", self.add)
+        daemon.set("AddKeySets", self.add_all)
 
     def list(self, _):
         with self.lock:
@@ -50,6 +51,29 @@ class Keeper:
                 self.outcomes[request] = {"keySet": wanted}
                 self.added.append(name)
         return {"keySet": wanted}
+
+
+    def add_all(self, call):
+        """All or none, as the daemon does it, with a reply of progress."""
+        parameters = call["parameters"]
+        asked, request = parameters["keySets"], parameters["requestId"]
+        wanted = {s["name"]: dict(KEY_SET, name=s["name"],
+                                  policy={**POLICY, **s["policy"]})
+                  for s in asked}
+        with self.lock:
+            if request in self.outcomes:
+                return self.outcomes[request]
+            for name in wanted:
+                if name in self.sets:
+                    return Error("Conflict", expected=0, actual=1,
+                                 keySet=name)
+            if len(self.sets) + len(wanted) > self.room:
+                return Error("NoSpace")
+            self.sets.update(wanted)
+            self.added.extend(wanted)
+            last = {"done": len(wanted), "total": len(wanted)}
+            self.outcomes[request] = last
+        return [{"done": len(wanted) // 2, "total": len(wanted)}, last]
 
 
 class Add(Case):
@@ -134,21 +158,27 @@ class Bulk(Case):
 
     def requests(self):
         return [c["parameters"] for c in self.daemon.calls
-                if c["method"].endswith("AddKeySet")
-                and not c["parameters"].get("dryRun")]
+                if c["method"].endswith("AddKeySets")]
+
+    def asked(self):
+        """The key sets of all requests."""
+        return [s for p in self.requests() for s in p["keySets"]]
+
+    def names(self):
+        return [s["name"] for s in self.asked()]
 
     def test_a_file(self):
         out, err = self.add(
             '# customers\n\nacme\nacme/step-up  algorithm=ES384\t'
             'rotation_period="30d 1h" # of the bank\r\nlast', "--reason", "r")
         self.assertEqual((out, err), ("3 key sets: 3 added\n", ""))
-        requests = {p["name"]: p for p in self.requests()}
-        self.assertEqual(sorted(requests), ["acme", "acme/step-up", "last"])
-        self.assertEqual(requests["acme"]["policy"], {})
-        self.assertEqual(requests["acme/step-up"]["policy"],
-                         {"algorithm": "ES384",
-                          "rotationPeriod": 30 * DAY + 3600})
-        self.assertEqual({p["reason"] for p in requests.values()}, {"r"})
+        request, = self.requests()
+        self.assertRegex(request.pop("requestId"), "^[0-9a-f]{32}$")
+        self.assertEqual(request, {"reason": "r", "keySets": [
+            {"name": "acme", "policy": {}},
+            {"name": "acme/step-up", "policy": {
+                "algorithm": "ES384", "rotationPeriod": 30 * DAY + 3600}},
+            {"name": "last", "policy": {}}]})
 
     def test_standard_input(self):
         out, _ = self.run_ctl("keyset", "add", "--from", "-", "-q",
@@ -171,7 +201,7 @@ class Bulk(Case):
                 2: "begin or end with '-'", 3: "NAME may have only",
                 4: "no parameter \"colour\"", 5: "did you mean",
                 6: "not PARAM=VALUE", 7: "quote", 8: "\"none\" is unknown",
-                9: "NUL", 10: "good is there twice", 11: "mode is there twice",
+                9: "NUL", 10: "good is given twice", 11: "mode is there twice",
                 12: "APP may have only a-z", 13: "longer than 63"}.items():
             self.assertIn(part, words[number])
         self.assertIn(f"{path} has 12 mistakes: nothing was sent", err)
@@ -191,19 +221,13 @@ class Bulk(Case):
         names = "".join(f"app{i}\n" for i in range(40))
         self.assertEqual(self.add(names)[0], "40 key sets: 40 added\n")
         first = self.requests()
+        self.assertEqual(sorted(self.names()),
+                         sorted(f"app{i}" for i in range(40)))
+        self.assertEqual(len({p["requestId"] for p in first}), len(first))
         self.daemon.calls.clear()
         self.assertEqual(self.add(names + "one-more\n")[0],
                          "41 key sets: 1 added, 40 there already\n")
-        self.assertEqual([p["name"] for p in self.requests()], ["one-more"])
-        # The same request in every run, another for another set.
-        ids = {p["name"]: p["requestId"] for p in first}
-        self.assertEqual(len(set(ids.values())), 40)
-        self.keeper.sets.clear()
-        self.keeper.outcomes.clear()
-        self.daemon.calls.clear()
-        self.add(names)
-        self.assertEqual({p["name"]: p["requestId"]
-                          for p in self.requests()}, ids)
+        self.assertEqual(self.names(), ["one-more"])
 
     def test_what_was_removed_is_added_again(self):
         self.add("a\nb\n")
@@ -234,7 +258,7 @@ class Bulk(Case):
         self.assertRegex(err, r":2: the policy breaks the arithmetic: .* is "
                          r"too short.*at least 1d 1h 1min 1s\)\n")
         self.assertIn(":4: ", err)
-        self.assertIn("has 2 policies that will not do: nothing was added",
+        self.assertIn("has 2 bad policies: nothing was added",
                       err)
         self.assertEqual(self.requests(), [])
 
@@ -246,89 +270,124 @@ class Bulk(Case):
         self.assertEqual(self.requests(), [])
         self.assertEqual(list(self.keeper.sets), ["a"])
 
+    def set_for(self, name, error):
+        """A key set that no call may have; the others may."""
+        def add(call):
+            if any(s["name"] == name for s in call["parameters"]["keySets"]):
+                return error(call)
+            return self.keeper.add_all(call)
+        self.daemon.set("AddKeySets", add)
+
     def test_one_that_is_refused(self):
-        self.daemon.set("AddKeySet", lambda call: Error(
-            "BadKey", message="the generator failed")
-            if call["parameters"]["name"] == "b"
-            and not call["parameters"].get("dryRun")
-            else self.keeper.add(call))
+        self.set_for("b", lambda call: Error(
+            "BadKey", message="the generator failed", keySet="b"))
         out, err = self.add("a\nb\nc\n", status=65)
         self.assertEqual(out, "3 key sets: 2 added, 1 refused\n")
         self.assertIn(":2: that key cannot be used: the generator failed", err)
 
-    def test_somebody_else_adds_one_meanwhile(self):
+    def test_a_whole_call_that_is_refused(self):
+        self.daemon.set("AddKeySets", Error(
+            "org.varlink.service.InvalidParameter", parameter="keySets"))
+        _, err = self.add("a\n", status=64)
+        self.assertIn("keySets", err)
+        self.assertEqual(len(self.requests()), 1)
+
+    def test_another_client_adds_one_meanwhile(self):
         def add(call):
-            if call["parameters"]["name"] == "b":
-                self.keeper.sets["b"] = dict(KEY_SET, name="b")
-            return self.keeper.add(call)
-        self.daemon.set("AddKeySet", add)
+            self.keeper.sets["b"] = dict(KEY_SET, name="b")
+            return self.keeper.add_all(call)
+        self.set_for("b", add)
         self.assertEqual(self.add("a\nb\nc\n")[0], "3 key sets: 2 added, "
                          "1 there already\n")
+
+    def test_another_client_removes_one_meanwhile(self):
+        def sets(call):
+            self.keeper.sets.pop("b", None)
+            return self.keeper.list(call)
+        self.daemon.set("ListKeySets", sets)
+        out, err = self.add("a\nb\n", status=75)
+        self.assertEqual(out, "2 key sets: 1 added, 1 not there\n")
+        self.assertIn("another client removes key sets", err)
+
+    def test_pieces_fit_a_message(self):
+        """The longest names with every parameter that a policy has."""
+        every = {name for name in POLICY if name not in ("algorithm", "mode")}
+        words = " ".join(
+            f"{re.sub('([A-Z])', lambda m: '_' + m[1].lower(), name)}="
+            + {"rsaBits": "4096", "standbyCount": "1",
+               "maxPublishedKeys": "10"}.get(name, "3600s")
+            for name in sorted(every))
+        self.add("".join(f"{'a' * 59}{i:04}/{'b' * 63} {words}\n"
+                         for i in range(700)), "--reason", "\u20ac" * 170)
+        calls = self.requests()
+        self.assertEqual(len(self.names()), 700)
+        self.assertGreater(max(len(p["keySets"]) for p in calls), 100)
+        self.assertLess(max(len(json.dumps(p)) for p in calls),
+                        256 * 1024 - 200)
 
     def test_connections_that_break(self):
         count = [0]
 
         def add(call):
-            answer = self.keeper.add(call)
+            answer = self.keeper.add_all(call)
             count[0] += 1
-            return Drop() if count[0] % 5 == 3 else answer
-        self.daemon.set("AddKeySet", add)
-        self.assertEqual(self.add("".join(f"a{i}\n" for i in range(30)))[0],
-                         "30 key sets: 30 added\n")
-        self.assertEqual(len(self.keeper.added), 30)
+            return Drop() if count[0] % 3 == 1 else answer
+        self.daemon.set("AddKeySets", add)
+        self.assertEqual(self.add("".join(f"a{i}\n" for i in range(130)))[0],
+                         "130 key sets: 130 added\n")
+        self.assertEqual(len(self.keeper.added), 130)
+        ids = [p["requestId"] for p in self.requests()]
+        self.assertGreater(len(ids), len(set(ids)))
 
     def test_cut_off_and_resumed(self):
-        names = "".join(f"a{i}\n" for i in range(30))
-        self.keeper.room = 12
+        names = "".join(f"a{i}\n" for i in range(100))
+        self.keeper.room = 45
         out, err = self.add(names, status=75)
         self.assertEqual(out, "")
-        self.assertRegex(err, r"cut off: \d+ of 30 key sets are known")
-        # What was under way at the end may still be done.
-        self.keeper.room = 30
-        added, there = map(int, re.fullmatch(
-            r"30 key sets: (\d+) added, (\d+) there already\n",
-            self.add(names)[0]).groups())
-        self.assertEqual(added + there, 30)
-        self.assertGreaterEqual(there, 12)
-        self.assertLess(there, 20)
-        self.assertEqual(len(self.keeper.added), 30)
+        self.assertRegex(err, r"cut off: \d+ of 100 key sets are known")
+        there = len(self.keeper.sets)
+        self.assertGreater(there, 0)
+        self.keeper.room = 100
+        self.assertEqual(self.add(names)[0], f"100 key sets: {100 - there} "
+                         f"added, {there} there already\n")
+        self.assertEqual(len(self.keeper.added), 100)
 
-    def test_eight_at_a_time(self):
+    def test_three_calls_at_a_time(self):
         gate, most, now = threading.Lock(), [0], [0]
 
         def add(call):
             with gate:
                 now[0] += 1
                 most[0] = max(most[0], now[0])
-            time.sleep(0.02)
+            time.sleep(0.1)
             with gate:
                 now[0] -= 1
-            return self.keeper.add(call)
-        self.daemon.set("AddKeySet", add)
-        self.add("".join(f"a{i}\n" for i in range(40)))
+            return self.keeper.add_all(call)
+        self.daemon.set("AddKeySets", add)
+        self.add("".join(f"a{i}\n" for i in range(400)))
         self.assertGreater(most[0], 1)
-        self.assertLessEqual(most[0], 8)
+        self.assertLessEqual(most[0], 3)
 
     def test_progress_on_a_terminal(self):
         def add(call):
-            time.sleep(0.05)
-            return self.keeper.add(call)
-        self.daemon.set("AddKeySet", add)
-        path = self.file("".join(f"a{i}\n" for i in range(200)))
+            time.sleep(0.4)
+            return self.keeper.add_all(call)
+        self.daemon.set("AddKeySets", add)
+        path = self.file("".join(f"a{i}\n" for i in range(900)))
         out = run_on_terminal(self, "keyset", "add", "--from", path)
-        lines = [line for line in out.split("\r") if " of 200 " in line]
+        lines = [line for line in out.split("\r") if " of 900 " in line]
         self.assertGreater(len(lines), 3)
-        self.assertRegex(lines[0], r"^\d+ of 200 key sets \(\d+ %\)")
+        self.assertRegex(lines[0], r"^\d+ of 900 key sets \(\d+ %\)")
         self.assertRegex(lines[-1], r"\d+ a second, \d+s left *$")
-        self.assertTrue(out.endswith("\r200 key sets: 200 added\n"), out)
+        self.assertTrue(out.endswith("\r900 key sets: 900 added\n"), out)
         again = run_on_terminal(self, "keyset", "add", "--from", path)
-        self.assertEqual(again, "200 key sets: 0 added, 200 there already\n")
+        self.assertEqual(again, "900 key sets: 0 added, 900 there already\n")
 
     def test_progress_never_wraps(self):
         def add(call):
-            time.sleep(0.05)
-            return self.keeper.add(call)
-        self.daemon.set("AddKeySet", add)
+            time.sleep(0.4)
+            return self.keeper.add_all(call)
+        self.daemon.set("AddKeySets", add)
         path = self.file("".join(f"a{i}\n" for i in range(60)))
         out = run_on_terminal(self, "keyset", "add", "--from", path,
                               columns=20)
