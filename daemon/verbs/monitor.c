@@ -7,6 +7,7 @@
  * to a key set that is yet to be shown is in its page.  So no change is sent
  * twice, and none is left out.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -109,6 +110,7 @@ send_or_hold(struct monitor *monitor, struct verbs_monitor_reply *change)
 		return monitor_send(monitor, change);
 	if (monitor->held == NULL)
 		monitor->held = jw_alloc(HELD_MAX * sizeof(*monitor->held));
+	assert(monitor->nheld < HELD_MAX);
 	held = &monitor->held[monitor->nheld++];
 	held->event = change->event;
 	snprintf(held->key_set, sizeof(held->key_set), "%s",
