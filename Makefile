@@ -87,7 +87,7 @@ programs: all $(UNIT) $(TOOLS)
 $(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
 $(B)/libfront.a: $(FRONT)
-$(B)/libctl.a: $(CTL)
+$(B)/libctl.a: $(CTL) $(B)/gen/help_text.o
 $(B)/%.a: $(B)/.sources
 	$(call SAY,AR)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
@@ -116,7 +116,7 @@ $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
 
-# Text that the programs carry: interface descriptions and migrations.
+# Text that the programs carry: interface descriptions, migrations and help.
 $(B)/gen/varlink_text.c: $(wildcard common/wire/*.varlink) common/embed.sh \
 		$(B)/.sources
 	@mkdir -p $(@D)
@@ -124,6 +124,9 @@ $(B)/gen/varlink_text.c: $(wildcard common/wire/*.varlink) common/embed.sh \
 $(B)/gen/sql_text.c: $(wildcard sql/*.sql) common/embed.sh $(B)/.sources
 	@mkdir -p $(@D)
 	$(call SAY,GEN)sh common/embed.sh sql $(filter %.sql,$^) > $@
+$(B)/gen/help_text.c: ctl/help.txt common/embed.sh
+	@mkdir -p $(@D)
+	$(call SAY,GEN)sh common/embed.sh help $< > $@
 
 $(B)/tests/sanitize/options.o: CPPFLAGS += -DREPORTS='"$(abspath $(B))/reports"'
 $(B)/%.o: %.c $(B)/.flags

@@ -2,6 +2,7 @@
 # Turn text files into one C table on standard output.
 #   embed.sh varlink FILE...  const char *varlink_text(const char *interface)
 #   embed.sh sql FILE...      const struct store_sql_text sql_texts[], by number
+#   embed.sh help FILE        const char *const ctl_help_text
 # Each octet becomes '\ooo', so no character of a file needs escaping, and
 # none is out of range whether char is signed or not.
 set -eu
@@ -43,6 +44,10 @@ sql)
 		i=$((i + 1))
 	done
 	printf '{0, 0, 0}};\n'
+	;;
+help)
+	printf '#include "ctl/help.h"\n'
+	printf 'const char *const ctl_help_text = text_0;\n'
 	;;
 *)
 	echo "embed.sh: unknown kind $kind" >&2

@@ -1,9 +1,10 @@
 /*
  * The table of commands.
  *
- * The name, value and explanation of each option and command are declared here
- * and nowhere else.  A name of two words belongs to the group of its first
- * word, which has a row of its own.
+ * The name, value and explanation of each option and the name of each command
+ * are declared here and nowhere else; help.txt explains the commands.  A name
+ * of two words belongs to the group of its first word, which has a row of its
+ * own.
  */
 #include "ctl/command.h"
 
@@ -36,6 +37,9 @@ enum {
 	TYPE = 1 << 18,
 	TTL = 1 << 19,
 	MORE = 1 << 20,
+
+	AUDITED = REASON | REQUEST_ID,
+	CHANGES = IF_GEN | DRY_RUN | AUDITED,
 };
 
 static const struct ctl_option options[] = {
@@ -76,217 +80,60 @@ static const struct ctl_option options[] = {
 };
 
 static const struct ctl_command commands[] = {
-    {"status", "", "how the daemon is, and what happens next",
-	"Exit status 0 means that the daemon answered, with warnings or\n"
-	"without.\n",
-	"jwksctl status\n"
-	"jwksctl status --json | jq .warnings\n",
-	"Status", 0, 0, 0, cmd_status},
-    {"list", "[KEYSET]", "the keys of one key set, or of all",
-	"The active key comes first, then those that wait for their turn,\n"
-	"then the retired ones.  NEXT is what happens to a key, and when.\n",
-	"jwksctl list\n"
-	"jwksctl list default --all --long\n"
-	"jwksctl list -q\n",
-	"ListKeys", ALL | LONG, 0, 1, cmd_list},
-    {"show", "KEY", "one key, with its public JWK",
-	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.\n",
-	"jwksctl show default#2\n"
-	"jwksctl show Ab3dE --time=iso\n",
-	"ShowKey", 0, 1, 1, cmd_show},
+    {"status", "", "how the daemon is, and what happens next", "Status", 0, 0,
+	0, cmd_status},
+    {"list", "[KEYSET]", "the keys of one key set, or of all", "ListKeys",
+	ALL | LONG, 0, 1, cmd_list},
+    {"show", "KEY", "one key, with its public JWK", "ShowKey", 0, 1, 1,
+	cmd_show},
     {"rotate", "[KEYSET]", "let the next key sign, as soon as it is safe",
-	"With a standby that every verifier has, at once; otherwise the\n"
-	"rotation is scheduled for the moment at which that is so.\n"
-	"\n"
-	"--now does not wait.  It says first who may reject tokens until\n"
-	"when, and asks; without a terminal it needs --yes.  With --yes\n"
-	"and --request-id it shows and asks nothing, so that a script can\n"
-	"repeat it.\n"
-	"\n"
-	"TIME: 2026-12-01, 2026-12-01T04:00:00Z, +30min, tomorrow,\n"
-	"@1796083200.\n",
-	"jwksctl rotate\n"
-	"jwksctl rotate default --at tomorrow --reason \"change 4711\"\n"
-	"jwksctl rotate --now --dry-run\n"
-	"jwksctl rotate --cancel\n",
-	"Rotate",
-	NOW_ROTATE | AT_ROTATE | CANCEL | IF_GEN | DRY_RUN | REASON |
-	    REQUEST_ID,
-	0, 1, cmd_rotate},
-    {"rollback", "[KEYSET]", "let the key before sign again",
-	"For a new key that some verifier cannot use.  Possible until the\n"
-	"rollback_window of the retired key is over.  The bad generation\n"
-	"stays published until its tokens have expired; a key that leaked is\n"
-	"to be revoked instead.\n"
-	"\n"
-	"A key that signed by `rotate --now` before it was ready may still be\n"
-	"unknown to verifiers: it is refused until it is ready, and --now\n"
-	"goes back to it all the same.\n"
-	"\n"
-	"Says first what will happen, and asks; without a terminal it needs\n"
-	"--yes.  With --yes and --request-id it shows and asks nothing.\n",
-	"jwksctl rollback\n"
-	"jwksctl rollback default --dry-run\n"
-	"jwksctl rollback default --if-gen 3 --yes --reason \"change 4712\"\n",
-	"Rollback", NOW_ROLLBACK | IF_GEN | DRY_RUN | REASON | REQUEST_ID, 0, 1,
-	cmd_rollback},
-    {"revoke", "KEY", "never trust a key again, whatever it signed",
-	"KEY is a unique prefix of a kid, or KEYSET#GENERATION.  It leaves\n"
-	"the JWKSet at once, and a ready standby takes over when it was the\n"
-	"signer; without one only --force goes on.  --reason is required.\n"
-	"\n"
-	"Says first who may still accept its tokens, and who may reject new\n"
-	"ones, until when; then asks.  Without a terminal it needs --yes.\n"
-	"With --yes and --request-id it shows and asks nothing.\n"
-	"\n"
-	"Verifiers without expiry drop the key when they see a kid that is\n"
-	"new to them.  So a second rotation is offered, or shown\n"
-	"as the command to give.\n",
-	"jwksctl revoke default#2 --reason \"laptop stolen\" --dry-run\n"
-	"jwksctl revoke Ab3dE --reason \"change 4713\"\n"
-	"jwksctl revoke -- -9xYz --reason \"of a kid that begins with -\"\n",
-	"Revoke", REASON_REVOKE | FORCE_REVOKE | IF_GEN | DRY_RUN | REQUEST_ID,
-	1, 1, cmd_revoke},
+	"Rotate", NOW_ROTATE | AT_ROTATE | CANCEL | CHANGES, 0, 1, cmd_rotate},
+    {"rollback", "[KEYSET]", "let the key before sign again", "Rollback",
+	NOW_ROLLBACK | CHANGES, 0, 1, cmd_rollback},
+    {"revoke", "KEY", "never trust a key again, whatever it signed", "Revoke",
+	REASON_REVOKE | FORCE_REVOKE | IF_GEN | DRY_RUN | REQUEST_ID, 1, 1,
+	cmd_revoke},
     {"freeze", "[KEYSET]", "stop all rotation, of one key set or of all",
-	"Nothing becomes ready, rotates, is removed or destroyed until\n"
-	"`jwksctl thaw`.  Serving, signing, rollback and revoke go on.\n",
-	"jwksctl freeze --reason \"incident 17\"\n"
-	"jwksctl freeze default\n",
-	"Freeze", REASON | REQUEST_ID, 0, 1, cmd_freeze},
-    {"thaw", "[KEYSET]", "take a freeze back",
-	"Without KEYSET the freeze of all key sets; one that was frozen by\n"
-	"its name stays so.  What is due happens: at most one rotation of\n"
-	"each key set.\n",
-	"jwksctl thaw\n"
-	"jwksctl thaw default --reason \"incident 17 is over\"\n",
-	"Freeze", REASON | REQUEST_ID, 0, 1, cmd_thaw},
-    {"plan", "[KEYSET]", "every coming change, with its time and cause",
-	"Computed by the function that will perform the changes.\n",
-	"jwksctl plan\n"
-	"jwksctl plan default --until +90d --time=iso\n",
-	"Plan", UNTIL, 0, 1, cmd_plan},
-    {"jwks", "[KEYSET]", "the JWKSet as it is published, or will be",
-	"Prints the JWKSet itself; with --json the whole reply.\n",
-	"jwksctl jwks\n"
-	"jwksctl jwks default --at +25h\n",
-	"GetJwks", AT_JWKS, 0, 1, cmd_jwks},
-    {"sign", "[KEYSET]", "a token of the active key, for a test",
-	"Asks on sign.sock, beside the control socket.  exp is set from\n"
-	"--ttl, or to 5min from now where the claims have none; iat to now.\n"
-	"Prints the token; with -q the kid that signed it.\n",
-	"jwksctl sign --ttl 10min\n"
-	"echo '{\"sub\": \"alice\"}' | jwksctl sign default --claims -\n"
-	"jwksctl sign --claims claims.json --type at+jwt\n",
-	NULL, CLAIMS | TYPE | TTL, 0, 1, cmd_sign},
-    {"verify", "TOKEN|-", "is a token one of ours, and good?",
-	"Says which generation signed it, whether that is still published,\n"
-	"and why the token is not valid.  Exit status 65 when it is not.\n",
-	"jwksctl sign | jwksctl verify -\n"
-	"jwksctl verify eyJhbGciOiJFUzI1NiIsImtpZCI6...\n",
-	"Verify", 0, 1, 1, cmd_verify},
-    {"watch", "[KEYSET]", "follow the changes, one line each",
-	"First every living key, then each change as it happens, until\n"
-	"interrupted.  With --json one object a line.\n",
-	"jwksctl watch\n"
-	"jwksctl watch --json | jq -r .event\n",
-	"Monitor", 0, 0, 1, cmd_watch},
-    {"keyset", "", "the key sets, and what governs them",
-	"Alone it is `keyset list`.\n",
-	"jwksctl keyset\n"
-	"jwksctl keyset -q\n",
-	"ListKeySets", 0, 0, 0, cmd_keyset_list},
-    {"keyset list", "", "every key set, one line each",
-	"MODE is auto, manual or frozen, as it is in force; VERSION counts\n"
-	"the changes of the published bytes.  -q prints names only.\n",
-	"jwksctl keyset list\n"
-	"jwksctl keyset list --json | jq '.keySets[].policy'\n",
-	"ListKeySets", 0, 0, 0, cmd_keyset_list},
-    {"keyset show", "NAME", "one key set, with its whole policy",
-	"Every parameter with its value and what it means.\n",
-	"jwksctl keyset show default\n"
-	"jwksctl keyset show default --json | jq .keySet.policy\n",
-	"ListKeySets", 0, 1, 1, cmd_keyset_show},
+	"Freeze", AUDITED, 0, 1, cmd_freeze},
+    {"thaw", "[KEYSET]", "take a freeze back", "Freeze", AUDITED, 0, 1,
+	cmd_thaw},
+    {"plan", "[KEYSET]", "every coming change, with its time and cause", "Plan",
+	UNTIL, 0, 1, cmd_plan},
+    {"jwks", "[KEYSET]", "the JWKSet as it is published, or will be", "GetJwks",
+	AT_JWKS, 0, 1, cmd_jwks},
+    {"sign", "[KEYSET]", "a token of the active key, for a test", NULL,
+	CLAIMS | TYPE | TTL, 0, 1, cmd_sign},
+    {"verify", "TOKEN|-", "is a token one of ours, and good?", "Verify", 0, 1,
+	1, cmd_verify},
+    {"watch", "[KEYSET]", "follow the changes, one line each", "Monitor", 0, 0,
+	1, cmd_watch},
+    {"keyset", "", "the key sets, and what governs them", "ListKeySets", 0, 0,
+	0, cmd_keyset_list},
+    {"keyset list", "", "every key set, one line each", "ListKeySets", 0, 0, 0,
+	cmd_keyset_list},
+    {"keyset show", "NAME", "one key set, with its whole policy", "ListKeySets",
+	0, 1, 1, cmd_keyset_show},
     {"keyset set", "NAME PARAM=VALUE...", "change the policy of a key set",
-	"PARAM and VALUE are those of the configuration file's [policy]:\n"
-	"durations like 30d or \"1h 30min\", numbers, names.  All of them\n"
-	"change at once, or none.  A policy that breaks the arithmetic is\n"
-	"refused, with the number that would be right.\n"
-	"\n"
-	"Waits in progress never become shorter.  Another algorithm takes\n"
-	"over through the standby; old keys expire like any other.\n",
-	"jwksctl keyset set default rotation_period=14d\n"
-	"jwksctl keyset set default mode=manual --reason \"audit week\"\n"
-	"jwksctl keyset set default algorithm=RS256 rsa_bits=3072 --dry-run\n",
-	"SetPolicy", IF_GEN | DRY_RUN | REASON | REQUEST_ID, 2,
-	CALL_ARGUMENTS_MAX, cmd_keyset_set},
+	"SetPolicy", CHANGES, 2, CALL_ARGUMENTS_MAX, cmd_keyset_set},
     {"keyset add", "NAME [PARAM=VALUE...] | --from FILE",
-	"make a key set, or many",
-	"NAME is APP, or APP/NAME for one more set of that application:\n"
-	"lower-case labels as in DNS.  PARAM=VALUE as for `keyset set`; the\n"
-	"configuration's [policy] has the others.  The key set is published\n"
-	"and signs when the command returns.  If an earlier one had that\n"
-	"name, verifiers may hold copies of it: then the command prints the\n"
-	"time from which the new one signs.  --now does not wait: it says\n"
-	"first who may reject tokens until when, and asks.\n"
-	"\n"
-	"FILE has one key set a line, NAME [PARAM=VALUE...]; # begins a\n"
-	"comment, \"1h 30min\" holds words together.  Nothing is added while\n"
-	"there is a mistake in it; each is named with its line.  A key set\n"
-	"that is there already counts, one with another policy is named and\n"
-	"left as it is: the command can be repeated at any time, and goes\n"
-	"on where it was cut off.  Exit status 0 when all are there.\n",
-	"jwksctl keyset add acme\n"
-	"jwksctl keyset add acme/step-up algorithm=ES384 rotation_period=14d\n"
-	"jwksctl keyset add --from applications.txt --dry-run\n"
-	"seq -f 'app%.0f' 1000 | jwksctl keyset add --from -\n",
-	"AddKeySet", NOW_ADD | FROM | DRY_RUN | REASON | REQUEST_ID, 0,
-	CALL_ARGUMENTS_MAX, cmd_keyset_add},
-    {"keyset remove", "NAME", "a key set goes, for ever",
-	"It is no longer served, its private keys are destroyed, and its\n"
-	"kids never come back.  While a token of it could still be valid\n"
-	"only --force goes on; without it the command prints the time\n"
-	"from which it may go.\n"
-	"\n"
-	"Says first what will happen, and asks; without a terminal it needs\n"
-	"--yes.  With --yes and --request-id it shows and asks nothing.\n",
-	"jwksctl keyset remove acme/step-up --dry-run\n"
-	"jwksctl keyset remove acme --force --reason \"contract ended\"\n",
-	"RemoveKeySet", FORCE_REMOVE | IF_GEN | DRY_RUN | REASON | REQUEST_ID,
-	1, 1, cmd_keyset_remove},
-    {"clock", "", "is the wall clock trusted, and what that stops",
-	"After a jump nothing becomes ready, rotates by schedule or is\n"
-	"removed until the clock has been stable for 10 minutes.\n",
-	"jwksctl clock\n", "Status", 0, 0, 0, cmd_clock},
-    {"clock accept", "", "the wall clock is right as it is now",
-	"Ends the wait after a jump.  Look at `date` first: what a wrong\n"
-	"clock activates or removes does not come back.\n",
-	"jwksctl clock accept --reason \"ntpd was repaired\"\n", "AcceptClock",
-	REASON | REQUEST_ID, 0, 0, cmd_clock_accept},
+	"make a key set, or many", "AddKeySet",
+	NOW_ADD | FROM | DRY_RUN | AUDITED, 0, CALL_ARGUMENTS_MAX,
+	cmd_keyset_add},
+    {"keyset remove", "NAME", "a key set goes, for ever", "RemoveKeySet",
+	FORCE_REMOVE | CHANGES, 1, 1, cmd_keyset_remove},
+    {"clock", "", "is the wall clock trusted, and what that stops", "Status", 0,
+	0, 0, cmd_clock},
+    {"clock accept", "", "the wall clock is right as it is now", "AcceptClock",
+	AUDITED, 0, 0, cmd_clock_accept},
     {"reload", "", "read the configuration again, all of it or nothing",
-	"In force at once: the log level, and the policy of new key sets.\n"
-	"What waits for the next start is named.  A mistake anywhere: nothing\n"
-	"is changed; the exit status is 78, and the log has every mistake.\n",
-	"jwksd --check && jwksctl reload\n", "Reload", 0, 0, 0, cmd_reload},
-    {"call", "METHOD [JSON|-]", "call any method of the socket",
-	"METHOD without a dot belongs to org.jwksd.keys.  The parameters\n"
-	"are a JSON object, or - to read it from standard input.  Each\n"
-	"reply is printed on a line.\n",
-	"jwksctl call Status\n"
-	"jwksctl call ShowKey '{\"key\":\"default#1\"}'\n"
-	"jwksctl call --more Monitor\n",
-	NULL, MORE, 1, 2, cmd_call},
-    {"introspect", "[INTERFACE]", "which interfaces the socket has",
-	"With INTERFACE, its description: every method and error.\n",
-	"jwksctl introspect\n"
-	"jwksctl introspect org.jwksd.keys\n",
-	NULL, 0, 0, 1, cmd_introspect},
-    {"help", "[COMMAND]", "how to use jwksctl or one command", "",
-	"jwksctl help rotate\n"
-	"jwksctl help keyset set\n",
-	NULL, 0, 0, 2, ctl_help},
-    {"version", "", "the version of jwksctl",
-	"That of the daemon is a part of `jwksctl status`.\n",
-	"jwksctl version\n", NULL, 0, 0, 0, ctl_version},
+	"Reload", 0, 0, 0, cmd_reload},
+    {"call", "METHOD [JSON|-]", "call any method of the socket", NULL, MORE, 1,
+	2, cmd_call},
+    {"introspect", "[INTERFACE]", "which interfaces the socket has", NULL, 0, 0,
+	1, cmd_introspect},
+    {"help", "[COMMAND]", "how to use jwksctl or one command", NULL, 0, 0, 2,
+	ctl_help},
+    {"version", "", "the version of jwksctl", NULL, 0, 0, 0, ctl_version},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };

@@ -1,8 +1,9 @@
 /*
  * The table of jwksctl's commands and options.
  *
- * To add a command: a row in command.c, and its function in ctl/commands.
- * Parsing, help, completion and the tests follow the row.
+ * To add a command: a row in command.c, a section in help.txt, and its
+ * function in ctl/commands.  Parsing, help, completion and the tests follow
+ * the row.
  */
 #ifndef JWKSD_CTL_COMMAND_H
 #define JWKSD_CTL_COMMAND_H
@@ -26,8 +27,6 @@ struct ctl_command {
 	const char *name;      /* "list", or "keyset list" */
 	const char *arguments; /* for help: "[KEYSET]" */
 	const char *summary;   /* one line of the overview */
-	const char *details;   /* paragraphs for `help NAME` */
-	const char *examples;  /* lines for `help NAME` */
 	const char *method;    /* of org.jwksd.keys; NULL: none */
 	unsigned options;      /* bits of the rows that it takes */
 	size_t min_arguments, max_arguments;

@@ -1,8 +1,9 @@
 /*
- * help and version, printed from the table of commands.
+ * help and version, from the table of commands and help.txt.
  */
 #include "ctl/help.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,16 +12,34 @@
 
 enum { NAME_SIZE = 64 };
 
-/* Print each line of text behind an indentation. */
-static void
+const char *
+ctl_help_section(const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = ctl_help_text;
+
+	for (; at != NULL; at = strstr(at, "\n= ")) {
+		at += strspn(at, "\n= ");
+		if (strncmp(at, name, len) == 0 && at[len] == '\n')
+			return at + len + 1;
+	}
+	return NULL;
+}
+
+/* Print the lines up to "--" or the end of a section; returns the next one. */
+static const char *
 print_indented(const char *text)
 {
-	while (*text != '\0') {
+	while (*text != '\0' && strncmp(text, "\n= ", 3) != 0) {
 		size_t len = strcspn(text, "\n");
+		const char *next = text + len + (text[len] == '\n');
 
+		if (len == 2 && strncmp(text, "--", len) == 0)
+			return next;
 		printf("%s%.*s\n", len > 0 ? "  " : "", (int)len, text);
-		text += len + (text[len] == '\n');
+		text = next;
 	}
+	return text;
 }
 
 /* The options of one command, or (NULL) those of every command. */
@@ -77,13 +96,15 @@ print_overview(void)
 static void
 print_command(const struct ctl_command *command)
 {
-	printf("usage: jwksctl %s [OPTION...]%s%s\n\n", command->name,
-	    command->arguments[0] != '\0' ? " " : "", command->arguments);
-	print_indented(command->summary);
-	if (command->details[0] != '\0') {
+	const char *text = ctl_help_section(command->name);
+
+	assert(text != NULL);
+	printf("usage: jwksctl %s [OPTION...]%s%s\n\n  %s\n", command->name,
+	    command->arguments[0] != '\0' ? " " : "", command->arguments,
+	    command->summary);
+	if (strncmp(text, "--\n", 3) != 0)
 		putchar('\n');
-		print_indented(command->details);
-	}
+	text = print_indented(text);
 	if (ctl_command_is_group(command->name)) {
 		puts("\ncommands:");
 		print_commands(command->name);
@@ -93,7 +114,7 @@ print_command(const struct ctl_command *command)
 		print_options(command);
 	}
 	puts("\noptions of every command: `jwksctl help`\n\nexamples:");
-	print_indented(command->examples);
+	(void)print_indented(text);
 }
 
 enum jw_err

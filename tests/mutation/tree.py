@@ -113,8 +113,9 @@ def unit_programs(path):
     stem = os.path.splitext(os.path.basename(path))[0]
     names = sorted(os.path.basename(p)[:-2] for p in glob.glob(
         os.path.join(ROOT, "tests/unit/test_*.c")))
-    area = {"daemon/http": "test_http", "ctl": "test_ctl"}.get(
-        os.path.dirname(path))
+    area = {"daemon/http": "test_http"}.get(os.path.dirname(path))
+    if path.startswith("ctl/"):
+        area = "test_ctl"
     near = [n for n in names if n.endswith("_" + stem)
             or n == f"test_{stem.split('_')[0]}"
             or (area and n.startswith(area))]
@@ -202,7 +203,7 @@ def parse_options():
 def choose(options):
     files = options.files or sorted(
         p for pattern in ("common/*/*.c", "daemon/*.c", "daemon/*/*.c",
-                          "ctl/*.c")
+                          "ctl/*.c", "ctl/*/*.c")
         for p in glob.glob(pattern, root_dir=ROOT))
     mutants = [m for path in files for m in mutate.mutants_of(path)]
     mutate.number_twins(mutants)

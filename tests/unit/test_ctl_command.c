@@ -16,6 +16,7 @@
 #include "ctl/arguments.h"
 #include "ctl/call/context.h"
 #include "ctl/command.h"
+#include "ctl/help.h"
 
 enum { ARGC_MAX = 48, COLUMNS = 79 };
 
@@ -52,15 +53,28 @@ check_refused(const char *words, const char *text, const char *hint)
 	assert_non_null(strstr(ctl.why.hint, hint));
 }
 
+/* The section of a command: short lines, then examples of it. */
 static void
-check_lines(const char *text)
+check_section(const char *name)
 {
-	while (*text != '\0') {
+	const char *text = ctl_help_section(name);
+	char example[64];
+	size_t examples = 0;
+	bool behind = false;
+
+	assert_non_null(text);
+	snprintf(example, sizeof(example), "jwksctl %s", name);
+	while (*text != '\0' && strncmp(text, "\n= ", 3) != 0) {
 		size_t len = strcspn(text, "\n");
 
 		assert_true(len <= COLUMNS - 2);
+		if (behind)
+			examples += strstr(text, example) != NULL &&
+				    strstr(text, example) < text + len;
+		behind = behind || strncmp(text, "--\n", 3) == 0;
 		text += len + (text[len] == '\n');
 	}
+	assert_true(examples > 0);
 }
 
 static void
@@ -77,13 +91,27 @@ test_table(void **state)
 		assert_true(command->max_arguments <= CALL_ARGUMENTS_MAX);
 		assert_true(command->min_arguments <= command->max_arguments);
 		assert_non_null(command->run);
-		assert_non_null(strstr(command->examples, command->name));
-		check_lines(command->details);
-		check_lines(command->examples);
+		check_section(command->name);
 	}
 	assert_int_equal(i, 26);
 	assert_null(ctl_command_find("lis"));
 	assert_null(ctl_command_find(""));
+	assert_null(ctl_help_section("lis"));
+	assert_null(ctl_help_section(""));
+}
+
+/* Each section of the help is that of a command. */
+static void
+test_help_sections(void **state)
+{
+	size_t sections = 1;
+
+	(void)state;
+	for (const char *at = ctl_help_text; (at = strstr(at, "\n= ")) != NULL;
+	     at++)
+		sections++;
+	assert_non_null(ctl_command_at(sections - 1));
+	assert_null(ctl_command_at(sections));
 }
 
 /* Every option of one name takes a value, or none does; so with letters. */
@@ -355,6 +383,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_help_sections),
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_options_of_commands),
 	    cmocka_unit_test(test_methods_are_declared),
