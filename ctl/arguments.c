@@ -259,3 +259,23 @@ ctl_arguments_parse(int argc, char *const argv[], struct ctl *ctl,
 		*ret_command = command;
 	return err;
 }
+
+const struct ctl_option *
+ctl_arguments_take(int argc, char *const argv[], struct ctl *ctl,
+    const struct ctl_command **ret_command)
+{
+	const struct ctl_option *valued = NULL;
+	struct getopt_tables tables;
+	int c;
+
+	make_tables(&tables);
+	take_words(argc, argv, &tables, &ctl->arguments);
+	(void)take_command(ctl, ret_command);
+	optind = 0;
+	while ((c = next_option(argc, argv, &tables)) != -1)
+		if (c == ':')
+			valued = find_option(*ret_command, argv[optind - 1]);
+		else if (c != 1)
+			(void)take_option(ctl, *ret_command, argv, c);
+	return valued;
+}

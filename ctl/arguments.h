@@ -8,6 +8,7 @@
 
 struct ctl;
 struct ctl_command;
+struct ctl_option;
 
 /*
  * Read the whole command line into ctl->arguments.  Options stand before or
@@ -17,5 +18,14 @@ struct ctl_command;
  */
 enum jw_err ctl_arguments_parse(int argc, char *const argv[], struct ctl *ctl,
     const struct ctl_command **ret_command);
+
+/*
+ * The same for a line that is not complete: what can be understood of it.
+ * *ret_command is NULL where its first words name none; they stay in
+ * ctl->arguments then.  Returns the option whose value is to follow; NULL:
+ * none.
+ */
+const struct ctl_option *ctl_arguments_take(int argc, char *const argv[],
+    struct ctl *ctl, const struct ctl_command **ret_command);
 
 #endif

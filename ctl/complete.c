@@ -12,20 +12,17 @@
 #include <string.h>
 
 #include "common/config/policy.h"
+#include "ctl/arguments.h"
 #include "ctl/call/context.h"
 #include "ctl/call/request.h"
 #include "ctl/command.h"
 
 enum { NAME_SIZE = 64 };
 
-/* The words before the cursor, understood, and the one at it. */
 struct completion {
-	struct ctl *ctl;
-	const char *prefix;
-	const char *first;                 /* word of a command; NULL: none */
+	struct ctl *ctl;    /* with the words before the cursor */
+	const char *prefix; /* the word at the cursor */
 	const struct ctl_command *command; /* NULL: none yet */
-	const struct ctl_option *valued;   /* an option that lacks its value */
-	size_t arguments;
 };
 
 static void
@@ -37,57 +34,6 @@ offer(const struct completion *c, const char *word, const char *meaning)
 			return;
 	if (strncmp(word, c->prefix, strlen(c->prefix)) == 0)
 		printf("%s\t%s\n", word, meaning);
-}
-
-static bool
-is_offered(const struct completion *c, const struct ctl_option *option)
-{
-	return option->bit == 0 ||
-	       (c->command != NULL && ctl_option_applies(option, c->command));
-}
-
-/* ---- where the cursor is ---- */
-
-static void
-read_option(struct completion *c, const char *name)
-{
-	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++)
-		if (is_offered(c, o) && strcmp(o->name, name) == 0 &&
-		    o->value != NULL)
-			c->valued = o;
-}
-
-static void
-read_argument(struct completion *c, const char *word)
-{
-	const struct ctl_command *longer;
-	char name[NAME_SIZE];
-
-	if (c->first == NULL) {
-		c->first = word;
-		c->command = ctl_command_find(word);
-		return;
-	}
-	snprintf(name, sizeof(name), "%s %s", c->first, word);
-	longer = c->arguments == 0 ? ctl_command_find(name) : NULL;
-	if (longer != NULL && longer != c->command)
-		c->command = longer;
-	else
-		c->arguments++;
-}
-
-static void
-read_word(struct completion *c, const char *word)
-{
-	if (c->valued != NULL) {
-		if (strcmp(c->valued->name, "socket") == 0)
-			c->ctl->socket = word;
-		c->valued = NULL;
-	} else if (strncmp(word, "--", 2) == 0) {
-		read_option(c, word + 2);
-	} else if (word[0] != '-') {
-		read_argument(c, word);
-	}
 }
 
 /* ---- candidates from our tables ---- */
@@ -121,7 +67,8 @@ offer_options(const struct completion *c)
 
 	for (const struct ctl_option *o = ctl_options(); o->name != NULL; o++) {
 		snprintf(word, sizeof(word), "--%s", o->name);
-		if (is_offered(c, o))
+		if (o->bit == 0 ||
+		    (c->command != NULL && ctl_option_applies(o, c->command)))
 			offer(c, word, o->help);
 	}
 }
@@ -251,7 +198,7 @@ static void
 offer_argument(const struct completion *c)
 {
 	const char *at = c->command->arguments, *last = NULL;
-	size_t n = c->arguments;
+	size_t n = c->ctl->arguments.count;
 
 	for (at += strspn(at, " ["); *at != '\0'; at += strspn(at, " []")) {
 		last = at;
@@ -265,25 +212,28 @@ offer_argument(const struct completion *c)
 }
 
 void
-ctl_complete(struct ctl *ctl, const char *const *words, size_t count)
+ctl_complete(struct ctl *ctl, int argc, char *const argv[])
 {
-	struct completion c = {.ctl = ctl, .prefix = ""};
+	struct completion c = {
+	    .ctl = ctl,
+	    .prefix = argc > 1 ? argv[argc - 1] : "",
+	};
+	const struct ctl_option *valued =
+	    ctl_arguments_take(argc - (argc > 1), argv, ctl, &c.command);
+	const char *socket = call_option(ctl, "socket");
 
-	for (size_t i = 0; i + 1 < count; i++)
-		read_word(&c, words[i]);
-	if (count > 0)
-		c.prefix = words[count - 1];
-	if (c.valued != NULL) {
-		offer_kind(&c, c.valued->value, strlen(c.valued->value));
+	if (socket != NULL)
+		ctl->socket = socket;
+	if (valued != NULL) {
+		offer_kind(&c, valued->value, strlen(valued->value));
 	} else if (c.prefix[0] == '-') {
 		offer_options(&c);
-	} else if (c.first == NULL) {
+	} else if (c.command != NULL) {
+		if (ctl->arguments.count == 0)
+			offer_commands_of(&c, c.command->name);
+		offer_argument(&c);
+	} else if (ctl->arguments.count == 0) {
 		offer_commands(&c);
-	} else {
-		if (c.arguments == 0)
-			offer_commands_of(&c, c.first);
-		if (c.command != NULL)
-			offer_argument(&c);
 	}
 	(void)fflush(stdout);
 }

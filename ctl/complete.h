@@ -1,10 +1,8 @@
 /*
- * What may stand where the cursor is, for the completion of shells.
+ * Words that may stand at the cursor, for the completion of shells.
  */
 #ifndef JWKSD_CTL_COMPLETE_H
 #define JWKSD_CTL_COMPLETE_H
-
-#include <stddef.h>
 
 struct ctl;
 
@@ -12,11 +10,10 @@ struct ctl;
 #define COMPLETE_COMMAND "__complete"
 
 /*
- * Print the candidates for the last of the words (those behind the program's
- * name; the last may be ""), one a line: WORD, a tab, what it is.  Asks the
- * daemon where names of its own are wanted, and says nothing when it does not
- * answer.
+ * Print the candidates for the last word of argv, one a line: WORD, a tab, its
+ * meaning.  argv[0] is no word of the line; the last word may be "".  Asks the
+ * daemon for names of its own, and prints none when it does not answer.
  */
-void ctl_complete(struct ctl *ctl, const char *const *words, size_t count);
+void ctl_complete(struct ctl *ctl, int argc, char *const argv[]);
 
 #endif

@@ -102,8 +102,7 @@ main(int argc, char *argv[])
 	out_text_init(&ctl.text);
 	if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0) {
 		ctl.socket = socket_path(&ctl);
-		ctl_complete(
-		    &ctl, (const char *const *)argv + 2, (size_t)argc - 2);
+		ctl_complete(&ctl, argc - 1, argv + 1);
 		return EXIT_SUCCESS;
 	}
 	err = ctl_arguments_parse(argc, argv, &ctl, &command);

@@ -12,9 +12,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
+#include <unistd.h>
 
-#include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
@@ -240,6 +241,38 @@ hint_repetition(struct ctl *ctl, const struct call_change *change)
 		hint_word(why, ctl->arguments.words[i]);
 }
 
+/* ---- the question ---- */
+
+static enum jw_err
+check_can_ask(struct ctl *ctl, const char *danger)
+{
+	if (ctl->yes || (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+		return JW_OK;
+	jw_why_set(&ctl->why,
+	    "%s can make verifiers reject tokens, and there is no terminal to "
+	    "ask on",
+	    danger);
+	jw_why_hint(&ctl->why,
+	    "look at what would happen with --dry-run, then add --yes");
+	return JW_USAGE;
+}
+
+void
+call_change_confirm(struct ctl *ctl, const char *question)
+{
+	char answer[16] = "";
+
+	if (ctl->yes)
+		return;
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	if (fgets(answer, sizeof(answer), stdin) == NULL)
+		fputc('\n', stderr);
+	answer[strcspn(answer, "\r\n")] = '\0';
+	ctl->declined =
+	    strcasecmp(answer, "y") != 0 && strcasecmp(answer, "yes") != 0;
+}
+
 /* ---- the request ---- */
 
 static enum jw_err
@@ -277,7 +310,7 @@ show_and_ask(struct ctl *ctl, const struct call_change *change)
 	if (err == JW_OK && change->expect != NULL)
 		err = expect_shown(ctl, change, reply);
 	if (err == JW_OK)
-		call_confirm(ctl, change->question);
+		call_change_confirm(ctl, change->question);
 	json_decref(reply);
 	return err;
 }
@@ -292,7 +325,7 @@ change_really(
 	enum jw_err err = JW_OK;
 
 	if (change->danger != NULL)
-		err = call_confirm_possible(ctl, change->danger);
+		err = check_can_ask(ctl, change->danger);
 	if (err == JW_OK && change->danger != NULL && !is_repetition)
 		err = show_and_ask(ctl, change);
 	if (err == JW_OK && !ctl->declined)

@@ -63,6 +63,12 @@ enum jw_err call_change_take_options(
 /* Set requestId to a new random one. */
 enum jw_err call_change_add_id(struct ctl *ctl, struct json_t *parameters);
 
+/*
+ * Print "question [y/N] " and wait for an answer, or go on with --yes.  Any
+ * answer but yes sets ctl->declined.
+ */
+void call_change_confirm(struct ctl *ctl, const char *question);
+
 /* Set expectGeneration. */
 enum jw_err call_change_expect(struct json_t *parameters, long long generation);
 

@@ -5,6 +5,7 @@
  * what a command prints otherwise, nor its exit status.
  */
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -103,45 +104,44 @@ struct notes {
 	size_t count;
 };
 
-static bool
-is_wanted(const struct notes *notes, const char *key_set)
-{
-	return notes->key_set == NULL || strcmp(notes->key_set, key_set) == 0;
-}
-
 /* A stream of key sets may be long; a screen is not. */
-static bool
-has_room(struct notes *notes)
+static void __attribute__((format(printf, 2, 3)))
+note(struct notes *notes, const char *fmt, ...)
 {
+	va_list ap;
+
 	notes->count++;
 	if (notes->count == NOTES_MAX + 1)
 		fputs("note: and more: `jwksctl keyset list`\n", stderr);
-	return notes->count <= NOTES_MAX;
+	if (notes->count > NOTES_MAX)
+		return;
+	fputs("note: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 }
 
 static void
 note_set(struct notes *notes, const struct reply_key_set *set)
 {
-	bool manual = set->mode != NULL && strcmp(set->mode, "manual") == 0;
-	bool frozen = set->mode != NULL && strcmp(set->mode, "frozen") == 0;
+	const char *name = set->name, *mode = set->mode;
 
-	if (!is_wanted(notes, set->name) ||
-	    !(set->frozen || frozen || manual) || !has_room(notes))
+	if (notes->key_set != NULL && strcmp(notes->key_set, name) != 0)
 		return;
 	if (set->frozen)
-		fprintf(stderr,
-		    "note: %s is frozen; `jwksctl thaw %s` takes it back\n",
-		    set->name, set->name);
-	else if (frozen)
-		fprintf(stderr,
-		    "note: %s has mode frozen; `jwksctl keyset set %s "
-		    "mode=auto` lets keys rotate again\n",
-		    set->name, set->name);
-	else
-		fprintf(stderr,
-		    "note: %s has mode manual: what is due waits for "
-		    "`jwksctl rotate %s`\n",
-		    set->name, set->name);
+		note(notes, "%s is frozen; `jwksctl thaw %s` takes it back",
+		    name, name);
+	else if (mode != NULL && strcmp(mode, "frozen") == 0)
+		note(notes,
+		    "%s has mode frozen; `jwksctl keyset set %s mode=auto` "
+		    "lets keys rotate again",
+		    name, name);
+	else if (mode != NULL && strcmp(mode, "manual") == 0)
+		note(notes,
+		    "%s has mode manual: what is due waits for `jwksctl "
+		    "rotate %s`",
+		    name, name);
 }
 
 static enum jw_err
@@ -193,8 +193,8 @@ note_status(const json_t *status, struct notes *notes)
 	json_array_foreach (json_object_get(status, "warnings"), i, warning) {
 		const char *text = json_string_value(warning);
 
-		if (text != NULL && is_of(notes, text) && has_room(notes))
-			fprintf(stderr, "note: %s\n", text);
+		if (text != NULL && is_of(notes, text))
+			note(notes, "%s", text);
 	}
 }
 

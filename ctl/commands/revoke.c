@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "ctl/call/change.h"
-#include "ctl/call/confirm.h"
 #include "ctl/call/context.h"
 #include "ctl/call/exposure.h"
 #include "ctl/call/request.h"
@@ -182,7 +181,7 @@ offer_rotation(struct ctl *ctl, const struct revocation *revocation)
 
 	print_offer(ctl, revocation, known);
 	if (known == 0 && can_ask(ctl)) {
-		call_confirm(ctl, "Schedule it as soon as it is safe?");
+		call_change_confirm(ctl, "Schedule it as soon as it is safe?");
 		if (!ctl->declined)
 			return schedule_rotation(
 			    ctl, revocation->revoked.key_set);

@@ -41,25 +41,19 @@ struct status {
 
 #define STATUS(member) offsetof(struct status, member)
 
-static enum jw_err
-read_status(const json_t *reply, struct status *ret_status, struct jw_why *why)
-{
-	static const struct reply_member members[] = {
-	    {"version", REPLY_STRING, true, STATUS(version)},
-	    {"mode", REPLY_STRING, true, STATUS(mode)},
-	    {"ready", REPLY_BOOL, false, STATUS(ready)},
-	    {"clockTrusted", REPLY_BOOL, false, STATUS(clock_trusted)},
-	    {"started", REPLY_NUMBER, false, STATUS(started)},
-	    {"keySets", REPLY_NUMBER, false, STATUS(key_sets)},
-	    {"generations", REPLY_NUMBER, false, STATUS(generations)},
-	    {"fronts", REPLY_NUMBER, false, STATUS(fronts)},
-	    {"nextChange", REPLY_OBJECT, false, STATUS(next)},
-	    {"warnings", REPLY_ARRAY, true, STATUS(warnings)},
-	    {NULL, REPLY_STRING, false, 0},
-	};
-
-	return reply_read(reply, members, ret_status, why);
-}
+static const struct reply_member status_reply[] = {
+    {"version", REPLY_STRING, true, STATUS(version)},
+    {"mode", REPLY_STRING, true, STATUS(mode)},
+    {"ready", REPLY_BOOL, false, STATUS(ready)},
+    {"clockTrusted", REPLY_BOOL, false, STATUS(clock_trusted)},
+    {"started", REPLY_NUMBER, false, STATUS(started)},
+    {"keySets", REPLY_NUMBER, false, STATUS(key_sets)},
+    {"generations", REPLY_NUMBER, false, STATUS(generations)},
+    {"fronts", REPLY_NUMBER, false, STATUS(fronts)},
+    {"nextChange", REPLY_OBJECT, false, STATUS(next)},
+    {"warnings", REPLY_ARRAY, true, STATUS(warnings)},
+    {NULL, REPLY_STRING, false, 0},
+};
 
 static enum jw_err
 print_next(struct ctl *ctl, const json_t *next)
@@ -105,7 +99,7 @@ print_status(struct ctl *ctl, const struct json_t *reply)
 	struct status status;
 	const json_t *warning;
 	size_t i;
-	enum jw_err err = read_status(reply, &status, &ctl->why);
+	enum jw_err err = reply_read(reply, status_reply, &status, &ctl->why);
 
 	if (err != JW_OK)
 		return err;
