@@ -1,7 +1,7 @@
 /*
- * The rules for claims.  Decides what may be signed from parsed values, and
- * puts together what is signed from the octets that were sent: must never
- * print a parsed claim back into a token.
+ * The rules for claims.  Decides from parsed values whether claims may be
+ * signed, and builds the input of the signature from the octets that were
+ * sent: must never print a parsed claim back into a token.
  */
 #include "daemon/verbs/claims.h"
 
@@ -165,7 +165,7 @@ verbs_claims_header(const char *alg, const char *kid, const char *type)
 {
 	char *text;
 
-	/* None of the three can hold what JSON would have to escape. */
+	/* None of the three can contain a character that JSON escapes. */
 	if (asprintf(&text, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
 		alg, kid, type) < 0)
 		return NULL;

@@ -18,7 +18,7 @@ enum {
 	CLAIMS_TYPE_MAX = 64,
 };
 
-/* What the rules look at; all zeroes: a claim that is not there. */
+/* A claim that the rules look at; all zeroes: it is absent. */
 struct verbs_claims_time {
 	bool there;
 	bool is_integer;
@@ -34,11 +34,11 @@ struct verbs_claims_fault {
 	char message[160]; /* what is wrong, and what would be right */
 };
 
-/* The one of these that has this name; NULL: none. */
+/* The claim with this name; NULL: the rules look at no such claim. */
 struct verbs_claims_time *verbs_claims_time(
     struct verbs_claims_times *times, const char *name, size_t len);
 
-/* Of parsed claims.  JW_BAD_CLAIMS with ret_fault: they are no object. */
+/* From parsed claims.  JW_BAD_CLAIMS with ret_fault: not an object. */
 enum jw_err verbs_claims_read(const struct json_t *claims,
     struct verbs_claims_times *ret_times, struct verbs_claims_fault *ret_fault);
 

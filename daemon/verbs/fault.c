@@ -30,6 +30,8 @@ static const struct varlink_layout faults[JW_ERR_COUNT] = {
     [JW_BAD_POLICY] =
 	FAULT(TEXT("parameter", parameter), TEXT("message", message),
 	    MAYBE(minimum), MAYBE(maximum), TEXT("keySet", of_key_set)),
+    [JW_BAD_CLAIMS] =
+	FAULT(TEXT("parameter", parameter), TEXT("message", message)),
     [JW_FROZEN] = FAULT(TEXT("cause", cause)),
     [JW_OUTCOME_UNKNOWN] = FAULT(TEXT("requestId", request_id)),
     [JW_STORE_FAILED] = FAULT(TEXT("message", message)),

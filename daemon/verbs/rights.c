@@ -1,7 +1,7 @@
 /*
- * The rules of [access] sign_rules.  Once there is any, a key set that none
- * names is signed for by nobody whom rules bind: must never read a rule that
- * does not match as a yes.
+ * The rules of [access] sign_rules.  Once there is a rule, a key set that no
+ * rule names has no signer but root and the user of the daemon: must never
+ * take a rule that does not match for a permission.
  */
 #include "daemon/verbs/rights.h"
 
@@ -86,7 +86,7 @@ verbs_rights_free(struct verbs_rights *rights)
 	free(rights);
 }
 
-/* A star behind APP/ stands for every NAME, and not for APP itself. */
+/* A star behind APP/ stands for every NAME, but not for APP itself. */
 static bool
 matches(const char *pattern, const char *key_set)
 {

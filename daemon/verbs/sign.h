@@ -1,6 +1,6 @@
 /*
- * What the methods of org.jwksd.sign do: who may sign what, with which key,
- * and what stays of it.  All on the event loop but the signature itself.
+ * The methods of org.jwksd.sign.  Everything runs on the event loop but the
+ * signatures themselves.
  */
 #ifndef JWKSD_DAEMON_VERBS_SIGN_H
 #define JWKSD_DAEMON_VERBS_SIGN_H
