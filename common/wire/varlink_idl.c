@@ -1,18 +1,16 @@
 /*
- * Varlink interface descriptions: a recursive descent over the text.
- *
- * Everything that a description consists of lives in its chunks and dies with
- * them.  A description may come from a peer, so nothing here may recurse
- * without a bound or believe that the text ends well.
+ * Varlink interface descriptions: a recursive descent over the text, which is
+ * one of ours.  The parts of a description are kept in its chunks, and are
+ * freed with them.
  */
 #include "common/wire/varlink_idl.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
 
@@ -20,43 +18,12 @@
 #define LETTERS UPPER "abcdefghijklmnopqrstuvwxyz"
 #define ALNUM LETTERS "0123456789"
 
-/* A named type or an error. */
-struct definition {
-	const char *name;
-	const struct varlink_type *type;
-	struct definition *next;
-};
-
-struct varlink_method {
-	const char *name;
-	const char *doc;
-	const struct varlink_type *input;
-	const struct varlink_type *output;
-	struct varlink_method *next;
-};
-
-struct chunk {
-	struct chunk *next;
-	max_align_t data[];
-};
-
-struct varlink_interface {
-	const char *text;
-	const char *name;
-	struct definition *types;
-	struct definition *errors;
-	struct varlink_method *methods;
-	struct varlink_type *named; /* every use of a name */
-	struct chunk *chunks;
-};
-
 struct parser {
 	const char *at;
 	struct varlink_interface *interface;
 	struct varlink_method **last_method;
-	struct definition **last_error;
-	unsigned depth;
-	enum jw_err err; /* the first error, which ends the parse */
+	struct varlink_definition **last_error;
+	enum jw_err err; /* the first error, at which parsing stops */
 	struct jw_why *why;
 };
 
@@ -65,12 +32,8 @@ struct parser {
 static void *
 parser_take(struct parser *p, size_t size)
 {
-	struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
+	struct varlink_chunk *chunk = jw_zalloc(sizeof(*chunk) + size);
 
-	if (chunk == NULL) {
-		p->err = JW_NO_MEMORY;
-		return NULL;
-	}
 	chunk->next = p->interface->chunks;
 	p->interface->chunks = chunk;
 	return chunk->data;
@@ -178,14 +141,7 @@ varlink_take_word(
 		fail_expected(p, what);
 		return NULL;
 	}
-	if (len >= VARLINK_NAME_SIZE) {
-		fail(p, p->at, "a name of %zu characters; at most %d", len,
-		    VARLINK_NAME_SIZE - 1);
-		return NULL;
-	}
 	word = parser_take(p, len + 1);
-	if (word == NULL)
-		return NULL;
 	memcpy(word, p->at, len);
 	p->at += len;
 	return word;
@@ -231,8 +187,7 @@ new_type(struct parser *p, enum varlink_kind kind)
 {
 	struct varlink_type *type = parser_take(p, sizeof(*type));
 
-	if (type != NULL)
-		type->kind = kind;
+	type->kind = kind;
 	return type;
 }
 
@@ -255,8 +210,6 @@ parse_name(struct parser *p)
 	}
 	at = p->at;
 	type = new_type(p, TYPE_NAMED);
-	if (type == NULL)
-		return NULL;
 	type->name = varlink_take_word(p, UPPER, ALNUM, "a type");
 	if (type->name == NULL)
 		return NULL;
@@ -272,8 +225,6 @@ parse_wrapped(struct parser *p, enum varlink_kind kind)
 	struct varlink_type *type = new_type(p, kind);
 	const char *at = p->at;
 
-	if (type == NULL)
-		return NULL;
 	type->element = parse_type(p);
 	if (type->element == NULL)
 		return NULL;
@@ -284,25 +235,12 @@ parse_wrapped(struct parser *p, enum varlink_kind kind)
 	return type;
 }
 
-const struct varlink_field *
-varlink_type_field(const struct varlink_type *type, const char *name)
-{
-	for (const struct varlink_field *f = type->fields; f != NULL;
-	     f = f->next) {
-		if (strcmp(f->name, name) == 0)
-			return f;
-	}
-	return NULL;
-}
-
-/* The first field says whether a group is a struct or an enum. */
+/* Whether a group is a struct or an enum can be seen at its first field. */
 static struct varlink_field *
 varlink_parse_field(struct parser *p, struct varlink_type *group)
 {
 	struct varlink_field *field = parser_take(p, sizeof(*field));
 
-	if (field == NULL)
-		return NULL;
 	field->name = take_field_name(p);
 	if (field->name == NULL)
 		return NULL;
@@ -328,7 +266,7 @@ varlink_parse_group(struct parser *p)
 	struct varlink_type *group = new_type(p, TYPE_STRUCT);
 	struct varlink_field **last;
 
-	if (group == NULL || accept(p, ")"))
+	if (accept(p, ")"))
 		return group;
 	last = &group->fields;
 	do {
@@ -343,25 +281,15 @@ varlink_parse_group(struct parser *p)
 static struct varlink_type *
 parse_type(struct parser *p)
 {
-	struct varlink_type *type;
-
-	if (p->depth >= VARLINK_DEPTH_MAX) {
-		fail(p, p->at, "nested deeper than %d", VARLINK_DEPTH_MAX);
-		return NULL;
-	}
-	p->depth++;
 	if (accept(p, "?"))
-		type = parse_wrapped(p, TYPE_OPTIONAL);
-	else if (accept(p, "[]"))
-		type = parse_wrapped(p, TYPE_ARRAY);
-	else if (accept(p, "[string]"))
-		type = parse_wrapped(p, TYPE_MAP);
-	else if (accept(p, "("))
-		type = varlink_parse_group(p);
-	else
-		type = parse_name(p);
-	p->depth--;
-	return type;
+		return parse_wrapped(p, TYPE_OPTIONAL);
+	if (accept(p, "[]"))
+		return parse_wrapped(p, TYPE_ARRAY);
+	if (accept(p, "[string]"))
+		return parse_wrapped(p, TYPE_MAP);
+	if (accept(p, "("))
+		return varlink_parse_group(p);
+	return parse_name(p);
 }
 
 static struct varlink_type *
@@ -382,74 +310,7 @@ parse_struct(struct parser *p)
 	return group;
 }
 
-/* ---- comments ---- */
-
-static const char *
-line_start(const char *text, const char *at)
-{
-	while (at > text && at[-1] != '\n')
-		at--;
-	return at;
-}
-
-static const char *
-skip_indent(const char *line)
-{
-	return line + strspn(line, " \t");
-}
-
-/* The comment lines directly above the one that begins with the keyword. */
-static const char *
-comment_above(const struct parser *p, const char *keyword, size_t *ret_len)
-{
-	const char *text = p->interface->text;
-	const char *end = line_start(text, keyword), *start = end;
-
-	while (start > text && skip_indent(end) == keyword) {
-		const char *line = line_start(text, start - 1);
-
-		if (*skip_indent(line) != '#')
-			break;
-		start = line;
-	}
-	*ret_len = (size_t)(end - start);
-	return start;
-}
-
-static const char *
-take_doc(struct parser *p, const char *keyword)
-{
-	size_t left, used = 0;
-	const char *line = comment_above(p, keyword, &left);
-	const char *end = line + left;
-	char *doc = parser_take(p, left + 1);
-
-	while (doc != NULL && line < end) {
-		size_t len;
-
-		line = skip_indent(line) + 1;
-		line += *line == ' ';
-		len = strcspn(line, "\n") + 1;
-		memcpy(doc + used, line, len);
-		used += len;
-		line += len;
-	}
-	if (used > 0)
-		doc[used - 1] = '\0';
-	return doc;
-}
-
 /* ---- members ---- */
-
-static const struct definition *
-find_definition(const struct definition *list, const char *name)
-{
-	for (; list != NULL; list = list->next) {
-		if (strcmp(list->name, name) == 0)
-			return list;
-	}
-	return NULL;
-}
 
 /* Types, methods and errors share one space of names. */
 static const char *
@@ -461,8 +322,8 @@ take_new_name(struct parser *p)
 
 	if (name == NULL)
 		return NULL;
-	if (find_definition(interface->types, name) != NULL ||
-	    find_definition(interface->errors, name) != NULL ||
+	if (varlink_definition_find(interface->types, name) != NULL ||
+	    varlink_definition_find(interface->errors, name) != NULL ||
 	    varlink_interface_method(interface, name) != NULL) {
 		fail(p, p->at, "'%s' is declared a second time", name);
 		return NULL;
@@ -471,13 +332,11 @@ take_new_name(struct parser *p)
 }
 
 static void
-parse_typedef(struct parser *p, const char *keyword)
+parse_typedef(struct parser *p)
 {
-	struct definition *definition = parser_take(p, sizeof(*definition));
+	struct varlink_definition *definition =
+	    parser_take(p, sizeof(*definition));
 
-	(void)keyword;
-	if (definition == NULL)
-		return;
 	definition->name = take_new_name(p);
 	if (definition->name == NULL || !expect(p, "("))
 		return;
@@ -487,13 +346,11 @@ parse_typedef(struct parser *p, const char *keyword)
 }
 
 static void
-parse_error(struct parser *p, const char *keyword)
+parse_error(struct parser *p)
 {
-	struct definition *definition = parser_take(p, sizeof(*definition));
+	struct varlink_definition *definition =
+	    parser_take(p, sizeof(*definition));
 
-	(void)keyword;
-	if (definition == NULL)
-		return;
 	definition->name = take_new_name(p);
 	if (definition->name == NULL)
 		return;
@@ -503,16 +360,13 @@ parse_error(struct parser *p, const char *keyword)
 }
 
 static void
-parse_method(struct parser *p, const char *keyword)
+parse_method(struct parser *p)
 {
 	struct varlink_method *method = parser_take(p, sizeof(*method));
 
-	if (method == NULL)
-		return;
 	method->name = take_new_name(p);
 	if (method->name == NULL)
 		return;
-	method->doc = take_doc(p, keyword);
 	method->input = parse_struct(p);
 	if (method->input == NULL || !expect(p, "->"))
 		return;
@@ -526,17 +380,16 @@ parse_member(struct parser *p)
 {
 	static const struct {
 		const char *keyword;
-		void (*parse)(struct parser *, const char *);
+		void (*parse)(struct parser *);
 	} members[] = {
 	    {"type", parse_typedef},
 	    {"method", parse_method},
 	    {"error", parse_error},
 	};
-	const char *at = p->at;
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
 		if (accept_word(p, members[i].keyword)) {
-			members[i].parse(p, at);
+			members[i].parse(p);
 			return;
 		}
 	}
@@ -565,11 +418,12 @@ parse_head(struct parser *p)
 static void
 resolve_names(struct parser *p)
 {
-	const struct definition *definition;
+	const struct varlink_definition *definition;
 
 	for (struct varlink_type *t = p->interface->named; t != NULL;
 	     t = t->next_named) {
-		definition = find_definition(p->interface->types, t->name);
+		definition =
+		    varlink_definition_find(p->interface->types, t->name);
 		if (definition == NULL) {
 			fail(p, t->at, "there is no type '%s'", t->name);
 			return;
@@ -582,11 +436,9 @@ enum jw_err
 varlink_interface_parse(const char *text,
     struct varlink_interface **ret_interface, struct jw_why *why)
 {
-	struct varlink_interface *interface = calloc(1, sizeof(*interface));
+	struct varlink_interface *interface = jw_zalloc(sizeof(*interface));
 	struct parser p = {.at = text, .interface = interface, .why = why};
 
-	if (interface == NULL)
-		return JW_NO_MEMORY;
 	interface->text = text;
 	p.last_method = &interface->methods;
 	p.last_error = &interface->errors;
@@ -604,117 +456,4 @@ varlink_interface_parse(const char *text,
 	}
 	*ret_interface = interface;
 	return JW_OK;
-}
-
-void
-varlink_interface_free(struct varlink_interface *interface)
-{
-	struct chunk *chunk;
-
-	if (interface == NULL)
-		return;
-	while ((chunk = interface->chunks) != NULL) {
-		interface->chunks = chunk->next;
-		free(chunk);
-	}
-	free(interface);
-}
-
-/* ---- what it declares ---- */
-
-const char *
-varlink_interface_name(const struct varlink_interface *interface)
-{
-	return interface->name;
-}
-
-const char *
-varlink_interface_text(const struct varlink_interface *interface)
-{
-	return interface->text;
-}
-
-const struct varlink_method *
-varlink_interface_method(
-    const struct varlink_interface *interface, const char *name)
-{
-	const struct varlink_method *m = interface->methods;
-
-	while (m != NULL && strcmp(m->name, name) != 0)
-		m = m->next;
-	return m;
-}
-
-const struct varlink_method *
-varlink_interface_method_at(
-    const struct varlink_interface *interface, size_t index)
-{
-	const struct varlink_method *m = interface->methods;
-
-	for (; m != NULL && index > 0; index--)
-		m = m->next;
-	return m;
-}
-
-const char *
-varlink_interface_error_at(
-    const struct varlink_interface *interface, size_t index)
-{
-	const struct definition *e = interface->errors;
-
-	for (; e != NULL && index > 0; index--)
-		e = e->next;
-	return e != NULL ? e->name : NULL;
-}
-
-const char *
-varlink_method_name(const struct varlink_method *method)
-{
-	return method->name;
-}
-
-const char *
-varlink_method_doc(const struct varlink_method *method)
-{
-	return method->doc;
-}
-
-/* ---- checks against it ---- */
-
-enum jw_err
-varlink_method_check_input(const struct varlink_method *method,
-    const struct json_t *parameters, char *ret_name)
-{
-	return varlink_type_check(method->input, parameters, ret_name);
-}
-
-enum jw_err
-varlink_method_check_output(const struct varlink_method *method,
-    const struct json_t *parameters, char *ret_name)
-{
-	return varlink_type_check(method->output, parameters, ret_name);
-}
-
-const char *
-varlink_method_misfit(const struct varlink_method *method,
-    const struct varlink_layout *request, const struct varlink_layout *reply)
-{
-	const char *name = NULL;
-
-	if (request != NULL)
-		name = varlink_type_misfit(method->input, request, true);
-	if (reply != NULL && name == NULL)
-		name = varlink_type_misfit(method->output, reply, false);
-	return name;
-}
-
-enum jw_err
-varlink_error_check(const struct varlink_interface *interface,
-    const char *error, const struct json_t *parameters, char *ret_name)
-{
-	const struct definition *e = find_definition(interface->errors, error);
-
-	if (e == NULL)
-		return JW_BUG;
-	return varlink_type_check(e->type, parameters, ret_name);
 }

@@ -1,6 +1,6 @@
 /*
- * What the files of the varlink module share, and nobody else needs: how a
- * description is kept, and the check of an object against a type.
+ * How a description is kept, and the check of an object against a type: for
+ * the files of this folder alone.
  */
 #ifndef JWKSD_COMMON_WIRE_VARLINK_IDL_H
 #define JWKSD_COMMON_WIRE_VARLINK_IDL_H
@@ -30,8 +30,8 @@ enum varlink_kind {
 
 struct varlink_type {
 	enum varlink_kind kind;
-	const struct varlink_type
-	    *element; /* what is wrapped, or what a name means */
+	/* The wrapped type, or the type that a name means. */
+	const struct varlink_type *element;
 	struct varlink_field *fields; /* of a struct or an enum */
 	const char *name;             /* of a TYPE_NAMED, and all below */
 	const char *at;
@@ -43,6 +43,39 @@ struct varlink_field {
 	const struct varlink_type *type; /* NULL in an enum */
 	struct varlink_field *next;
 };
+
+/* A named type or an error. */
+struct varlink_definition {
+	const char *name;
+	const struct varlink_type *type;
+	struct varlink_definition *next;
+};
+
+struct varlink_method {
+	const char *name;
+	const struct varlink_type *input;
+	const struct varlink_type *output;
+	struct varlink_method *next;
+};
+
+struct varlink_chunk {
+	struct varlink_chunk *next;
+	max_align_t data[];
+};
+
+struct varlink_interface {
+	const char *text;
+	const char *name;
+	struct varlink_definition *types;
+	struct varlink_definition *errors;
+	struct varlink_method *methods;
+	struct varlink_type *named; /* every use of a name */
+	struct varlink_chunk *chunks;
+};
+
+/* NULL: there is none of that name. */
+const struct varlink_definition *varlink_definition_find(
+    const struct varlink_definition *list, const char *name);
 
 /* The field or enum value of that name; NULL without one. */
 const struct varlink_field *varlink_type_field(

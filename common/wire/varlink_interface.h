@@ -1,5 +1,5 @@
 /*
- * Varlink interface descriptions: parse one, look things up in it, and hold
+ * Varlink interface descriptions: parse one, find its methods, and check
  * objects against its types.  Pure; `struct json_t` is Jansson's json_t.
  */
 #ifndef JWKSD_COMMON_WIRE_VARLINK_INTERFACE_H
@@ -16,27 +16,24 @@ struct varlink_interface;
 struct varlink_method;
 
 /*
- * Parse an interface description.  text must outlive the result.
- * JW_INVALID_PARAMETER with why (line and what) for one that is not sound:
- * syntax, an unknown or doubled type, a named type unused is allowed.
+ * Parse an interface description of ours.  text must outlive the result.
+ * JW_INVALID_PARAMETER with why and the line for one that is not sound: its
+ * syntax, a type that is unknown or declared twice.
  */
 enum jw_err varlink_interface_parse(const char *text,
     struct varlink_interface **ret_interface, struct jw_why *why);
 void varlink_interface_free(struct varlink_interface *interface);
 
 const char *varlink_interface_name(const struct varlink_interface *interface);
-const char *varlink_interface_text(const struct varlink_interface *interface);
 /* By unqualified name ("Rotate"); NULL for an unknown one. */
 const struct varlink_method *varlink_interface_method(
     const struct varlink_interface *interface, const char *name);
-/* In the order of the text; NULL past the last.  For tests and help. */
+/* In the order of the text; NULL past the last. */
 const struct varlink_method *varlink_interface_method_at(
     const struct varlink_interface *interface, size_t index);
 const char *varlink_interface_error_at(
     const struct varlink_interface *interface, size_t index);
 const char *varlink_method_name(const struct varlink_method *method);
-/* The comment above the method, without '#'; "" when there is none. */
-const char *varlink_method_doc(const struct varlink_method *method);
 
 /*
  * Does an object fit the method's input (or output)?  Unknown, missing and

@@ -1,5 +1,5 @@
 /*
- * Feeds arbitrary bytes to every parser of the varlink module.
+ * Feeds arbitrary bytes to every parser of messages from a peer.
  *
  * The first byte picks the parser.  Beyond "no crash" it holds what must be
  * true of whatever was accepted; a broken promise aborts.  Build with
@@ -152,31 +152,6 @@ fuzz_reply(const char *data, size_t len)
 	varlink_reply_done(&reply);
 }
 
-static void
-fuzz_interface(const char *data, size_t len)
-{
-	struct varlink_interface *interface;
-	const struct varlink_method *m;
-	struct jw_why why = {"", ""};
-	char *text = strndup(data, len);
-
-	if (text == NULL)
-		return;
-	if (varlink_interface_parse(text, &interface, &why) != JW_OK) {
-		require(strncmp(why.text, "line ", 5) == 0);
-	} else {
-		require(strchr(varlink_interface_name(interface), '.'));
-		for (size_t i = 0;
-		     (m = varlink_interface_method_at(interface, i)); i++) {
-			require(strlen(varlink_method_doc(m)) <= len);
-			require(varlink_interface_method(
-				    interface, varlink_method_name(m)) == m);
-		}
-		varlink_interface_free(interface);
-	}
-	free(text);
-}
-
 /* The parameters of a method of ours, without a message around them. */
 static void
 fuzz_check(const char *data, size_t len)
@@ -195,7 +170,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static void (*const targets[])(const char *, size_t) = {
 	    fuzz_call,
 	    fuzz_reply,
-	    fuzz_interface,
 	    fuzz_check,
 	};
 	size_t pick;
