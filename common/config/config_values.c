@@ -255,20 +255,13 @@ parse_number(const struct jw_config_key *key, const char *value,
 }
 
 static char *
-text_of_number(int32_t number)
-{
-	char *text;
-
-	return asprintf(&text, "%" PRId32, number) < 0 ? NULL : text;
-}
-
-static char *
 format_number(const struct jw_config_key *key, const struct jw_config *config)
 {
 	int32_t number;
+	char *text;
 
 	memcpy(&number, (const char *)config + key->offset, sizeof(number));
-	return text_of_number(number);
+	return asprintf(&text, "%" PRId32, number) < 0 ? NULL : text;
 }
 
 static enum jw_err
@@ -313,16 +306,7 @@ format_param(const struct jw_config_key *key, const struct jw_config *config)
 	int32_t value = jw_policy_get(&config->policy, key->param);
 	char text[JW_DURATION_SIZE];
 
-	switch (key->param->kind) {
-	case JW_PARAM_DURATION:
-		return strdup(jw_duration_format(value, text));
-	case JW_PARAM_ALGORITHM:
-		return strdup(jw_alg_name(value));
-	case JW_PARAM_MODE:
-		return strdup(jw_mode_name(value));
-	default:
-		return text_of_number(value);
-	}
+	return strdup(jw_policy_format_value(key->param, value, text));
 }
 
 const struct jw_config_type

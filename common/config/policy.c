@@ -1,9 +1,6 @@
 /*
- * The one table of policy parameters, and the arithmetic between them.
- *
- * The reasoning is that of lifecycle.md, "Timing".  Every bound here is low
- * enough that no sum of parameters leaves int64_t.  Must never accept a policy
- * under which a verifier could meet a token of a key that it cannot have seen.
+ * The one table of policy parameters.  Every bound is low enough that no sum
+ * of parameters leaves int64_t.
  */
 #include "common/config/policy.h"
 
@@ -25,9 +22,6 @@
  * always exists.
  */
 #define YEAR (365 * DAY)
-
-/* Shared caches in a row before the one of a verifier. */
-enum { CACHE_LEVELS = 1 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -192,52 +186,25 @@ jw_policy_fit(struct jw_policy *policy)
 	}
 }
 
-/* A value of a parameter as people write it; buf has JW_DURATION_SIZE. */
-static char *
-show(const struct jw_param *param, int64_t value, char *buf)
+char *
+jw_policy_format_value(const struct jw_param *param, int64_t value, char *buf)
 {
+	const char *word = NULL;
+
 	if (param->kind == JW_PARAM_DURATION && value >= 0) {
 		return jw_duration_format(value, buf);
 	}
-	(void)snprintf(buf, JW_DURATION_SIZE, "%" PRId64, value);
+	if (param->kind == JW_PARAM_ALGORITHM) {
+		word = jw_alg_name((int)value);
+	} else if (param->kind == JW_PARAM_MODE) {
+		word = jw_mode_name((int)value);
+	}
+	if (word != NULL) {
+		(void)snprintf(buf, JW_DURATION_SIZE, "%s", word);
+	} else {
+		(void)snprintf(buf, JW_DURATION_SIZE, "%" PRId64, value);
+	}
 	return buf;
-}
-
-static enum jw_err
-out_of_bounds(const struct jw_param *param, int64_t value,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	char is[JW_DURATION_SIZE], min[JW_DURATION_SIZE], max[JW_DURATION_SIZE];
-
-	if (ret_fault != NULL) {
-		*ret_fault = (struct jw_policy_fault){.param = param,
-		    .has_minimum = true,
-		    .has_maximum = true,
-		    .minimum = param->minimum,
-		    .maximum = param->maximum};
-	}
-	if (param->kind == JW_PARAM_BITS) {
-		jw_why_set(why,
-		    "%s is %" PRId64 " but must be 2048, 3072 or 4096",
-		    param->snake, value);
-		return JW_BAD_POLICY;
-	}
-	jw_why_set(why, "%s is %s but must be between %s and %s", param->snake,
-	    show(param, value, is), show(param, param->minimum, min),
-	    show(param, param->maximum, max));
-	return JW_BAD_POLICY;
-}
-
-static enum jw_err
-check_bounds(const struct jw_param *param, int64_t value,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	bool inside = value >= param->minimum && value <= param->maximum;
-
-	if (inside && param->kind == JW_PARAM_BITS) {
-		inside = value == 2048 || value == 3072 || value == 4096;
-	}
-	return inside ? JW_OK : out_of_bounds(param, value, ret_fault, why);
 }
 
 static enum jw_err
@@ -324,7 +291,7 @@ jw_policy_parse_value(const struct jw_param *param, const char *text,
 
 	err = parse_kind(param, text, &value, why);
 	if (err == JW_OK) {
-		err = check_bounds(param, value, NULL, why);
+		err = jw_policy_check_bounds(param, value, NULL, why);
 	}
 	if (err == JW_OK) {
 		*ret_value = (int32_t)value;
@@ -344,226 +311,6 @@ jw_policy_retire_interval(const struct jw_policy *policy)
 {
 	return (int64_t)policy->signer_drain + policy->token_max_ttl +
 	       policy->clock_skew + policy->retire_safety;
-}
-
-static int64_t
-ceil_div(int64_t a, int64_t b)
-{
-	return (a + b - 1) / b;
-}
-
-/* `name` is below what the arithmetic asks for, at least minimum. */
-static enum jw_err
-too_small(const struct jw_policy *policy, const char *name, int64_t minimum,
-    const char *because, struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	const struct jw_param *param = jw_policy_param_snake(name);
-	char is[JW_DURATION_SIZE], least[JW_DURATION_SIZE];
-
-	if (ret_fault != NULL) {
-		*ret_fault = (struct jw_policy_fault){
-		    .param = param, .has_minimum = true, .minimum = minimum};
-	}
-	jw_why_set(why, "%s is %s but must be at least %s (%s)", name,
-	    show(param, jw_policy_get(policy, param), is),
-	    show(param, minimum, least), because);
-	return JW_BAD_POLICY;
-}
-
-/* The same for a parameter that is above, and may be at most maximum. */
-static enum jw_err
-too_large(const struct jw_policy *policy, const char *name, int64_t maximum,
-    const char *because, struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	const struct jw_param *param = jw_policy_param_snake(name);
-	char is[JW_DURATION_SIZE], most[JW_DURATION_SIZE];
-
-	if (ret_fault != NULL) {
-		*ret_fault = (struct jw_policy_fault){
-		    .param = param, .has_maximum = true, .maximum = maximum};
-	}
-	jw_why_set(why, "%s is %s but must be at most %s (%s)", name,
-	    show(param, jw_policy_get(policy, param), is),
-	    show(param, maximum, most), because);
-	return JW_BAD_POLICY;
-}
-
-/*
- * A copy is as old as all the caches that held it one after another: each
- * shared one that tells no Age (nginx tells none) may hold it for
- * cache_max_age and hand it out stale for a while, and the cache of the
- * verifier starts over.
- */
-static int64_t
-oldest_copy(const struct jw_policy *policy, int64_t stale)
-{
-	return (int64_t)(CACHE_LEVELS + 1) * policy->cache_max_age +
-	       CACHE_LEVELS * stale;
-}
-
-static enum jw_err
-check_verifier_age(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	int32_t stale = policy->cache_stale_while_revalidate;
-	bool on_error = policy->cache_stale_if_error > stale;
-	int64_t oldest;
-	char because[160];
-
-	if (on_error) {
-		stale = policy->cache_stale_if_error;
-	}
-	oldest = oldest_copy(policy, stale);
-	if (policy->verifier_max_age >= oldest) {
-		return JW_OK;
-	}
-	(void)snprintf(because, sizeof(because),
-	    "%d * cache_max_age + %d * %s: %d shared cache%s before that of "
-	    "the verifier",
-	    CACHE_LEVELS + 1, CACHE_LEVELS,
-	    on_error ? "cache_stale_if_error" : "cache_stale_while_revalidate",
-	    CACHE_LEVELS, CACHE_LEVELS == 1 ? "" : "s");
-	return too_small(
-	    policy, "verifier_max_age", oldest, because, ret_fault, why);
-}
-
-static enum jw_err
-check_rotation(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	int64_t ipub = jw_policy_publish_interval(policy);
-	char is[JW_DURATION_SIZE], longer[JW_DURATION_SIZE];
-
-	if (policy->rotation_period > ipub) {
-		return JW_OK;
-	}
-	(void)too_small(
-	    policy, "rotation_period", ipub + 1, "", ret_fault, NULL);
-	jw_why_set(why,
-	    "rotation_period is %s but must be longer than %s "
-	    "(propagation_delay + verifier_max_age + publish_safety)",
-	    jw_duration_format(policy->rotation_period, is),
-	    jw_duration_format(ipub, longer));
-	return JW_BAD_POLICY;
-}
-
-static enum jw_err
-check_rollback(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	int64_t iret = jw_policy_retire_interval(policy);
-
-	if (policy->rollback_window <= iret) {
-		return JW_OK;
-	}
-	return too_large(policy, "rollback_window", iret,
-	    "signer_drain + token_max_ttl + clock_skew + retire_safety",
-	    ret_fault, why);
-}
-
-/*
- * Keys too large for many of them in one JWKSet.  The reason names what else
- * is to blame, for a file that gives only that.
- */
-static enum jw_err
-check_key_size(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	int32_t most = jw_alg_max_published(policy->algorithm);
-	char because[96];
-
-	(void)snprintf(because, sizeof(because),
-	    "with algorithm %s more do not fit into %d octets",
-	    jw_alg_name(policy->algorithm), (int)JW_SET_OCTETS_MAX);
-	if (policy->max_published_keys > most) {
-		return too_large(policy, "max_published_keys", most, because,
-		    ret_fault, why);
-	}
-	/* The active key, one that retires and one to come are the others. */
-	if (policy->standby_count > most - 3) {
-		return too_large(
-		    policy, "standby_count", most - 3, because, ret_fault, why);
-	}
-	return JW_OK;
-}
-
-/*
- * No set size would do, with `room` for retired keys in the largest: it is
- * the period that is too short, or the tokens live longer than any period.
- */
-static enum jw_err
-check_room(const struct jw_policy *policy, int64_t room,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	const struct jw_param *period =
-	    jw_policy_param_snake("rotation_period");
-	int64_t iret = jw_policy_retire_interval(policy);
-	int64_t longest = period->maximum * room;
-
-	if (iret > longest) {
-		return too_large(policy, "token_max_ttl",
-		    longest - (iret - policy->token_max_ttl),
-		    "else more keys than a JWKSet may hold wait for their "
-		    "removal, whatever the rotation_period",
-		    ret_fault, why);
-	}
-	return too_small(policy, period->snake, ceil_div(iret, room),
-	    "else more keys than a JWKSet may hold wait for the end of "
-	    "signer_drain + token_max_ttl + clock_skew + retire_safety",
-	    ret_fault, why);
-}
-
-/*
- * One active key, the standbys, every key that still waits for its removal,
- * and one that is about to be published.
- */
-static enum jw_err
-check_set_size(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	int32_t most = jw_alg_max_published(policy->algorithm);
-	int64_t iret = jw_policy_retire_interval(policy);
-	int64_t fixed = 1 + policy->standby_count + 1;
-	int64_t need = fixed + ceil_div(iret, policy->rotation_period);
-
-	if (policy->max_published_keys >= need) {
-		return JW_OK;
-	}
-	if (need <= most) {
-		return too_small(policy, "max_published_keys", need,
-		    "1 + standby_count + retired keys of one retirement "
-		    "interval per rotation_period + 1",
-		    ret_fault, why);
-	}
-	return check_room(policy, most - fixed, ret_fault, why);
-}
-
-enum jw_err
-jw_policy_check(const struct jw_policy *policy,
-    struct jw_policy_fault *ret_fault, struct jw_why *why)
-{
-	enum jw_err err = JW_OK;
-
-	for (size_t i = 0; i < COUNT(params) && err == JW_OK; i++) {
-		err = check_bounds(&params[i],
-		    jw_policy_get(policy, &params[i]), ret_fault, why);
-	}
-	if (err == JW_OK) {
-		err = check_verifier_age(policy, ret_fault, why);
-	}
-	if (err == JW_OK) {
-		err = check_rotation(policy, ret_fault, why);
-	}
-	if (err == JW_OK) {
-		err = check_rollback(policy, ret_fault, why);
-	}
-	if (err == JW_OK) {
-		err = check_key_size(policy, ret_fault, why);
-	}
-	if (err == JW_OK) {
-		err = check_set_size(policy, ret_fault, why);
-	}
-	return err;
 }
 
 bool

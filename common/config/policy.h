@@ -21,8 +21,8 @@ enum jw_mode {
 	JW_MODE_COUNT
 };
 
-const char *jw_mode_name(int mode);
-int jw_mode_parse(const char *name);
+const char *jw_mode_name(int mode);  /* NULL: there is none */
+int jw_mode_parse(const char *name); /* -1: there is none */
 
 /* All members are int32_t: durations in seconds, counts, enum values. */
 struct jw_policy {
@@ -74,21 +74,22 @@ int32_t jw_policy_get(
 void jw_policy_set(
     struct jw_policy *policy, const struct jw_param *param, int32_t value);
 
-/* The defaults of lifecycle.md. */
+/* The defaults of the table. */
 void jw_policy_init(struct jw_policy *ret_policy);
 
-/* Lower max_published_keys to what fits, where nobody named a number. */
+/* Lower max_published_keys to the number that fits, where it was not given. */
 void jw_policy_fit(struct jw_policy *policy);
 
-/*
- * Parse one parameter's value as a configuration file writes it: a duration,
- * a number, an algorithm or a mode; bounds are checked.  JW_BAD_POLICY with
- * why, which says what would be right.
- */
+/* Parse a value as people write it, and check its bounds.  JW_BAD_POLICY with
+ * why, which says what would be right. */
 enum jw_err jw_policy_parse_value(const struct jw_param *param,
     const char *text, int32_t *ret_value, struct jw_why *why);
 
-/* What is wrong with a policy, and the number that would be right. */
+/* The reverse, into buf of JW_DURATION_SIZE; returns buf. */
+char *jw_policy_format_value(
+    const struct jw_param *param, int64_t value, char *buf);
+
+/* The parameter at fault in a policy, and the number that would be right. */
 struct jw_policy_fault {
 	const struct jw_param *param;
 	bool has_minimum, has_maximum;
@@ -96,10 +97,10 @@ struct jw_policy_fault {
 };
 
 /*
- * Does the arithmetic hold (lifecycle.md, "Timing")?  JW_BAD_POLICY with
+ * Does the arithmetic hold (jwksd-lifecycle(7))?  JW_BAD_POLICY with
  * ret_fault and why otherwise.  Checked: the bounds of each parameter,
  * verifier_max_age >= 2 * cache_max_age + the larger stale time (a verifier's
- * own cache behind one shared cache that tells no Age),
+ * own cache behind one shared cache that sends no Age),
  * rotation_period > Ipub, rotation_period >= 1 s, rollback_window <= Iret,
  * max_published_keys <= jw_alg_max_published(algorithm) and
  * >= 1 + standby_count + ceil(Iret/rotation_period) + 1.
@@ -107,10 +108,11 @@ struct jw_policy_fault {
 enum jw_err jw_policy_check(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why);
 
-/*
- * Lawful but unwise (cache_max_age under 60 s or over 15 min): false and an
- * untouched why when there is nothing to say.
- */
+/* The same for the bounds of one parameter alone. */
+enum jw_err jw_policy_check_bounds(const struct jw_param *param, int64_t value,
+    struct jw_policy_fault *ret_fault, struct jw_why *why);
+
+/* Is it allowed but unwise (cache_max_age under 60 s or over 15 min)? */
 bool jw_policy_warning(const struct jw_policy *policy, struct jw_why *why);
 
 /* D + C + publish_safety. */
