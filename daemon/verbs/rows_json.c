@@ -80,14 +80,6 @@ encode_key(const void *member)
 	return object;
 }
 
-json_t *
-verbs_json_key(const char *key_set, const struct key *key,
-    const struct lc_set *set, bool with_jwk)
-{
-	return encode_key(
-	    &(struct verbs_key_row){key_set, key, set, NULL, with_jwk});
-}
-
 static json_t *
 policy_value(const struct jw_param *param, int32_t value)
 {
@@ -98,8 +90,8 @@ policy_value(const struct jw_param *param, int32_t value)
 	return json_integer(value);
 }
 
-json_t *
-verbs_json_policy(const struct jw_policy *policy)
+static json_t *
+policy_object(const struct jw_policy *policy)
 {
 	json_t *object = json_object();
 	size_t n;
@@ -143,7 +135,7 @@ encode_key_set(const void *member)
 	object = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", set->name,
 	    "alg", jw_alg_name(view.facts.policy.algorithm), "path", path,
 	    "version", (json_int_t)view.facts.version, "policy",
-	    verbs_json_policy(&view.facts.policy));
+	    policy_object(&view.facts.policy));
 	json_object_set_new(object, "urls", url_list(set->name, row->domain));
 	active = lc_active(&view);
 	if (active != NULL)
@@ -153,12 +145,6 @@ encode_key_set(const void *member)
 	if (view.facts.frozen)
 		json_object_set_new(object, "frozen", json_true());
 	return object;
-}
-
-json_t *
-verbs_json_key_set(const struct key_set *set, const char *domain)
-{
-	return encode_key_set(&(struct verbs_key_set_row){set, NULL, domain});
 }
 
 static json_t *
@@ -178,13 +164,6 @@ encode_change(const void *member)
 		json_object_set_new(
 		    object, "from", json_string(lc_state_name(change->from)));
 	return object;
-}
-
-json_t *
-verbs_json_change(
-    const char *key_set, const struct lc_change *change, const char *kid)
-{
-	return encode_change(&(struct verbs_change_row){key_set, change, kid});
 }
 
 /* LC_NEVER is 0 on the wire; a time of 0, "it does not happen", is absent. */
@@ -209,22 +188,18 @@ exposure_times(const struct lc_times *times)
 	return object;
 }
 
-json_t *
-verbs_json_exposure(const struct lc_exposure *exposure)
-{
-	return json_pack("{s:I, s:o, s:o}", "until",
-	    (json_int_t)exposure->until, "rejectNewTokens",
-	    exposure_times(&exposure->reject_new_tokens), "acceptOldTokens",
-	    exposure_times(&exposure->accept_old_tokens));
-}
-
 static json_t *
 encode_exposure(const void *member)
 {
 	const struct lc_exposure *exposure =
 	    *(const struct lc_exposure *const *)member;
 
-	return exposure == NULL ? NULL : verbs_json_exposure(exposure);
+	if (exposure == NULL)
+		return NULL;
+	return json_pack("{s:I, s:o, s:o}", "until",
+	    (json_int_t)exposure->until, "rejectNewTokens",
+	    exposure_times(&exposure->reject_new_tokens), "acceptOldTokens",
+	    exposure_times(&exposure->accept_old_tokens));
 }
 
 /* ---- a policy in a request ---- */
@@ -254,7 +229,6 @@ decode_policy(const json_t *value, void *ret_member)
 	size_t n;
 	const struct jw_param *params = jw_policy_params(&n);
 
-	members->given = true;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *member = json_object_get(value, params[i].camel);
 		int32_t number;

@@ -1,7 +1,7 @@
 /*
- * Rows as the interfaces show them: pure builders of JSON values for the
- * types of org.jwksd.keys.  Each returns a new reference, NULL when memory is
- * short.  Members without a value are left out.
+ * The types of org.jwksd.keys that are more than one C value: what is filled
+ * in for each, and its codec (varlink_struct.h).  Members without a value are
+ * left out.
  */
 #ifndef JWKSD_DAEMON_VERBS_ROWS_JSON_H
 #define JWKSD_DAEMON_VERBS_ROWS_JSON_H
@@ -46,7 +46,6 @@ struct verbs_change_row {
 
 /* Members of a policy that a request sets. */
 struct verbs_policy_members {
-	bool given;   /* the request has a policy, maybe without members */
 	uint32_t set; /* bit i: the i-th parameter (policy.h) */
 	struct jw_policy values;
 	/* The first member whose value cannot be right; NULL: none. */
@@ -68,16 +67,5 @@ void verbs_add_key(struct varlink_rows *rows, const char *key_set,
 
 /* Monitor's word for a state that a key has entered. */
 const char *verbs_json_event(enum gen_state to);
-
-/* ---- the same as functions ---- */
-
-struct json_t *verbs_json_key(const char *key_set, const struct key *key,
-    const struct lc_set *set, bool with_jwk);
-struct json_t *verbs_json_policy(const struct jw_policy *policy);
-struct json_t *verbs_json_key_set(
-    const struct key_set *set, const char *domain);
-struct json_t *verbs_json_change(
-    const char *key_set, const struct lc_change *change, const char *kid);
-struct json_t *verbs_json_exposure(const struct lc_exposure *exposure);
 
 #endif

@@ -57,3 +57,8 @@ LIBRARIES = {
                    "daemon/settings daemon/publish daemon/verbs daemon "
                    "daemon/http ctl/reply ctl/out ctl/call ctl/commands ctl",
 }
+
+# In these folders only some files may include a library that the folder may.
+LIBRARY_FILES = {
+    ("daemon/verbs", r"jansson\.h"): "rows_json.c claims.c sign.c",
+}

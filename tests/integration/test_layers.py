@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import harness
-from layers import FOLDERS, LIBRARIES
+from layers import FOLDERS, LIBRARIES, LIBRARY_FILES
 
 ROOT = harness.ROOT
 HEADER_LINES = 150
@@ -63,9 +63,13 @@ def allowed(path, header):
 
 
 def allowed_library(path, header):
+    folder, name = os.path.split(path)
+    for (some, library), names in LIBRARY_FILES.items():
+        if folder == some and re.match(library, header):
+            return name in names.split()
     for library, folders in LIBRARIES.items():
         if re.match(library, header):
-            return os.path.dirname(path) in folders.split()
+            return folder in folders.split()
     return True
 
 
@@ -309,6 +313,9 @@ class OfTheCheckItself(unittest.TestCase):
         self.assertFalse(allowed_library("daemon/store/x.c", "jansson.h"))
         self.assertTrue(allowed_library("daemon/store/x.c", "sqlite3.h"))
         self.assertTrue(allowed_library("common/base/x.c", "stdio.h"))
+        self.assertTrue(allowed_library("daemon/verbs/rows_json.c",
+                                        "jansson.h"))
+        self.assertFalse(allowed_library("daemon/verbs/x.c", "jansson.h"))
 
     def test_a_cycle_is_found(self):
         self.assertEqual(cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}),

@@ -40,6 +40,34 @@ expect_json(json_t *take, const char *text)
 	json_decref(want);
 }
 
+static json_t *
+key_json(const char *key_set, const struct key *key, const struct lc_set *set,
+    bool with_jwk)
+{
+	return verbs_key_codec.encode(
+	    &(struct verbs_key_row){key_set, key, set, NULL, with_jwk});
+}
+
+static json_t *
+key_set_json(const struct key_set *set, const char *domain)
+{
+	return verbs_key_set_codec.encode(
+	    &(struct verbs_key_set_row){set, NULL, domain});
+}
+
+static json_t *
+change_json(const struct lc_change *change, const char *kid)
+{
+	return verbs_change_codec.encode(
+	    &(struct verbs_change_row){"default", change, kid});
+}
+
+static json_t *
+exposure_json(const struct lc_exposure *exposure)
+{
+	return verbs_exposure_codec.encode(&exposure);
+}
+
 static char jwk_text[] = "{\"kty\":\"OKP\"}";
 
 static struct key
@@ -58,7 +86,7 @@ pending_key_has_no_times_but_its_creation(void **state)
 	struct key key = pending();
 
 	(void)state;
-	expect_json(verbs_json_key("default", &key, NULL, false),
+	expect_json(key_json("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"pending\",\"createdAt\":100}");
 }
@@ -72,7 +100,7 @@ every_time_has_its_name(void **state)
 	(void)state;
 	key.facts.published_at = 101;
 	key.facts.ready_due = 102;
-	expect_json(verbs_json_key("default", &key, NULL, false),
+	expect_json(key_json("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"published\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":102}");
@@ -81,7 +109,7 @@ every_time_has_its_name(void **state)
 	key.facts.activations = 1;
 	key.facts.rotate_due = 105;
 	set = (struct lc_set){.count = 1, .gens = {key.facts}};
-	expect_json(verbs_json_key("default", &key, &set, true),
+	expect_json(key_json("default", &key, &set, true),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"active\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -89,7 +117,7 @@ every_time_has_its_name(void **state)
 	key.facts.retirements = 1;
 	key.facts.retired_at = 106;
 	key.facts.remove_due = 107;
-	expect_json(verbs_json_key("default", &key, NULL, false),
+	expect_json(key_json("default", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"default\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"retired\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -97,7 +125,7 @@ every_time_has_its_name(void **state)
 	key.facts.removed_at = 108;
 	key.facts.revoked_at = 109;
 	key.reason = strdup("leaked");
-	expect_json(verbs_json_key("a/b", &key, NULL, false),
+	expect_json(key_json("a/b", &key, NULL, false),
 	    "{\"kid\":\"" KID "\",\"keySet\":\"a/b\",\"generation\":7,"
 	    "\"alg\":\"ES256\",\"state\":\"revoked\",\"createdAt\":100,"
 	    "\"publishedAt\":101,\"readyAt\":103,\"activatedAt\":104,"
@@ -115,7 +143,7 @@ facts_of_a_dry_run_are_shown(void **state)
 
 	(void)state;
 	other.published_at = 5;
-	json = verbs_json_key("default", &key,
+	json = key_json("default", &key,
 	    &(struct lc_set){.count = 1, .gens = {other}}, false);
 	assert_string_equal(
 	    json_string_value(json_object_get(json, "state")), "published");
@@ -125,19 +153,21 @@ facts_of_a_dry_run_are_shown(void **state)
 static void
 policy_has_every_parameter(void **state)
 {
-	struct jw_policy policy;
+	struct key_set set = {.name = "default"};
+	struct jw_policy *policy = &set.facts.policy;
 	size_t n;
 	const struct jw_param *params = jw_policy_params(&n);
-	json_t *json;
+	json_t *shown, *json;
 
 	(void)state;
-	jw_policy_init(&policy);
-	policy.algorithm = JW_ALG_PS512;
-	policy.mode = JW_MODE_MANUAL;
+	jw_policy_init(policy);
+	policy->algorithm = JW_ALG_PS512;
+	policy->mode = JW_MODE_MANUAL;
 	for (size_t i = 0; i < n; i++)
 		if (params[i].kind == JW_PARAM_DURATION)
-			jw_policy_set(&policy, &params[i], 500 + (int32_t)i);
-	json = verbs_json_policy(&policy);
+			jw_policy_set(policy, &params[i], 500 + (int32_t)i);
+	shown = key_set_json(&set, NULL);
+	json = json_object_get(shown, "policy");
 	assert_int_equal(json_object_size(json), n);
 	for (size_t i = 0; i < n; i++) {
 		json_t *value = json_object_get(json, params[i].camel);
@@ -148,9 +178,9 @@ policy_has_every_parameter(void **state)
 			assert_string_equal(json_string_value(value), "manual");
 		else
 			assert_int_equal(json_integer_value(value),
-			    jw_policy_get(&policy, &params[i]));
+			    jw_policy_get(policy, &params[i]));
 	}
-	json_decref(json);
+	json_decref(shown);
 }
 
 static void
@@ -163,7 +193,7 @@ key_set_is_shown_with_what_it_has(void **state)
 	(void)state;
 	jw_policy_init(&set.facts.policy);
 	set.facts.version = 3;
-	json = verbs_json_key_set(&set, "s.test");
+	json = key_set_json(&set, "s.test");
 	policy = json_object_get(json, "policy");
 	assert_true(json_is_object(policy));
 	json_object_del(json, "policy");
@@ -179,7 +209,7 @@ key_set_is_shown_with_what_it_has(void **state)
 	keys[0].facts.ready_due = 500;
 	set.facts.wanted_at = 400;
 	set.facts.frozen = true;
-	json = verbs_json_key_set(&set, NULL);
+	json = key_set_json(&set, NULL);
 	json_object_del(json, "policy");
 	expect_json(json,
 	    "{\"name\":\"shop/step-up\",\"alg\":\"ES256\","
@@ -195,13 +225,13 @@ change_is_shown_with_what_is_known(void **state)
 	    .time = 9, .number = 3, .to = GEN_PENDING, .cause = "why"};
 
 	(void)state;
-	expect_json(verbs_json_change("default", &change, NULL),
+	expect_json(change_json(&change, NULL),
 	    "{\"time\":9,\"keySet\":\"default\",\"generation\":3,"
 	    "\"to\":\"pending\",\"cause\":\"why\"}");
 	change.has_from = true;
 	change.from = GEN_READY;
 	change.to = GEN_ACTIVE;
-	expect_json(verbs_json_change("default", &change, KID),
+	expect_json(change_json(&change, KID),
 	    "{\"time\":9,\"keySet\":\"default\",\"generation\":3,"
 	    "\"kid\":\"" KID "\",\"from\":\"ready\",\"to\":\"active\","
 	    "\"cause\":\"why\"}");
@@ -218,7 +248,7 @@ exposure_leaves_out_what_does_not_happen(void **state)
 	};
 
 	(void)state;
-	expect_json(verbs_json_exposure(&exposure),
+	expect_json(exposure_json(&exposure),
 	    "{\"until\":50,\"rejectNewTokens\":{\"honoursCacheControl\":20,"
 	    "\"pollsWithinMaxAge\":50},"
 	    "\"acceptOldTokens\":{\"neverExpires\":0}}");
@@ -264,13 +294,13 @@ values_fit_the_declared_types(void **state)
 		json_t *reply;
 	} rows[] = {
 	    {"ShowKey", json_pack("{s:o}", "key",
-			    verbs_json_key("default", &key, NULL, true))},
-	    {"ListKeySets", json_pack("{s:[o]}", "keySets",
-				verbs_json_key_set(&set, NULL))},
-	    {"Plan", json_pack("{s:[o]}", "changes",
-			 verbs_json_change("default", &change, KID))},
+			    key_json("default", &key, NULL, true))},
+	    {"ListKeySets",
+		json_pack("{s:[o]}", "keySets", key_set_json(&set, NULL))},
+	    {"Plan",
+		json_pack("{s:[o]}", "changes", change_json(&change, KID))},
 	    {"Rotate", json_pack("{s:s, s:o}", "keySet", "default", "exposure",
-			   verbs_json_exposure(&exposure))},
+			   exposure_json(&exposure))},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json = rows[i].reply;
