@@ -10,9 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/err.h"
-
-/* What a document is made from; all strings are copied. */
+/* What a document is made from; all strings are copied.  They come from the
+ * keeper and are not checked. */
 struct http_document_parts {
 	const char *key_set;
 	const char *app;
@@ -41,19 +40,15 @@ struct http_document {
 	uint32_t references;
 };
 
-/*
- * JW_INVALID_PARAMETER with why: something that must not reach a header line
- * or a client (a control octet, no quotes, an empty or too long body, a path
- * without "/").
- */
-enum jw_err http_document_new(const struct http_document_parts *parts,
-    struct http_document **ret_document, struct jw_why *why);
+/* Ends the process when memory is short, as everything here does. */
+struct http_document *http_document_new(
+    const struct http_document_parts *parts);
+struct http_document *http_document_copy(const struct http_document *document);
 struct http_document *http_document_ref(struct http_document *document);
 void http_document_unref(struct http_document *document);
 
 struct http_documents;
 
-/* NULL when memory is short. */
 struct http_documents *http_documents_new(void);
 void http_documents_free(struct http_documents *documents);
 
@@ -66,12 +61,10 @@ void http_documents_put(
 /* An unknown name is fine. */
 void http_documents_remove(
     struct http_documents *documents, const char *key_set);
-/* Out of the table, with the table's reference; NULL: none of that name. */
-struct http_document *http_documents_take(
-    struct http_documents *documents, const char *key_set);
-bool http_documents_has(
+/* Of a key set, and at a path of an app.  NULL: none.  The table's own
+ * reference. */
+struct http_document *http_documents_of(
     const struct http_documents *documents, const char *key_set);
-/* NULL: none.  The table's own reference. */
 struct http_document *http_documents_find(
     const struct http_documents *documents, const char *app, const char *path,
     size_t path_len);

@@ -1,8 +1,7 @@
 /*
- * Reads refused connections to a bounded end.
+ * Reads from refused connections, up to limits of time and octets.
  *
- * Must never look at what it reads, and never keep a client longer than its
- * limits say.
+ * Must never look at what it reads.
  */
 #include "daemon/http/linger.h"
 
@@ -13,127 +12,123 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "common/base/timeval.h"
 
-struct lingerer {
-	LIST_ENTRY(lingerer) link;
-	struct lingerers *owner;
+struct linger_client {
+	LIST_ENTRY(linger_client) link;
+	struct http_lingering *owner;
 	struct event *readable;
-	struct event *over; /* of its own: octets must not buy time */
+	struct event *over; /* not restarted by what is read */
 	int fd;
 	size_t octets;
 };
 
-struct lingerers {
+struct http_lingering {
 	struct event_base *base;
 	const struct http_limits *limits;
 	void (*gone)(void *arg);
 	void *arg;
-	LIST_HEAD(lingerer_list, lingerer) all;
+	LIST_HEAD(linger_list, linger_client) all;
 	size_t count;
 };
 
 static void
-end(struct lingerer *lingerer)
+linger_end(struct linger_client *client)
 {
-	LIST_REMOVE(lingerer, link);
-	lingerer->owner->count--;
-	event_free(lingerer->readable);
-	event_free(lingerer->over);
-	close(lingerer->fd);
-	free(lingerer);
+	LIST_REMOVE(client, link);
+	client->owner->count--;
+	event_free(client->readable);
+	event_free(client->over);
+	close(client->fd);
+	free(client);
 }
 
 static void
 on_over(evutil_socket_t fd, short what, void *arg)
 {
-	struct lingerer *lingerer = arg;
-	struct lingerers *linger = lingerer->owner;
+	struct linger_client *client = arg;
+	struct http_lingering *lingering = client->owner;
 
 	(void)fd;
 	(void)what;
-	end(lingerer);
-	linger->gone(linger->arg);
+	linger_end(client);
+	lingering->gone(lingering->arg);
 }
 
 static void
-http_on_readable(evutil_socket_t fd, short what, void *arg)
+on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct lingerer *lingerer = arg;
+	struct linger_client *client = arg;
 	char waste[8192];
 	ssize_t n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
 
 	if (n > 0)
-		lingerer->octets += (size_t)n;
-	if (n <= 0 || lingerer->octets >= LIMIT_LINGER_BYTES)
-		on_over(fd, what, lingerer);
+		client->octets += (size_t)n;
+	if (n <= 0 || client->octets >= LIMIT_LINGER_BYTES)
+		on_over(fd, what, client);
 }
 
-struct lingerers *
+struct http_lingering *
 http_linger_new(struct event_base *base, const struct http_limits *limits,
     void (*gone)(void *arg), void *arg)
 {
-	struct lingerers *linger = calloc(1, sizeof(*linger));
+	struct http_lingering *lingering = jw_zalloc(sizeof(*lingering));
 
-	if (linger == NULL)
-		return NULL;
-	linger->base = base;
-	linger->limits = limits;
-	linger->gone = gone;
-	linger->arg = arg;
-	LIST_INIT(&linger->all);
-	return linger;
+	lingering->base = base;
+	lingering->limits = limits;
+	lingering->gone = gone;
+	lingering->arg = arg;
+	LIST_INIT(&lingering->all);
+	return lingering;
 }
 
 void
-http_linger_free(struct lingerers *linger)
+http_linger_free(struct http_lingering *lingering)
 {
-	struct lingerer *lingerer, *next;
+	struct linger_client *client, *next;
 
-	if (linger == NULL)
+	if (lingering == NULL)
 		return;
-	for (lingerer = LIST_FIRST(&linger->all); lingerer; lingerer = next) {
-		next = LIST_NEXT(lingerer, link);
-		end(lingerer);
+	for (client = LIST_FIRST(&lingering->all); client; client = next) {
+		next = LIST_NEXT(client, link);
+		linger_end(client);
 	}
-	free(linger);
+	free(lingering);
 }
 
-/* libevent's allocations end the process when they fail. */
 static void
-start(struct lingerers *linger, struct lingerer *lingerer)
+linger_start(struct http_lingering *lingering, int fd)
 {
-	struct timeval wait = jw_timeval_ms(linger->limits->linger_ms);
+	struct linger_client *client = jw_alloc(sizeof(*client));
+	struct timeval wait = jw_timeval_ms(lingering->limits->linger_ms);
 
-	lingerer->owner = linger;
-	lingerer->readable = event_new(linger->base, lingerer->fd,
-	    EV_READ | EV_PERSIST, http_on_readable, lingerer);
-	lingerer->over = evtimer_new(linger->base, on_over, lingerer);
-	event_add(lingerer->readable, NULL);
-	evtimer_add(lingerer->over, &wait);
-	LIST_INSERT_HEAD(&linger->all, lingerer, link);
-	linger->count++;
+	*client = (struct linger_client){
+	    .owner = lingering,
+	    .fd = fd,
+	    .readable = event_new(
+		lingering->base, fd, EV_READ | EV_PERSIST, on_readable, client),
+	    .over = evtimer_new(lingering->base, on_over, client),
+	};
+	event_add(client->readable, NULL);
+	evtimer_add(client->over, &wait);
+	LIST_INSERT_HEAD(&lingering->all, client, link);
+	lingering->count++;
 }
 
 void
-http_linger_add(struct lingerers *linger, int fd)
+http_linger_add(struct http_lingering *lingering, int fd)
 {
-	struct lingerer *lingerer;
+	int copy = -1;
 
-	if (linger->count >= LIMIT_LINGERERS)
-		return;
-	lingerer = calloc(1, sizeof(*lingerer));
-	if (lingerer == NULL)
-		return;
-	lingerer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (lingerer->fd < 0)
-		free(lingerer);
-	else
-		start(linger, lingerer);
+	if (lingering->count < LIMIT_LINGERERS)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		linger_start(lingering, copy);
 }
 
 size_t
-http_linger_count(const struct lingerers *linger)
+http_linger_count(const struct http_lingering *lingering)
 {
-	return linger->count;
+	return lingering->count;
 }

@@ -1,7 +1,7 @@
 /*
- * The last moments of connections that were refused with octets of theirs
- * still unread: closing at once would reset them, and the client might never
- * see why.  A few are read on for a second, the rest is closed.
+ * Connections that are closed while octets of the client are still unread.
+ * close(2) would reset them then, and the client might lose the answer.  Some
+ * are read from for another second; the others are closed at once.
  */
 #ifndef JWKSD_HTTP_LINGER_H
 #define JWKSD_HTTP_LINGER_H
@@ -11,15 +11,16 @@
 #include "daemon/http/limits.h"
 
 struct event_base;
-struct lingerers;
+struct http_lingering;
 
-/* NULL when memory is short.  gone is called when one has been closed. */
-struct lingerers *http_linger_new(struct event_base *base,
+/* gone is called when one has been closed. */
+struct http_lingering *http_linger_new(struct event_base *base,
     const struct http_limits *limits, void (*gone)(void *arg), void *arg);
-void http_linger_free(struct lingerers *linger);
+void http_linger_free(struct http_lingering *lingering);
 
-/* Hold on to a socket that others are about to close; fd stays theirs. */
-void http_linger_add(struct lingerers *linger, int fd);
-size_t http_linger_count(const struct lingerers *linger);
+/* Read on from a connection that is about to be closed; fd stays the
+ * caller's. */
+void http_linger_add(struct http_lingering *lingering, int fd);
+size_t http_linger_count(const struct http_lingering *lingering);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * Owns evhttp, its listeners and the table of connections.
  *
- * Must never close or shut down a listening socket (it is shared with other
- * processes), and never let evhttp make a connection without conn.c before
- * it.
+ * Must never close or shut down a listening socket, which other processes
+ * share, and never let evhttp read from a client: each of its connections has a
+ * bufferevent of conn.c.
  */
 #include "daemon/http/listeners.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -28,8 +29,9 @@
 #include "daemon/http/linger.h"
 
 enum {
-	LOOK_MS = 3600 * 1000, /* on_look() is always due some time */
-	COMPLAIN_MS = 10 * 1000,
+	/* A timer that is pending can be found: see on_accept_failed(). */
+	RESUME_MAX_MS = 3600 * 1000,
+	COMPLAIN_MS = 10 * 1000, /* between two lines in the log */
 };
 
 struct http_listeners {
@@ -37,15 +39,15 @@ struct http_listeners {
 	struct http_conn_env env;
 	struct evhttp *evhttp;
 	struct evconnlistener **listeners;
-	struct lingerers *linger;
+	struct http_lingering *lingering;
 	struct http_conn **by_fd;
 	size_t nby_fd;
 	size_t cap;
 	size_t count;
-	struct event *look; /* at the cap, or after a failed accept */
+	struct event *resume; /* accepting, when it has been paused */
 	int64_t complained;
 	bool open; /* http_listeners_open() and not yet http_listeners_end() */
-	bool full; /* the listeners rest */
+	bool paused;
 };
 
 static void
@@ -65,194 +67,192 @@ http_listeners_init(void)
 }
 
 static void
-accept_more(struct http_listeners *guard, bool more)
+enable_all(struct http_listeners *all, bool more)
 {
-	size_t i;
-
-	for (i = 0; i < guard->options.nfds; i++) {
+	for (size_t i = 0; i < all->options.nfds; i++) {
 		if (more)
-			evconnlistener_enable(guard->listeners[i]);
+			evconnlistener_enable(all->listeners[i]);
 		else
-			evconnlistener_disable(guard->listeners[i]);
+			evconnlistener_disable(all->listeners[i]);
 	}
 }
 
 static void
-look_after(struct http_listeners *guard, int64_t ms)
+resume_after(struct http_listeners *all, int64_t ms)
 {
 	struct timeval wait = jw_timeval_ms(ms);
 
-	evtimer_add(guard->look, &wait);
+	evtimer_add(all->resume, &wait);
 }
 
 static size_t
-used(const struct http_listeners *guard)
+used(const struct http_listeners *all)
 {
-	return guard->count + http_linger_count(guard->linger);
+	return all->count + http_linger_count(all->lingering);
 }
 
 static void
-rest(struct http_listeners *guard, int64_t ms)
+pause_accepting(struct http_listeners *all, int64_t ms)
 {
-	guard->full = true;
-	accept_more(guard, false);
-	look_after(guard, ms);
+	all->paused = true;
+	enable_all(all, false);
+	resume_after(all, ms);
 }
 
 static bool
-somebody_waits(const struct http_listeners *guard)
+a_client_waits(const struct http_listeners *all)
 {
 	struct pollfd pfd = {.events = POLLIN};
-	size_t i;
 
-	for (i = 0; i < guard->options.nfds; i++) {
-		pfd.fd = guard->options.fds[i];
+	for (size_t i = 0; i < all->options.nfds; i++) {
+		pfd.fd = all->options.fds[i];
 		if (poll(&pfd, 1, 0) == 1)
 			return true;
 	}
 	return false;
 }
 
-/* Make room for one: the longest idle, unless it came only just now. */
+/* Close the connection that is idle for the longest time, but none that has
+ * been idle for a short time only. */
 static void
-evict(struct http_listeners *guard)
+close_longest_idle(struct http_listeners *all)
 {
-	struct http_conn *conn = TAILQ_FIRST(&guard->env.idle);
+	struct http_conn *conn = TAILQ_FIRST(&all->env.idle);
 
 	if (conn != NULL && conn->evhttp != NULL &&
 	    jw_clock_monotonic_ms() - conn->pace.since >=
-		guard->env.limits->evict_ms)
+		all->env.limits->evict_ms)
 		http_conn_end(conn);
 }
 
 static void
-on_look(evutil_socket_t fd, short what, void *arg)
+on_resume(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
 	(void)fd;
 	(void)what;
-	look_after(guard, LOOK_MS);
-	if (!guard->open || !guard->full)
+	resume_after(all, RESUME_MAX_MS);
+	if (!all->open || !all->paused)
 		return;
-	if (used(guard) >= guard->cap && somebody_waits(guard))
-		evict(guard);
-	if (used(guard) >= guard->cap) {
-		look_after(guard, guard->env.limits->pause_ms);
+	if (used(all) >= all->cap && a_client_waits(all))
+		close_longest_idle(all);
+	if (used(all) >= all->cap) {
+		resume_after(all, all->env.limits->pause_ms);
 		return;
 	}
-	guard->full = false;
-	accept_more(guard, true);
+	all->paused = false;
+	enable_all(all, true);
 }
 
 static int
-find_guard(const struct event_base *base, const struct event *event, void *arg)
+find_listeners(
+    const struct event_base *base, const struct event *event, void *arg)
 {
-	struct http_listeners **ret_guard = arg;
+	struct http_listeners **ret_all = arg;
 
 	(void)base;
-	if (event_get_callback(event) != on_look)
+	if (event_get_callback(event) != on_resume)
 		return 0;
-	*ret_guard = event_get_callback_arg(event);
+	*ret_all = event_get_callback_arg(event);
 	return 1;
 }
 
-/* A place became free. */
+/* A connection has been closed. */
 static void
 on_gone(void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
-	if (!guard->open) {
-		if (used(guard) == 0)
-			guard->options.empty(guard->options.arg);
-	} else if (guard->full) {
-		look_after(guard, 0);
+	if (!all->open) {
+		if (used(all) == 0)
+			all->options.empty(all->options.arg);
+	} else if (all->paused) {
+		resume_after(all, 0);
 	}
 }
 
 /*
- * EMFILE and the like: the socket stays readable, so that a listener that
- * went on would spin.  The argument is not ours: evhttp_bind_listener() put
- * evhttp in its place.
+ * EMFILE and the like: the socket stays readable, so that a listener that is
+ * not paused would call this again at once.  not_ours is the evhttp that
+ * evhttp_bind_listener() has set as the callbacks' argument: the way to our
+ * struct is the argument of one of our own events.
  */
 static void
 on_accept_failed(struct evconnlistener *listener, void *not_ours)
 {
-	struct http_listeners *guard = NULL;
+	struct http_listeners *all = NULL;
 	int64_t now = jw_clock_monotonic_ms();
 	int error = errno;
 
 	(void)not_ours;
 	event_base_foreach_event(
-	    evconnlistener_get_base(listener), find_guard, &guard);
-	if (guard == NULL)
-		abort();
-	if (guard->complained == 0 || now - guard->complained > COMPLAIN_MS) {
+	    evconnlistener_get_base(listener), find_listeners, &all);
+	assert(all != NULL);
+	if (all->complained == 0 || now - all->complained > COMPLAIN_MS) {
 		jw_log(JW_LOG_WARNING,
 		    "cannot accept a connection: %s; new clients wait",
 		    strerror(error));
-		guard->complained = now;
+		all->complained = now;
 	}
-	evict(guard);
-	rest(guard, guard->env.limits->pause_ms);
+	close_longest_idle(all);
+	pause_accepting(all, all->env.limits->pause_ms);
 }
 
 static void
 on_opened(struct http_conn *conn, void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
-	if (conn->fd < 0 || (size_t)conn->fd >= guard->nby_fd)
-		abort();
-	guard->by_fd[conn->fd] = conn;
+	assert(conn->fd >= 0 && (size_t)conn->fd < all->nby_fd);
+	all->by_fd[conn->fd] = conn;
 }
 
 static void
 listeners_on_closed(struct http_conn *conn, void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
 	if (conn->fd >= 0)
-		guard->by_fd[conn->fd] = NULL;
+		all->by_fd[conn->fd] = NULL;
 	if (conn->linger)
-		http_linger_add(guard->linger, conn->fd);
-	guard->count--;
-	on_gone(guard);
+		http_linger_add(all->lingering, conn->fd);
+	assert(all->count > 0);
+	all->count--;
+	on_gone(all);
 }
 
 static struct bufferevent *
-http_on_accept(struct event_base *base, void *arg)
+on_accept(struct event_base *base, void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
 	(void)base;
-	guard->count++;
-	if (used(guard) >= guard->cap && !guard->full)
-		rest(guard, 0);
-	return http_conn_new(&guard->env);
+	all->count++;
+	if (used(all) >= all->cap && !all->paused)
+		pause_accepting(all, 0);
+	return http_conn_new(&all->env);
 }
 
 static void
 on_request(struct evhttp_request *request, void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 	struct evhttp_connection *evhttp =
 	    evhttp_request_get_connection(request);
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp));
-	struct http_conn *conn = guard->by_fd[fd];
+	struct http_conn *conn = all->by_fd[fd];
 
-	if (conn == NULL || conn->evhttp != evhttp)
-		abort();
+	assert(conn != NULL && conn->evhttp == evhttp);
 	http_conn_answer(conn, request);
 }
 
 static const struct http_documents *
 on_documents(void *arg)
 {
-	struct http_listeners *guard = arg;
+	struct http_listeners *all = arg;
 
-	return guard->options.documents(guard->options.arg);
+	return all->options.documents(all->options.arg);
 }
 
 static size_t
@@ -274,142 +274,120 @@ descriptors(void)
 }
 
 static void
-set_cap(struct http_listeners *guard)
+set_cap(struct http_listeners *all)
 {
-	size_t wanted = guard->options.max_connections;
+	size_t wanted = all->options.max_connections;
 
-	guard->nby_fd = descriptors();
-	guard->cap = guard->nby_fd > 2 * LIMIT_SPARE_FDS
-			 ? guard->nby_fd - LIMIT_SPARE_FDS
-			 : LIMIT_SPARE_FDS;
-	if (wanted != 0 && wanted < guard->cap)
-		guard->cap = wanted;
-}
-
-static enum jw_err
-add_listener(struct http_listeners *guard, size_t i)
-{
-	struct evconnlistener *listener;
-	int fd = guard->options.fds[i], on = 1;
-
-	/* Inherited by what is accepted; no matter for a Unix socket. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	listener = evconnlistener_new(guard->env.base, NULL, NULL,
-	    LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
-	if (listener == NULL)
-		return JW_NO_MEMORY;
-	evconnlistener_set_error_cb(listener, on_accept_failed);
-	guard->listeners[i] = listener;
-	evhttp_bind_listener(guard->evhttp, listener);
-	evconnlistener_disable(listener);
-	return JW_OK;
+	all->nby_fd = descriptors();
+	all->cap = all->nby_fd > 2 * LIMIT_SPARE_FDS
+		       ? all->nby_fd - LIMIT_SPARE_FDS
+		       : LIMIT_SPARE_FDS;
+	if (wanted != 0 && wanted < all->cap)
+		all->cap = wanted;
 }
 
 static void
-set_up_env(struct http_listeners *guard, struct event_base *base)
+add_listener(struct http_listeners *all, size_t i)
 {
-	guard->env = (struct http_conn_env){
+	struct evconnlistener *listener;
+	int fd = all->options.fds[i], on = 1;
+
+	/* What is accepted inherits it; a Unix socket does not know it. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	listener = evconnlistener_new(all->env.base, NULL, NULL,
+	    LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+	evconnlistener_set_error_cb(listener, on_accept_failed);
+	all->listeners[i] = listener;
+	evhttp_bind_listener(all->evhttp, listener);
+	evconnlistener_disable(listener);
+}
+
+static void
+set_up_env(struct http_listeners *all, struct event_base *base)
+{
+	all->env = (struct http_conn_env){
 	    .base = base,
-	    .limits = guard->options.limits,
-	    .domain = guard->options.domain,
+	    .limits = all->options.limits,
+	    .domain = all->options.domain,
 	    .documents = on_documents,
 	    .opened = on_opened,
 	    .closed = listeners_on_closed,
-	    .arg = guard,
+	    .arg = all,
 	};
-	TAILQ_INIT(&guard->env.idle);
+	TAILQ_INIT(&all->env.idle);
 }
 
-static enum jw_err
-set_up_evhttp(struct http_listeners *guard)
+static void
+set_up_evhttp(struct http_listeners *all)
 {
-	struct evhttp *evhttp = evhttp_new(guard->env.base);
-	enum jw_err err = JW_OK;
-	size_t i;
+	struct evhttp *evhttp = evhttp_new(all->env.base);
 
-	if (evhttp == NULL)
-		return JW_NO_MEMORY;
-	guard->evhttp = evhttp;
-	evhttp_set_bevcb(evhttp, http_on_accept, guard);
-	evhttp_set_gencb(evhttp, on_request, guard);
+	all->evhttp = evhttp;
+	evhttp_set_bevcb(evhttp, on_accept, all);
+	evhttp_set_gencb(evhttp, on_request, all);
 	evhttp_set_allowed_methods(evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_default_content_type(evhttp, NULL);
-	for (i = 0; i < guard->options.nfds && err == JW_OK; i++)
-		err = add_listener(guard, i);
-	return err;
+	for (size_t i = 0; i < all->options.nfds; i++)
+		add_listener(all, i);
 }
 
-enum jw_err
-http_listeners_new(struct event_base *base,
-    const struct http_listeners_options *options,
-    struct http_listeners **ret_guard)
+struct http_listeners *
+http_listeners_new(
+    struct event_base *base, const struct http_listeners_options *options)
 {
-	struct http_listeners *guard = calloc(1, sizeof(*guard));
-	enum jw_err err = JW_NO_MEMORY;
+	struct http_listeners *all = jw_zalloc(sizeof(*all));
 
-	if (guard == NULL)
-		return JW_NO_MEMORY;
-	guard->options = *options;
-	set_up_env(guard, base);
-	set_cap(guard);
-	guard->by_fd = calloc(guard->nby_fd, sizeof(struct http_conn *));
-	guard->listeners =
-	    calloc(options->nfds + 1, sizeof(struct evconnlistener *));
-	guard->look = evtimer_new(base, on_look, guard);
-	look_after(guard, LOOK_MS);
-	guard->linger = http_linger_new(base, options->limits, on_gone, guard);
-	if (guard->by_fd == NULL || guard->listeners == NULL ||
-	    guard->linger == NULL)
-		goto out;
-	err = set_up_evhttp(guard);
-	if (err != JW_OK)
-		goto out;
-	*ret_guard = guard;
-	guard = NULL;
-out:
-	http_listeners_free(guard);
-	return err;
+	all->options = *options;
+	set_up_env(all, base);
+	set_cap(all);
+	all->by_fd = jw_zalloc(all->nby_fd * sizeof(struct http_conn *));
+	all->listeners =
+	    jw_zalloc((options->nfds + 1) * sizeof(struct evconnlistener *));
+	all->resume = evtimer_new(base, on_resume, all);
+	resume_after(all, RESUME_MAX_MS);
+	all->lingering = http_linger_new(base, options->limits, on_gone, all);
+	set_up_evhttp(all);
+	return all;
 }
 
 void
-http_listeners_free(struct http_listeners *guard)
+http_listeners_free(struct http_listeners *all)
 {
-	if (guard == NULL)
+	if (all == NULL)
 		return;
-	guard->open = true;
-	guard->full = false;
-	if (guard->evhttp != NULL)
-		evhttp_free(guard->evhttp);
-	http_linger_free(guard->linger);
-	event_free(guard->look);
-	free(guard->listeners);
-	free(guard->by_fd);
-	free(guard);
+	all->open = true;
+	all->paused = false;
+	evhttp_free(all->evhttp);
+	http_linger_free(all->lingering);
+	event_free(all->resume);
+	free(all->listeners);
+	free(all->by_fd);
+	free(all);
 }
 
 void
-http_listeners_open(struct http_listeners *guard)
+http_listeners_open(struct http_listeners *all)
 {
-	if (guard->open || guard->env.ending)
+	if (all->open || all->env.ending)
 		return;
-	guard->open = true;
-	accept_more(guard, true);
+	all->open = true;
+	enable_all(all, true);
 }
 
 void
-http_listeners_end(struct http_listeners *guard)
+http_listeners_end(struct http_listeners *all)
 {
-	guard->open = false;
-	guard->env.ending = true;
-	accept_more(guard, false);
+	all->open = false;
+	all->env.ending = true;
+	enable_all(all, false);
 }
 
 void
-http_listeners_close_idle(struct http_listeners *guard, bool silent)
+http_listeners_close_idle(struct http_listeners *all, bool silent)
 {
 	struct http_conn *conn, *next;
 
-	for (conn = TAILQ_FIRST(&guard->env.idle); conn; conn = next) {
+	for (conn = TAILQ_FIRST(&all->env.idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
 		if (conn->evhttp != NULL && (silent || conn->pace.requests > 0))
 			http_conn_end(conn);
@@ -417,7 +395,7 @@ http_listeners_close_idle(struct http_listeners *guard, bool silent)
 }
 
 size_t
-http_listeners_count(const struct http_listeners *guard)
+http_listeners_count(const struct http_listeners *all)
 {
-	return used(guard);
+	return used(all);
 }

@@ -3,8 +3,7 @@
  * then replies for as long as the keeper lives.
  *
  * Must never give up documents that it has: the replies of a new connection
- * are gathered aside and take the place of the old set only once complete,
- * but for those of key sets that exist and of which no usable one came.
+ * are gathered aside, and take the place of the old set once they are complete.
  */
 #include "daemon/http/publish_client.h"
 
@@ -20,6 +19,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/wire/varlink.h"
 #include "daemon/http/documents.h"
@@ -35,7 +35,6 @@ struct http_publish_client {
 	bool said_refused; /* to the keeper, of http_uptime_refused() */
 	struct http_documents *live;    /* served; NULL before the first set */
 	struct http_documents *pending; /* of this connection, until complete */
-	json_t *kept; /* names: what is live of them goes into pending */
 };
 
 static void
@@ -46,8 +45,6 @@ publish_client_disconnect(struct http_publish_client *client)
 	client->bev = NULL;
 	http_documents_free(client->pending);
 	client->pending = NULL;
-	json_decref(client->kept);
-	client->kept = NULL;
 }
 
 static void
@@ -63,96 +60,55 @@ retry_later(struct http_publish_client *client)
 	evtimer_add(client->retry, &wait);
 }
 
-static enum jw_err
-put_document(
-    struct http_documents *documents, json_t *value, struct jw_why *why)
+static bool
+put_document(struct http_documents *documents, json_t *value)
 {
 	struct http_document_parts parts = {0};
-	struct http_document *document;
 	json_int_t modified, version;
-	json_error_t error;
-	enum jw_err err;
 
-	if (json_unpack_ex(value, &error, 0,
-		"{s:s, s:s, s:s, s:s%, s:s, s:I, s:s, s:I}", "keySet",
-		&parts.key_set, "app", &parts.app, "path", &parts.path, "body",
-		&parts.body, &parts.body_len, "etag", &parts.etag,
-		"lastModified", &modified, "cacheControl", &parts.cache_control,
-		"version", &version) != 0) {
-		jw_why_set(why, "a document of the keeper is unusable: %s",
-		    error.text);
-		return JW_PROTOCOL;
-	}
+	if (json_unpack(value, "{s:s, s:s, s:s, s:s%, s:s, s:I, s:s, s:I}",
+		"keySet", &parts.key_set, "app", &parts.app, "path",
+		&parts.path, "body", &parts.body, &parts.body_len, "etag",
+		&parts.etag, "lastModified", &modified, "cacheControl",
+		&parts.cache_control, "version", &version) != 0)
+		return false;
 	parts.last_modified = modified;
 	parts.version = version;
-	err = http_document_new(&parts, &document, why);
-	if (err == JW_OK)
-		http_documents_put(documents, document);
-	return err;
+	http_documents_put(documents, http_document_new(&parts));
+	return true;
 }
 
-/* Its last good document stays, if there is one. */
+/* The keeper has no document of that key set just now: the last one, if there
+ * is one, goes over into the new set. */
 static void
-keep(struct http_publish_client *client, const json_t *name)
+keep(struct http_publish_client *client, const char *key_set)
 {
-	if (client->pending != NULL && json_is_string(name))
-		json_object_set_new(
-		    client->kept, json_string_value(name), json_null());
+	const struct http_document *last = NULL;
+
+	if (client->pending != NULL && client->live != NULL &&
+	    http_documents_of(client->pending, key_set) == NULL)
+		last = http_documents_of(client->live, key_set);
+	if (last != NULL)
+		http_documents_put(client->pending, http_document_copy(last));
 }
 
-static void
-withdraw(struct http_publish_client *client, struct http_documents *documents,
-    const json_t *name)
-{
-	if (!json_is_string(name))
-		return;
-	http_documents_remove(documents, json_string_value(name));
-	if (client->kept != NULL)
-		json_object_del(client->kept, json_string_value(name));
-}
-
-/* One bad document must not cost the others. */
-static void
+static bool
 apply(struct http_publish_client *client, json_t *changed, json_t *withdrawn,
     const json_t *kept)
 {
 	struct http_documents *documents =
 	    client->pending != NULL ? client->pending : client->live;
-	struct jw_why why;
 	json_t *value;
 	size_t i;
 
 	json_array_foreach (withdrawn, i, value)
-		withdraw(client, documents, value);
+		http_documents_remove(documents, json_string_value(value));
 	json_array_foreach (kept, i, value)
-		keep(client, value);
-	json_array_foreach (changed, i, value) {
-		why = (struct jw_why){.text = "no memory for a document"};
-		if (put_document(documents, value, &why) == JW_OK)
-			continue;
-		jw_log(JW_LOG_ERROR, "%s", why.text);
-		keep(client, json_object_get(value, "keySet"));
-	}
-}
-
-/* A document is in one table only: it changes over when pending does. */
-static void
-take_kept(struct http_publish_client *client)
-{
-	struct http_document *document;
-	const char *name;
-	json_t *value;
-
-	json_object_foreach (client->kept, name, value) {
-		if (client->live == NULL ||
-		    http_documents_has(client->pending, name))
-			continue;
-		document = http_documents_take(client->live, name);
-		if (document != NULL)
-			http_documents_put(client->pending, document);
-	}
-	json_decref(client->kept);
-	client->kept = NULL;
+		keep(client, json_string_value(value));
+	json_array_foreach (changed, i, value)
+		if (!put_document(documents, value))
+			return false;
+	return true;
 }
 
 /* The set is whole: from here on changes go straight to what is served. */
@@ -162,7 +118,6 @@ complete(struct http_publish_client *client)
 	const struct http_publish_client_options *options = &client->options;
 	bool first = client->live == NULL;
 
-	take_kept(client);
 	http_documents_free(client->live);
 	client->live = client->pending;
 	client->pending = NULL;
@@ -192,11 +147,11 @@ take_reply(struct http_publish_client *client,
 	}
 	if (json_unpack(reply->parameters, "{s:o, s:o, s:b, s?o}", "documents",
 		&changed, "withdrawn", &withdrawn, "complete", &whole, "kept",
-		&kept) != 0) {
-		jw_why_set(why, "the keeper's reply lacks a member");
+		&kept) != 0 ||
+	    !apply(client, changed, withdrawn, kept)) {
+		jw_why_set(why, "a reply of the keeper lacks a member");
 		return JW_PROTOCOL;
 	}
-	apply(client, changed, withdrawn, kept);
 	if (!whole || client->pending == NULL)
 		return JW_OK;
 	if (client->live == NULL && !client->said_refused &&
@@ -247,10 +202,7 @@ next_frame(
 	at = evbuffer_search(input, "", 1, &from);
 	if (at.pos < 0) {
 		client->searched = len;
-		if (len < VARLINK_MESSAGE_MAX)
-			return JW_OK;
-		jw_why_set(why, "a reply of the keeper is over 256 KiB");
-		return JW_PROTOCOL;
+		return JW_OK;
 	}
 	client->searched = 0;
 	len = (size_t)at.pos;
@@ -330,14 +282,8 @@ connect_keeper(evutil_socket_t fd, short what, void *arg)
 	publish_client_disconnect(client);
 	client->searched = 0;
 	client->pending = http_documents_new();
-	client->kept = json_object();
 	client->bev =
 	    bufferevent_socket_new(client->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (client->pending == NULL || client->kept == NULL ||
-	    client->bev == NULL) {
-		retry_later(client);
-		return;
-	}
 	bufferevent_setcb(client->bev, on_read, NULL, on_event, client);
 	bufferevent_set_max_single_read(client->bev, 64 * 1024);
 	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
@@ -362,19 +308,13 @@ http_publish_client_new(struct event_base *base,
 		    options->socket_path);
 		return JW_INVALID_PARAMETER;
 	}
-	client = calloc(1, sizeof(*client));
-	if (client == NULL)
-		return JW_NO_MEMORY;
+	client = jw_zalloc(sizeof(*client));
 	client->options = *options;
 	client->base = base;
 	client->address.sun_family = AF_UNIX;
 	memcpy(client->address.sun_path, options->socket_path,
 	    strlen(options->socket_path) + 1);
 	client->retry = evtimer_new(base, connect_keeper, client);
-	if (client->retry == NULL) {
-		free(client);
-		return JW_NO_MEMORY;
-	}
 	evtimer_add(client->retry, &now);
 	*ret_client = client;
 	return JW_OK;

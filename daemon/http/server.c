@@ -9,8 +9,6 @@
 
 #include <event2/event.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "common/base/clock.h"
@@ -140,8 +138,8 @@ documents_of(void *arg)
 	return http_publish_client_documents(server->publish_client);
 }
 
-static enum jw_err
-open_listeners(struct server *server)
+static struct http_listeners *
+new_listeners(struct server *server)
 {
 	const struct http_server_options *options = server->options;
 	const struct http_listeners_options listeners = {
@@ -155,11 +153,11 @@ open_listeners(struct server *server)
 	    .arg = server,
 	};
 
-	return http_listeners_new(server->base, &listeners, &server->listeners);
+	return http_listeners_new(server->base, &listeners);
 }
 
 static enum jw_err
-open_publish_client(struct server *server, size_t slot, struct jw_why *why)
+follow_keeper(struct server *server, size_t slot, struct jw_why *why)
 {
 	const struct http_publish_client_options options = {
 	    .socket_path = server->options->publish_path,
@@ -170,6 +168,8 @@ open_publish_client(struct server *server, size_t slot, struct jw_why *why)
 	    .arg = server,
 	};
 
+	if (options.socket_path == NULL)
+		return JW_OK;
 	return http_publish_client_new(
 	    server->base, &options, &server->publish_client, why);
 }
@@ -183,8 +183,7 @@ server_done(struct server *server)
 		if (server->moments[i] != NULL)
 			event_free(server->moments[i]);
 	}
-	if (server->base != NULL)
-		event_base_free(server->base);
+	event_base_free(server->base);
 	libevent_global_shutdown();
 }
 
@@ -193,25 +192,22 @@ http_server_run(const struct http_server_options *options, size_t slot)
 {
 	struct server server = {.options = options};
 	struct jw_why why = {0};
-	enum jw_err err = JW_NO_MEMORY;
+	enum jw_err err;
 
-	/* Later there may be no file system to read the time zone from. */
+	/* evhttp reads the time zone at its first answer: a sandbox may have
+	 * closed the file system by then. */
 	tzset();
 	http_listeners_init();
 	server.base = event_base_new();
-	if (server.base == NULL)
-		goto out;
-	err = open_listeners(&server);
-	if (err == JW_OK && options->publish_path != NULL)
-		err = open_publish_client(&server, slot, &why);
-	if (err != JW_OK)
-		goto out;
-	add_moments(&server);
-	event_base_dispatch(server.base);
-out:
-	if (err != JW_OK)
+	server.listeners = new_listeners(&server);
+	err = follow_keeper(&server, slot, &why);
+	if (err == JW_OK) {
+		add_moments(&server);
+		event_base_dispatch(server.base);
+	} else {
 		jw_log(JW_LOG_ERROR, "cannot serve: %s",
 		    why.text[0] != '\0' ? why.text : jw_err_text(err));
+	}
 	server_done(&server);
 	return jw_err_exit(err);
 }
