@@ -65,36 +65,13 @@ struct bulk {
 /* ---- messages about lines ---- */
 
 static void
-tell_line(const struct ctl *ctl, const struct cmd_keyset_file *file,
-    long number, const struct jw_why *why)
-{
-	unsigned flags = ctl->text.utf8 ? TEXT_UTF8 : 0;
-	char *text = out_text_visible(why->text, flags);
-	char *hint = out_text_visible(why->hint, flags);
-
-	fprintf(stderr, "jwksctl: %s:%ld: %s%s%s%s\n", file->path, number,
-	    text != NULL ? text : "", why->hint[0] != '\0' ? " (" : "",
-	    hint != NULL ? hint : "", why->hint[0] != '\0' ? ")" : "");
-	free(text);
-	free(hint);
-}
-
-static void
-on_mistake(
-    const struct cmd_keyset_file *file, long number, const struct jw_why *why)
-{
-	struct ctl plain = {.text.utf8 = false};
-
-	tell_line(&plain, file, number, why);
-}
-
-static void
 note(struct bulk *bulk, struct cmd_keyset_line *line, enum state state,
     const struct jw_why *why)
 {
 	line->state = state;
 	out_progress_clear(&bulk->progress);
-	tell_line(bulk->ctl, &bulk->file, line->number, why);
+	cmd_keyset_file_tell(
+	    &bulk->file, line->number, bulk->ctl->text.utf8, why);
 }
 
 static size_t
@@ -269,13 +246,16 @@ slot_hang_up(struct slot *slot)
 	slot->client = NULL;
 }
 
-/* Take the next missing lines from *at on; it is behind them then. */
+/* A request for the next missing lines from *at on, which moves behind them.
+ * None is left: count is 0. */
 static enum jw_err
 slot_fill(struct bulk *bulk, struct slot *slot, size_t *at)
 {
 	json_t *sets = json_array();
+	enum jw_err err;
 
 	slot->count = 0;
+	slot->sent_ms = jw_clock_monotonic_ms();
 	for (; *at < bulk->file.count && slot->count < bulk->piece; ++*at) {
 		struct cmd_keyset_line *line = &bulk->file.lines[*at];
 
@@ -293,7 +273,9 @@ slot_fill(struct bulk *bulk, struct slot *slot, size_t *at)
 	slot->parameters = json_pack("{s:o}", "keySets", sets);
 	if (slot->parameters == NULL || json_array_size(sets) != slot->count)
 		return JW_NO_MEMORY;
-	return call_change_take_options(bulk->ctl, slot->parameters);
+	err = call_change_take_options(bulk->ctl, slot->parameters);
+	return err == JW_OK ? call_change_add_id(bulk->ctl, slot->parameters)
+			    : err;
 }
 
 static enum jw_err
@@ -402,14 +384,12 @@ slot_receive_surely(struct bulk *bulk, struct slot *slot)
 static void
 adapt_piece(struct bulk *bulk, const struct slot *slot)
 {
-	if (jw_clock_monotonic_ms() - slot->sent_ms < QUICK_MS)
-		bulk->piece *= 2;
-	else
-		bulk->piece /= 2;
-	if (bulk->piece > PIECE_MAX)
-		bulk->piece = PIECE_MAX;
-	if (bulk->piece < PIECE_MIN)
-		bulk->piece = PIECE_MIN;
+	bool quick = jw_clock_monotonic_ms() - slot->sent_ms < QUICK_MS;
+	size_t piece = quick ? bulk->piece * 2 : bulk->piece / 2;
+
+	bulk->piece = piece > PIECE_MAX   ? PIECE_MAX
+		      : piece < PIECE_MIN ? PIECE_MIN
+					  : piece;
 }
 
 static enum jw_err
@@ -423,19 +403,6 @@ slot_finish(struct bulk *bulk, struct slot *slot)
 	json_decref(slot->parameters);
 	slot->parameters = NULL;
 	adapt_piece(bulk, slot);
-	return err;
-}
-
-static enum jw_err
-slot_begin(struct bulk *bulk, struct slot *slot, size_t *at)
-{
-	enum jw_err err = slot_fill(bulk, slot, at);
-
-	if (err == JW_OK && slot->count > 0)
-		err = call_change_add_id(bulk->ctl, slot->parameters);
-	slot->sent_ms = jw_clock_monotonic_ms();
-	if (err == JW_OK && slot->count > 0)
-		err = slot_send(bulk, slot);
 	return err;
 }
 
@@ -457,7 +424,9 @@ send_missing(struct bulk *bulk)
 
 		err = slot_finish(bulk, slot);
 		if (err == JW_OK)
-			err = slot_begin(bulk, slot, &at);
+			err = slot_fill(bulk, slot, &at);
+		if (err == JW_OK && slot->count > 0)
+			err = slot_send(bulk, slot);
 	}
 	for (size_t i = 0; i < SLOTS && err == JW_OK; i++)
 		err = slot_finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
@@ -511,10 +480,9 @@ put_json(struct bulk *bulk)
 	    (json_int_t)count(bulk, THERE), "different",
 	    names_of(bulk, DIFFERENT), "failed", names_of(bulk, FAILED),
 	    "missing", names_of(bulk, MISSING));
-	enum jw_err err = JW_NO_MEMORY;
+	enum jw_err err =
+	    object == NULL ? JW_NO_MEMORY : call_print_json(bulk->ctl, object);
 
-	if (object != NULL)
-		err = call_print_json(bulk->ctl, object);
 	json_decref(object);
 	return err;
 }
@@ -561,18 +529,14 @@ verdict(struct bulk *bulk)
 	size_t different = count(bulk, DIFFERENT);
 
 	if (bulk->first_fault != JW_OK) {
-		jw_why_set(why, "%zu of the key sets of %s %s refused",
-		    count(bulk, FAILED), bulk->file.path,
-		    count(bulk, FAILED) == 1 ? "was" : "were");
+		jw_why_set(why, "of the key sets of %s %zu could not be added",
+		    bulk->file.path, count(bulk, FAILED));
 		return bulk->first_fault;
 	}
 	if (different > 0) {
 		jw_why_set(why,
-		    "%zu key set%s of %s %s another policy; %s left as %s",
-		    different, different == 1 ? "" : "s", bulk->file.path,
-		    different == 1 ? "has" : "have",
-		    different == 1 ? "it was" : "they were",
-		    different == 1 ? "it is" : "they are");
+		    "%zu of the key sets of %s: another policy, left as it is",
+		    different, bulk->file.path);
 		jw_why_hint(why, "`jwksctl keyset set` changes a policy");
 		return JW_CONFLICT;
 	}
@@ -615,8 +579,7 @@ cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 {
 	bool dry = call_flag(ctl, "dry-run");
 	struct bulk bulk = {.ctl = ctl};
-	enum jw_err err =
-	    cmd_keyset_file_read(path, on_mistake, &bulk.file, &ctl->why);
+	enum jw_err err = cmd_keyset_file_read(path, &bulk.file, &ctl->why);
 
 	if (err == JW_OK)
 		err = list_sets(&bulk);

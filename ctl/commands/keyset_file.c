@@ -13,6 +13,7 @@
 
 #include "common/base/label.h"
 #include "ctl/call/policy_words.h"
+#include "ctl/out/text.h"
 
 /* ---- words ---- */
 
@@ -92,18 +93,31 @@ cmd_append(struct cmd_keyset_file *file, const struct cmd_keyset_line *line)
 	return JW_OK;
 }
 
+void
+cmd_keyset_file_tell(const struct cmd_keyset_file *file, long number, bool utf8,
+    const struct jw_why *why)
+{
+	unsigned flags = utf8 ? TEXT_UTF8 : 0;
+	char *text = out_text_visible(why->text, flags);
+	char *hint = out_text_visible(why->hint, flags);
+
+	fprintf(stderr, "jwksctl: %s:%ld: %s%s%s%s\n", file->path, number,
+	    text != NULL ? text : "", why->hint[0] != '\0' ? " (" : "",
+	    hint != NULL ? hint : "", why->hint[0] != '\0' ? ")" : "");
+	free(text);
+	free(hint);
+}
+
 static void
-mistake(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell,
-    long number, const struct jw_why *why)
+mistake(struct cmd_keyset_file *file, long number, const struct jw_why *why)
 {
 	file->mistakes++;
-	tell(file, number, why);
+	cmd_keyset_file_tell(file, number, false, why);
 }
 
 /* A line with a mistake is reported and left out. */
 static enum jw_err
-take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
-    cmd_keyset_file_mistake_fn *tell)
+take_line(struct cmd_keyset_file *file, char *text, size_t len, long number)
 {
 	struct cmd_keyset_line line = {
 	    .policy = json_object(), .number = number};
@@ -122,7 +136,7 @@ take_line(struct cmd_keyset_file *file, char *text, size_t len, long number,
 		line_done(&line);
 	if (err != JW_USAGE)
 		return err;
-	mistake(file, tell, number, &why);
+	mistake(file, number, &why);
 	return JW_OK;
 }
 
@@ -154,7 +168,7 @@ sort_names(struct cmd_keyset_file *file)
 
 /* The mistakes are reported in the order of lines. */
 static void
-check_names(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell)
+check_names(struct cmd_keyset_file *file)
 {
 	struct jw_why why = {"", ""};
 
@@ -166,7 +180,7 @@ check_names(struct cmd_keyset_file *file, cmd_keyset_file_mistake_fn *tell)
 		if (!file->lines[i].seen)
 			continue;
 		jw_why_set(&why, "%s is given twice", file->lines[i].name);
-		mistake(file, tell, file->lines[i].number, &why);
+		mistake(file, file->lines[i].number, &why);
 	}
 }
 
@@ -190,8 +204,7 @@ cmd_keyset_file_find(const struct cmd_keyset_file *file, const char *name)
 /* ---- the whole ---- */
 
 static enum jw_err
-take_lines(
-    struct cmd_keyset_file *file, FILE *in, cmd_keyset_file_mistake_fn *tell)
+take_lines(struct cmd_keyset_file *file, FILE *in)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -200,7 +213,7 @@ take_lines(
 	enum jw_err err = JW_OK;
 
 	while (err == JW_OK && (len = getline(&text, &size, in)) >= 0)
-		err = take_line(file, text, (size_t)len, ++number, tell);
+		err = take_line(file, text, (size_t)len, ++number);
 	free(text);
 	return err;
 }
@@ -228,8 +241,8 @@ judge(const struct cmd_keyset_file *file, struct jw_why *why)
 }
 
 enum jw_err
-cmd_keyset_file_read(const char *path, cmd_keyset_file_mistake_fn *tell,
-    struct cmd_keyset_file *ret_file, struct jw_why *why)
+cmd_keyset_file_read(
+    const char *path, struct cmd_keyset_file *ret_file, struct jw_why *why)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
@@ -239,7 +252,7 @@ cmd_keyset_file_read(const char *path, cmd_keyset_file_mistake_fn *tell,
 	ret_file->path = is_stdin ? "standard input" : path;
 	if (in == NULL)
 		return unreadable(ret_file, why);
-	err = take_lines(ret_file, in, tell);
+	err = take_lines(ret_file, in);
 	if (err == JW_OK && ferror(in))
 		err = unreadable(ret_file, why);
 	if (!is_stdin)
@@ -248,7 +261,7 @@ cmd_keyset_file_read(const char *path, cmd_keyset_file_mistake_fn *tell,
 		err = sort_names(ret_file);
 	if (err != JW_OK)
 		return err;
-	check_names(ret_file, tell);
+	check_names(ret_file);
 	return judge(ret_file, why);
 }
 

@@ -29,18 +29,18 @@ struct cmd_keyset_file {
 	size_t mistakes;
 };
 
-/* Called for each mistake: line by line, then for names given twice. */
-typedef void cmd_keyset_file_mistake_fn(
-    const struct cmd_keyset_file *file, long number, const struct jw_why *why);
+/* Write "FILE:LINE: text (hint)" to standard error. */
+void cmd_keyset_file_tell(const struct cmd_keyset_file *file, long number,
+    bool utf8, const struct jw_why *why);
 
 /*
- * Read a whole file ("-": standard input).  JW_USAGE with why when there is
- * a mistake in it or no key set; JW_IO with why; JW_NO_MEMORY.  Release with
+ * Read a whole file ("-": standard input).  Each mistake is written to standard
+ * error, line by line, then for names given twice.  JW_USAGE with why when
+ * there is one or no key set; JW_IO with why; JW_NO_MEMORY.  Release with
  * cmd_keyset_file_done() whatever is returned.
  */
-enum jw_err cmd_keyset_file_read(const char *path,
-    cmd_keyset_file_mistake_fn *tell, struct cmd_keyset_file *ret_file,
-    struct jw_why *why);
+enum jw_err cmd_keyset_file_read(
+    const char *path, struct cmd_keyset_file *ret_file, struct jw_why *why);
 /* NULL: no line has that name. */
 struct cmd_keyset_line *cmd_keyset_file_find(
     const struct cmd_keyset_file *file, const char *name);
