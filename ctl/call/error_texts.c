@@ -16,6 +16,7 @@
 
 #include "common/base/duration.h"
 #include "common/config/policy.h"
+#include "ctl/call/policy_words.h"
 #include "ctl/out/text.h"
 #include "ctl/reply/members.h"
 
@@ -100,8 +101,7 @@ static const struct error_row {
 	{"there is a key set of that name already; nothing was changed"},
 	{"`jwksctl keyset show` shows it, `jwksctl keyset set` changes it"}},
     {JW_CONFLICT, "AddKeySets", NULL,
-	{"there is a key set \"", "keySet",
-	    "\" already; nothing was changed"},
+	{"there is a key set \"", "keySet", "\" already; nothing was changed"},
 	{"`jwksctl keyset show` shows it, `jwksctl keyset set` changes it"}},
     {JW_CONFLICT, NULL, is_change_in_the_way,
 	{"another change of the key set is in the way; nothing was changed"},

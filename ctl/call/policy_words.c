@@ -91,6 +91,15 @@ call_policy_param(const char *word)
 	return jw_policy_param_snake(name);
 }
 
+const char *
+call_policy_number(const struct jw_param *param, int64_t number, char *buf)
+{
+	if (param->kind == JW_PARAM_DURATION)
+		return jw_duration_format(number, buf);
+	snprintf(buf, JW_DURATION_SIZE, "%" PRId64, number);
+	return buf;
+}
+
 enum jw_err
 call_policy_text(const struct json_t *policy, const struct jw_param *param,
     char *ret_text, struct jw_why *why)
@@ -109,9 +118,7 @@ call_policy_text(const struct json_t *policy, const struct jw_param *param,
 		return err;
 	if (number == REPLY_NONE)
 		strncpy(ret_text, "-", 2);
-	else if (param->kind == JW_PARAM_DURATION)
-		jw_duration_format(number, ret_text);
 	else
-		snprintf(ret_text, JW_DURATION_SIZE, "%" PRId64, number);
+		call_policy_number(param, number, ret_text);
 	return JW_OK;
 }

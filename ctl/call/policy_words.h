@@ -21,6 +21,11 @@ enum jw_err call_policy_take(
 /* The parameter that such a word, taken before, is about. */
 const struct jw_param *call_policy_param(const char *word);
 
+/* A number of that parameter as the configuration file writes it, in buf of
+ * JW_DURATION_SIZE octets. */
+const char *call_policy_number(
+    const struct jw_param *param, int64_t number, char *buf);
+
 /*
  * A member of a policy as the configuration file writes it, JW_DURATION_SIZE
  * octets at most; "-" when it is absent.  JW_PROTOCOL with why.

@@ -86,7 +86,7 @@ take_reply(struct ctl *ctl, const char *method,
     const struct varlink_reply *reply, struct json_t **ret_reply)
 {
 	/* Else what the daemon has just done would come "in 1s". */
-	ctl->text.now = out_text_clock();
+	ctl->text.now = jw_clock_wall_s();
 	if (reply->error != NULL)
 		return call_report(ctl, method, reply);
 	*ret_reply = json_incref(reply->parameters);

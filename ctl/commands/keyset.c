@@ -63,23 +63,6 @@ key_set_row(const struct out_text *text, const void *sets, size_t index,
 }
 
 static enum jw_err
-print_names(struct ctl *ctl, const json_t *sets)
-{
-	const json_t *item;
-	const char *name;
-	enum jw_err err = JW_OK;
-	size_t i;
-
-	json_array_foreach (sets, i, item) {
-		if (err == JW_OK)
-			err = reply_name(item, "name", &name, &ctl->why);
-		if (err == JW_OK)
-			printf("%s\n", name);
-	}
-	return err;
-}
-
-static enum jw_err
 print_key_sets(struct ctl *ctl, const struct json_t *reply)
 {
 	static const struct out_table_column columns[] = {
@@ -95,13 +78,14 @@ print_key_sets(struct ctl *ctl, const struct json_t *reply)
 	const json_t *sets;
 	enum jw_err err = reply_array(reply, "keySets", &sets, &ctl->why);
 
-	if (err != JW_OK)
-		return err;
-	if (ctl->quiet)
-		return print_names(ctl, sets);
-	table.rows = sets;
-	table.count = json_array_size(sets);
-	return out_table_print(&ctl->text, &table, stdout, &ctl->why);
+	if (err == JW_OK && ctl->quiet) {
+		out_members(sets, "name");
+	} else if (err == JW_OK) {
+		table.rows = sets;
+		table.count = json_array_size(sets);
+		err = out_table_print(&ctl->text, &table, stdout, &ctl->why);
+	}
+	return err;
 }
 
 enum jw_err

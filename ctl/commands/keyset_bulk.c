@@ -349,7 +349,7 @@ slot_receive(struct bulk *bulk, struct slot *slot)
 		else if (err == JW_OK)
 			slot_added(bulk, slot);
 		if (err == JW_OK && done >= 0)
-			out_progress_tell(
+			out_progress_show(
 			    &bulk->progress, bulk->added + (size_t)done);
 		varlink_reply_done(&reply);
 	}

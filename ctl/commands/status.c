@@ -15,21 +15,6 @@
 #include "ctl/out/timeline.h"
 #include "ctl/reply/reply.h"
 
-static void
-print_kids(const json_t *keys)
-{
-	const json_t *key;
-	size_t i;
-
-	json_array_foreach (keys, i, key) {
-		const char *kid =
-		    json_string_value(json_object_get(key, "kid"));
-
-		if (kid != NULL)
-			printf("%s\n", kid);
-	}
-}
-
 /* ---- status ---- */
 
 struct status {
@@ -136,7 +121,7 @@ print_keys(struct ctl *ctl, const struct json_t *reply)
 	enum jw_err err = reply_array(reply, "keys", &keys, &ctl->why);
 
 	if (err == JW_OK && ctl->quiet)
-		print_kids(keys);
+		out_members(keys, "kid");
 	else if (err == JW_OK)
 		err = out_timeline_keys(&ctl->text, keys,
 		    call_flag(ctl, "long"), stdout, &ctl->why);
@@ -292,7 +277,7 @@ print_jwks(struct ctl *ctl, const struct json_t *reply)
 		return JW_PROTOCOL;
 	}
 	if (ctl->quiet)
-		print_kids(json_object_get(jwks, "keys"));
+		out_members(json_object_get(jwks, "keys"), "kid");
 	else if (json_dumpf(jwks, stdout, flags) == 0)
 		putchar('\n');
 	return JW_OK;

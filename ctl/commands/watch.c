@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/duration.h"
 #include "ctl/call/context.h"
 #include "ctl/call/request.h"
@@ -21,7 +22,7 @@ static void
 print_now(const struct ctl *ctl)
 {
 	char when[JW_TIME_SIZE];
-	int64_t now = out_text_clock();
+	int64_t now = jw_clock_wall_s();
 
 	if (ctl->text.times == TEXT_UNIX)
 		printf("%" PRId64, now);
@@ -33,7 +34,7 @@ static enum jw_err
 print_changed_key(struct ctl *ctl, const char *event, const json_t *object)
 {
 	struct reply_key key;
-	const char *colour;
+	char state[TEXT_STATE_SIZE];
 	enum jw_err err = reply_key(object, &key, &ctl->why);
 
 	if (err != JW_OK)
@@ -42,11 +43,10 @@ print_changed_key(struct ctl *ctl, const char *event, const json_t *object)
 		printf("%s\n", key.kid);
 		return JW_OK;
 	}
-	colour = out_text_state_colour(&ctl->text, key.state);
 	print_now(ctl);
-	printf("  %-9s  %s#%" PRId64 "  %s  %s%s%s\n", event, key.key_set,
-	    key.generation, key.kid, colour != NULL ? colour : "", key.state,
-	    colour != NULL ? "\033[0m" : "");
+	printf("  %-9s  %s#%" PRId64 "  %s  %s\n", event, key.key_set,
+	    key.generation, key.kid,
+	    out_text_state(&ctl->text, key.state, state));
 	return JW_OK;
 }
 

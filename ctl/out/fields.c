@@ -28,16 +28,16 @@ static enum jw_err
 print_string(const struct out_text *text, const struct out_field *row,
     const json_t *object, struct jw_why *why)
 {
-	const char *value, *colour = NULL;
+	char state[TEXT_STATE_SIZE];
+	const char *value;
 	enum jw_err err = reply_string(object, row->member, &value, why);
 
-	if (err != JW_OK || value == NULL)
-		return err;
-	if (row->type == FIELD_STATE)
-		colour = out_text_state_colour(text, value);
-	out_field(row->label, "%s%s%s", colour != NULL ? colour : "", value,
-	    colour != NULL ? "\033[0m" : "");
-	return JW_OK;
+	if (err == JW_OK && value != NULL)
+		out_field(row->label, "%s",
+		    row->type == FIELD_STATE
+			? out_text_state(text, value, state)
+			: value);
+	return err;
 }
 
 static enum jw_err
@@ -105,4 +105,19 @@ out_fields(const struct out_text *text, const struct out_field *rows,
 			err = print_number(text, rows, object, why);
 	}
 	return err;
+}
+
+void
+out_members(const struct json_t *array, const char *member)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		const char *value =
+		    json_string_value(json_object_get(item, member));
+
+		if (value != NULL)
+			printf("%s\n", value);
+	}
 }

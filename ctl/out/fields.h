@@ -33,6 +33,9 @@ enum jw_err out_fields(const struct out_text *text,
     const struct out_field *rows, const struct json_t *object,
     struct jw_why *why);
 
+/* The strings of that member of each item, one on a line. */
+void out_members(const struct json_t *array, const char *member);
+
 /* One such line, printf-like. */
 void out_field(const char *label, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

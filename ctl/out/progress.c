@@ -1,6 +1,6 @@
 /*
- * How far a long command has come.  Nothing but carriage returns and blanks,
- * so that every terminal can do it; never a line that wraps.
+ * How far a long command has come.  Only carriage returns and blanks, which
+ * every terminal understands; must never write a line that wraps.
  */
 #include "ctl/out/progress.h"
 
@@ -15,12 +15,12 @@ enum { INTERVAL_MS = 100, LINE_SIZE = 128, COLUMNS = 80 };
 
 void
 out_progress_begin(struct out_progress *ret_progress, size_t total,
-    const char *what, bool quiet)
+    const char *counted, bool quiet)
 {
 	*ret_progress = (struct out_progress){
 	    .on = !quiet && isatty(STDERR_FILENO),
 	    .total = total,
-	    .what = what,
+	    .counted = counted,
 	    .started_ms = jw_clock_monotonic_ms(),
 	};
 }
@@ -42,7 +42,7 @@ describe(const struct out_progress *progress, size_t done, int64_t elapsed,
 {
 	size_t total = progress->total > 0 ? progress->total : 1;
 	int at = snprintf(line, LINE_SIZE, "%zu of %zu %s (%zu %%)", done,
-	    progress->total, progress->what, 100 * done / total);
+	    progress->total, progress->counted, 100 * done / total);
 	char left[JW_DURATION_SIZE];
 	int64_t rate;
 
@@ -57,15 +57,15 @@ describe(const struct out_progress *progress, size_t done, int64_t elapsed,
 }
 
 void
-out_progress_tell(struct out_progress *progress, size_t done)
+out_progress_show(struct out_progress *progress, size_t done)
 {
 	int64_t now = jw_clock_monotonic_ms();
 	char line[LINE_SIZE];
 	int shown, width;
 
-	if (!progress->on || now - progress->told_ms < INTERVAL_MS)
+	if (!progress->on || now - progress->shown_ms < INTERVAL_MS)
 		return;
-	progress->told_ms = now;
+	progress->shown_ms = now;
 	describe(progress, done, now - progress->started_ms, line);
 	width = columns() - 1;
 	shown = fprintf(stderr, "\r%.*s", width, line) - 1;

@@ -48,7 +48,7 @@ out_text_init(struct out_text *ret_text)
 	ret_text->width = terminal_width();
 	ret_text->colour = ret_text->width > 0 && colour_wanted();
 	ret_text->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	ret_text->now = out_text_clock();
+	ret_text->now = jw_clock_wall_s();
 }
 
 bool
@@ -69,27 +69,15 @@ out_text_times_parse(const char *word, enum out_text_times *ret_times)
 	return false;
 }
 
-int64_t
-out_text_clock(void)
-{
-	return jw_clock_wall_s();
-}
-
-static char *
-unix_time(int64_t when, char *buf)
-{
-	snprintf(buf, TEXT_TIME_SIZE, "%lld", (long long)when);
-	return buf;
-}
-
 char *
 out_text_time(const struct out_text *text, int64_t when, char *buf)
 {
-	if (text->times == TEXT_UNIX)
-		return unix_time(when, buf);
+	if (text->times == TEXT_RELATIVE)
+		return jw_time_format_relative(when, text->now, buf);
 	if (text->times == TEXT_ISO)
 		return jw_time_format(when, buf);
-	return jw_time_format_relative(when, text->now, buf);
+	snprintf(buf, TEXT_TIME_SIZE, "%lld", (long long)when);
+	return buf;
 }
 
 char *
@@ -126,6 +114,17 @@ out_text_state_colour(const struct out_text *text, const char *state)
 			return rows[i].sequence;
 	}
 	return NULL;
+}
+
+char *
+out_text_state(const struct out_text *text, const char *state, char *buf)
+{
+	const char *colour = out_text_state_colour(text, state);
+
+	snprintf(buf, TEXT_STATE_SIZE, "%s%.40s%s",
+	    colour != NULL ? colour : "", state,
+	    colour != NULL ? "\033[0m" : "");
+	return buf;
 }
 
 const char *

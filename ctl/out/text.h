@@ -1,6 +1,6 @@
 /*
  * How values look to people: times, colours, and text from elsewhere that
- * must not reach a terminal as it is.  Only out_text_clock() reads the clock.
+ * must not reach a terminal as it is.
  */
 #ifndef JWKSD_CTL_OUT_TEXT_H
 #define JWKSD_CTL_OUT_TEXT_H
@@ -11,7 +11,10 @@
 
 enum out_text_times { TEXT_RELATIVE, TEXT_ISO, TEXT_UNIX };
 
-enum { TEXT_TIME_SIZE = 96 }; /* room for any time written here */
+enum {
+	TEXT_TIME_SIZE = 96,  /* room for any time written here */
+	TEXT_STATE_SIZE = 64, /* room for any state in its colour */
+};
 
 struct out_text {
 	enum out_text_times times;
@@ -30,9 +33,6 @@ void out_text_init(struct out_text *ret_text);
 /* "relative", "iso" or "unix"; false for other words. */
 bool out_text_times_parse(const char *word, enum out_text_times *ret_times);
 
-/* Seconds since the epoch. */
-int64_t out_text_clock(void);
-
 /* For a table: "in 25h 1min", "2026-11-23T21:16:29Z" or "1795468589". */
 char *out_text_time(const struct out_text *text, int64_t when, char *buf);
 
@@ -42,6 +42,9 @@ char *out_text_moment(const struct out_text *text, int64_t when, char *buf);
 /* The escape sequence for a state's colour; NULL for none. */
 const char *out_text_state_colour(
     const struct out_text *text, const char *state);
+
+/* A state in its colour; longer ones than any of ours are cut. */
+char *out_text_state(const struct out_text *text, const char *state, char *buf);
 
 /* " -> " or, where the locale has it, an arrow. */
 const char *out_text_arrow(const struct out_text *text);
