@@ -7,6 +7,7 @@
  */
 #include "ctl/call/change.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -53,7 +54,7 @@ take_generation(struct ctl *ctl, json_t *parameters)
 	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
 	    number < 1) {
 		jw_why_set(&ctl->why,
-		    "--if-gen: \"%s\" is no generation: 1, 2, 3 and so on",
+		    "--if-gen: \"%s\" is not a generation: 1, 2, 3 and so on",
 		    text);
 		return JW_USAGE;
 	}
@@ -347,6 +348,8 @@ call_change_run(struct ctl *ctl, const struct call_change *change,
 	json_t *reply = NULL;
 	enum jw_err err = JW_OK;
 
+	assert(change->members != NULL && change->print != NULL);
+	assert((change->danger == NULL) || change->question != NULL);
 	if (change->take_parameters == NULL)
 		return call_not_utf8(ctl);
 	if (!change->is_follow_up)

@@ -1,9 +1,11 @@
 /*
- * What is known about key sets.
+ * Key sets, for commands that are about something else.
  *
- * Notes are a courtesy: whatever goes wrong in getting them must not change
- * what a command prints otherwise, nor its exit status.
+ * Must never let a note that cannot be had change what a command prints
+ * otherwise, nor its exit status.
  */
+#include "ctl/call/key_sets.h"
+
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 
 #include "common/wire/varlink.h"
 #include "ctl/call/context.h"
-#include "ctl/call/key_sets.h"
 #include "ctl/call/request.h"
 #include "ctl/out/visible.h"
 #include "ctl/reply/reply.h"
@@ -162,7 +163,7 @@ note_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 
 /* "default: a rotation is due and waits: ..." belongs to default. */
 static bool
-is_of(const struct notes *notes, const char *warning)
+is_about(const struct notes *notes, const char *warning)
 {
 	size_t len;
 
@@ -193,13 +194,13 @@ note_status(const json_t *status, struct notes *notes)
 	json_array_foreach (json_object_get(status, "warnings"), i, warning) {
 		const char *text = json_string_value(warning);
 
-		if (text != NULL && is_of(notes, text))
+		if (text != NULL && is_about(notes, text))
 			note(notes, "%s", text);
 	}
 }
 
 static void
-ask_status(struct ctl *ctl, struct notes *notes)
+note_daemon(struct ctl *ctl, struct notes *notes)
 {
 	json_t *status = NULL, *shown = NULL;
 
@@ -220,7 +221,7 @@ call_key_sets_note(struct ctl *ctl, const char *key_set)
 	if (ctl->json || ctl->quiet)
 		return;
 	quiet = call_quiet_begin(ctl);
-	ask_status(ctl, &notes);
+	note_daemon(ctl, &notes);
 	call_method_each(
 	    ctl, CTL_INTERFACE "ListKeySets", NULL, note_sets, &notes);
 	call_quiet_end(ctl, &quiet);

@@ -1,6 +1,6 @@
 /*
- * What is known about key sets, for the commands that are about something
- * else: looked up quietly.
+ * Key sets, for commands that are about something else: one by its name, a
+ * number of its policy, and notes on what stops or waits.
  */
 #ifndef JWKSD_CTL_CALL_KEY_SETS_H
 #define JWKSD_CTL_CALL_KEY_SETS_H
@@ -21,7 +21,7 @@ struct json_t;
 enum jw_err call_key_sets_find(
     struct ctl *ctl, const char *name, struct json_t **ret_key_set);
 
-/* A number of a key set's policy; false (and nothing said) without one. */
+/* A number of a key set's policy; false, without a message, for none. */
 bool call_key_sets_parameter(struct ctl *ctl, const char *key_set,
     const char *parameter, int64_t *ret_value);
 

@@ -1,8 +1,8 @@
 /*
- * PARAM=VALUE words: members of a policy, as people write and read them.
+ * PARAM=VALUE words: members of a policy, as operators write and read them.
  *
- * Names and kinds are those of the one table in common/policy; whether the
- * values fit together is not looked at here.
+ * Names and kinds are those of the one table in common/config/policy; whether
+ * the values fit together is not checked here.
  */
 #include "ctl/call/policy_words.h"
 
@@ -71,7 +71,7 @@ call_policy_take(const char *word, struct json_t *policy, struct jw_why *why)
 	if (param == NULL)
 		return unknown_param(name, why);
 	if (json_object_get(policy, param->camel) != NULL) {
-		jw_why_set(why, "%s is there twice", name);
+		jw_why_set(why, "%s is given twice", name);
 		return JW_USAGE;
 	}
 	if (jw_policy_parse_value(param, word + len + 1, &value, why) != JW_OK)

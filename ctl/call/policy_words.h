@@ -1,5 +1,5 @@
 /*
- * PARAM=VALUE words: members of a policy, as people write and read them.
+ * PARAM=VALUE words: members of a policy, as operators write and read them.
  */
 #ifndef JWKSD_CTL_CALL_POLICY_WORDS_H
 #define JWKSD_CTL_CALL_POLICY_WORDS_H

@@ -1,5 +1,5 @@
 /*
- * What jwksctl does: one function for each command, one file for each family.
+ * The commands of jwksctl: a function for each, a file for each family.
  */
 #ifndef JWKSD_CTL_COMMANDS_COMMANDS_H
 #define JWKSD_CTL_COMMANDS_COMMANDS_H

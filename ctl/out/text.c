@@ -1,10 +1,11 @@
 /*
- * How values look to people.
+ * Times, colours and text for people.
  *
- * Text that came from a daemon, and so perhaps from another client of it,
- * passes through out_text_visible() before it reaches a terminal; nothing here
- * may copy such text on its own.
+ * Text of the daemon may come from another client of it: must never reach a
+ * terminal but through out_text_visible().
  */
+#include "ctl/out/text.h"
+
 #include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/duration.h"
-#include "ctl/out/text.h"
 
 enum { VISIBLE_MAX = 10 }; /* "\u10ffff" is the longest replacement */
 
@@ -135,7 +135,8 @@ out_text_arrow(const struct out_text *text)
 
 /*
  * Decode one character of UTF-8 (RFC 3629); returns its length, 0 when the
- * octets are none.  A NUL stops every sequence, so this never reads past it.
+ * octets are not UTF-8.  A NUL stops every sequence, so this never reads past
+ * it.
  */
 static size_t
 decode(const unsigned char *s, uint32_t *ret_point)

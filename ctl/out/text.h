@@ -1,6 +1,6 @@
 /*
- * How values look to people: times, colours, and text from elsewhere that
- * must not reach a terminal as it is.
+ * Output for people.  Here: times, colours, and text from elsewhere that must
+ * not reach a terminal as it is.
  */
 #ifndef JWKSD_CTL_OUT_TEXT_H
 #define JWKSD_CTL_OUT_TEXT_H
@@ -56,7 +56,7 @@ enum {
 
 /*
  * A copy in which nothing can steer a terminal: control characters, C1, marks
- * that change the direction of writing and octets that are no UTF-8 become
+ * that change the direction of writing and octets that are not UTF-8 become
  * "\n", "\x1b" or "\u202e"; without TEXT_UTF8 all that is not ASCII does.
  * The caller frees it; NULL when memory is short.
  */

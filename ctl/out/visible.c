@@ -1,13 +1,14 @@
 /*
- * Replies for people: a daemon, or the client that gave it a reason, must not
- * be able to write control characters to a terminal.
+ * Replies for people: must never let the daemon, or the client that gave it a
+ * reason, write control characters to a terminal.
  */
+#include "ctl/out/visible.h"
+
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "ctl/out/text.h"
-#include "ctl/out/visible.h"
 
 static json_t *
 visible_string(const struct out_text *text, const json_t *value)

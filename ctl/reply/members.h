@@ -1,5 +1,6 @@
 /*
- * Members of the daemon's replies, checked as they are read.
+ * The daemon's replies as plain structs, checked as they are read.  Here:
+ * their members.
  *
  * Unknown members are ignored: a newer daemon may send more.  A member of
  * another type or out of range, or a required one that is absent, is

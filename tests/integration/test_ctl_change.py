@@ -507,8 +507,8 @@ class KeySets(Case):
                 (["mode=Auto"], "one of auto, manual, frozen",
                  "did you mean auto?"),
                 (["rsa_bits=1024"], "2048, 3072 or 4096", None),
-                (["mode=auto", "mode=manual"], "mode is there twice", None),
-                (["mode=auto", "--if-gen", "x"], "no generation", None),
+                (["mode=auto", "mode=manual"], "mode is given twice", None),
+                (["mode=auto", "--if-gen", "x"], "not a generation", None),
                 (["x" * 300 + "=1"], "no parameter", None)]:
             with self.subTest(words):
                 _, err = self.run_ctl("keyset", "set", "default", *words,

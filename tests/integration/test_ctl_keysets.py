@@ -201,7 +201,7 @@ class Bulk(Case):
                 2: "begin or end with '-'", 3: "NAME may have only",
                 4: "no parameter \"colour\"", 5: "did you mean",
                 6: "not PARAM=VALUE", 7: "quote", 8: "\"none\" is unknown",
-                9: "NUL", 10: "good is given twice", 11: "mode is there twice",
+                9: "NUL", 10: "good is given twice", 11: "mode is given twice",
                 12: "APP may have only a-z", 13: "longer than 63"}.items():
             self.assertIn(part, words[number])
         self.assertIn(f"{path} has 12 mistakes: nothing was sent", err)
