@@ -1,5 +1,5 @@
 /*
- * Decides on an answer and writes it.
+ * Decides on an answer and sends it.
  *
  * Must never reflect a target or Host, never send a length that differs from
  * the body, and never answer 500 once documents are known.
@@ -17,7 +17,7 @@
 #include "daemon/http/documents.h"
 #include "daemon/http/resource.h"
 
-struct status {
+struct answer_status {
 	int code;
 	const char *reason;
 	const char *body; /* NULL: the document's, or none */
@@ -26,7 +26,7 @@ struct status {
 
 #define PROBLEM(name) "{\"code\":\"" name "\",\"type\":\"" name "\"}"
 
-static const struct status statuses[] = {
+static const struct answer_status statuses[] = {
     [ANSWER_DOCUMENT] = {200, "OK", NULL, true},
     [ANSWER_NOT_MODIFIED] = {304, "Not Modified", NULL, false},
     [ANSWER_OPTIONS] = {204, "No Content", NULL, false},
@@ -86,8 +86,9 @@ connection(const struct http_answer *answer)
 	return answer->old ? "keep-alive" : NULL;
 }
 
-/* A value, or a function that gives one; NULL leaves the line out. */
-struct line {
+/* A header line with a fixed value, or with the value that a function returns;
+ * NULL leaves the line out. */
+struct answer_line {
 	unsigned on;
 	const char *name;
 	const char *value;
@@ -96,7 +97,7 @@ struct line {
 
 static const char methods[] = "GET, HEAD, OPTIONS";
 
-static const struct line lines[] = {
+static const struct answer_line lines[] = {
     {ON_BODY, "Content-Type", "application/json", NULL},
     {ON_200 | ON_304, "Cache-Control", NULL, cache_control},
     {ON_PROBLEM, "Cache-Control", "no-store", NULL},
@@ -116,7 +117,7 @@ static const struct line lines[] = {
 };
 
 static void
-decide_document(const struct http_request *head,
+decide_document(const struct http_request *request,
     const struct http_documents *documents, const char *app,
     struct jw_slice path, struct http_answer *answer)
 {
@@ -132,19 +133,19 @@ decide_document(const struct http_request *head,
 		return;
 	}
 	answer->document = http_document_ref(document);
-	answer->kind = http_resource_not_modified(head, document->etag,
+	answer->kind = http_resource_not_modified(request, document->etag,
 			   document->last_modified, answer->now)
 			   ? ANSWER_NOT_MODIFIED
 			   : ANSWER_DOCUMENT;
 }
 
 static void
-decide_options(const struct http_request *head, struct http_answer *answer)
+decide_options(const struct http_request *request, struct http_answer *answer)
 {
-	char names[ROUTE_ALLOW_SIZE];
+	char names[RESOURCE_ALLOW_SIZE];
 
 	answer->kind = ANSWER_OPTIONS;
-	if (http_resource_preflight(head, names))
+	if (http_resource_preflight(request, names))
 		answer->allow_headers = jw_strdup(names);
 }
 
@@ -156,30 +157,30 @@ set_date(struct http_answer *answer)
 }
 
 void
-http_answer_decide(const struct http_request *head,
+http_answer_decide(const struct http_request *request,
     const struct http_documents *documents, const char *domain,
     struct http_answer *ret_answer)
 {
 	struct http_answer answer = {
-	    .head = head->method == HEAD_HEAD,
-	    .close = !head->keep_alive || head->has_body,
-	    .old = head->minor == 0,
+	    .head = request->method == REQUEST_HEAD,
+	    .close = !request->keep_alive || request->has_body,
+	    .old = request->minor == 0,
 	};
-	char app[ROUTE_APP_SIZE];
+	char app[RESOURCE_APP_SIZE];
 	struct jw_slice path;
-	enum jw_err err = http_resource_find(head, domain, app, &path);
+	enum jw_err err = http_resource_find(request, domain, app, &path);
 
 	set_date(&answer);
 	if (err == JW_INVALID_PARAMETER) {
 		http_answer_refuse(answer.head, &answer);
-	} else if (head->method == HEAD_OTHER) {
+	} else if (request->method == REQUEST_OTHER) {
 		answer.kind = ANSWER_NOT_ALLOWED;
-	} else if (head->method == HEAD_OPTIONS) {
-		decide_options(head, &answer);
+	} else if (request->method == REQUEST_OPTIONS) {
+		decide_options(request, &answer);
 	} else if (err != JW_OK && documents != NULL) {
 		answer.kind = ANSWER_NOT_FOUND;
 	} else {
-		decide_document(head, documents, app, path, &answer);
+		decide_document(request, documents, app, path, &answer);
 	}
 	*ret_answer = answer;
 }
@@ -206,7 +207,7 @@ http_answer_done(struct http_answer *answer)
 static void
 add_lines(const struct http_answer *answer, struct evkeyvalq *headers)
 {
-	const struct line *line;
+	const struct answer_line *line;
 	const char *value;
 	size_t i;
 
@@ -224,7 +225,7 @@ add_lines(const struct http_answer *answer, struct evkeyvalq *headers)
 static void
 add_body(const struct http_answer *answer, struct evhttp_request *request)
 {
-	const struct status *status = &statuses[answer->kind];
+	const struct answer_status *status = &statuses[answer->kind];
 	const char *body = status->body;
 	char text[24];
 	size_t len;
@@ -248,7 +249,7 @@ void
 http_answer_send(
     const struct http_answer *answer, struct evhttp_request *request)
 {
-	const struct status *status = &statuses[answer->kind];
+	const struct answer_status *status = &statuses[answer->kind];
 
 	add_lines(answer, evhttp_request_get_output_headers(request));
 	add_body(answer, request);

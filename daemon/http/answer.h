@@ -1,6 +1,6 @@
 /*
- * Answers: what goes out for each case of http.md, as rows of two tables
- * (status lines and bodies; header lines).
+ * The answers of the front, as rows of two tables: status lines with bodies,
+ * and header lines with the answers that have them.
  */
 #ifndef JWKSD_HTTP_ANSWER_H
 #define JWKSD_HTTP_ANSWER_H
@@ -28,23 +28,23 @@ enum http_answer_kind {
 
 struct http_answer {
 	enum http_answer_kind kind;
-	bool head;  /* header lines only */
-	bool close; /* then the connection ends */
-	bool old;   /* HTTP/1.0 wants to hear of keep-alive */
+	bool head;  /* to HEAD: without the body */
+	bool close; /* the connection is closed afterwards */
+	bool old;   /* to HTTP/1.0, which needs Connection: keep-alive */
 	struct http_document *document; /* with a reference; 200 and 304 only */
 	char *allow_headers;            /* of a preflight, or NULL */
 	int64_t now;                    /* as Date says it, in seconds */
-	char date[ROUTE_DATE_SIZE];
+	char date[RESOURCE_DATE_SIZE];
 };
 
 /*
- * Decide about a parsed head.  documents NULL: none known yet.  domain as
- * for http_resource_find().  Release with http_answer_done().
+ * Decide about a parsed request.  documents NULL: none are known yet.  domain
+ * as for http_resource_find().  Release with http_answer_done().
  */
-void http_answer_decide(const struct http_request *head,
+void http_answer_decide(const struct http_request *request,
     const struct http_documents *documents, const char *domain,
     struct http_answer *ret_answer);
-/* For a head that could not be parsed: 400, and the end. */
+/* For a request that could not be parsed: 400, and the connection closes. */
 void http_answer_refuse(bool head_only, struct http_answer *ret_answer);
 void http_answer_done(struct http_answer *answer);
 

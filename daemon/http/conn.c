@@ -1,12 +1,13 @@
 /*
- * The octets and the patience of one connection.
+ * The octets and the deadlines of one connection.
  *
  * Must never let an octet of a client pass to evhttp's parser, never have two
- * requests in evhttp at a time, and never read on while an answer waits to be
- * taken.
+ * requests in evhttp at a time, and never read on while the client has yet to
+ * take an answer.
  */
 #include "daemon/http/conn.h"
 
+#include <assert.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -19,13 +20,14 @@
 #include "common/base/timeval.h"
 
 static void
-arm(struct http_conn *conn, int64_t now)
+set_timer(struct http_conn *conn, int64_t now)
 {
 	int64_t deadline = http_pace_deadline(&conn->pace, conn->env->limits);
 	int64_t wait = deadline > now ? deadline - now : 0;
 	struct timeval tv = jw_timeval_ms(wait);
 
-	/* A timer that fires too early looks again; that is cheaper. */
+	/* A timer that fires too early is set again then: that is cheaper than
+	 * moving it at each change of phase. */
 	if (conn->armed != 0 && conn->armed <= deadline)
 		return;
 	conn->armed = deadline;
@@ -33,7 +35,7 @@ arm(struct http_conn *conn, int64_t now)
 }
 
 static void
-enter(struct http_conn *conn, enum http_pace_phase phase, int64_t now)
+enter_phase(struct http_conn *conn, enum http_pace_phase phase, int64_t now)
 {
 	if (conn->pace.phase == phase)
 		return;
@@ -45,31 +47,34 @@ enter(struct http_conn *conn, enum http_pace_phase phase, int64_t now)
 }
 
 static void
-decide(struct http_conn *conn, enum http_request_status status,
+decide_answer(struct http_conn *conn, enum http_request_status status,
     const char *data, size_t len)
 {
 	struct http_conn_env *env = conn->env;
-	struct http_request head;
+	struct http_request request;
 
-	if (status == HEAD_BAD || http_request_parse(data, len, &head) != JW_OK)
+	if (status == REQUEST_BAD ||
+	    http_request_parse(data, len, &request) != JW_OK)
 		http_answer_refuse(
 		    http_request_is_head(data, len), &conn->answer);
 	else
-		http_answer_decide(&head, env->documents(env->arg), env->domain,
-		    &conn->answer);
+		http_answer_decide(&request, env->documents(env->arg),
+		    env->domain, &conn->answer);
 }
 
-/* What evhttp is to see of a request. */
+/* The request line that stands for the client's in evhttp. */
 static void
-feed(struct http_conn *conn)
+feed_evhttp(struct http_conn *conn)
 {
 	static const char get[] = "GET / HTTP/1.1\r\n\r\n";
 	static const char head[] = "HEAD / HTTP/1.1\r\n\r\n";
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
 
+	assert(!conn->busy);
 	conn->busy = true;
 	conn->feeding = true;
-	/* Outside of a read only the front of an input may be changed. */
+	/* libevent lets only the front of an input buffer be changed outside of
+	 * a read. */
 	if (conn->answer.head)
 		evbuffer_prepend(input, head, sizeof(head) - 1);
 	else
@@ -85,46 +90,46 @@ begin_answer(
 	size_t skipped = conn->scan.skipped;
 	int64_t now = jw_clock_monotonic_ms();
 
-	decide(conn, status, data + skipped, conn->scan.seen - skipped);
-	evbuffer_drain(conn->raw, conn->scan.seen);
+	decide_answer(conn, status, data + skipped, conn->scan.seen - skipped);
+	evbuffer_drain(conn->unread, conn->scan.seen);
 	memset(&conn->scan, 0, sizeof(conn->scan));
-	enter(conn, PACE_REPLY, now);
+	enter_phase(conn, PACE_REPLY, now);
 	if (env->ending || http_pace_last(&conn->pace, env->limits, now))
 		conn->answer.close = true;
 	if (conn->answer.close) {
 		conn->closing = true;
 		conn->linger = conn->answer.kind == ANSWER_BAD_REQUEST ||
 			       conn->answer.kind == ANSWER_NOT_ALLOWED ||
-			       evbuffer_get_length(conn->raw) > 0;
-		evbuffer_drain(conn->raw, evbuffer_get_length(conn->raw));
+			       evbuffer_get_length(conn->unread) > 0;
+		evbuffer_drain(conn->unread, evbuffer_get_length(conn->unread));
 	}
-	feed(conn);
-	arm(conn, now);
+	feed_evhttp(conn);
+	set_timer(conn, now);
 }
 
 static void
-advance(struct http_conn *conn)
+read_request(struct http_conn *conn)
 {
-	size_t len = evbuffer_get_length(conn->raw);
+	size_t len = evbuffer_get_length(conn->unread);
 	enum http_request_status status;
 	const char *data;
 
 	if (conn->busy || conn->closing || len == 0)
 		return;
-	data = (const char *)evbuffer_pullup(conn->raw, -1);
+	data = (const char *)evbuffer_pullup(conn->unread, -1);
 	status = http_request_scan(
-	    &conn->scan, data, len, conn->env->limits->head_bytes);
-	if (status != HEAD_MORE) {
+	    &conn->scan, data, len, conn->env->limits->header_bytes);
+	if (status != REQUEST_INCOMPLETE) {
 		begin_answer(conn, status, data);
 		return;
 	}
-	enter(conn, PACE_HEAD, jw_clock_monotonic_ms());
-	arm(conn, jw_clock_monotonic_ms());
+	enter_phase(conn, PACE_REQUEST, jw_clock_monotonic_ms());
+	set_timer(conn, jw_clock_monotonic_ms());
 }
 
-/* Take what a client sent; the first `ours` octets are feed()'s. */
+/* Take what a client sent; the first `ours` octets are from feed_evhttp(). */
 static void
-take(struct http_conn *conn, struct evbuffer *input, size_t ours)
+take_input(struct http_conn *conn, struct evbuffer *input, size_t ours)
 {
 	struct evbuffer *own = NULL;
 
@@ -136,7 +141,7 @@ take(struct http_conn *conn, struct evbuffer *input, size_t ours)
 	if (conn->closing)
 		evbuffer_drain(input, evbuffer_get_length(input));
 	else
-		evbuffer_add_buffer(conn->raw, input);
+		evbuffer_add_buffer(conn->unread, input);
 	if (own != NULL) {
 		evbuffer_prepend_buffer(input, own);
 		evbuffer_free(own);
@@ -149,11 +154,11 @@ on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct http_conn *conn = arg;
 
-	/* Also called for what feed() adds and evhttp takes. */
+	/* Also called for what feed_evhttp() adds and evhttp takes. */
 	if (info->n_added == 0 || conn->feeding)
 		return;
-	take(conn, input, info->orig_size);
-	advance(conn);
+	take_input(conn, input, info->orig_size);
+	read_request(conn);
 }
 
 static void
@@ -168,13 +173,14 @@ conn_on_closed(struct evhttp_connection *evhttp, void *arg)
 	evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->entry);
 	http_answer_done(&conn->answer);
 	event_free(conn->timer);
-	evbuffer_free(conn->raw);
+	evbuffer_free(conn->unread);
 	free(conn);
 }
 
 /*
- * evhttp makes its connection after it asked for our bufferevent, and tells
- * nobody; but it leaves itself as the argument of the callbacks.
+ * evhttp makes its struct evhttp_connection after it has asked for our
+ * bufferevent, without any callback; but it sets the argument of the
+ * bufferevent's callbacks to it.
  */
 static void
 open_conn(struct http_conn *conn)
@@ -182,9 +188,8 @@ open_conn(struct http_conn *conn)
 	void *evhttp = NULL;
 
 	bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evhttp);
-	if (evhttp == NULL ||
-	    evhttp_connection_get_bufferevent(evhttp) != conn->bev)
-		abort();
+	assert(evhttp != NULL &&
+	       evhttp_connection_get_bufferevent(evhttp) == conn->bev);
 	conn->evhttp = evhttp;
 	conn->fd = bufferevent_getfd(conn->bev);
 	evhttp_connection_set_closecb(conn->evhttp, conn_on_closed, conn);
@@ -206,7 +211,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		http_conn_end(conn);
 		return;
 	}
-	arm(conn, now);
+	set_timer(conn, now);
 }
 
 struct bufferevent *
@@ -218,18 +223,18 @@ http_conn_new(struct http_conn_env *env)
 	conn->fd = -1;
 	conn->bev =
 	    bufferevent_socket_new(env->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	conn->raw = evbuffer_new();
+	conn->unread = evbuffer_new();
 	conn->timer = evtimer_new(env->base, on_timer, conn);
 	conn->entry =
 	    evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
 	http_pace_init(&conn->pace, jw_clock_monotonic_ms());
 	TAILQ_INSERT_TAIL(&env->idle, conn, link);
-	/* Runs before the loop looks at the new socket. */
+	/* on_timer() runs before the loop polls the new socket. */
 	event_active(conn->timer, EV_TIMEOUT, 0);
 	return conn->bev;
 }
 
-/* The answer has gone out whole, and the connection stays. */
+/* The client has taken the whole answer. */
 static void
 on_complete(struct evhttp_request *request, void *arg)
 {
@@ -237,13 +242,14 @@ on_complete(struct evhttp_request *request, void *arg)
 	int64_t now = jw_clock_monotonic_ms();
 
 	(void)request;
+	assert(conn->busy);
 	http_answer_done(&conn->answer);
 	conn->busy = false;
 	if (conn->closing)
 		return;
-	enter(conn, PACE_IDLE, now);
-	arm(conn, now);
-	advance(conn);
+	enter_phase(conn, PACE_IDLE, now);
+	set_timer(conn, now);
+	read_request(conn);
 }
 
 void
@@ -251,10 +257,9 @@ http_conn_answer(struct http_conn *conn, struct evhttp_request *request)
 {
 	evhttp_request_set_on_complete_cb(request, on_complete, conn);
 	http_answer_send(&conn->answer, request);
-	/*
-	 * evhttp reads on while it writes, to notice an end; a client that
-	 * only shut down its sending half would lose its answer that way.
-	 */
+	/* evhttp reads on while it writes, and closes the connection at the end
+	 * of the stream: a client that has only shut down its sending half
+	 * would lose its answer. */
 	bufferevent_disable(conn->bev, EV_READ);
 }
 

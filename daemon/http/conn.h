@@ -1,10 +1,10 @@
 /*
- * One connection of a client: octets in, answers out, patience.
+ * One connection of a client: its requests, its answers, its deadlines.
  *
- * evhttp does the sending and the bookkeeping of its sockets, but reads no
- * octet of a client: conn takes each octet out of evhttp's input before
- * evhttp looks there, reads whole heads with head.c, decides on the answer,
- * and gives evhttp a request line of our own, one at a time.
+ * evhttp sends answers and keeps the sockets, but reads no octet of a client:
+ * conn.c takes each octet out of evhttp's input buffer before evhttp looks
+ * there, reads whole requests with request.c, decides on the answer, and then
+ * gives evhttp a request line of its own, one at a time.
  */
 #ifndef JWKSD_HTTP_CONN_H
 #define JWKSD_HTTP_CONN_H
@@ -36,12 +36,12 @@ struct http_conn_env {
 	const struct http_limits *limits;
 	const char *domain; /* or NULL */
 	const struct http_documents *(*documents)(void *arg);
-	/* It has its descriptor, and its place among the others. */
+	/* conn->fd is known from here on. */
 	void (*opened)(struct http_conn *conn, void *arg);
-	/* evhttp is about to free it. */
+	/* The connection is about to be freed. */
 	void (*closed)(struct http_conn *conn, void *arg);
 	void *arg;
-	struct conn_list idle; /* the longest idle first */
+	struct conn_list idle; /* the one that is idle for longest first */
 	bool ending;           /* each answer is a connection's last */
 };
 
@@ -51,17 +51,17 @@ struct http_conn {
 	struct bufferevent *bev;          /* evhttp's */
 	struct evhttp_connection *evhttp; /* NULL until opened */
 	struct evbuffer_cb_entry *entry;
-	struct evbuffer *raw; /* octets that are not answered yet */
+	struct evbuffer *unread; /* octets of requests yet to be answered */
 	struct event *timer;
-	int64_t armed; /* when timer fires */
+	int64_t armed; /* when timer fires; 0: it is not set */
 	struct http_request_scan scan;
 	struct http_pace pace;
 	struct http_answer answer; /* of the present request */
 	int fd;
-	bool busy;    /* evhttp has a request of ours */
-	bool feeding; /* we change evhttp's input ourselves */
-	bool closing; /* no more requests; what comes is dropped */
-	bool linger;  /* octets may be unread when it ends */
+	bool busy;    /* evhttp answers a request */
+	bool feeding; /* this file changes evhttp's input buffer */
+	bool closing; /* octets that come from here on are dropped */
+	bool linger;  /* octets may be unread when it is closed */
 };
 
 /*
@@ -71,7 +71,7 @@ struct http_conn {
 struct bufferevent *http_conn_new(struct http_conn_env *env);
 /* evhttp calls back for the request that conn gave it. */
 void http_conn_answer(struct http_conn *conn, struct evhttp_request *request);
-/* End it now; env->closed() is called. */
+/* Close it now; env->closed() is called. */
 void http_conn_end(struct http_conn *conn);
 
 #endif

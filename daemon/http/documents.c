@@ -66,7 +66,7 @@ size_of(const struct http_document_parts *parts)
 {
 	return sizeof(struct http_document) + strlen(parts->key_set) +
 	       strlen(parts->app) + strlen(parts->path) + strlen(parts->etag) +
-	       strlen(parts->cache_control) + ROUTE_DATE_SIZE +
+	       strlen(parts->cache_control) + RESOURCE_DATE_SIZE +
 	       parts->body_len + 7;
 }
 
@@ -74,7 +74,7 @@ struct http_document *
 http_document_new(const struct http_document_parts *parts)
 {
 	struct http_document *d = jw_zalloc(size_of(parts));
-	char date[ROUTE_DATE_SIZE], *end = (char *)(d + 1);
+	char date[RESOURCE_DATE_SIZE], *end = (char *)(d + 1);
 
 	d->references = 1;
 	d->version = parts->version;

@@ -1,14 +1,14 @@
 /*
- * The limits of the front and the arithmetic of waiting.
+ * The limits of the front and the deadlines of connections.
  *
  * Must never read a clock: tests run it on a clock of their own.
  */
 #include "daemon/http/limits.h"
 
 const struct http_limits http_limits_default = {
-    .head_bytes = 8192,
+    .header_bytes = 8192,
     .first_ms = 10 * 1000,
-    .head_ms = 10 * 1000,
+    .request_ms = 10 * 1000,
     .idle_ms = 75 * 1000,
     .reply_ms = 30 * 1000,
     .life_ms = 3600 * 1000,
@@ -53,14 +53,14 @@ int64_t
 http_pace_deadline(
     const struct http_pace *pace, const struct http_limits *limits)
 {
-	const int64_t patience[] = {
+	const int64_t longest[] = {
 	    [PACE_IDLE] = limits->idle_ms,
-	    [PACE_HEAD] = limits->head_ms,
+	    [PACE_REQUEST] = limits->request_ms,
 	    [PACE_REPLY] = limits->reply_ms,
 	};
-	int64_t deadline = pace->since + patience[pace->phase];
+	int64_t deadline = pace->since + longest[pace->phase];
 
-	/* Octets that trickle in must not buy a new connection time. */
+	/* A new connection gets no more time for sending slowly. */
 	if (pace->requests == 0)
 		deadline = earlier(deadline, pace->born + limits->first_ms);
 	return deadline;

@@ -121,7 +121,7 @@ http_linger_add(struct http_lingering *lingering, int fd)
 {
 	int copy = -1;
 
-	if (lingering->count < LIMIT_LINGERERS)
+	if (lingering->count < LIMIT_LINGERING)
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy >= 0)
 		linger_start(lingering, copy);

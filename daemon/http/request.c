@@ -1,9 +1,8 @@
 /*
- * Reads request heads, so that evhttp need not: it sees only lines that
- * guard.c wrote.
+ * Reads requests: evhttp sees only request lines that conn.c wrote.
  *
  * Must never guess: what is not plainly HTTP/1.0 or HTTP/1.1 is JW_PROTOCOL.
- * Never allocates, never looks at an octet past len.
+ * Must never allocate, nor look at an octet past len.
  */
 #include "daemon/http/request.h"
 
@@ -100,7 +99,8 @@ http_request_list_next(struct jw_slice *rest, struct jw_slice *ret_element)
 	return false;
 }
 
-/* Cut text at the first octet c: what is before it, and *rest after it. */
+/* Cut *rest at the first octet c: the part before c is returned, *rest becomes
+ * the part after c. */
 static bool
 http_cut(struct jw_slice *rest, char c, struct jw_slice *ret_before)
 {
@@ -115,7 +115,7 @@ http_cut(struct jw_slice *rest, char c, struct jw_slice *ret_before)
 	return true;
 }
 
-/* Every line ends in CR LF, neither of which stands alone. */
+/* A line ends with CR LF; neither CR nor LF is anywhere else. */
 static bool
 is_sound(const char *data, size_t at)
 {
@@ -132,27 +132,28 @@ end_line(struct http_request_scan *scan)
 	size_t len = scan->seen - scan->line_start;
 
 	if (len == 2 && scan->lines == 0) {
-		/* RFC 9112 2.2: pass over empty lines before a request */
+		/* RFC 9112 2.2: ignore empty lines before a request. */
 		scan->skipped = scan->seen;
 		scan->line_start = scan->seen;
-		return HEAD_MORE;
+		return REQUEST_INCOMPLETE;
 	}
 	if (len == 2)
-		return HEAD_DONE;
+		return REQUEST_WHOLE;
 	scan->lines++;
 	scan->line_start = scan->seen;
-	return scan->lines > LIMIT_HEAD_LINES + 1 ? HEAD_BAD : HEAD_MORE;
+	return scan->lines > LIMIT_HEADER_LINES + 1 ? REQUEST_BAD
+						    : REQUEST_INCOMPLETE;
 }
 
 enum http_request_status
 http_request_scan(struct http_request_scan *scan, const char *data, size_t len,
-    size_t head_bytes)
+    size_t header_bytes)
 {
-	enum http_request_status status = HEAD_MORE;
+	enum http_request_status status = REQUEST_INCOMPLETE;
 
-	while (status == HEAD_MORE && scan->seen < len) {
-		if (scan->seen >= head_bytes || !is_sound(data, scan->seen))
-			return HEAD_BAD;
+	while (status == REQUEST_INCOMPLETE && scan->seen < len) {
+		if (scan->seen >= header_bytes || !is_sound(data, scan->seen))
+			return REQUEST_BAD;
 		scan->seen++;
 		if (data[scan->seen - 1] == '\n')
 			status = end_line(scan);
@@ -166,11 +167,11 @@ method_of(struct jw_slice text)
 	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
 	size_t i;
 
-	for (i = 0; i < HEAD_OTHER; i++) {
+	for (i = 0; i < REQUEST_OTHER; i++) {
 		if (jw_slice_is(text, names[i]))
 			return (enum http_request_method)i;
 	}
-	return HEAD_OTHER;
+	return REQUEST_OTHER;
 }
 
 static bool
@@ -179,7 +180,7 @@ parse_version(struct jw_slice text, int *ret_minor)
 	if (text.len != 8 || memcmp(text.at, "HTTP/1.", 7) != 0 ||
 	    !is_digit(text.at[7]))
 		return false;
-	/* RFC 9110 2.5: a later minor version is read as the one we know */
+	/* RFC 9110 2.5: read a later minor version as 1.1. */
 	*ret_minor = text.at[7] == '0' ? 0 : 1;
 	return true;
 }
@@ -221,7 +222,7 @@ drop_query(struct jw_slice *path)
 
 /* RFC 9112 3.2.2: the authority of the target wins over Host. */
 static bool
-parse_absolute(struct jw_slice target, struct http_request *head)
+parse_absolute(struct jw_slice target, struct http_request *request)
 {
 	size_t scheme = scheme_len(target);
 	size_t i = scheme;
@@ -230,37 +231,38 @@ parse_absolute(struct jw_slice target, struct http_request *head)
 		return false;
 	while (i < target.len && target.at[i] != '/' && target.at[i] != '?')
 		i++;
-	head->authority.at = target.at + scheme;
-	head->authority.len = i - scheme;
-	head->path.at = target.at + i;
-	head->path.len = target.len - i;
-	if (head->path.len == 0 || head->path.at[0] == '?') {
-		head->path.at = head->method == HEAD_OPTIONS ? "*" : "/";
-		head->path.len = 1;
+	request->authority.at = target.at + scheme;
+	request->authority.len = i - scheme;
+	request->path.at = target.at + i;
+	request->path.len = target.len - i;
+	if (request->path.len == 0 || request->path.at[0] == '?') {
+		request->path.at =
+		    request->method == REQUEST_OPTIONS ? "*" : "/";
+		request->path.len = 1;
 	}
 	return true;
 }
 
 static bool
-parse_target(struct jw_slice target, struct http_request *head)
+parse_target(struct jw_slice target, struct http_request *request)
 {
-	/* [v6] in an authority is the one place with brackets */
+	/* Only the authority may have brackets, around an IPv6 address. */
 	if (scheme_len(target) == 0 && !is_target_text(target))
 		return false;
-	if (head->method == HEAD_OTHER || target.at[0] == '/')
-		head->path = target;
-	else if (jw_slice_is(target, "*") && head->method == HEAD_OPTIONS)
-		head->path = target;
-	else if (!parse_absolute(target, head))
+	if (request->method == REQUEST_OTHER || target.at[0] == '/')
+		request->path = target;
+	else if (jw_slice_is(target, "*") && request->method == REQUEST_OPTIONS)
+		request->path = target;
+	else if (!parse_absolute(target, request))
 		return false;
-	if (!is_target_text(head->path) && head->method != HEAD_OTHER)
+	if (!is_target_text(request->path) && request->method != REQUEST_OTHER)
 		return false;
-	drop_query(&head->path);
+	drop_query(&request->path);
 	return true;
 }
 
 static bool
-parse_request_line(struct jw_slice line, struct http_request *head)
+parse_request_line(struct jw_slice line, struct http_request *request)
 {
 	struct jw_slice method, target;
 
@@ -268,8 +270,9 @@ parse_request_line(struct jw_slice line, struct http_request *head)
 		return false;
 	if (!http_request_is_token(method) || target.len == 0)
 		return false;
-	head->method = method_of(method);
-	return parse_version(line, &head->minor) && parse_target(target, head);
+	request->method = method_of(method);
+	return parse_version(line, &request->minor) &&
+	       parse_target(target, request);
 }
 
 static bool
@@ -277,7 +280,8 @@ http_parse_field(struct jw_slice line, struct http_request_field *ret_field)
 {
 	struct jw_slice name;
 
-	/* A blank in front is obs-fold; one before the colon no token. */
+	/* A name that is a token has no blank: neither one in front, which is
+	 * obs-fold, nor one before the colon. */
 	if (!http_cut(&line, ':', &name) || !http_request_is_token(name))
 		return false;
 	ret_field->name = name;
@@ -286,7 +290,7 @@ http_parse_field(struct jw_slice line, struct http_request_field *ret_field)
 }
 
 static bool
-parse_fields(struct jw_slice rest, struct http_request *head)
+parse_fields(struct jw_slice rest, struct http_request *request)
 {
 	struct jw_slice line;
 
@@ -294,39 +298,39 @@ parse_fields(struct jw_slice rest, struct http_request *head)
 		line.len--;
 		if (line.len == 0)
 			return rest.len == 0;
-		if (head->nfields == LIMIT_HEAD_LINES ||
-		    !http_parse_field(line, &head->fields[head->nfields]))
+		if (request->nfields == LIMIT_HEADER_LINES ||
+		    !http_parse_field(line, &request->fields[request->nfields]))
 			return false;
-		head->nfields++;
+		request->nfields++;
 	}
 	return false;
 }
 
 const struct http_request_field *
-http_request_next(const struct http_request *head, const char *name,
+http_request_next(const struct http_request *request, const char *name,
     const struct http_request_field *after)
 {
-	size_t i = after == NULL ? 0 : (size_t)(after - head->fields) + 1;
+	size_t i = after == NULL ? 0 : (size_t)(after - request->fields) + 1;
 
-	for (; i < head->nfields; i++) {
-		if (jw_slice_is_nocase(head->fields[i].name, name))
-			return &head->fields[i];
+	for (; i < request->nfields; i++) {
+		if (jw_slice_is_nocase(request->fields[i].name, name))
+			return &request->fields[i];
 	}
 	return NULL;
 }
 
 static bool
-take_host(struct http_request *head)
+take_host(struct http_request *request)
 {
 	const struct http_request_field *host =
-	    http_request_next(head, "Host", NULL);
+	    http_request_next(request, "Host", NULL);
 
 	if (host == NULL)
-		return head->minor == 0;
-	if (http_request_next(head, "Host", host) != NULL)
+		return request->minor == 0;
+	if (http_request_next(request, "Host", host) != NULL)
 		return false;
-	if (head->authority.at == NULL)
-		head->authority = host->value;
+	if (request->authority.at == NULL)
+		request->authority = host->value;
 	return true;
 }
 
@@ -347,34 +351,35 @@ is_number(struct jw_slice text, bool *ret_zero)
 }
 
 /*
- * Where the next request begins must never be a matter of opinion.  Methods
+ * Two readers must never disagree about where the next request begins.  Methods
  * that are refused anyway may have a body: the connection ends after them.
  */
 static bool
-take_framing(struct http_request *head)
+take_framing(struct http_request *request)
 {
 	const struct http_request_field *length, *coding;
 	bool zero = true;
 
-	length = http_request_next(head, "Content-Length", NULL);
-	coding = http_request_next(head, "Transfer-Encoding", NULL);
+	length = http_request_next(request, "Content-Length", NULL);
+	coding = http_request_next(request, "Transfer-Encoding", NULL);
 	if (length != NULL &&
-	    (http_request_next(head, "Content-Length", length) != NULL ||
+	    (http_request_next(request, "Content-Length", length) != NULL ||
 		coding != NULL || !is_number(length->value, &zero)))
 		return false;
-	if (coding != NULL && head->minor == 0)
+	if (coding != NULL && request->minor == 0)
 		return false;
-	head->has_body = coding != NULL || !zero;
-	return !head->has_body || head->method == HEAD_OTHER;
+	request->has_body = coding != NULL || !zero;
+	return !request->has_body || request->method == REQUEST_OTHER;
 }
 
 static bool
-connection_says(const struct http_request *head, const char *word)
+connection_says(const struct http_request *request, const char *word)
 {
 	const struct http_request_field *field = NULL;
 	struct jw_slice rest, element;
 
-	while ((field = http_request_next(head, "Connection", field)) != NULL) {
+	while (
+	    (field = http_request_next(request, "Connection", field)) != NULL) {
 		rest = field->value;
 		while (http_request_list_next(&rest, &element)) {
 			if (jw_slice_is_nocase(element, word))
@@ -385,22 +390,24 @@ connection_says(const struct http_request *head, const char *word)
 }
 
 enum jw_err
-http_request_parse(const char *data, size_t len, struct http_request *ret_head)
+http_request_parse(
+    const char *data, size_t len, struct http_request *ret_request)
 {
 	struct jw_slice rest = {data, len}, line;
-	struct http_request head;
+	struct http_request request;
 
-	memset(&head, 0, sizeof(head));
+	memset(&request, 0, sizeof(request));
 	if (!http_cut(&rest, '\n', &line) || line.len == 0)
 		return JW_PROTOCOL;
 	line.len--;
-	if (!parse_request_line(line, &head) || !parse_fields(rest, &head) ||
-	    !take_host(&head) || !take_framing(&head))
+	if (!parse_request_line(line, &request) ||
+	    !parse_fields(rest, &request) || !take_host(&request) ||
+	    !take_framing(&request))
 		return JW_PROTOCOL;
-	head.keep_alive =
-	    !connection_says(&head, "close") &&
-	    (head.minor == 1 || connection_says(&head, "keep-alive"));
-	*ret_head = head;
+	request.keep_alive =
+	    !connection_says(&request, "close") &&
+	    (request.minor == 1 || connection_says(&request, "keep-alive"));
+	*ret_request = request;
 	return JW_OK;
 }
 

@@ -1,8 +1,8 @@
 /*
  * Host names, entity tags and dates of requests.
  *
- * Must never let an octet of the client into an answer but header names of a
- * preflight, and those only as tokens.
+ * Must never let an octet of the client into an answer, but for the header
+ * names of a preflight that are tokens.
  */
 #include "daemon/http/resource.h"
 
@@ -24,7 +24,7 @@ first_label(struct jw_slice name)
 	return name;
 }
 
-/* The octets of an IPv6 address; which one it is does not matter here. */
+/* The octets that an IPv6 address may have: which one it is does not matter. */
 static bool
 is_v6(struct jw_slice literal)
 {
@@ -105,7 +105,7 @@ copy_lower(struct jw_slice text, char *ret_copy)
 	ret_copy[i] = '\0';
 }
 
-/* Is name "LABELS.domain"?  Then ret_labels is what stands before the dot. */
+/* Is name "LABELS.domain"?  Then *ret_labels becomes LABELS. */
 static bool
 is_under(struct jw_slice name, const char *domain, struct jw_slice *ret_labels)
 {
@@ -138,7 +138,7 @@ app_of_host(struct jw_slice name, const char *domain, char *ret_app)
 	return JW_OK;
 }
 
-/* "/APP/.well-known/...": the app, and the path behind it. */
+/* "/APP/.well-known/...": APP, and the path behind it. */
 static bool
 app_of_path(struct jw_slice path, char *ret_app, struct jw_slice *ret_path)
 {
@@ -153,7 +153,7 @@ app_of_path(struct jw_slice path, char *ret_app, struct jw_slice *ret_path)
 	if (slash == NULL)
 		return false;
 	app_len = (size_t)(slash - path.at - 1);
-	if (app_len == 0 || app_len >= ROUTE_APP_SIZE ||
+	if (app_len == 0 || app_len >= RESOURCE_APP_SIZE ||
 	    path.len - app_len - 1 < len || memcmp(slash, well_known, len) != 0)
 		return false;
 	memcpy(ret_app, path.at + 1, app_len);
@@ -164,17 +164,17 @@ app_of_path(struct jw_slice path, char *ret_app, struct jw_slice *ret_path)
 }
 
 enum jw_err
-http_resource_find(const struct http_request *head, const char *domain,
+http_resource_find(const struct http_request *request, const char *domain,
     char *ret_app, struct jw_slice *ret_path)
 {
 	struct jw_slice name = {"", 0};
 
-	if (head->authority.at != NULL &&
-	    !parse_authority(head->authority, &name))
+	if (request->authority.at != NULL &&
+	    !parse_authority(request->authority, &name))
 		return JW_INVALID_PARAMETER;
-	if (app_of_path(head->path, ret_app, ret_path))
+	if (app_of_path(request->path, ret_app, ret_path))
 		return JW_OK;
-	*ret_path = head->path;
+	*ret_path = request->path;
 	return app_of_host(name, domain, ret_app);
 }
 
@@ -219,22 +219,23 @@ matches(struct jw_slice value, const char *etag)
 }
 
 bool
-http_resource_not_modified(const struct http_request *head, const char *etag,
+http_resource_not_modified(const struct http_request *request, const char *etag,
     int64_t last_modified, int64_t now)
 {
 	const struct http_request_field *field;
 	int64_t since;
 
-	field = http_request_next(head, "If-None-Match", NULL);
+	field = http_request_next(request, "If-None-Match", NULL);
 	if (field == NULL) {
-		field = http_request_next(head, "If-Modified-Since", NULL);
+		field = http_request_next(request, "If-Modified-Since", NULL);
 		return field != NULL &&
-		       http_request_next(head, "If-Modified-Since", field) ==
+		       http_request_next(request, "If-Modified-Since", field) ==
 			   NULL &&
 		       http_resource_date_parse(field->value, &since) &&
 		       last_modified <= since && last_modified < now;
 	}
-	for (; field; field = http_request_next(head, "If-None-Match", field)) {
+	for (; field;
+	     field = http_request_next(request, "If-None-Match", field)) {
 		if (matches(field->value, etag))
 			return true;
 	}
@@ -246,7 +247,7 @@ add_name(struct jw_slice name, char *names, size_t *len)
 {
 	size_t glue = *len == 0 ? 0 : 2;
 
-	if (*len + glue + name.len >= ROUTE_ALLOW_SIZE)
+	if (*len + glue + name.len >= RESOURCE_ALLOW_SIZE)
 		return;
 	memcpy(names + *len, ", ", glue);
 	memcpy(names + *len + glue, name.at, name.len);
@@ -255,14 +256,14 @@ add_name(struct jw_slice name, char *names, size_t *len)
 }
 
 bool
-http_resource_preflight(const struct http_request *head, char *ret_names)
+http_resource_preflight(const struct http_request *request, char *ret_names)
 {
 	static const char header[] = "Access-Control-Request-Headers";
 	const struct http_request_field *field = NULL;
 	struct jw_slice rest, element;
 	size_t len = 0;
 
-	while ((field = http_request_next(head, header, field)) != NULL) {
+	while ((field = http_request_next(request, header, field)) != NULL) {
 		rest = field->value;
 		while (http_request_list_next(&rest, &element)) {
 			if (http_request_is_token(element))
@@ -282,8 +283,9 @@ http_resource_date_format(int64_t when, char *buf)
 		memcpy(buf, epoch, sizeof(epoch));
 		return buf;
 	}
-	/* No setlocale() anywhere: the names are English. */
-	strftime(buf, ROUTE_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	/* The names are English, since no program of ours calls setlocale(3).
+	 */
+	strftime(buf, RESOURCE_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	return buf;
 }
 

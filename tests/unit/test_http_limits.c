@@ -18,10 +18,10 @@ static void
 test_documented_values(void **state)
 {
 	(void)state;
-	assert_int_equal(limits->head_bytes, 8192);
-	assert_int_equal(LIMIT_HEAD_LINES, 64);
+	assert_int_equal(limits->header_bytes, 8192);
+	assert_int_equal(LIMIT_HEADER_LINES, 64);
 	assert_int_equal(limits->first_ms, 10000);
-	assert_int_equal(limits->head_ms, 10000);
+	assert_int_equal(limits->request_ms, 10000);
 	assert_int_equal(limits->idle_ms, 75000);
 	assert_int_equal(limits->life_ms, 3600000);
 	assert_int_equal(limits->requests, 100000);
@@ -36,9 +36,9 @@ test_first_request(void **state)
 	http_pace_init(&pace, 1000);
 	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
 	/* octets buy no time */
-	http_pace_enter(&pace, PACE_HEAD, 9000);
+	http_pace_enter(&pace, PACE_REQUEST, 9000);
 	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
-	http_pace_enter(&pace, PACE_HEAD, 10000);
+	http_pace_enter(&pace, PACE_REQUEST, 10000);
 	assert_int_equal(http_pace_deadline(&pace, limits), 11000);
 }
 
@@ -49,15 +49,15 @@ test_later_request(void **state)
 
 	(void)state;
 	http_pace_init(&pace, 0);
-	http_pace_enter(&pace, PACE_HEAD, 1);
+	http_pace_enter(&pace, PACE_REQUEST, 1);
 	http_pace_enter(&pace, PACE_REPLY, 2);
 	assert_int_equal(
 	    http_pace_deadline(&pace, limits), 2 + limits->reply_ms);
 	http_pace_enter(&pace, PACE_IDLE, 100);
 	assert_int_equal(http_pace_deadline(&pace, limits), 75100);
-	http_pace_enter(&pace, PACE_HEAD, 70000);
+	http_pace_enter(&pace, PACE_REQUEST, 70000);
 	assert_int_equal(http_pace_deadline(&pace, limits), 80000);
-	http_pace_enter(&pace, PACE_HEAD, 79000);
+	http_pace_enter(&pace, PACE_REQUEST, 79000);
 	assert_int_equal(http_pace_deadline(&pace, limits), 80000);
 }
 

@@ -21,11 +21,11 @@ text(const char *word)
 static struct http_request
 head_with(const char *name, const char *value)
 {
-	struct http_request head = {.nfields = 1};
+	struct http_request request = {.nfields = 1};
 
-	head.fields[0].name = text(name);
-	head.fields[0].value = text(value);
-	return head;
+	request.fields[0].name = text(name);
+	request.fields[0].value = text(value);
+	return request;
 }
 
 static void
@@ -62,18 +62,18 @@ test_app(void **state)
 	    {".s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	    {"-.s.test", "s.test", JW_INVALID_PARAMETER, NULL},
 	};
-	struct http_request head = {.path = text("/.well-known/jwks.json")};
+	struct http_request request = {.path = text("/.well-known/jwks.json")};
 	struct jw_slice path;
-	char app[ROUTE_APP_SIZE];
+	char app[RESOURCE_APP_SIZE];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		head.authority.at = NULL;
+		request.authority.at = NULL;
 		if (rows[i].authority != NULL)
-			head.authority = text(rows[i].authority);
+			request.authority = text(rows[i].authority);
 		assert_int_equal(
-		    http_resource_find(&head, rows[i].domain, app, &path),
+		    http_resource_find(&request, rows[i].domain, app, &path),
 		    rows[i].err);
 		if (rows[i].app == NULL)
 			continue;
@@ -111,14 +111,14 @@ test_app_in_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct http_request head = {.path = text(rows[i].path)};
+		struct http_request request = {.path = text(rows[i].path)};
 		struct jw_slice path;
-		char app[ROUTE_APP_SIZE];
+		char app[RESOURCE_APP_SIZE];
 
 		if (rows[i].authority != NULL)
-			head.authority = text(rows[i].authority);
+			request.authority = text(rows[i].authority);
 		assert_int_equal(
-		    http_resource_find(&head, "s.test", app, &path),
+		    http_resource_find(&request, "s.test", app, &path),
 		    rows[i].err);
 		if (rows[i].err != JW_OK)
 			continue;
@@ -130,18 +130,18 @@ test_app_in_path(void **state)
 static void
 test_longest_app_in_path(void **state)
 {
-	char target[128], app[ROUTE_APP_SIZE];
-	struct http_request head = {0};
+	char target[128], app[RESOURCE_APP_SIZE];
+	struct http_request request = {0};
 	struct jw_slice path;
 
 	(void)state;
 	(void)snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
-	head.path = text(target);
-	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
+	request.path = text(target);
+	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
 	(void)snprintf(target, sizeof(target), "/%064d/.well-known/x", 1);
-	head.path = text(target);
-	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
+	request.path = text(target);
+	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
 	assert_string_equal(app, "default");
 	assert_true(jw_slice_is(path, target));
 }
@@ -149,39 +149,39 @@ test_longest_app_in_path(void **state)
 static void
 test_longest_label(void **state)
 {
-	char name[80], app[ROUTE_APP_SIZE];
+	char name[80], app[RESOURCE_APP_SIZE];
 	struct jw_slice path;
-	struct http_request head = {.path = text("/")};
+	struct http_request request = {.path = text("/")};
 
 	(void)state;
 	memset(name, 'a', 64);
 	memcpy(name + 63, ".s.test", sizeof(".s.test"));
-	head.authority = text(name);
+	request.authority = text(name);
 	assert_int_equal(
-	    http_resource_find(&head, "s.test", app, &path), JW_OK);
+	    http_resource_find(&request, "s.test", app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
 	memcpy(name + 63, "a.s.test", sizeof("a.s.test"));
-	head.authority = text(name);
-	assert_int_equal(http_resource_find(&head, "s.test", app, &path),
+	request.authority = text(name);
+	assert_int_equal(http_resource_find(&request, "s.test", app, &path),
 	    JW_INVALID_PARAMETER);
 }
 
 static void
 test_longest_name(void **state)
 {
-	char name[256], app[ROUTE_APP_SIZE];
+	char name[256], app[RESOURCE_APP_SIZE];
 	struct jw_slice path;
-	struct http_request head = {.path = text("/")};
+	struct http_request request = {.path = text("/")};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 == 0 ? 'a' : '.';
-	head.authority = (struct jw_slice){name, 253};
-	assert_int_equal(http_resource_find(&head, NULL, app, &path), JW_OK);
-	head.authority.len = 255;
-	assert_int_equal(
-	    http_resource_find(&head, NULL, app, &path), JW_INVALID_PARAMETER);
+	request.authority = (struct jw_slice){name, 253};
+	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
+	request.authority.len = 255;
+	assert_int_equal(http_resource_find(&request, NULL, app, &path),
+	    JW_INVALID_PARAMETER);
 }
 
 static void
@@ -207,14 +207,14 @@ test_etags(void **state)
 	    {"a, \"x\"", false},
 	    {"W/", false},
 	};
-	struct http_request head;
+	struct http_request request;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		head = head_with("If-None-Match", rows[i].value);
+		request = head_with("If-None-Match", rows[i].value);
 		assert_int_equal(
-		    http_resource_not_modified(&head, "\"x\"", 100, 200),
+		    http_resource_not_modified(&request, "\"x\"", 100, 200),
 		    rows[i].match);
 	}
 }
@@ -223,8 +223,8 @@ static void
 test_dates(void **state)
 {
 	static const char moment[] = "Sun, 06 Nov 1994 08:49:37 GMT";
-	char buf[ROUTE_DATE_SIZE];
-	struct http_request head = head_with("If-Modified-Since", moment);
+	char buf[RESOURCE_DATE_SIZE];
+	struct http_request request = head_with("If-Modified-Since", moment);
 	int64_t when = 0;
 
 	(void)state;
@@ -239,46 +239,46 @@ test_dates(void **state)
 	assert_int_equal(when, 784111777);
 	assert_false(http_resource_date_parse(text("784111777"), &when));
 	assert_false(http_resource_date_parse(text(""), &when));
-	assert_true(
-	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111778));
-	assert_false(
-	    http_resource_not_modified(&head, "\"x\"", 784111778, 784111779));
+	assert_true(http_resource_not_modified(
+	    &request, "\"x\"", 784111777, 784111778));
+	assert_false(http_resource_not_modified(
+	    &request, "\"x\"", 784111778, 784111779));
 	/* the next version may still be made in this second, or was already */
-	assert_false(
-	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111777));
-	assert_false(
-	    http_resource_not_modified(&head, "\"x\"", 784111777, 784111776));
+	assert_false(http_resource_not_modified(
+	    &request, "\"x\"", 784111777, 784111777));
+	assert_false(http_resource_not_modified(
+	    &request, "\"x\"", 784111777, 784111776));
 }
 
 static void
 test_etag_rules_over_date(void **state)
 {
-	struct http_request head = head_with("If-None-Match", "\"y\"");
+	struct http_request request = head_with("If-None-Match", "\"y\"");
 
 	(void)state;
-	head.nfields = 2;
-	head.fields[1].name = text("If-Modified-Since");
-	head.fields[1].value = text("Sun, 06 Nov 2094 08:49:37 GMT");
-	assert_false(http_resource_not_modified(&head, "\"x\"", 1, 2));
+	request.nfields = 2;
+	request.fields[1].name = text("If-Modified-Since");
+	request.fields[1].value = text("Sun, 06 Nov 2094 08:49:37 GMT");
+	assert_false(http_resource_not_modified(&request, "\"x\"", 1, 2));
 }
 
 static void
 test_preflight(void **state)
 {
 	static const char name[] = "Access-Control-Request-Headers";
-	struct http_request head = head_with(name, "a, b:c, d\x80, x-E ,,");
-	char names[ROUTE_ALLOW_SIZE], many[4000];
+	struct http_request request = head_with(name, "a, b:c, d\x80, x-E ,,");
+	char names[RESOURCE_ALLOW_SIZE], many[4000];
 
 	(void)state;
-	assert_true(http_resource_preflight(&head, names));
+	assert_true(http_resource_preflight(&request, names));
 	assert_string_equal(names, "a, x-E");
-	head = head_with(name, " ,(");
-	assert_false(http_resource_preflight(&head, names));
+	request = head_with(name, " ,(");
+	assert_false(http_resource_preflight(&request, names));
 	memset(many, 'a', sizeof(many));
 	many[sizeof(many) - 1] = '\0';
 	many[100] = ',';
-	head = head_with(name, many);
-	assert_true(http_resource_preflight(&head, names));
+	request = head_with(name, many);
+	assert_true(http_resource_preflight(&request, names));
 	assert_int_equal(strlen(names), 100);
 }
 

@@ -24,7 +24,7 @@ scan_all(const char *text, struct http_request_scan *scan)
 
 /* Scan and parse a copy that ends where it ends, for the sanitizers. */
 static enum jw_err
-parse(const char *text, struct http_request *ret_head)
+parse(const char *text, struct http_request *ret_request)
 {
 	static char *copy;
 	struct http_request_scan scan;
@@ -35,10 +35,10 @@ parse(const char *text, struct http_request *ret_head)
 	memcpy(copy, text, len);
 	copy = realloc(copy, len);
 	memset(&scan, 0, sizeof(scan));
-	if (http_request_scan(&scan, copy, len, 8192) != HEAD_DONE)
+	if (http_request_scan(&scan, copy, len, 8192) != REQUEST_WHOLE)
 		return JW_BUG;
 	return http_request_parse(
-	    copy + scan.skipped, scan.seen - scan.skipped, ret_head);
+	    copy + scan.skipped, scan.seen - scan.skipped, ret_request);
 }
 
 static void
@@ -50,9 +50,10 @@ test_scan_in_pieces(void **state)
 
 	(void)state;
 	for (len = 0; len < 26; len++)
-		assert_int_equal(
-		    http_request_scan(&scan, text, len, 8192), HEAD_MORE);
-	assert_int_equal(http_request_scan(&scan, text, 29, 8192), HEAD_DONE);
+		assert_int_equal(http_request_scan(&scan, text, len, 8192),
+		    REQUEST_INCOMPLETE);
+	assert_int_equal(
+	    http_request_scan(&scan, text, 29, 8192), REQUEST_WHOLE);
 	assert_int_equal(scan.skipped, 2);
 	assert_int_equal(scan.seen, 26);
 }
@@ -67,9 +68,10 @@ test_scan_refuses(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(scan_all(rows[i], &scan), HEAD_BAD);
+		assert_int_equal(scan_all(rows[i], &scan), REQUEST_BAD);
 	memset(&scan, 0, sizeof(scan));
-	assert_int_equal(http_request_scan(&scan, "GET\0", 4, 8192), HEAD_BAD);
+	assert_int_equal(
+	    http_request_scan(&scan, "GET\0", 4, 8192), REQUEST_BAD);
 }
 
 static void
@@ -80,11 +82,13 @@ test_scan_limits(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
-	assert_int_equal(http_request_scan(&scan, text, 100, 100), HEAD_MORE);
-	assert_int_equal(http_request_scan(&scan, text, 101, 100), HEAD_BAD);
+	assert_int_equal(
+	    http_request_scan(&scan, text, 100, 100), REQUEST_INCOMPLETE);
+	assert_int_equal(http_request_scan(&scan, text, 101, 100), REQUEST_BAD);
 	memset(&scan, 0, sizeof(scan));
 	memcpy(text + 96, "\r\n\r\n", 4);
-	assert_int_equal(http_request_scan(&scan, text, 200, 100), HEAD_DONE);
+	assert_int_equal(
+	    http_request_scan(&scan, text, 200, 100), REQUEST_WHOLE);
 }
 
 static void
@@ -95,37 +99,39 @@ test_scan_lines(void **state)
 	size_t i, len = 5;
 
 	(void)state;
-	for (i = 0; i < LIMIT_HEAD_LINES; i++) {
+	for (i = 0; i < LIMIT_HEADER_LINES; i++) {
 		memcpy(text + len, "a:\r\n", 4);
 		len += 4;
 	}
-	assert_int_equal(http_request_scan(&scan, text, len, 8192), HEAD_MORE);
+	assert_int_equal(
+	    http_request_scan(&scan, text, len, 8192), REQUEST_INCOMPLETE);
 	memcpy(text + len, "a:\r\n", 4);
 	assert_int_equal(
-	    http_request_scan(&scan, text, len + 4, 8192), HEAD_BAD);
+	    http_request_scan(&scan, text, len + 4, 8192), REQUEST_BAD);
 }
 
 static void
 test_parse(void **state)
 {
-	struct http_request head = {0};
+	struct http_request request = {0};
 
 	(void)state;
 	assert_int_equal(parse("GET /p?q HTTP/1.1\r\nHost: A:1\r\nX:\t y \r\n"
 			       "x: z\r\n\r\n",
-			     &head),
+			     &request),
 	    JW_OK);
-	assert_int_equal(head.method, HEAD_GET);
-	assert_int_equal(head.minor, 1);
-	assert_true(jw_slice_is(head.path, "/p"));
-	assert_true(jw_slice_is(head.authority, "A:1"));
-	assert_true(head.keep_alive);
-	assert_int_equal(head.nfields, 3);
-	assert_ptr_equal(http_request_next(&head, "X", NULL), &head.fields[1]);
-	assert_true(jw_slice_is(head.fields[1].value, "y"));
+	assert_int_equal(request.method, REQUEST_GET);
+	assert_int_equal(request.minor, 1);
+	assert_true(jw_slice_is(request.path, "/p"));
+	assert_true(jw_slice_is(request.authority, "A:1"));
+	assert_true(request.keep_alive);
+	assert_int_equal(request.nfields, 3);
 	assert_ptr_equal(
-	    http_request_next(&head, "X", &head.fields[1]), &head.fields[2]);
-	assert_null(http_request_next(&head, "X", &head.fields[2]));
+	    http_request_next(&request, "X", NULL), &request.fields[1]);
+	assert_true(jw_slice_is(request.fields[1].value, "y"));
+	assert_ptr_equal(http_request_next(&request, "X", &request.fields[1]),
+	    &request.fields[2]);
+	assert_null(http_request_next(&request, "X", &request.fields[2]));
 }
 
 static void
@@ -155,7 +161,7 @@ test_targets(void **state)
 	    {"GET /#", NULL, NULL},
 	    {"GET http://b/<", NULL, NULL},
 	};
-	struct http_request head = {0};
+	struct http_request request = {0};
 	char text[128];
 	size_t i;
 
@@ -164,12 +170,12 @@ test_targets(void **state)
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" HOST "\r\n",
 		    rows[i].line);
 		if (rows[i].path == NULL) {
-			assert_int_equal(parse(text, &head), JW_PROTOCOL);
+			assert_int_equal(parse(text, &request), JW_PROTOCOL);
 			continue;
 		}
-		assert_int_equal(parse(text, &head), JW_OK);
-		assert_true(jw_slice_is(head.path, rows[i].path));
-		assert_true(jw_slice_is(head.authority, rows[i].authority));
+		assert_int_equal(parse(text, &request), JW_OK);
+		assert_true(jw_slice_is(request.path, rows[i].path));
+		assert_true(jw_slice_is(request.authority, rows[i].authority));
 	}
 }
 
@@ -190,7 +196,7 @@ test_keep_alive(void **state)
 	    {"Connection: keep-alive\r\n", 0, true},
 	    {"Connection: keep-alive, close\r\n", 0, false},
 	};
-	struct http_request head = {0};
+	struct http_request request = {0};
 	char text[128];
 	size_t i;
 
@@ -199,8 +205,8 @@ test_keep_alive(void **state)
 		snprintf(text, sizeof(text),
 		    "GET / HTTP/1.%d\r\n" HOST "%s\r\n", rows[i].minor,
 		    rows[i].lines);
-		assert_int_equal(parse(text, &head), JW_OK);
-		assert_int_equal(head.keep_alive, rows[i].keep_alive);
+		assert_int_equal(parse(text, &request), JW_OK);
+		assert_int_equal(request.keep_alive, rows[i].keep_alive);
 	}
 }
 
@@ -226,7 +232,7 @@ test_framing(void **state)
 	    {"POST", "Content-Length: 1\r\nTransfer-Encoding: x\r\n", -1},
 	    {"POST", "", 0},
 	};
-	struct http_request head = {0};
+	struct http_request request = {0};
 	char text[160];
 	size_t i;
 
@@ -235,39 +241,40 @@ test_framing(void **state)
 		snprintf(text, sizeof(text), "%s / HTTP/1.1\r\n" HOST "%s\r\n",
 		    rows[i].method, rows[i].lines);
 		if (rows[i].body < 0) {
-			assert_int_equal(parse(text, &head), JW_PROTOCOL);
+			assert_int_equal(parse(text, &request), JW_PROTOCOL);
 			continue;
 		}
-		assert_int_equal(parse(text, &head), JW_OK);
-		assert_int_equal(head.has_body, rows[i].body);
+		assert_int_equal(parse(text, &request), JW_OK);
+		assert_int_equal(request.has_body, rows[i].body);
 	}
 }
 
 static void
 test_coding_is_too_new_for_old_version(void **state)
 {
-	struct http_request head = {0};
+	struct http_request request = {0};
 
 	(void)state;
 	assert_int_equal(
-	    parse("POST / HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n", &head),
+	    parse("POST / HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n", &request),
 	    JW_PROTOCOL);
 }
 
 static void
 test_hosts(void **state)
 {
-	struct http_request head = {0};
+	struct http_request request = {0};
 
 	(void)state;
-	assert_int_equal(parse("GET / HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
 	assert_int_equal(
-	    parse("GET / HTTP/1.0\r\n" HOST HOST "\r\n", &head), JW_PROTOCOL);
-	assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n", &head), JW_OK);
-	assert_null(head.authority.at);
+	    parse("GET / HTTP/1.1\r\n\r\n", &request), JW_PROTOCOL);
+	assert_int_equal(parse("GET / HTTP/1.0\r\n" HOST HOST "\r\n", &request),
+	    JW_PROTOCOL);
+	assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n", &request), JW_OK);
+	assert_null(request.authority.at);
 	/* a target with a name does not excuse a missing Host */
 	assert_int_equal(
-	    parse("GET http://a/ HTTP/1.1\r\n\r\n", &head), JW_PROTOCOL);
+	    parse("GET http://a/ HTTP/1.1\r\n\r\n", &request), JW_PROTOCOL);
 }
 
 static void
@@ -305,7 +312,7 @@ test_any_octets(void **state)
 	    "Content-Length: 0\r\n", "\r\n\r\n", "?", "\x80"};
 	char data[512], *exact;
 	struct http_request_scan scan;
-	struct http_request head = {0};
+	struct http_request request = {0};
 	size_t len, n, i;
 	int round;
 
@@ -322,11 +329,12 @@ test_any_octets(void **state)
 		exact = malloc(len + 1);
 		memcpy(exact, data, len);
 		memset(&scan, 0, sizeof(scan));
-		if (http_request_scan(&scan, exact, len, 8192) == HEAD_DONE &&
+		if (http_request_scan(&scan, exact, len, 8192) ==
+			REQUEST_WHOLE &&
 		    http_request_parse(exact + scan.skipped,
-			scan.seen - scan.skipped, &head) == JW_OK) {
-			check_inside(head.path, exact, len);
-			check_inside(head.authority, exact, len);
+			scan.seen - scan.skipped, &request) == JW_OK) {
+			check_inside(request.path, exact, len);
+			check_inside(request.authority, exact, len);
 		}
 		free(exact);
 	}
