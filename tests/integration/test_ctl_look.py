@@ -53,6 +53,16 @@ class Help(Case):
         for line in self.run_ctl("--help")[0].splitlines():
             self.assertLess(len(line), 80)
 
+    def test_options_are_aligned_with_and_without_a_letter(self):
+        out, _ = self.run_ctl("help", "rotate")
+        options = out.split("options:\n")[1].split("\n\n")[0].splitlines()
+        self.assertIn("      --now             promote at once, whatever "
+                      "verifiers have seen", options)
+        self.assertIn("  -n, --dry-run         say what would happen and "
+                      "change nothing", options)
+        for line in options:
+            self.assertRegex(line, r"^(      |  -\w, )--[a-z-]+( [A-Z]+)? +\w")
+
     def test_every_verb_and_parameter_is_declared(self):
         declared = ctl_fake.declared_methods()
         for name, arguments in VERBS.items():

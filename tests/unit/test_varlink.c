@@ -390,6 +390,22 @@ nested_call(size_t depth, const char *open, const char *close)
 	return text;
 }
 
+/* Depth is that of what is open, not a count of what has been opened. */
+static void
+test_many_side_by_side(void **state)
+{
+	static const char call[] = "{\"method\":\"a.B\",\"parameters\":{\"x\":["
+				   "[],[],[],[],[],[],[],[],[],[],[],[],"
+				   "{},{},{},{},{},{},{},{},{},{},{},{},"
+				   "[[]],[[]],[[]],[[]],[[]],[[]]]}}";
+	struct varlink_call parsed;
+
+	(void)state;
+	assert_int_equal(parse_call(call, sizeof(call) - 1, &parsed), JW_OK);
+	assert_null(parsed.fault.what);
+	varlink_call_done(&parsed);
+}
+
 static void
 test_depth(void **state)
 {
@@ -1626,6 +1642,7 @@ main(void)
 	    cmocka_unit_test(test_raw_nul),
 	    cmocka_unit_test(test_every_byte),
 	    cmocka_unit_test(test_depth),
+	    cmocka_unit_test(test_many_side_by_side),
 	    cmocka_unit_test(test_depth_in_strings),
 	    cmocka_unit_test(test_integers),
 	    cmocka_unit_test(test_many_long_integers),
