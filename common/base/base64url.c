@@ -11,8 +11,8 @@
 #include "common/base/memory.h"
 
 const char jw_base64url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			       "abcdefghijklmnopqrstuvwxyz"
-			       "0123456789-_";
+				     "abcdefghijklmnopqrstuvwxyz"
+				     "0123456789-_";
 
 size_t
 jw_base64url_size(size_t len)

@@ -64,9 +64,8 @@ jw_directory_sync_of(const char *path)
 	    slash == NULL ? 1 : (int)(slash - path) + 1,
 	    slash == NULL ? "." : path);
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
+	if (fd < 0)
 		return false;
-	}
 	synced = fsync(fd) == 0;
 	error = errno;
 	(void)close(fd);

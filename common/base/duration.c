@@ -47,15 +47,12 @@ unit_usec(const char *text, size_t len)
 {
 	char name[16];
 
-	if (len == 0 || len > 8) {
+	if (len == 0 || len > 8)
 		return 0;
-	}
 	(void)snprintf(name, sizeof(name), "|%.*s|", (int)len, text);
-	for (size_t i = 0; i < COUNT(units); i++) {
-		if (strstr(units[i].names, name) != NULL) {
+	for (size_t i = 0; i < COUNT(units); i++)
+		if (strstr(units[i].names, name) != NULL)
 			return units[i].usec;
-		}
-	}
 	return 0;
 }
 
@@ -122,12 +119,10 @@ read_number(const char *text, size_t digits, int64_t *ret_number)
 		text++;
 		digits--;
 	}
-	if (digits > 16) {
+	if (digits > 16)
 		return false;
-	}
-	for (size_t i = 0; i < digits; i++) {
+	for (size_t i = 0; i < digits; i++)
 		number = number * 10 + (text[i] - '0');
-	}
 	*ret_number = number;
 	return true;
 }
@@ -142,24 +137,19 @@ parse_term(const char *text, const char **at, int64_t *sum, struct jw_why *why)
 	size_t nunit = strspn(unit, LETTERS);
 	int64_t number, usec;
 
-	if (ndigits == 0 || (nunit == 0 && strchr(DIGITS, *unit) == NULL)) {
+	if (ndigits == 0 || (nunit == 0 && strchr(DIGITS, *unit) == NULL))
 		return bad_number(text, ndigits == 0 ? digits : unit, why);
-	}
 	usec = unit_usec(unit, nunit);
 	/* A number alone is seconds; beside others it is a slip. */
-	if (nunit == 0 && *unit == '\0' && *sum < 0) {
+	if (nunit == 0 && *unit == '\0' && *sum < 0)
 		usec = USEC_PER_SEC;
-	}
-	if (usec == 0) {
+	if (usec == 0)
 		return bad_unit(text, unit, nunit, why);
-	}
-	if (*sum < 0) {
+	if (*sum < 0)
 		*sum = 0;
-	}
 	if (!read_number(digits, ndigits, &number) ||
-	    number > (DURATION_MAX * USEC_PER_SEC - *sum) / usec) {
+	    number > (DURATION_MAX * USEC_PER_SEC - *sum) / usec)
 		return too_long(text, why);
-	}
 	*sum += number * usec;
 	*at = unit + nunit + strspn(unit + nunit, BLANKS);
 	return JW_OK;
@@ -174,9 +164,8 @@ jw_duration_parse(const char *text, int64_t *ret_seconds, struct jw_why *why)
 	do {
 		enum jw_err err = parse_term(text, &at, &sum, why);
 
-		if (err != JW_OK) {
+		if (err != JW_OK)
 			return err;
-		}
 	} while (*at != '\0');
 	if (sum % USEC_PER_SEC != 0) {
 		jw_why_set(
@@ -204,17 +193,15 @@ format_units(bool negative, uint64_t seconds, size_t most, char *buf)
 	size_t len = 0, first = 0;
 
 	while (first < COUNT(shown_units) - 1 &&
-	       seconds < shown_units[first].seconds) {
+	       seconds < shown_units[first].seconds)
 		first++;
-	}
 	for (size_t i = first; i < COUNT(shown_units) && i < first + most;
 	     i++) {
 		uint64_t n = seconds / shown_units[i].seconds;
 
 		seconds %= shown_units[i].seconds;
-		if (n == 0 && i > first) {
+		if (n == 0 && i > first)
 			continue;
-		}
 		len += (size_t)snprintf(buf + len, JW_DURATION_SIZE - len,
 		    "%s%" PRIu64 "%s",
 		    len > 0    ? " "
@@ -251,11 +238,10 @@ jw_time_format(int64_t when, char *buf)
 {
 	struct tm tm;
 
-	if (jw_time_split(when, &tm)) {
+	if (jw_time_split(when, &tm))
 		(void)strftime(buf, JW_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	} else {
+	else
 		(void)snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
-	}
 	return buf;
 }
 
@@ -304,12 +290,10 @@ in_range(const char *text, int64_t when, int64_t *ret_when, struct jw_why *why)
 static bool
 looks_like(const char *text, const char *pattern)
 {
-	for (; *pattern != '\0'; text++, pattern++) {
+	for (; *pattern != '\0'; text++, pattern++)
 		if (*pattern == '0' ? *text < '0' || *text > '9'
-				    : *text != *pattern) {
+				    : *text != *pattern)
 			return false;
-		}
-	}
 	return true;
 }
 
@@ -325,21 +309,17 @@ parse_date(const char *text, int64_t *ret_seconds, struct jw_why *why)
 {
 	struct tm tm = {0};
 
-	if (!looks_like(text, "0000-00-00")) {
+	if (!looks_like(text, "0000-00-00"))
 		return bad_time(text, "that is none of its forms", why);
-	}
 	tm.tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900;
 	tm.tm_mon = two_digits(text + 5) - 1;
 	tm.tm_mday = two_digits(text + 8);
-	if (tm.tm_year < 70) {
+	if (tm.tm_year < 70)
 		return in_range(text, -1, ret_seconds, why);
-	}
-	if (tm.tm_mon < 0 || tm.tm_mon > 11) {
+	if (tm.tm_mon < 0 || tm.tm_mon > 11)
 		return bad_time(text, "there is no such month", why);
-	}
-	if (!jw_time_join(&tm, ret_seconds)) {
+	if (!jw_time_join(&tm, ret_seconds))
 		return bad_time(text, "the month has no such day", why);
-	}
 	return JW_OK;
 }
 
@@ -358,18 +338,15 @@ parse_clock(
 	hour = two_digits(p);
 	minute = two_digits(p + 3);
 	second = two_digits(p + 6);
-	if (second == 60) {
+	if (second == 60)
 		return bad_time(text, "leap seconds cannot be used", why);
-	}
-	if (hour > 23 || minute > 59 || second > 59) {
+	if (hour > 23 || minute > 59 || second > 59)
 		return bad_time(text, "a day ends at 23:59:59", why);
-	}
 	p += 8;
 	if (looks_like(p, ".0")) {
 		p += 1 + strspn(p + 1, "0");
-		if (strchr(DIGITS, *p) != NULL && *p != '\0') {
+		if (strchr(DIGITS, *p) != NULL && *p != '\0')
 			return bad_time(text, "seconds are whole here", why);
-		}
 	}
 	*at = p;
 	*ret_seconds = hour * 3600 + minute * 60 + second;
@@ -395,13 +372,11 @@ parse_offset(
 	}
 	hours = two_digits(at + 1);
 	minutes = two_digits(at + 4);
-	if (hours > 23 || minutes > 59) {
+	if (hours > 23 || minutes > 59)
 		return bad_time(text, "an offset is at most 23:59", why);
-	}
 	*ret_seconds = hours * 3600 + minutes * 60;
-	if (*at == '-') {
+	if (*at == '-')
 		*ret_seconds = -*ret_seconds;
-	}
 	return JW_OK;
 }
 
@@ -412,23 +387,18 @@ parse_calendar(const char *text, int64_t *ret_when, struct jw_why *why)
 	const char *at = text + strlen("0000-00-00");
 	enum jw_err err = parse_date(text, &date, why);
 
-	if (err != JW_OK) {
+	if (err != JW_OK)
 		return err;
-	}
-	if (*at == '\0') {
+	if (*at == '\0')
 		return in_range(text, date, ret_when, why);
-	}
-	if (strchr("Tt ", *at) == NULL) {
+	if (strchr("Tt ", *at) == NULL)
 		return bad_time(text, "a T stands after the date", why);
-	}
 	at++;
 	err = parse_clock(text, &at, &clock, why);
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		err = parse_offset(text, at, &offset, why);
-	}
-	if (err != JW_OK) {
+	if (err != JW_OK)
 		return err;
-	}
 	return in_range(text, date + clock - offset, ret_when, why);
 }
 
@@ -438,12 +408,10 @@ parse_epoch(const char *text, int64_t *ret_when, struct jw_why *why)
 	size_t digits = strspn(text + 1, DIGITS);
 	int64_t when;
 
-	if (digits == 0 || text[1 + digits] != '\0') {
+	if (digits == 0 || text[1 + digits] != '\0')
 		return bad_time(text, "whole seconds stand after the @", why);
-	}
-	if (!read_number(text + 1, digits, &when)) {
+	if (!read_number(text + 1, digits, &when))
 		when = -1;
-	}
 	return in_range(text, when, ret_when, why);
 }
 
@@ -454,12 +422,10 @@ parse_ahead(
 	int64_t ahead;
 	enum jw_err err = jw_duration_parse(text + 1, &ahead, why);
 
-	if (err != JW_OK) {
+	if (err != JW_OK)
 		return err;
-	}
-	if (now < 0 || now > JW_TIME_MAX) {
+	if (now < 0 || now > JW_TIME_MAX)
 		return in_range(text, -1, ret_when, why);
-	}
 	return in_range(text, now + ahead, ret_when, why);
 }
 
@@ -478,11 +444,9 @@ jw_time_parse(
 
 		return in_range(text, (today + 1) * SEC_PER_DAY, ret_when, why);
 	}
-	if (*text == '@') {
+	if (*text == '@')
 		return parse_epoch(text, ret_when, why);
-	}
-	if (*text == '+') {
+	if (*text == '+')
 		return parse_ahead(text, now, ret_when, why);
-	}
 	return parse_calendar(text, ret_when, why);
 }

@@ -93,9 +93,8 @@ _Static_assert(sizeof(rows) / sizeof(rows[0]) == JW_ERR_COUNT,
 static const struct row *
 jw_row_of(enum jw_err err)
 {
-	if ((unsigned)err >= JW_ERR_COUNT) {
+	if ((unsigned)err >= JW_ERR_COUNT)
 		return &rows[JW_BUG];
-	}
 	return &rows[err];
 }
 
@@ -108,11 +107,9 @@ jw_err_wire(enum jw_err err)
 enum jw_err
 jw_err_from_wire(const char *wire)
 {
-	for (int i = 0; wire != NULL && i < JW_ERR_COUNT; i++) {
-		if (rows[i].wire != NULL && strcmp(rows[i].wire, wire) == 0) {
+	for (int i = 0; wire != NULL && i < JW_ERR_COUNT; i++)
+		if (rows[i].wire != NULL && strcmp(rows[i].wire, wire) == 0)
 			return (enum jw_err)i;
-		}
-	}
 	return JW_PROTOCOL;
 }
 
@@ -125,9 +122,8 @@ jw_err_exit(enum jw_err err)
 enum jw_err
 jw_err_errno(int error)
 {
-	if (error == ENOSPC || error == EDQUOT) {
+	if (error == ENOSPC || error == EDQUOT)
 		return JW_NO_SPACE;
-	}
 	return error == ENOMEM ? JW_NO_MEMORY : JW_IO;
 }
 
@@ -142,9 +138,8 @@ jw_why_set(struct jw_why *why, const char *fmt, ...)
 {
 	va_list args;
 
-	if (why == NULL) {
+	if (why == NULL)
 		return;
-	}
 	va_start(args, fmt);
 	(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
 	va_end(args);
@@ -156,9 +151,8 @@ jw_why_hint(struct jw_why *why, const char *fmt, ...)
 {
 	va_list args;
 
-	if (why == NULL) {
+	if (why == NULL)
 		return;
-	}
 	va_start(args, fmt);
 	(void)vsnprintf(why->hint, sizeof(why->hint), fmt, args);
 	va_end(args);

@@ -51,9 +51,8 @@ stderr_is_journal(void)
 
 	if (text == NULL ||
 	    sscanf(text, "%ju:%ju%c", &device, &inode, &end) != 2 ||
-	    fstat(STDERR_FILENO, &st) != 0) {
+	    fstat(STDERR_FILENO, &st) != 0)
 		return false;
-	}
 	return st.st_dev == device && st.st_ino == inode;
 }
 
@@ -103,11 +102,9 @@ jw_log_level_parse(const char *word, enum jw_log_level *ret_level)
 static void
 blunt(char *line)
 {
-	for (; *line != '\0'; line++) {
-		if ((unsigned char)*line < 0x20 || *line == 0x7f) {
+	for (; *line != '\0'; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
 			*line = '?';
-		}
-	}
 }
 
 static size_t
@@ -115,11 +112,10 @@ begin_line(enum jw_log_level level, char *line)
 {
 	int len;
 
-	if (logger.journal) {
+	if (logger.journal)
 		len = snprintf(line, LINE_SIZE, "<%d>", levels[level].priority);
-	} else {
+	else
 		len = snprintf(line, LINE_SIZE, "%.64s: ", logger.program);
-	}
 	return len > 0 ? (size_t)len : 0;
 }
 
@@ -158,9 +154,8 @@ log_line(enum jw_log_level level, const struct jw_log_about *about,
 	if (!sunk(level, line + start, about)) {
 		/* The end of a line that is too long goes, its newline does
 		 * not. */
-		if (len == sizeof(line) - 1) {
+		if (len == sizeof(line) - 1)
 			len--;
-		}
 		line[len++] = '\n';
 		write_line(line, len);
 	}
@@ -172,9 +167,8 @@ jw_log(enum jw_log_level level, const char *fmt, ...)
 {
 	va_list args;
 
-	if (level > logger.level) {
+	if (level > logger.level)
 		return;
-	}
 	va_start(args, fmt);
 	log_line(level, NULL, fmt, args);
 	va_end(args);
@@ -186,9 +180,8 @@ jw_log_event(enum jw_log_level level, const struct jw_log_about *about,
 {
 	va_list args;
 
-	if (level > logger.level) {
+	if (level > logger.level)
 		return;
-	}
 	va_start(args, fmt);
 	log_line(level, about, fmt, args);
 	va_end(args);

@@ -49,11 +49,9 @@ jw_alg_name(int alg)
 int
 jw_alg_parse(const char *name)
 {
-	for (int i = 0; i < JW_ALG_COUNT; i++) {
-		if (strcmp(algs[i].name, name) == 0) {
+	for (int i = 0; i < JW_ALG_COUNT; i++)
+		if (strcmp(algs[i].name, name) == 0)
 			return i;
-		}
-	}
 	return -1;
 }
 
@@ -88,9 +86,8 @@ jw_alg_max_published(int alg)
 	const size_t room = JW_SET_OCTETS_MAX - strlen(set_frame);
 	size_t key;
 
-	if (alg < 0 || alg >= JW_ALG_COUNT || algs[alg].pub == 0) {
+	if (alg < 0 || alg >= JW_ALG_COUNT || algs[alg].pub == 0)
 		return JW_SET_KEYS_MAX;
-	}
 	key = strlen(akp_frame) + strlen(algs[alg].name) + KID_LENGTH +
 	      (algs[alg].pub * 8 + 5) / 6;
 	/* A comma for each but the last. */

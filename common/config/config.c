@@ -48,9 +48,8 @@ struct loader {
 void
 jw_config_errors_done(struct jw_config_errors *errors)
 {
-	if (errors == NULL) {
+	if (errors == NULL)
 		return;
-	}
 	for (size_t i = 0; i < errors->count; i++) {
 		free(errors->rows[i].file);
 		free(errors->rows[i].message);
@@ -65,9 +64,8 @@ file_rank(const struct loaded *into, const char *file)
 {
 	size_t i = 0;
 
-	while (i < into->nfiles && strcmp(into->files[i], file) != 0) {
+	while (i < into->nfiles && strcmp(into->files[i], file) != 0)
 		i++;
-	}
 	return i;
 }
 
@@ -90,9 +88,8 @@ make_place(const struct loaded *into, struct jw_config_errors *errors,
 	for (; row > errors->rows; row--) {
 		struct origin before = {row[-1].file, row[-1].line};
 
-		if (!is_before(into, origin, before)) {
+		if (!is_before(into, origin, before))
 			break;
-		}
 		*row = row[-1];
 	}
 	return row;
@@ -107,13 +104,11 @@ report(
 			       *rows;
 
 	if (asprintf(&row.message, "%s%s%s", why->text,
-		why->hint[0] != '\0' ? "; " : "", why->hint) < 0) {
+		why->hint[0] != '\0' ? "; " : "", why->hint) < 0)
 		row.message = NULL;
-	}
 	rows = realloc(errors->rows, (errors->count + 1) * sizeof(*rows));
-	if (rows != NULL) {
+	if (rows != NULL)
 		errors->rows = rows;
-	}
 	if (rows == NULL || row.file == NULL || row.message == NULL) {
 		free(row.file);
 		free(row.message);
@@ -158,9 +153,8 @@ set_value(struct loader *loader, const struct jw_config_line *line,
 		loader->seen[i] = loader->line;
 		into->origins[i] = (struct origin){loader->file, loader->line};
 		/* A list of a file replaces that of an earlier one. */
-		if (key.type->is_list) {
+		if (key.type->is_list)
 			key.type->clear(&key, &into->config);
-		}
 	} else if (!key.type->is_list) {
 		jw_why_set(why,
 		    "%s is given twice in this file, first in line %d",
@@ -183,12 +177,10 @@ take_line(struct loader *loader, const struct jw_config_line *line,
 		loader->section = line->section;
 		return JW_OK;
 	}
-	if (line->section != NULL) {
+	if (line->section != NULL)
 		jw_config_explain_section(line->section, why);
-	}
-	if (line->is_section) {
+	if (line->is_section)
 		loader->section = NULL;
-	}
 	return JW_BAD_CONFIG;
 }
 
@@ -274,12 +266,10 @@ remember_file(struct loaded *into, const char *path)
 	    realloc(into->files, (into->nfiles + 1) * sizeof(*files));
 	char *copy = files != NULL ? strdup(path) : NULL;
 
-	if (files != NULL) {
+	if (files != NULL)
 		into->files = files;
-	}
-	if (copy != NULL) {
+	if (copy != NULL)
 		files[into->nfiles++] = copy;
-	}
 	return copy;
 }
 
@@ -329,9 +319,8 @@ load_drop_in(struct loader *loader, const char *directory, const char *name)
 		return;
 	}
 	/* A failure of stat(2) is reported by the attempt to read. */
-	if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
 		load_file(loader, path, false);
-	}
 	free(path);
 }
 
@@ -347,15 +336,13 @@ load_drop_ins(struct loader *loader, const char *file)
 		return;
 	}
 	n = scandir(directory, &names, is_drop_in_name, compare_names);
-	if (n < 0 && errno == ENOMEM) {
+	if (n < 0 && errno == ENOMEM)
 		loader->err = JW_NO_MEMORY;
-	} else if (n < 0 && errno != ENOENT) {
+	else if (n < 0 && errno != ENOENT)
 		report_errno(loader, directory, "cannot be listed");
-	}
 	for (int i = 0; i < n; i++) {
-		if (loader->err == JW_OK) {
+		if (loader->err == JW_OK)
 			load_drop_in(loader, directory, names[i]->d_name);
-		}
 		free(names[i]);
 	}
 	free(names);
@@ -379,16 +366,13 @@ origin_of_fault(const struct loaded *into, const struct jw_policy_fault *fault,
 		struct origin origin = into->origins[i];
 		struct jw_config_key key = jw_config_key_at(i);
 
-		if (origin.file == NULL || key.param == NULL) {
+		if (origin.file == NULL || key.param == NULL)
 			continue;
-		}
-		if (key.param == fault->param) {
+		if (key.param == fault->param)
 			return origin;
-		}
 		if (strstr(why->text, key.name) != NULL &&
-		    (*last.file == '\0' || is_before(into, last, origin))) {
+		    (*last.file == '\0' || is_before(into, last, origin)))
 			last = origin;
-		}
 	}
 	return last;
 }
@@ -420,9 +404,8 @@ loaded_new(void)
 {
 	struct loaded *into = calloc(1, sizeof(*into));
 
-	if (into == NULL) {
+	if (into == NULL)
 		return NULL;
-	}
 	into->origins = calloc(jw_config_key_count(), sizeof(*into->origins));
 	if (into->origins == NULL) {
 		free(into);
@@ -438,14 +421,12 @@ loaded_new(void)
 static enum jw_err
 finish(struct loaded *into, enum jw_err err, struct jw_config **ret_config)
 {
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		err = jw_config_fill_defaults(&into->config);
-	}
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		*ret_config = &into->config;
-	} else {
+	else
 		jw_config_free(&into->config);
-	}
 	return err;
 }
 
@@ -456,23 +437,18 @@ jw_config_load(const char *file, struct jw_config **ret_config,
 	const char *path = file != NULL ? file : JW_CONFIG_DEFAULT_FILE;
 	struct loader loader = {.into = loaded_new(), .errors = errors};
 
-	if (loader.into == NULL) {
+	if (loader.into == NULL)
 		return JW_NO_MEMORY;
-	}
 	loader.seen = calloc(jw_config_key_count(), sizeof(*loader.seen));
 	loader.err = loader.seen != NULL ? JW_OK : JW_NO_MEMORY;
-	if (loader.err == JW_OK) {
+	if (loader.err == JW_OK)
 		load_file(&loader, path, file == NULL);
-	}
-	if (loader.err == JW_OK) {
+	if (loader.err == JW_OK)
 		load_drop_ins(&loader, path);
-	}
-	if (loader.err == JW_OK && !loader.policy_bad) {
+	if (loader.err == JW_OK && !loader.policy_bad)
 		check_policy(&loader);
-	}
-	if (loader.err == JW_OK && errors->count > 0) {
+	if (loader.err == JW_OK && errors->count > 0)
 		loader.err = JW_BAD_CONFIG;
-	}
 	free(loader.seen);
 	return finish(loader.into, loader.err, ret_config);
 }
@@ -490,13 +466,11 @@ jw_config_free(struct jw_config *config)
 {
 	struct loaded *loaded = (struct loaded *)(void *)config;
 
-	if (config == NULL) {
+	if (config == NULL)
 		return;
-	}
 	jw_config_done(config);
-	for (size_t i = 0; i < loaded->nfiles; i++) {
+	for (size_t i = 0; i < loaded->nfiles; i++)
 		free(loaded->files[i]);
-	}
 	free(loaded->files);
 	free(loaded->origins);
 	free(loaded);
@@ -523,9 +497,8 @@ jw_config_each(
 			free(origin);
 		}
 		free(value);
-		if (value == NULL || len < 0) {
+		if (value == NULL || len < 0)
 			return JW_NO_MEMORY;
-		}
 	}
 	return JW_OK;
 }

@@ -65,9 +65,8 @@ jw_config_key_at(size_t i)
 	size_t nparams;
 	const struct jw_param *params = jw_policy_params(&nparams);
 
-	if (i < COUNT(keys)) {
+	if (i < COUNT(keys))
 		return keys[i];
-	}
 	return (struct jw_config_key){.section = "policy",
 	    .name = params[i - COUNT(keys)].snake,
 	    .type = &jw_config_param,
@@ -83,9 +82,8 @@ jw_config_key_find(const char *section, const char *name)
 		struct jw_config_key key = jw_config_key_at(i);
 
 		if (strcmp(key.section, section) == 0 &&
-		    strcmp(key.name, name) == 0) {
+		    strcmp(key.name, name) == 0)
 			break;
-		}
 	}
 	return i;
 }
@@ -95,9 +93,8 @@ jw_config_section_exists(const char *name)
 {
 	size_t i = 0;
 
-	while (i < COUNT(sections) && strcmp(sections[i], name) != 0) {
+	while (i < COUNT(sections) && strcmp(sections[i], name) != 0)
 		i++;
-	}
 	return i < COUNT(sections);
 }
 
@@ -107,9 +104,8 @@ jw_config_explain_section(const char *name, struct jw_why *why)
 	struct jw_nearest nearest;
 
 	jw_nearest_init(&nearest, name);
-	for (size_t i = 0; i < COUNT(sections); i++) {
+	for (size_t i = 0; i < COUNT(sections); i++)
 		jw_nearest_consider(&nearest, sections[i]);
-	}
 	if (nearest.best != NULL) {
 		jw_why_set(why, "unknown section [%s]; did you mean [%s]?",
 		    name, nearest.best);
@@ -134,13 +130,11 @@ find_meant(const char *section, const char *name)
 		for (size_t i = 0; i < jw_config_key_count(); i++) {
 			struct jw_config_key key = jw_config_key_at(i);
 
-			if ((strcmp(key.section, section) != 0) != elsewhere) {
+			if ((strcmp(key.section, section) != 0) != elsewhere)
 				continue;
-			}
 			jw_nearest_consider(&nearest, key.name);
-			if (nearest.best == key.name) {
+			if (nearest.best == key.name)
 				meant = key;
-			}
 		}
 	}
 	return meant;
@@ -191,9 +185,8 @@ jw_config_key_parse(const struct jw_config_key *key, const char *value,
 static enum jw_err
 default_text(char **text, const char *directory, const char *name)
 {
-	if (*text == NULL && asprintf(text, "%s%s", directory, name) < 0) {
+	if (*text == NULL && asprintf(text, "%s%s", directory, name) < 0)
 		*text = NULL;
-	}
 	return *text != NULL ? JW_OK : JW_NO_MEMORY;
 }
 
@@ -212,9 +205,8 @@ default_state_files(struct jw_config *config)
 		err = default_text(
 		    &config->key_encryption_key, state, "/jwksd.kek");
 	}
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		err = default_text(&config->anchor, state, anchor);
-	}
 	return err;
 }
 
@@ -228,21 +220,17 @@ jw_config_fill_defaults(struct jw_config *config)
 		err = default_text(
 		    &config->runtime_directory, RUNTIME_DIRECTORY, "");
 	}
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		err = default_state_files(config);
-	}
-	if (err == JW_OK && config->nlisten == 0) {
+	if (err == JW_OK && config->nlisten == 0)
 		err = jw_config_listen.parse(NULL, LISTEN, config, NULL);
-	}
 	return err;
 }
 
 void
 jw_config_done(struct jw_config *config)
 {
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		if (keys[i].type->clear != NULL) {
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (keys[i].type->clear != NULL)
 			keys[i].type->clear(&keys[i], config);
-		}
-	}
 }

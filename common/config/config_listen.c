@@ -105,9 +105,8 @@ parse_inet(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 	char host[HOST_SIZE];
 	long number;
 
-	if (colon == NULL || text[strlen(text) - 1] == ']') {
+	if (colon == NULL || text[strlen(text) - 1] == ']')
 		return no_port(text, why);
-	}
 	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 	if (!read_host(host, ret_row->host, sizeof(ret_row->host))) {
 		explain_address(text, host, port, why);
@@ -127,12 +126,10 @@ parse_inet(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 static bool
 same_address(const struct jw_listen *a, const struct jw_listen *b)
 {
-	if (a->kind != b->kind) {
+	if (a->kind != b->kind)
 		return false;
-	}
-	if (a->kind == JW_LISTEN_UNIX) {
+	if (a->kind == JW_LISTEN_UNIX)
 		return strcmp(a->path, b->path) == 0;
-	}
 	/* Port 0 is another one each time. */
 	return a->port != 0 && a->port == b->port &&
 	       strcmp(a->host, b->host) == 0;
@@ -147,15 +144,13 @@ add_address(const char *text, struct jw_config *config, struct jw_why *why)
 	    realloc(config->listen, (n + 1) * sizeof(*rows));
 	enum jw_err err;
 
-	if (rows == NULL) {
+	if (rows == NULL)
 		return JW_NO_MEMORY;
-	}
 	config->listen = rows;
 	config->nlisten++;
 	rows[n] = (struct jw_listen){.text = strdup(text)};
-	if (rows[n].text == NULL) {
+	if (rows[n].text == NULL)
 		return JW_NO_MEMORY;
-	}
 	err = strncmp(text, "unix:", 5) == 0 ? parse_unix(text, &rows[n], why)
 					     : parse_inet(text, &rows[n], why);
 	for (size_t i = 0; err == JW_OK && i < n; i++) {
@@ -179,9 +174,8 @@ parse_listen(const struct jw_config_key *key, const char *value,
 	for (char *word = text == NULL ? NULL
 				       : strtok_r(text, SEPARATORS, &save);
 	     err == JW_OK && word != NULL;
-	     word = strtok_r(NULL, SEPARATORS, &save)) {
+	     word = strtok_r(NULL, SEPARATORS, &save))
 		err = add_address(word, config, why);
-	}
 	if (err == JW_OK && config->nlisten == before) {
 		jw_why_set(
 		    why, "listen has no address; write one as 127.0.0.1:7517");
@@ -199,9 +193,8 @@ format_listen(const struct jw_config_key *key, const struct jw_config *config)
 	FILE *out = open_memstream(&text, &size);
 
 	(void)key;
-	if (out == NULL) {
+	if (out == NULL)
 		return NULL;
-	}
 	for (size_t i = 0; i < config->nlisten; i++) {
 		(void)fprintf(
 		    out, "%s%s", i > 0 ? " " : "", config->listen[i].text);

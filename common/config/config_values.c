@@ -32,9 +32,8 @@ replace_text(char **text, const char *value, size_t len)
 {
 	char *copy = strndup(value, len);
 
-	if (copy == NULL) {
+	if (copy == NULL)
 		return JW_NO_MEMORY;
-	}
 	free(*text);
 	*text = copy;
 	return JW_OK;
@@ -71,9 +70,8 @@ parse_path(const struct jw_config_key *key, const char *value,
 		    key->name, value);
 		return JW_BAD_CONFIG;
 	}
-	while (len > 1 && value[len - 1] == '/') {
+	while (len > 1 && value[len - 1] == '/')
 		len--;
-	}
 	if (len > (size_t)key->maximum) {
 		jw_why_set(why,
 		    "%s is %zu octets long but may be %" PRId32
@@ -107,9 +105,8 @@ group_length(const char *text)
 	size_t len = 0;
 
 	while (isalnum((unsigned char)text[len]) || text[len] == '_' ||
-	       (len > 0 && (text[len] == '-' || text[len] == '.'))) {
+	       (len > 0 && (text[len] == '-' || text[len] == '.')))
 		len++;
-	}
 	return strspn(text, DIGITS) < len && len <= GROUP_NAME_MAX ? len : 0;
 }
 
@@ -142,16 +139,13 @@ is_rule(char *word)
 	size_t len = group_length(word);
 	char *key_set = word + len + 1;
 
-	if (len == 0 || word[len] != ':') {
+	if (len == 0 || word[len] != ':')
 		return false;
-	}
-	if (strcmp(key_set, "*") == 0) {
+	if (strcmp(key_set, "*") == 0)
 		return true;
-	}
 	len = strlen(key_set);
-	if (len > 2 && strcmp(key_set + len - 2, "/*") == 0) {
+	if (len > 2 && strcmp(key_set + len - 2, "/*") == 0)
 		key_set[len - 2] = '\0';
-	}
 	return jw_key_set_name_check(key_set, NULL) == JW_OK;
 }
 
@@ -182,13 +176,11 @@ parse_rules(const struct jw_config_key *key, const char *value,
 	enum jw_err err = copy != NULL ? check_rules(copy, why) : JW_NO_MEMORY;
 
 	free(copy);
-	if (err != JW_OK) {
+	if (err != JW_OK)
 		return err;
-	}
 	if (asprintf(&all, "%s%s%s", *rules != NULL ? *rules : "",
-		*rules != NULL ? " " : "", value) < 0) {
+		*rules != NULL ? " " : "", value) < 0)
 		return JW_NO_MEMORY;
-	}
 	free(*rules);
 	*rules = all;
 	return JW_OK;
@@ -213,18 +205,14 @@ parse_domain(const struct jw_config_key *key, const char *value,
 	char **domain = text_of(key, config);
 	size_t len = strlen(value);
 
-	if (len > 1 && value[len - 1] == '.') {
+	if (len > 1 && value[len - 1] == '.')
 		len--;
-	}
-	if (replace_text(domain, value, len) != JW_OK) {
+	if (replace_text(domain, value, len) != JW_OK)
 		return JW_NO_MEMORY;
-	}
-	for (char *p = *domain; *p != '\0'; p++) {
+	for (char *p = *domain; *p != '\0'; p++)
 		*p = (char)tolower((unsigned char)*p);
-	}
-	if (is_domain(*domain)) {
+	if (is_domain(*domain))
 		return JW_OK;
-	}
 	jw_why_set(why,
 	    "domain \"%s\" is no DNS name; write one as session.example.com, "
 	    "without scheme, port or *",
@@ -294,9 +282,8 @@ parse_param(const struct jw_config_key *key, const char *value,
 	enum jw_err err =
 	    jw_policy_parse_value(key->param, value, &number, why);
 
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		jw_policy_set(&config->policy, key->param, number);
-	}
 	return err;
 }
 

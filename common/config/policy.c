@@ -109,11 +109,9 @@ static int
 find_word(
     word_fn *word, const char *text, int (*compare)(const char *, const char *))
 {
-	for (int i = 0; word(i) != NULL; i++) {
-		if (compare(word(i), text) == 0) {
+	for (int i = 0; word(i) != NULL; i++)
+		if (compare(word(i), text) == 0)
 			return i;
-		}
-	}
 	return -1;
 }
 
@@ -133,22 +131,18 @@ jw_policy_params(size_t *ret_count)
 const struct jw_param *
 jw_policy_param_snake(const char *name)
 {
-	for (size_t i = 0; i < COUNT(params); i++) {
-		if (strcmp(params[i].snake, name) == 0) {
+	for (size_t i = 0; i < COUNT(params); i++)
+		if (strcmp(params[i].snake, name) == 0)
 			return &params[i];
-		}
-	}
 	return NULL;
 }
 
 const struct jw_param *
 jw_policy_param_camel(const char *name)
 {
-	for (size_t i = 0; i < COUNT(params); i++) {
-		if (strcmp(params[i].camel, name) == 0) {
+	for (size_t i = 0; i < COUNT(params); i++)
+		if (strcmp(params[i].camel, name) == 0)
 			return &params[i];
-		}
-	}
 	return NULL;
 }
 
@@ -171,9 +165,8 @@ jw_policy_set(
 void
 jw_policy_init(struct jw_policy *ret_policy)
 {
-	for (size_t i = 0; i < COUNT(params); i++) {
+	for (size_t i = 0; i < COUNT(params); i++)
 		jw_policy_set(ret_policy, &params[i], params[i].fallback);
-	}
 }
 
 void
@@ -181,9 +174,8 @@ jw_policy_fit(struct jw_policy *policy)
 {
 	int32_t most = jw_alg_max_published(policy->algorithm);
 
-	if (policy->max_published_keys > most) {
+	if (policy->max_published_keys > most)
 		policy->max_published_keys = most;
-	}
 }
 
 char *
@@ -191,19 +183,16 @@ jw_policy_format_value(const struct jw_param *param, int64_t value, char *buf)
 {
 	const char *word = NULL;
 
-	if (param->kind == JW_PARAM_DURATION && value >= 0) {
+	if (param->kind == JW_PARAM_DURATION && value >= 0)
 		return jw_duration_format(value, buf);
-	}
-	if (param->kind == JW_PARAM_ALGORITHM) {
+	if (param->kind == JW_PARAM_ALGORITHM)
 		word = jw_alg_name((int)value);
-	} else if (param->kind == JW_PARAM_MODE) {
+	else if (param->kind == JW_PARAM_MODE)
 		word = jw_mode_name((int)value);
-	}
-	if (word != NULL) {
+	if (word != NULL)
 		(void)snprintf(buf, JW_DURATION_SIZE, "%s", word);
-	} else {
+	else
 		(void)snprintf(buf, JW_DURATION_SIZE, "%" PRId64, value);
-	}
 	return buf;
 }
 
@@ -227,9 +216,8 @@ parse_word(const struct jw_param *param, const char *text, word_fn *word,
 	jw_why_set(why, "%s \"%.64s\" is unknown; it is one of %s",
 	    param->snake, text, list);
 	i = find_word(word, text, strcasecmp);
-	if (i >= 0) {
+	if (i >= 0)
 		jw_why_hint(why, "did you mean %s?", word(i));
-	}
 	return JW_BAD_POLICY;
 }
 
@@ -258,9 +246,8 @@ parse_duration(const struct jw_param *param, const char *text,
 
 	if (jw_duration_parse(text, ret_value, &inner) != JW_OK) {
 		jw_why_set(why, "%s: %s", param->snake, inner.text);
-		if (inner.hint[0] != '\0') {
+		if (inner.hint[0] != '\0')
 			jw_why_hint(why, "%s", inner.hint);
-		}
 		return JW_BAD_POLICY;
 	}
 	return JW_OK;
@@ -270,15 +257,12 @@ static enum jw_err
 parse_kind(const struct jw_param *param, const char *text, int64_t *ret_value,
     struct jw_why *why)
 {
-	if (param->kind == JW_PARAM_ALGORITHM) {
+	if (param->kind == JW_PARAM_ALGORITHM)
 		return parse_word(param, text, jw_alg_name, ret_value, why);
-	}
-	if (param->kind == JW_PARAM_MODE) {
+	if (param->kind == JW_PARAM_MODE)
 		return parse_word(param, text, jw_mode_name, ret_value, why);
-	}
-	if (param->kind == JW_PARAM_DURATION) {
+	if (param->kind == JW_PARAM_DURATION)
 		return parse_duration(param, text, ret_value, why);
-	}
 	return policy_parse_number(param, text, ret_value, why);
 }
 
@@ -290,12 +274,10 @@ jw_policy_parse_value(const struct jw_param *param, const char *text,
 	enum jw_err err;
 
 	err = parse_kind(param, text, &value, why);
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		err = jw_policy_check_bounds(param, value, NULL, why);
-	}
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		*ret_value = (int32_t)value;
-	}
 	return err;
 }
 

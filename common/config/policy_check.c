@@ -27,9 +27,8 @@ jw_policy_check_bounds(const struct jw_param *param, int64_t value,
 	bool is_bits = param->kind == JW_PARAM_BITS;
 
 	if (value >= param->minimum && value <= param->maximum &&
-	    (!is_bits || value == 2048 || value == 3072 || value == 4096)) {
+	    (!is_bits || value == 2048 || value == 3072 || value == 4096))
 		return JW_OK;
-	}
 	if (ret_fault != NULL) {
 		*ret_fault = (struct jw_policy_fault){.param = param,
 		    .has_minimum = true,
@@ -113,14 +112,12 @@ check_verifier_age(const struct check *check)
 	int64_t oldest;
 	char because[160];
 
-	if (on_error) {
+	if (on_error)
 		stale = policy->cache_stale_if_error;
-	}
 	oldest = (int64_t)(CACHE_LEVELS + 1) * policy->cache_max_age +
 		 CACHE_LEVELS * (int64_t)stale;
-	if (policy->verifier_max_age >= oldest) {
+	if (policy->verifier_max_age >= oldest)
 		return JW_OK;
-	}
 	(void)snprintf(because, sizeof(because),
 	    "%d * cache_max_age + %d * %s: %d shared cache%s before that of "
 	    "the verifier",
@@ -137,9 +134,8 @@ check_rotation(const struct check *check)
 	int64_t ipub = jw_policy_publish_interval(check->policy);
 	char is[JW_DURATION_SIZE], longer[JW_DURATION_SIZE];
 
-	if (period > ipub) {
+	if (period > ipub)
 		return JW_OK;
-	}
 	(void)refuse(check, "rotation_period", AT_LEAST, ipub + 1, "");
 	jw_why_set(check->why,
 	    "rotation_period is %s but must be longer than %s "
@@ -153,9 +149,8 @@ check_rollback(const struct check *check)
 {
 	int64_t iret = jw_policy_retire_interval(check->policy);
 
-	if (check->policy->rollback_window <= iret) {
+	if (check->policy->rollback_window <= iret)
 		return JW_OK;
-	}
 	return refuse(check, "rollback_window", AT_MOST, iret,
 	    "signer_drain + token_max_ttl + clock_skew + retire_safety");
 }
@@ -222,9 +217,8 @@ check_set_size(const struct check *check)
 	int64_t fixed = 1 + policy->standby_count + 1;
 	int64_t need = fixed + ceil_div(iret, policy->rotation_period);
 
-	if (policy->max_published_keys >= need) {
+	if (policy->max_published_keys >= need)
 		return JW_OK;
-	}
 	if (need <= most) {
 		return refuse(check, "max_published_keys", AT_LEAST, need,
 		    "1 + standby_count + retired keys of one retirement "
@@ -245,8 +239,7 @@ jw_policy_check(const struct jw_policy *policy,
 	enum jw_err err = JW_OK;
 
 	for (size_t i = 0;
-	     i < sizeof(checks) / sizeof(checks[0]) && err == JW_OK; i++) {
+	     i < sizeof(checks) / sizeof(checks[0]) && err == JW_OK; i++)
 		err = checks[i](&check);
-	}
 	return err;
 }

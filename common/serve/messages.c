@@ -44,13 +44,12 @@ run_verb(struct serve_conn *conn, struct serve_call *call)
 			    (unsigned)conn->peer.uid, call->request.method);
 		err = JW_PERMISSION_DENIED;
 	}
-	if (err != JW_OK) {
+	if (err != JW_OK)
 		serve_fail(call, err, parameters);
-	} else if (verb == NULL) {
+	else if (verb == NULL)
 		serve_reply(call, parameters);
-	} else {
+	else
 		run_decoded(call, verb);
-	}
 }
 
 /* Why this uid loses its connection. */

@@ -63,10 +63,9 @@ take_members(json_t *root, const struct member *members, size_t count)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach (root, name, value) {
+	json_object_foreach (root, name, value)
 		if (!varlink_take_member(members, count, name, value))
 			return false;
-	}
 	return true;
 }
 

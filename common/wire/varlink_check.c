@@ -134,10 +134,9 @@ fits_array(const struct varlink_type *type, json_t *value,
 
 	if (!json_is_array(value))
 		return false;
-	json_array_foreach (value, element.index, v) {
+	json_array_foreach (value, element.index, v)
 		if (!fits(type->element, v, &element, name))
 			return false;
-	}
 	return true;
 }
 
@@ -150,10 +149,9 @@ fits_map(const struct varlink_type *type, json_t *value,
 
 	if (!json_is_object(value))
 		return false;
-	json_object_foreach (value, member.name, v) {
+	json_object_foreach (value, member.name, v)
 		if (!fits(type->element, v, &member, name))
 			return false;
-	}
 	return true;
 }
 

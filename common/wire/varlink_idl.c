@@ -204,10 +204,9 @@ parse_name(struct parser *p)
 	const char *at;
 	struct varlink_type *type;
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
 		if (accept_word(p, plain[i]))
 			return new_type(p, (enum varlink_kind)i);
-	}
 	at = p->at;
 	type = new_type(p, TYPE_NAMED);
 	type->name = varlink_take_word(p, UPPER, ALNUM, "a type");

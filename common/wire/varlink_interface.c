@@ -12,10 +12,9 @@ const struct varlink_field *
 varlink_type_field(const struct varlink_type *type, const char *name)
 {
 	for (const struct varlink_field *f = type->fields; f != NULL;
-	     f = f->next) {
+	     f = f->next)
 		if (strcmp(f->name, name) == 0)
 			return f;
-	}
 	return NULL;
 }
 

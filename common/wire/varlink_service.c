@@ -81,10 +81,9 @@ find_offer(const struct varlink_service *service, const char *name, size_t len)
 static const struct varlink_verb *
 find_verb(const struct varlink_verb *verbs, size_t count, const char *name)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (name != NULL && strcmp(verbs[i].method, name) == 0)
 			return &verbs[i];
-	}
 	return NULL;
 }
 

@@ -27,10 +27,9 @@ is_beyond_int64(const char *token, size_t len)
 
 	token += negative;
 	len -= negative;
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++)
 		if (token[i] < '0' || token[i] > '9')
 			return false;
-	}
 	return len > LONG_INTEGER ||
 	       (len == LONG_INTEGER && memcmp(token, limit, len) > 0);
 }
