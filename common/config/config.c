@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "common/config/config_keys.h"
 #include "common/config/reader.h"
 
@@ -34,7 +35,6 @@ struct loaded {
 struct loader {
 	struct loaded *into;
 	struct jw_config_errors *errors;
-	enum jw_err err; /* JW_NO_MEMORY: stop reading */
 	bool policy_bad; /* the arithmetic of the policy cannot be checked */
 	/* of the file that is being read */
 	const char *file;
@@ -100,22 +100,16 @@ report(
     struct loader *loader, const char *file, int line, const struct jw_why *why)
 {
 	struct jw_config_errors *errors = loader->errors;
-	struct jw_config_error row = {.file = strdup(file), .line = line},
-			       *rows;
 
-	if (asprintf(&row.message, "%s%s%s", why->text,
-		why->hint[0] != '\0' ? "; " : "", why->hint) < 0)
-		row.message = NULL;
-	rows = realloc(errors->rows, (errors->count + 1) * sizeof(*rows));
-	if (rows != NULL)
-		errors->rows = rows;
-	if (rows == NULL || row.file == NULL || row.message == NULL) {
-		free(row.file);
-		free(row.message);
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
-	*make_place(loader->into, errors, (struct origin){file, line}) = row;
+	errors->rows = jw_realloc(
+	    errors->rows, (errors->count + 1) * sizeof(*errors->rows));
+	*make_place(loader->into, errors, (struct origin){file, line}) =
+	    (struct jw_config_error){
+		.file = jw_strdup(file),
+		.line = line,
+		.message = jw_asprintf("%s%s%s", why->text,
+		    why->hint[0] != '\0' ? "; " : "", why->hint),
+	    };
 }
 
 static void
@@ -194,15 +188,9 @@ read_lines(struct loader *loader, char *text, size_t len)
 	jw_config_reader_init(&reader, text, len);
 	loader->section = "";
 	memset(loader->seen, 0, jw_config_key_count() * sizeof(*loader->seen));
-	while (loader->err == JW_OK &&
-	       jw_config_reader_next(&reader, &line, &why)) {
-		enum jw_err err;
-
+	while (jw_config_reader_next(&reader, &line, &why)) {
 		loader->line = reader.line;
-		err = take_line(loader, &line, &why);
-		if (err == JW_NO_MEMORY) {
-			loader->err = err;
-		} else if (err != JW_OK) {
+		if (take_line(loader, &line, &why) != JW_OK) {
 			/* The line may have been one of [policy]. */
 			loader->policy_bad |=
 			    line.name == NULL || *loader->section == '\0' ||
@@ -233,15 +221,11 @@ read_all(int fd, char *buf)
 static void
 read_file(struct loader *loader, int fd)
 {
-	char *text = malloc(FILE_MAX + 1);
+	char *text = jw_alloc(FILE_MAX + 1);
 	struct jw_why why = {0};
 	struct stat st;
 	ssize_t len = 0;
 
-	if (text == NULL) {
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
 	/* /dev/null is an empty configuration. */
 	if (fstat(fd, &st) != 0 ||
 	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))) {
@@ -262,15 +246,10 @@ read_file(struct loader *loader, int fd)
 static const char *
 remember_file(struct loaded *into, const char *path)
 {
-	char **files =
-	    realloc(into->files, (into->nfiles + 1) * sizeof(*files));
-	char *copy = files != NULL ? strdup(path) : NULL;
-
-	if (files != NULL)
-		into->files = files;
-	if (copy != NULL)
-		files[into->nfiles++] = copy;
-	return copy;
+	into->files =
+	    jw_realloc(into->files, (into->nfiles + 1) * sizeof(*into->files));
+	into->files[into->nfiles] = jw_strdup(path);
+	return into->files[into->nfiles++];
 }
 
 static void
@@ -279,10 +258,6 @@ load_file(struct loader *loader, const char *path, bool may_be_missing)
 	int fd;
 
 	loader->file = remember_file(loader->into, path);
-	if (loader->file == NULL) {
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0) {
 		read_file(loader, fd);
@@ -311,13 +286,9 @@ compare_names(const struct dirent **a, const struct dirent **b)
 static void
 load_drop_in(struct loader *loader, const char *directory, const char *name)
 {
-	char *path;
+	char *path = jw_asprintf("%s/%s", directory, name);
 	struct stat st;
 
-	if (asprintf(&path, "%s/%s", directory, name) < 0) {
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
 	/* A failure of stat(2) is reported by the attempt to read. */
 	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
 		load_file(loader, path, false);
@@ -328,21 +299,15 @@ static void
 load_drop_ins(struct loader *loader, const char *file)
 {
 	struct dirent **names = NULL;
-	char *directory;
-	int n;
+	char *directory = jw_asprintf("%s.d", file);
+	int n = scandir(directory, &names, is_drop_in_name, compare_names);
 
-	if (asprintf(&directory, "%s.d", file) < 0) {
-		loader->err = JW_NO_MEMORY;
-		return;
-	}
-	n = scandir(directory, &names, is_drop_in_name, compare_names);
 	if (n < 0 && errno == ENOMEM)
-		loader->err = JW_NO_MEMORY;
-	else if (n < 0 && errno != ENOENT)
+		jw_out_of_memory(0);
+	if (n < 0 && errno != ENOENT)
 		report_errno(loader, directory, "cannot be listed");
 	for (int i = 0; i < n; i++) {
-		if (loader->err == JW_OK)
-			load_drop_in(loader, directory, names[i]->d_name);
+		load_drop_in(loader, directory, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
@@ -402,32 +367,14 @@ check_policy(struct loader *loader)
 static struct loaded *
 loaded_new(void)
 {
-	struct loaded *into = calloc(1, sizeof(*into));
+	struct loaded *into = jw_zalloc(sizeof(*into));
 
-	if (into == NULL)
-		return NULL;
-	into->origins = calloc(jw_config_key_count(), sizeof(*into->origins));
-	if (into->origins == NULL) {
-		free(into);
-		return NULL;
-	}
+	into->origins =
+	    jw_zalloc(jw_config_key_count() * sizeof(*into->origins));
 	into->config.log_level = JW_LOG_INFO;
 	into->config.processes = 1;
 	jw_policy_init(&into->config.policy);
 	return into;
-}
-
-/* Complete into, or free it. */
-static enum jw_err
-finish(struct loaded *into, enum jw_err err, struct jw_config **ret_config)
-{
-	if (err == JW_OK)
-		err = jw_config_fill_defaults(&into->config);
-	if (err == JW_OK)
-		*ret_config = &into->config;
-	else
-		jw_config_free(&into->config);
-	return err;
 }
 
 enum jw_err
@@ -435,30 +382,31 @@ jw_config_load(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors)
 {
 	const char *path = file != NULL ? file : JW_CONFIG_DEFAULT_FILE;
-	struct loader loader = {.into = loaded_new(), .errors = errors};
+	struct loader loader = {.into = loaded_new(),
+	    .errors = errors,
+	    .seen = jw_zalloc(jw_config_key_count() * sizeof(int))};
 
-	if (loader.into == NULL)
-		return JW_NO_MEMORY;
-	loader.seen = calloc(jw_config_key_count(), sizeof(*loader.seen));
-	loader.err = loader.seen != NULL ? JW_OK : JW_NO_MEMORY;
-	if (loader.err == JW_OK)
-		load_file(&loader, path, file == NULL);
-	if (loader.err == JW_OK)
-		load_drop_ins(&loader, path);
-	if (loader.err == JW_OK && !loader.policy_bad)
+	load_file(&loader, path, file == NULL);
+	load_drop_ins(&loader, path);
+	if (!loader.policy_bad)
 		check_policy(&loader);
-	if (loader.err == JW_OK && errors->count > 0)
-		loader.err = JW_BAD_CONFIG;
 	free(loader.seen);
-	return finish(loader.into, loader.err, ret_config);
+	if (errors->count > 0) {
+		jw_config_free(&loader.into->config);
+		return JW_BAD_CONFIG;
+	}
+	jw_config_fill_defaults(&loader.into->config);
+	*ret_config = &loader.into->config;
+	return JW_OK;
 }
 
-enum jw_err
-jw_config_default(struct jw_config **ret_config)
+struct jw_config *
+jw_config_default(void)
 {
 	struct loaded *into = loaded_new();
 
-	return into == NULL ? JW_NO_MEMORY : finish(into, JW_OK, ret_config);
+	jw_config_fill_defaults(&into->config);
+	return &into->config;
 }
 
 void
@@ -476,7 +424,7 @@ jw_config_free(struct jw_config *config)
 	free(loaded);
 }
 
-enum jw_err
+void
 jw_config_each(
     const struct jw_config *config, jw_config_value_fn *fn, void *arg)
 {
@@ -487,18 +435,13 @@ jw_config_each(
 	for (size_t i = 0; more && i < jw_config_key_count(); i++) {
 		struct jw_config_key key = jw_config_key_at(i);
 		const struct origin *from = &loaded->origins[i];
-		char *value = key.type->format(&key, config), *origin = NULL;
-		int len = from->file == NULL ? asprintf(&origin, "default")
-					     : asprintf(&origin, "%s:%d",
-						   from->file, from->line);
+		char *value = key.type->format(&key, config);
+		char *origin = from->file == NULL ? jw_strdup("default")
+						  : jw_asprintf("%s:%d",
+							from->file, from->line);
 
-		if (value != NULL && len >= 0) {
-			more = fn(key.section, key.name, value, origin, arg);
-			free(origin);
-		}
+		more = fn(key.section, key.name, value, origin, arg);
+		free(origin);
 		free(value);
-		if (value == NULL || len < 0)
-			return JW_NO_MEMORY;
 	}
-	return JW_OK;
 }

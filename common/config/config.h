@@ -73,23 +73,23 @@ void jw_config_errors_done(struct jw_config_errors *errors);
 /*
  * Read file and its drop-ins.  file == NULL means JW_CONFIG_DEFAULT_FILE,
  * which may be missing; a named file may not.  Blocks on the file system.
- * JW_BAD_CONFIG with at least one row in errors, or JW_NO_MEMORY.  The caller
- * frees *ret_config with jw_config_free().
+ * JW_BAD_CONFIG with at least one row in errors.  The caller frees *ret_config
+ * with jw_config_free().
  */
 enum jw_err jw_config_load(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors);
 /* What holds without any file. */
-enum jw_err jw_config_default(struct jw_config **ret_config);
+struct jw_config *jw_config_default(void);
 void jw_config_free(struct jw_config *config);
 
 /*
  * Every effective value in the order of the documentation: origin is
  * "FILE:LINE" or "default".  A list has the line that began it.  Stops when fn
- * returns false; JW_NO_MEMORY.
+ * returns false.
  */
 typedef bool jw_config_value_fn(const char *section, const char *key,
     const char *value, const char *origin, void *arg);
-enum jw_err jw_config_each(
+void jw_config_each(
     const struct jw_config *config, jw_config_value_fn *fn, void *arg);
 
 #endif

@@ -5,9 +5,9 @@
 #include "common/config/config_keys.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/base/nearest.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -182,49 +182,31 @@ jw_config_key_parse(const struct jw_config_key *key, const char *value,
 	return key->type->parse(key, value, config, why);
 }
 
-static enum jw_err
+static void
 default_text(char **text, const char *directory, const char *name)
 {
-	if (*text == NULL && asprintf(text, "%s%s", directory, name) < 0)
-		*text = NULL;
-	return *text != NULL ? JW_OK : JW_NO_MEMORY;
+	if (*text == NULL)
+		*text = jw_asprintf("%s%s", directory, name);
 }
 
-static enum jw_err
-default_state_files(struct jw_config *config)
-{
-	/* "/" keeps its slash. */
-	const char *state = strcmp(config->state_directory, "/") == 0
-				? ""
-				: config->state_directory;
-	/* Beside the state directory, so that nothing takes both. */
-	const char *anchor = *state == '\0' ? "/jwksd.anchor" : ".anchor";
-	enum jw_err err = default_text(&config->store_path, state, "/jwksd.db");
-
-	if (err == JW_OK) {
-		err = default_text(
-		    &config->key_encryption_key, state, "/jwksd.kek");
-	}
-	if (err == JW_OK)
-		err = default_text(&config->anchor, state, anchor);
-	return err;
-}
-
-enum jw_err
+void
 jw_config_fill_defaults(struct jw_config *config)
 {
-	enum jw_err err;
+	const char *state;
 
-	err = default_text(&config->state_directory, STATE_DIRECTORY, "");
-	if (err == JW_OK) {
-		err = default_text(
-		    &config->runtime_directory, RUNTIME_DIRECTORY, "");
-	}
-	if (err == JW_OK)
-		err = default_state_files(config);
-	if (err == JW_OK && config->nlisten == 0)
-		err = jw_config_listen.parse(NULL, LISTEN, config, NULL);
-	return err;
+	default_text(&config->state_directory, STATE_DIRECTORY, "");
+	default_text(&config->runtime_directory, RUNTIME_DIRECTORY, "");
+	/* "/" keeps its slash. */
+	state = config->state_directory;
+	if (strcmp(state, "/") == 0)
+		state = "";
+	default_text(&config->store_path, state, "/jwksd.db");
+	default_text(&config->key_encryption_key, state, "/jwksd.kek");
+	/* Beside the state directory, so that nothing takes both. */
+	default_text(&config->anchor, state,
+	    *state == '\0' ? "/jwksd.anchor" : ".anchor");
+	if (config->nlisten == 0)
+		(void)jw_config_listen.parse(NULL, LISTEN, config, NULL);
 }
 
 void

@@ -17,10 +17,10 @@
 struct jw_config_key;
 
 struct jw_config_type {
-	/* JW_BAD_CONFIG or JW_BAD_POLICY with why, or JW_NO_MEMORY. */
+	/* JW_BAD_CONFIG or JW_BAD_POLICY with why. */
 	enum jw_err (*parse)(const struct jw_config_key *key, const char *value,
 	    struct jw_config *config, struct jw_why *why);
-	/* For the caller to free: NULL where memory is short. */
+	/* The caller frees. */
 	char *(*format)(
 	    const struct jw_config_key *key, const struct jw_config *config);
 	/* Back to no value at all; NULL for types that own no memory. */
@@ -58,7 +58,7 @@ enum jw_err jw_config_key_parse(const struct jw_config_key *key,
     const char *value, struct jw_config *config, struct jw_why *why);
 
 /* What no file gave, except for numbers and the policy. */
-enum jw_err jw_config_fill_defaults(struct jw_config *config);
+void jw_config_fill_defaults(struct jw_config *config);
 void jw_config_done(struct jw_config *config);
 
 #endif

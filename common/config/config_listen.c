@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/base/memory.h"
 #include "common/config/config_keys.h"
 
 #define SEPARATORS " \t,"
@@ -31,8 +32,8 @@ parse_unix(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 		return JW_BAD_CONFIG;
 	}
 	ret_row->kind = JW_LISTEN_UNIX;
-	ret_row->path = strdup(path);
-	return ret_row->path != NULL ? JW_OK : JW_NO_MEMORY;
+	ret_row->path = jw_strdup(path);
+	return JW_OK;
 }
 
 /* Words for the usual slips; port is what stands behind the last colon. */
@@ -141,16 +142,12 @@ add_address(const char *text, struct jw_config *config, struct jw_why *why)
 {
 	size_t n = config->nlisten;
 	struct jw_listen *rows =
-	    realloc(config->listen, (n + 1) * sizeof(*rows));
+	    jw_realloc(config->listen, (n + 1) * sizeof(*rows));
 	enum jw_err err;
 
-	if (rows == NULL)
-		return JW_NO_MEMORY;
 	config->listen = rows;
 	config->nlisten++;
-	rows[n] = (struct jw_listen){.text = strdup(text)};
-	if (rows[n].text == NULL)
-		return JW_NO_MEMORY;
+	rows[n] = (struct jw_listen){.text = jw_strdup(text)};
 	err = strncmp(text, "unix:", 5) == 0 ? parse_unix(text, &rows[n], why)
 					     : parse_inet(text, &rows[n], why);
 	for (size_t i = 0; err == JW_OK && i < n; i++) {
@@ -166,13 +163,12 @@ static enum jw_err
 parse_listen(const struct jw_config_key *key, const char *value,
     struct jw_config *config, struct jw_why *why)
 {
-	char *text = strdup(value), *save = NULL;
-	enum jw_err err = text != NULL ? JW_OK : JW_NO_MEMORY;
+	char *text = jw_strdup(value), *save = NULL;
+	enum jw_err err = JW_OK;
 	size_t before = config->nlisten;
 
 	(void)key;
-	for (char *word = text == NULL ? NULL
-				       : strtok_r(text, SEPARATORS, &save);
+	for (char *word = strtok_r(text, SEPARATORS, &save);
 	     err == JW_OK && word != NULL;
 	     word = strtok_r(NULL, SEPARATORS, &save))
 		err = add_address(word, config, why);
@@ -188,20 +184,15 @@ parse_listen(const struct jw_config_key *key, const char *value,
 static char *
 format_listen(const struct jw_config_key *key, const struct jw_config *config)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	char *text = jw_strdup("");
 
 	(void)key;
-	if (out == NULL)
-		return NULL;
 	for (size_t i = 0; i < config->nlisten; i++) {
-		(void)fprintf(
-		    out, "%s%s", i > 0 ? " " : "", config->listen[i].text);
-	}
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
+		char *before = text;
+
+		text = jw_asprintf(
+		    "%s%s%s", before, i > 0 ? " " : "", config->listen[i].text);
+		free(before);
 	}
 	return text;
 }

@@ -6,12 +6,12 @@
  */
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/duration.h"
 #include "common/base/label.h"
+#include "common/base/memory.h"
 #include "common/config/config_keys.h"
 
 #define SEPARATORS " \t,"
@@ -27,16 +27,12 @@ text_of(const struct jw_config_key *key, struct jw_config *config)
 	return (char **)(void *)((char *)config + key->offset);
 }
 
-static enum jw_err
+/* Cut to len. */
+static void
 replace_text(char **text, const char *value, size_t len)
 {
-	char *copy = strndup(value, len);
-
-	if (copy == NULL)
-		return JW_NO_MEMORY;
 	free(*text);
-	*text = copy;
-	return JW_OK;
+	*text = jw_asprintf("%.*s", (int)len, value);
 }
 
 static char *
@@ -45,7 +41,7 @@ format_text(const struct jw_config_key *key, const struct jw_config *config)
 	const char *text;
 
 	memcpy(&text, (const char *)config + key->offset, sizeof(text));
-	return strdup(text != NULL ? text : "");
+	return jw_strdup(text != NULL ? text : "");
 }
 
 static void
@@ -81,7 +77,8 @@ parse_path(const struct jw_config_key *key, const char *value,
 								: "file");
 		return JW_BAD_CONFIG;
 	}
-	return replace_text(text_of(key, config), value, len);
+	replace_text(text_of(key, config), value, len);
+	return JW_OK;
 }
 
 static enum jw_err
@@ -129,7 +126,8 @@ parse_group(const struct jw_config_key *key, const char *value,
 		    key->name, value);
 		return JW_BAD_CONFIG;
 	}
-	return replace_text(text_of(key, config), value, len);
+	replace_text(text_of(key, config), value, len);
+	return JW_OK;
 }
 
 /* GROUP:KEYSET, where KEYSET is a name, APP/ and a star, or a star. */
@@ -172,18 +170,17 @@ static enum jw_err
 parse_rules(const struct jw_config_key *key, const char *value,
     struct jw_config *config, struct jw_why *why)
 {
-	char **rules = text_of(key, config), *copy = strdup(value), *all = NULL;
-	enum jw_err err = copy != NULL ? check_rules(copy, why) : JW_NO_MEMORY;
+	char **rules = text_of(key, config), *before = *rules;
+	char *copy = jw_strdup(value);
+	enum jw_err err = check_rules(copy, why);
 
 	free(copy);
-	if (err != JW_OK)
-		return err;
-	if (asprintf(&all, "%s%s%s", *rules != NULL ? *rules : "",
-		*rules != NULL ? " " : "", value) < 0)
-		return JW_NO_MEMORY;
-	free(*rules);
-	*rules = all;
-	return JW_OK;
+	if (err == JW_OK) {
+		*rules = jw_asprintf("%s%s%s", before != NULL ? before : "",
+		    before != NULL ? " " : "", value);
+		free(before);
+	}
+	return err;
 }
 
 /* RFC 1123 section 2.1: labels of letters, digits and inner hyphens. */
@@ -207,8 +204,7 @@ parse_domain(const struct jw_config_key *key, const char *value,
 
 	if (len > 1 && value[len - 1] == '.')
 		len--;
-	if (replace_text(domain, value, len) != JW_OK)
-		return JW_NO_MEMORY;
+	replace_text(domain, value, len);
 	for (char *p = *domain; *p != '\0'; p++)
 		*p = (char)tolower((unsigned char)*p);
 	if (is_domain(*domain))
@@ -246,10 +242,9 @@ static char *
 format_number(const struct jw_config_key *key, const struct jw_config *config)
 {
 	int32_t number;
-	char *text;
 
 	memcpy(&number, (const char *)config + key->offset, sizeof(number));
-	return asprintf(&text, "%" PRId32, number) < 0 ? NULL : text;
+	return jw_asprintf("%" PRId32, number);
 }
 
 static enum jw_err
@@ -271,7 +266,7 @@ format_log_level(
     const struct jw_config_key *key, const struct jw_config *config)
 {
 	(void)key;
-	return strdup(jw_log_level_name(config->log_level));
+	return jw_strdup(jw_log_level_name(config->log_level));
 }
 
 static enum jw_err
@@ -293,7 +288,7 @@ format_param(const struct jw_config_key *key, const struct jw_config *config)
 	int32_t value = jw_policy_get(&config->policy, key->param);
 	char text[JW_DURATION_SIZE];
 
-	return strdup(jw_policy_format_value(key->param, value, text));
+	return jw_strdup(jw_policy_format_value(key->param, value, text));
 }
 
 const struct jw_config_type

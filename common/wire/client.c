@@ -1,9 +1,9 @@
 /*
  * One connection to the daemon.
  *
- * The socket is non-blocking and every wait goes through poll() with a
- * deadline, so that a daemon that hangs cannot hang us.  Whatever it sends is
- * bounded and parsed by common/varlink; nothing here interprets a reply.
+ * The socket is non-blocking and every wait goes through poll(2) with a
+ * deadline, so that a daemon that hangs does not hang its client.  Replies are
+ * bounded in length and parsed, but not interpreted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,7 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/buffer.h"
 #include "common/base/clock.h"
+#include "common/base/memory.h"
 #include "common/wire/client.h"
 #include "common/wire/varlink.h"
 
@@ -22,9 +24,8 @@ enum { RETRY_CONNECT_MS = 20, READ_SIZE = 64 * 1024 };
 struct varlink_client {
 	int sock, stop_fd, out_fd;
 	bool stopped;
-	char *data; /* len octets that no reply has consumed */
-	size_t len, size;
-	size_t searched; /* so many of them hold no NUL */
+	struct jw_buffer in; /* octets of replies that were not returned */
+	size_t searched;     /* so many of them hold no NUL */
 };
 
 /* ---- connect ---- */
@@ -91,9 +92,7 @@ varlink_client_open(const char *path, int64_t deadline,
 	err = make_address(path, &address, why);
 	if (err != JW_OK)
 		return err;
-	client = calloc(1, sizeof(*client));
-	if (client == NULL)
-		return JW_NO_MEMORY;
+	client = jw_zalloc(sizeof(*client));
 	client->stop_fd = client->out_fd = -1;
 	client->sock =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -115,7 +114,7 @@ varlink_client_close(struct varlink_client *client)
 		return;
 	if (client->sock >= 0)
 		close(client->sock);
-	free(client->data);
+	jw_buffer_free(&client->in);
 	free(client);
 }
 
@@ -218,31 +217,11 @@ varlink_client_send(struct varlink_client *client, const char *method,
 /* ---- receive ---- */
 
 static enum jw_err
-varlink_make_room(struct varlink_client *client, struct jw_why *why)
-{
-	size_t size = client->size == 0 ? READ_SIZE : client->size * 2;
-	char *data;
-
-	if (client->len < client->size)
-		return JW_OK;
-	if (client->len >= VARLINK_MESSAGE_MAX) {
-		jw_why_set(why, "the daemon's reply is longer than %d octets",
-		    VARLINK_MESSAGE_MAX);
-		return JW_PROTOCOL;
-	}
-	data = realloc(client->data, size);
-	if (data == NULL)
-		return JW_NO_MEMORY;
-	client->data = data;
-	client->size = size;
-	return JW_OK;
-}
-
-static enum jw_err
 hung_up(struct varlink_client *client, struct jw_why *why)
 {
 	jw_why_set(why, "the daemon hung up %s",
-	    client->len > 0 ? "in the middle of a reply" : "without an answer");
+	    client->in.len > 0 ? "in the middle of a reply"
+			       : "without an answer");
 	jw_why_hint(why, "its log may say why");
 	return JW_UNREACHABLE;
 }
@@ -250,62 +229,63 @@ hung_up(struct varlink_client *client, struct jw_why *why)
 static enum jw_err
 read_some(struct varlink_client *client, int64_t deadline, struct jw_why *why)
 {
-	enum jw_err err = varlink_make_room(client, why);
+	enum jw_err err;
 	ssize_t n;
+	char *at;
 
-	if (err == JW_OK)
-		err = wait_for(client, POLLIN, deadline, why);
+	if (client->in.len >= VARLINK_MESSAGE_MAX) {
+		jw_why_set(why, "the daemon's reply is longer than %d octets",
+		    VARLINK_MESSAGE_MAX);
+		return JW_PROTOCOL;
+	}
+	err = wait_for(client, POLLIN, deadline, why);
 	if (err != JW_OK)
 		return err;
-	n = recv(client->sock, client->data + client->len,
-	    client->size - client->len, 0);
-	if (n > 0) {
-		client->len += (size_t)n;
-		return JW_OK;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	at = jw_buffer_room(&client->in, READ_SIZE);
+	if (at == NULL)
+		return JW_NO_MEMORY;
+	n = recv(client->sock, at, READ_SIZE, 0);
+	if (n > 0)
+		jw_buffer_put(&client->in, (size_t)n);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return JW_OK;
 	return hung_up(client, why);
 }
 
-/* The length of the first whole message without its NUL; or false. */
-static bool
+/* The first whole message; NULL: there is none yet. */
+static const char *
 find_message(struct varlink_client *client, size_t *ret_len)
 {
-	char *nul = NULL;
+	const struct jw_buffer *in = &client->in;
+	const char *text, *nul;
 
-	if (client->len > client->searched)
-		nul = memchr(client->data + client->searched, '\0',
-		    client->len - client->searched);
-	client->searched = client->len;
+	if (in->len == client->searched)
+		return NULL;
+	text = in->data + in->start;
+	nul = memchr(
+	    text + client->searched, '\0', in->len - client->searched);
+	client->searched = nul == NULL ? client->in.len : 0;
 	if (nul == NULL)
-		return false;
-	*ret_len = (size_t)(nul - client->data);
-	return true;
-}
-
-static void
-consume(struct varlink_client *client, size_t len)
-{
-	client->len -= len;
-	memmove(client->data, client->data + len, client->len);
-	client->searched = 0;
+		return NULL;
+	*ret_len = (size_t)(nul - text);
+	return text;
 }
 
 enum jw_err
 varlink_client_receive(struct varlink_client *client, int64_t deadline,
     struct varlink_reply *ret_reply, struct jw_why *why)
 {
+	const char *text;
 	enum jw_err err;
 	size_t len;
 
-	while (!find_message(client, &len)) {
+	while ((text = find_message(client, &len)) == NULL) {
 		err = read_some(client, deadline, why);
 		if (err != JW_OK)
 			return err;
 	}
-	err = varlink_reply_parse(client->data, len, ret_reply);
-	consume(client, len + 1);
+	err = varlink_reply_parse(text, len, ret_reply);
+	jw_buffer_take(&client->in, len + 1);
 	if (err == JW_PROTOCOL) {
 		jw_why_set(why, "what came back is no Varlink reply");
 		jw_why_hint(why, "is that the socket of a jwksd?");

@@ -69,12 +69,6 @@ take_members(json_t *root, const struct member *members, size_t count)
 	return true;
 }
 
-static json_t *
-object_or_empty(json_t *parameters)
-{
-	return parameters != NULL ? json_incref(parameters) : json_object();
-}
-
 enum jw_err
 varlink_reply_parse(
     const char *data, size_t len, struct varlink_reply *ret_reply)
@@ -85,7 +79,6 @@ varlink_reply_parse(
 	    {"error", JSON_STRING, &error},
 	    {"continues", JSON_TRUE, &continues},
 	};
-	struct varlink_reply reply = {NULL, NULL, false};
 	enum jw_err err = JW_PROTOCOL;
 	json_t *root = varlink_object_parse(data, len);
 
@@ -94,17 +87,12 @@ varlink_reply_parse(
 		goto out;
 	if (error != NULL && json_is_true(continues))
 		goto out;
-	if (error != NULL)
-		reply.error = strdup(json_string_value(error));
-	reply.parameters = object_or_empty(parameters);
-	reply.continues = json_is_true(continues);
-	if ((error != NULL && reply.error == NULL) ||
-	    reply.parameters == NULL) {
-		varlink_reply_done(&reply);
-		err = JW_NO_MEMORY;
-		goto out;
-	}
-	*ret_reply = reply;
+	*ret_reply = (struct varlink_reply){
+	    .error = jw_strdup(json_string_value(error)),
+	    .parameters =
+		parameters != NULL ? json_incref(parameters) : json_object(),
+	    .continues = json_is_true(continues),
+	};
 	err = JW_OK;
 out:
 	json_decref(root);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_idl.h"
@@ -240,16 +241,11 @@ varlink_call_parse(const char *data, size_t len, struct varlink_call *ret_call,
 
 	if (err != JW_OK)
 		goto out;
-	call.method = strdup(json_string_value(envelope.values[METHOD]));
+	call.method = jw_strdup(json_string_value(envelope.values[METHOD]));
 	call.parameters =
 	    varlink_read_parameters(&envelope.parameters, &call.fault);
 	call.more = json_is_true(envelope.values[MORE]);
 	call.oneway = json_is_true(envelope.values[ONEWAY]);
-	if (call.method == NULL || call.parameters == NULL) {
-		varlink_call_done(&call);
-		err = JW_NO_MEMORY;
-		goto out;
-	}
 	*ret_call = call;
 out:
 	for (int i = 0; i < MEMBERS; i++)

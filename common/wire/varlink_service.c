@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_idl.h"
 #include "common/wire/varlink_interface.h"
@@ -146,33 +147,22 @@ static enum jw_err
 offer_new(const char *text, const struct varlink_verb *verbs, size_t count,
     struct offer **ret_offer, struct jw_why *why)
 {
-	struct offer *offer = calloc(1, sizeof(*offer));
-	enum jw_err err = JW_NO_MEMORY;
+	struct offer *offer = jw_zalloc(sizeof(*offer));
 
-	if (offer == NULL)
-		goto out;
 	offer->verbs = verbs;
 	offer->count = count;
-	err = varlink_interface_parse(text, &offer->interface, why);
-	if (err != JW_OK) {
-		err = err == JW_INVALID_PARAMETER ? JW_BUG : err;
-		goto out;
-	}
-	err = match_verbs(offer->interface, verbs, count, why);
-	if (err != JW_OK)
-		goto out;
-	offer->description = json_string(text);
-	if (offer->description == NULL) {
+	if (varlink_interface_parse(text, &offer->interface, why) == JW_OK &&
+	    match_verbs(offer->interface, verbs, count, why) == JW_OK) {
+		offer->description = json_string(text);
+		if (offer->description != NULL) {
+			*ret_offer = offer;
+			return JW_OK;
+		}
 		jw_why_set(why, "the description of %s is not UTF-8",
 		    varlink_interface_name(offer->interface));
-		err = JW_BUG;
-		goto out;
 	}
-	*ret_offer = offer;
-	offer = NULL;
-out:
 	offer_free(offer);
-	return err;
+	return JW_BUG;
 }
 
 enum jw_err
@@ -212,15 +202,10 @@ static enum jw_err
 varlink_service_refuse(enum jw_err err, const char *name, const char *value,
     size_t len, json_t **ret_parameters)
 {
-	json_t *parameters = json_object();
 	size_t cut = varlink_clip(value, len, VARLINK_NAME_SIZE - 1);
 
-	if (parameters == NULL || json_object_set_new(parameters, name,
-				      json_stringn(value, cut)) != 0) {
-		json_decref(parameters);
-		return JW_NO_MEMORY;
-	}
-	*ret_parameters = parameters;
+	*ret_parameters = json_object();
+	json_object_set_new(*ret_parameters, name, json_stringn(value, cut));
 	return err;
 }
 
@@ -228,23 +213,15 @@ static enum jw_err
 get_info(const struct varlink_service *service, const json_t *parameters,
     json_t **ret_parameters)
 {
-	json_t *names = json_array(), *info;
+	json_t *names = json_array();
 
 	(void)parameters;
-	for (struct offer *o = service->offers; o != NULL; o = o->next) {
-		if (json_array_append_new(names,
-			json_string(varlink_interface_name(o->interface))) !=
-		    0) {
-			json_decref(names);
-			return JW_NO_MEMORY;
-		}
-	}
-	info = json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", service->vendor,
-	    "product", service->product, "version", service->version, "url",
-	    service->url, "interfaces", names);
-	if (info == NULL)
-		return JW_NO_MEMORY;
-	*ret_parameters = info;
+	for (struct offer *o = service->offers; o != NULL; o = o->next)
+		json_array_append_new(
+		    names, json_string(varlink_interface_name(o->interface)));
+	*ret_parameters = json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor",
+	    service->vendor, "product", service->product, "version",
+	    service->version, "url", service->url, "interfaces", names);
 	return JW_OK;
 }
 
@@ -256,15 +233,11 @@ get_description(const struct varlink_service *service, const json_t *parameters,
 	const char *name = json_string_value(wanted);
 	size_t len = json_string_length(wanted);
 	const struct offer *offer = find_offer(service, name, len);
-	json_t *reply;
 
 	if (offer == NULL)
 		return varlink_service_refuse(JW_INTERFACE_NOT_FOUND,
 		    "interface", name, len, ret_parameters);
-	reply = json_pack("{s:O}", "description", offer->description);
-	if (reply == NULL)
-		return JW_NO_MEMORY;
-	*ret_parameters = reply;
+	*ret_parameters = json_pack("{s:O}", "description", offer->description);
 	return JW_OK;
 }
 
@@ -284,10 +257,8 @@ struct varlink_service *
 varlink_service_new(const char *vendor, const char *product,
     const char *version, const char *url)
 {
-	struct varlink_service *service = calloc(1, sizeof(*service));
+	struct varlink_service *service = jw_zalloc(sizeof(*service));
 
-	if (service == NULL)
-		return NULL;
 	service->vendor = vendor;
 	service->product = product;
 	service->version = version;
@@ -369,8 +340,7 @@ varlink_service_resolve(const struct varlink_service *service,
 		    err, "parameter", name, strlen(name), ret_parameters);
 	if ((verb->flags & VARLINK_NEEDS_MORE) != 0 && !call->more) {
 		*ret_parameters = json_object();
-		return *ret_parameters != NULL ? JW_EXPECTED_MORE
-					       : JW_NO_MEMORY;
+		return JW_EXPECTED_MORE;
 	}
 	if (offer == service->offers)
 		return own_answers[verb - own_verbs](

@@ -52,13 +52,13 @@ enum jw_err varlink_service_add(struct varlink_service *service,
     struct jw_why *why);
 
 /*
- * What is to be done with a call.  With ret_verb set (JW_OK) the parameters
+ * Find the verb of a call.  With ret_verb set (JW_OK) the parameters
  * have been checked and the caller runs the verb.  With ret_verb NULL and
  * JW_OK the call was org.varlink.service's own and *ret_parameters is the
  * finished reply (the caller's to json_decref).  Otherwise the error to send,
  * with its parameters in *ret_parameters: JW_INTERFACE_NOT_FOUND,
- * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER, JW_EXPECTED_MORE; JW_NO_MEMORY
- * without parameters.  Both results are always written; names that the peer
+ * JW_METHOD_NOT_FOUND, JW_INVALID_PARAMETER or JW_EXPECTED_MORE.
+ * Both results are always written; names that the peer
  * chose come back cut to VARLINK_NAME_SIZE.
  */
 enum jw_err varlink_service_resolve(const struct varlink_service *service,

@@ -101,9 +101,9 @@ stay_up(struct front *front, enum jw_err err)
 	sys_refusal_init(&front->refusal, "jwksd-http", NULL);
 	/* A keeper that started this front starts it again, with backoff. */
 	if (front->refusal.path[0] == '\0' ||
-	    !sys_refusal_stays(&front->refusal, jw_err_exit(err), true) ||
-	    jw_config_default(&front->config) != JW_OK)
+	    !sys_refusal_stays(&front->refusal, jw_err_exit(err), true))
 		return err;
+	front->config = jw_config_default();
 	front->is_degraded = true;
 	return JW_OK;
 }
