@@ -64,9 +64,6 @@ CREATE TABLE key_set (
 
 CREATE UNIQUE INDEX key_set_name ON key_set (name) WHERE removed_at IS NULL;
 
--- A new key set asks what earlier ones of its name left behind.
-CREATE INDEX key_set_removed_too ON key_set (name);
-
 -- A generation: one key pair.  Rows are never deleted: a kid names one key
 -- for ever, so removed and revoked generations stay.
 CREATE TABLE generation (

@@ -373,7 +373,7 @@ new_database_is_whole_and_named(void **state)
 	store_close(store);
 	assert_int_equal(
 	    ask_outside(place->path, "PRAGMA application_id"), 0x4a574b53);
-	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 2);
+	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 3);
 	assert_false(is_there(place, ".before-1"));
 	store_close(NULL);
 }
@@ -835,7 +835,7 @@ older_schema_is_brought_up_to_date(void **state)
 	    " 9, 1, 0, 0, 2, 0, 0, 1, 0, 0, 0, 1, 1, 8, 1, 1, NULL, NULL,"
 	    " 1234, NULL, removed, 0 FROM sets");
 	store_close(open_store(place->path));
-	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 2);
+	assert_int_equal(ask_outside(place->path, "PRAGMA user_version"), 3);
 	assert_int_equal(
 	    ask_outside(place->path,
 		"SELECT min(cached_until + polled_until) FROM key_set"),
