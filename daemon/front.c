@@ -7,6 +7,7 @@
  */
 #include "daemon/front.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -52,8 +53,8 @@ struct daemon_front {
 
 /* ---- starting the child ---- */
 
-/* Everything that execve(2) needs, made before fork(2): threads may hold
- * locks that the child would wait for. */
+/* What execve(2) needs, made before fork(2): another thread may hold a lock of
+ * malloc(3), for which the child would wait for ever. */
 struct launch {
 	char names[32 + LISTENERS_MAX * sizeof(":http")];
 	char count[32];
@@ -67,49 +68,42 @@ struct launch {
 };
 
 static void
-add_env(struct launch *launch, char *text)
+prepare_fds(struct launch *launch, const struct daemon_front *front)
 {
-	size_t n = 0;
+	char *at =
+	    launch->names + snprintf(launch->names, sizeof(launch->names),
+				"LISTEN_FDNAMES=http");
 
-	while (launch->env[n] != NULL)
-		n++;
-	launch->env[n] = text;
-}
-
-static void
-launch_fds(struct launch *launch, const struct daemon_front *front)
-{
-	size_t at = (size_t)snprintf(
-	    launch->names, sizeof(launch->names), "LISTEN_FDNAMES=");
-
+	assert(front->listeners.count > 0);
 	for (size_t i = 0; i < front->listeners.count; i++) {
 		launch->fds[launch->nfds++] = front->listeners.fds[i];
-		at += (size_t)snprintf(launch->names + at,
-		    sizeof(launch->names) - at, i > 0 ? ":http" : "http");
+		if (i > 0)
+			at = stpcpy(at, ":http");
 	}
-	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
-	    launch->nfds);
-	snprintf(launch->pid, sizeof(launch->pid), "LISTEN_PID=");
-	add_env(launch, launch->names);
-	add_env(launch, launch->count);
-	add_env(launch, launch->pid);
 }
 
 static void
-launch_prepare(struct launch *launch, struct daemon_front *front)
+prepare_launch(struct launch *launch, struct daemon_front *front)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
 	static char option[] = "--config", replaces[] = "JWKSD_REPLACES=1";
+	size_t n = 0;
 
 	memset(launch, 0, sizeof(*launch));
-	launch_fds(launch, front);
+	prepare_fds(launch, front);
 	launch->keeper = getpid();
+	snprintf(launch->count, sizeof(launch->count), "LISTEN_FDS=%d",
+	    launch->nfds);
+	snprintf(launch->pid, sizeof(launch->pid), "LISTEN_PID=");
+	launch->env[n++] = launch->names;
+	launch->env[n++] = launch->count;
+	launch->env[n++] = launch->pid;
 	if (front->replaces)
-		add_env(launch, replaces);
+		launch->env[n++] = replaces;
 	if (journal != NULL) {
 		snprintf(launch->journal, sizeof(launch->journal),
 		    "JOURNAL_STREAM=%s", journal);
-		add_env(launch, launch->journal);
+		launch->env[n++] = launch->journal;
 	}
 	launch->argv[0] = front->program;
 	if (front->config_file != NULL) {
@@ -119,7 +113,7 @@ launch_prepare(struct launch *launch, struct daemon_front *front)
 	}
 }
 
-/* LISTEN_PID is known only here; snprintf(3) is not safe here. */
+/* In the child, where LISTEN_PID is known, and snprintf(3) is not safe. */
 static void
 append_pid(char *text)
 {
@@ -163,12 +157,12 @@ become_front(struct launch *launch)
 		dup2(fd, STDIN_FILENO);
 	if (fd > FIRST_FD + launch->nfds - 1)
 		close(fd);
-	/* A handler of the keeper's would swallow what is for the front. */
+	/* A handler of the keeper would take a signal that is for the front. */
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Ctrl-C is for the keeper, which then ends its front. */
+	/* Ctrl-C reaches the keeper alone, which then ends its front. */
 	setpgid(0, 0);
 	append_pid(launch->pid);
 	execve(launch->argv[0], launch->argv, launch->env);
@@ -176,7 +170,7 @@ become_front(struct launch *launch)
 }
 
 static void
-later(struct daemon_front *front)
+start_later(struct daemon_front *front)
 {
 	struct timeval wait = jw_timeval_ms(front->delay_ms);
 
@@ -188,12 +182,12 @@ later(struct daemon_front *front)
 }
 
 static void
-spawn(struct daemon_front *front)
+start_now(struct daemon_front *front)
 {
 	struct launch launch;
 	sigset_t all, old;
 
-	launch_prepare(&launch, front);
+	prepare_launch(&launch, front);
 	front->started_ms = jw_clock_monotonic_ms();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -205,7 +199,7 @@ spawn(struct daemon_front *front)
 		return;
 	jw_log(JW_LOG_ERROR, "the front does not start: %s", strerror(errno));
 	front->pid = 0;
-	later(front);
+	start_later(front);
 }
 
 static void
@@ -213,7 +207,7 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	spawn(arg);
+	start_now(arg);
 }
 
 static void
@@ -239,7 +233,7 @@ child_ended(struct daemon_front *front, int status)
 	describe_death(status);
 	if (jw_clock_monotonic_ms() - front->started_ms >= YOUNG_MS)
 		front->delay_ms = 0;
-	later(front);
+	start_later(front);
 }
 
 static void
@@ -259,7 +253,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-/* ---- the object ---- */
+/* ---- creating, starting, ending ---- */
 
 /* jwksd-http is installed beside jwksd. */
 static bool
@@ -325,7 +319,7 @@ daemon_front_start(struct daemon_front *front, struct jw_why *why)
 	if (front->child_event == NULL || front->restart == NULL ||
 	    event_add(front->child_event, NULL) != 0)
 		return JW_NO_MEMORY;
-	spawn(front);
+	start_now(front);
 	return JW_OK;
 }
 

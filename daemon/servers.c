@@ -67,9 +67,8 @@ make_contexts(struct daemon_servers *servers,
 	struct verbs_rights *rights = options->take_rights;
 	enum jw_err err = serve_turns_new(options->base, &servers->turns);
 
-	if (err == JW_OK)
-		err = publish_new(options->base, options->keeper,
-		    options->listener_stays, &servers->publish);
+	servers->publish = publish_new(
+	    options->base, options->keeper, options->listener_stays);
 	if (err == JW_OK)
 		err = verbs_refused_new(
 		    options->base, options->keeper, &servers->refused);

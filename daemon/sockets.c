@@ -64,7 +64,8 @@ limit_sign(struct serve_limits *limits)
 		connections = (int)files.rlim_cur - SPARE_FILES;
 	if (connections > limits->connections)
 		limits->connections = connections;
-	/* A backend that leaks leaves room for the others. */
+	/* One backend that never closes its connections leaves an eighth to
+	 * others. */
 	limits->per_uid = limits->connections - limits->connections / 8;
 	limits->held = SIGN_HELD;
 	limits->calls = SIGN_CALLS;

@@ -1,5 +1,5 @@
 /*
- * The conversation with the service manager: descriptors in, states out.
+ * Descriptors from the service manager, states to it, events to the journal.
  *
  * The only file that includes libsystemd's headers.  Must never fail because
  * there is no service manager, and never leave a descriptor blocking: an
@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <systemd/sd-daemon.h>
-/* Where in our source a line was written helps nobody who reads it. */
+/* Without the file and line of our source that logs an event. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ struct sys_notify_fds {
 	bool *taken;
 };
 
-/* Ours until somebody takes it: not blocking, not inherited further. */
+/* Non-blocking, and not inherited further. */
 static enum jw_err
 sys_prepare(int fd)
 {
@@ -164,7 +164,7 @@ sys_notify_check_socket(
 	return JW_BAD_CONFIG;
 }
 
-/* The names as they came, with colons between them; NULL: no memory. */
+/* The names in their order, with colons between them; NULL: no memory. */
 static char *
 join_names(const struct sys_notify_fds *fds)
 {
@@ -271,7 +271,7 @@ sys_notify_watchdog_interval(void)
 {
 	uint64_t usec;
 
-	/* Half of the limit, as sd_watchdog_enabled(3) asks for. */
+	/* Half of the limit, as sd_watchdog_enabled(3) recommends. */
 	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2 : 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * systemd, both directions; the only user of libsystemd.  Everything is a
- * quiet no-op when no service manager is there.
+ * systemd: descriptors that it hands over, notifications to it, and its
+ * journal; the only user of libsystemd.  Without a service manager nothing here
+ * does anything.
  *
  * Descriptors are taken by name: their order differs between versions of
  * systemd.  The same protocol (LISTEN_FDS, LISTEN_FDNAMES) hands descriptors
@@ -25,15 +26,15 @@ struct sys_notify_fds;
  */
 enum jw_err sys_notify_fds_take(
     struct sys_notify_fds **ret_fds, struct jw_why *why);
-/* Closes what nobody took. */
+/* Closes the descriptors that were not taken. */
 void sys_notify_fds_free(struct sys_notify_fds *fds);
 
 /*
- * The next descriptor of that name, -1 when there is none (left).  It is the
- * caller's from now on.
+ * The next descriptor of that name, the caller's from here on; -1: there is no
+ * further one.
  */
 int sys_notify_fds_next(struct sys_notify_fds *fds, const char *name);
-/* The name of the index-th descriptor that was not taken; NULL: no further. */
+/* The name of the index-th descriptor that was not taken; NULL: none. */
 const char *sys_notify_fds_left(const struct sys_notify_fds *fds, size_t index);
 
 enum sys_notify_family { NOTIFY_UNIX, NOTIFY_UNIX_OR_INET };
@@ -57,11 +58,11 @@ void sys_notify_status(const char *fmt, ...)
 void sys_notify_reloading(void);
 void sys_notify_stopping(void);
 void sys_notify_extend_timeout(unsigned seconds);
-/* Microseconds between two watchdog pings that are wanted; 0: none. */
+/* Microseconds between two pings of the watchdog; 0: no pings are wanted. */
 uint64_t sys_notify_watchdog_interval(void);
 void sys_notify_watchdog(void);
-/* The next ping may take so long; 0: as long as the service manager had said
- * at the start of the process. */
+/* How long the next ping may take; 0: as long as the service manager said at
+ * the start of the process. */
 void sys_notify_watchdog_within(unsigned seconds);
 
 /*

@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* The same text for the log and for the mark. */
+/* To what a mark has room for. */
 static void
 sys_cut(char *to, const char *text)
 {
@@ -61,7 +61,7 @@ sys_refusal_init(
 		directory = given;
 	if (directory == NULL)
 		return;
-	/* The service manager puts colons between several. */
+	/* systemd puts colons between several directories. */
 	if (snprintf(refusal->path, sizeof(refusal->path), "%.*s/%s.refused",
 		(int)strcspn(directory, ":"), directory,
 		program) >= (int)sizeof(refusal->path))

@@ -1,10 +1,11 @@
 /*
  * The documents, streamed to the fronts.  A document is rendered when it is
  * sent and kept nowhere: the body is a function of the version.  Must never
- * send an empty or unchecked set, nor hold the keeper up for a slow front.
+ * send an empty or unchecked set, nor let the keeper wait for a slow front.
  */
 #include "daemon/publish/publish.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -29,18 +30,19 @@
 #include "daemon/lifecycle/outage.h"
 #include "daemon/publish/strays.h"
 
-/* Of bodies in one reply: escaped and wrapped they stay under 256 KiB. */
-enum { REPLY_BODIES = 96 * 1024 };
-/* A front that has not read what was sent so long ago hangs. */
-enum { TICK_S = 10 };
 enum {
-	/* Between looks at what fronts have read. */
-	LOOK_MIN_MS = 5,
-	LOOK_MAX_MS = 200,
-	/* It has left the kernel at the first look, and is in force with the
-	 * front at the second. */
-	LOOKS = 2,
-	/* Fronts of a keeper before this one are back by then. */
+	/* Octets of bodies in one reply: escaped, and with their other members,
+	 * they stay below 256 KiB. */
+	REPLY_BODIES = 96 * 1024,
+	/* Between two empty replies, which show whether a front still reads. */
+	PING_S = 10,
+	/* Between two polls of what fronts have read. */
+	POLL_MIN_MS = 5,
+	POLL_MAX_MS = 200,
+	/* Polls in a row that find everything read: at the first one the front
+	 * has read it from the kernel, at the second one it serves it. */
+	POLLS = 2,
+	/* After a start, for fronts of the keeper before to connect again. */
 	RETURN_MS = 1500,
 };
 
@@ -49,16 +51,16 @@ struct follower {
 	struct publish *publish;
 	struct serve_call *call;
 	int64_t sent_id; /* key sets up to this id have been sent */
-	bool caught_up;  /* there is nothing left of the first pass */
-	bool complete;   /* and it has been told so */
-	bool has_read;   /* and has read all that: it serves it */
-	int quiet;       /* looks in a row that found everything read */
-	size_t unread;   /* octets, when last looked at */
-	bool silent;     /* has read nothing since the last tick */
-	bool has_any;    /* an empty whole would be a lie: it is yet to come */
-	bool is_front;   /* what it is sent is served */
+	bool caught_up;  /* key sets that existed at the call have been sent */
+	bool complete;   /* a reply with `complete` has been sent */
+	bool has_read;   /* and has been read: the follower serves all that */
+	int quiet;       /* polls in a row that found everything read */
+	size_t unread;   /* octets, at the last poll */
+	bool silent;     /* has read nothing since the last ping */
+	bool has_any;    /* a document has been sent */
+	bool is_front;   /* serves what it is sent */
 	int64_t pid;
-	int64_t reported; /* to the keeper (servable.h) */
+	int64_t reported; /* what keeper_serving() takes */
 };
 
 TAILQ_HEAD(follower_list, follower);
@@ -69,16 +71,16 @@ struct publish {
 	struct follower_list followers;
 	size_t complete_count;
 	bool listener_stays; /* open, while no front runs */
-	struct event *tick;
-	struct event *look; /* while something may be unread */
-	int64_t look_ms;
-	int64_t settled_ms; /* fronts that are not back are not there */
+	struct event *ping;
+	struct event *poll; /* while something may be unread */
+	int64_t poll_ms;
+	int64_t settled_ms; /* fronts that connect later are new ones */
 	struct publish_strays strays;
-	bool stalled; /* a front hung, and none has begun to serve since */
+	bool stalled; /* a front hung, and no other has begun to serve since */
 };
 
 static json_t *
-document(const struct keeper_set *set, size_t *ret_size)
+make_document(const struct keeper_set *set, size_t *ret_size)
 {
 	char app[MODEL_NAME_SIZE], path[MODEL_NAME_SIZE];
 	char etag[KEYS_ETAG_SIZE], cache[JWKS_HEADER_SIZE];
@@ -100,8 +102,8 @@ document(const struct keeper_set *set, size_t *ret_size)
 	return object;
 }
 
-/* What one reply says, beside `complete`; NULL: nothing. */
-struct content {
+/* The members of one reply, but for `complete`; NULL: an empty one. */
+struct publish_content {
 	json_t *documents;
 	json_t *withdrawn;
 	json_t *kept;
@@ -114,7 +116,7 @@ or_empty(json_t *take_array)
 }
 
 static json_t *
-publish_reply(const struct content *take_content, bool complete)
+publish_reply(const struct publish_content *take_content, bool complete)
 {
 	return json_pack("{s:o, s:o, s:b, s:o*}", "documents",
 	    or_empty(take_content->documents), "withdrawn",
@@ -128,14 +130,13 @@ is_serving(const struct follower *follower)
 	return follower->has_read && follower->is_front;
 }
 
-/* Look soon, and then less and less often, whether it has been read. */
 static void
-look_later(struct publish *publish, int64_t wait_ms)
+poll_later(struct publish *publish, int64_t wait_ms)
 {
 	struct timeval wait = jw_timeval_ms(wait_ms);
 
-	publish->look_ms = wait_ms;
-	evtimer_add(publish->look, &wait);
+	publish->poll_ms = wait_ms;
+	evtimer_add(publish->poll, &wait);
 }
 
 static void
@@ -144,11 +145,12 @@ drop_follower(struct follower *follower)
 	struct publish *publish = follower->publish;
 
 	TAILQ_REMOVE(&publish->followers, follower, link);
-	/* Its process may serve on what it has. */
+	/* Its process may live, and serve what it has been sent. */
 	if (follower->is_front)
 		publish_strays_add(
 		    &publish->strays, follower->pid, jw_clock_monotonic_ms());
 	if (is_serving(follower)) {
+		assert(publish->complete_count > 0);
 		publish->complete_count--;
 		if (publish->complete_count == 0)
 			keeper_not_serving(
@@ -160,7 +162,7 @@ drop_follower(struct follower *follower)
 static void
 end_follower(struct follower *follower)
 {
-	const struct content none = {NULL, NULL, NULL};
+	const struct publish_content none = {NULL, NULL, NULL};
 	struct serve_call *call = follower->call;
 
 	jw_log(JW_LOG_WARNING, "a front does not read its documents: closed");
@@ -176,24 +178,27 @@ begin_serving(struct follower *follower)
 {
 	struct publish *publish = follower->publish;
 
+	assert(follower->complete && !follower->has_read);
 	follower->has_read = true;
 	if (!follower->is_front)
 		return;
 	publish_strays_remove(&publish->strays, follower->pid);
 	publish->complete_count++;
-	/* What hung does not know it: its clients were not answered. */
+	/* A front that hung does not know that its clients got no answer. */
 	if (publish->stalled && publish->complete_count == 1)
 		follower->reported = SERVABLE_REFUSED;
 	publish->stalled = false;
 	keeper_serving(publish->keeper, follower->reported);
 }
 
-/* A front must not take the lack of a document for the end of a key set. */
+/* Without a document a key set is named in `kept`: otherwise a front would
+ * withdraw it. */
 static void
-publish_add_set(struct content *content, struct keeper_set *set, size_t *bodies)
+publish_add_set(
+    struct publish_content *content, struct keeper_set *set, size_t *bodies)
 {
 	size_t size = 0;
-	json_t *object = document(set, &size);
+	json_t *object = make_document(set, &size);
 
 	set->unsent = object == NULL;
 	if (object != NULL) {
@@ -208,12 +213,12 @@ publish_add_set(struct content *content, struct keeper_set *set, size_t *bodies)
 }
 
 /* The next documents of the first pass. */
-static struct content
+static struct publish_content
 next_documents(struct follower *follower)
 {
 	struct keeper *keeper = follower->publish->keeper;
 	size_t place = keeper_place_after(keeper, follower->sent_id);
-	struct content content = {.documents = json_array()};
+	struct publish_content content = {.documents = json_array()};
 	struct keeper_set *set = NULL;
 	size_t bodies = 0;
 
@@ -234,10 +239,9 @@ note_sent(struct follower *follower, bool all)
 {
 	follower->complete |= all;
 	follower->quiet = 0;
-	look_later(follower->publish, LOOK_MIN_MS);
+	poll_later(follower->publish, POLL_MIN_MS);
 }
 
-/* Nothing but reading makes it less. */
 static void
 note_unread(struct follower *follower)
 {
@@ -248,10 +252,10 @@ note_unread(struct follower *follower)
 	follower->unread = unread;
 }
 
-/* Send, and say so when that was all that exists.  False: the follower reads
- * too little, and is gone. */
+/* `complete` is true once every key set has been sent.  False: the follower has
+ * left too much unread, and has been closed. */
 static bool
-send_content(struct follower *follower, struct content take_content)
+send_content(struct follower *follower, struct publish_content take_content)
 {
 	bool all =
 	    follower->caught_up &&
@@ -285,7 +289,7 @@ publish_on_closed(struct serve_call *call, void *arg)
 	drop_follower(arg);
 }
 
-/* Its clock is ours, but it may have been set between two looks at it. */
+/* The front reads the same clock, which may have been set since. */
 static bool
 may_be_since(int64_t since, struct keeper *keeper)
 {
@@ -332,9 +336,9 @@ run_documents(struct serve_call *call, const void *request, void *context)
 }
 
 /*
- * A key set that a follower has not been sent yet comes with those that began
- * at the same time, as many in a reply as there is room for.  A follower that
- * still waits for earlier replies gets them after those.
+ * A key set that the follower has not been sent yet goes with the next ones, as
+ * many in a reply as there is room for.  To a follower that has not caught up
+ * they are sent when it has read the earlier replies.
  */
 static void
 send_new(struct follower *follower, const struct keeper_set *set)
@@ -343,13 +347,13 @@ send_new(struct follower *follower, const struct keeper_set *set)
 		(void)send_content(follower, next_documents(follower));
 }
 
-/* Another version of a key set that the follower has; object NULL: it is
- * gone. */
+/* Another version of a key set that the follower has been sent; object NULL:
+ * the key set is gone. */
 static void
 send_change(
     struct follower *follower, const struct keeper_set *set, json_t *object)
 {
-	struct content content = {NULL, NULL, NULL};
+	struct publish_content content = {NULL, NULL, NULL};
 
 	if (object == NULL) {
 		content.withdrawn = json_pack("[s]", set->row.name);
@@ -371,10 +375,10 @@ publish_on_news(const struct keeper_news *news, void *arg)
 	if (!news->document_changed || TAILQ_EMPTY(&publish->followers))
 		return;
 	if (news->set->row.facts.removed_at == 0 && !news->is_new) {
-		object = document(news->set, &size);
+		object = make_document(news->set, &size);
 		news->set->unsent = object == NULL;
 		if (object == NULL)
-			return; /* the last good one stays */
+			return; /* fronts keep the one before */
 	}
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
@@ -389,7 +393,8 @@ publish_on_news(const struct keeper_news *news, void *arg)
 
 /* ---- what has been read ---- */
 
-/* Every front has all that was sent; none is away, and one is there. */
+/* At least one front serves, every front has read all that was sent, and no
+ * front is without a connection. */
 static bool
 is_all_read(struct publish *publish)
 {
@@ -399,28 +404,27 @@ is_all_read(struct publish *publish)
 	TAILQ_FOREACH(follower, &publish->followers, link)
 	if (follower->is_front &&
 	    (!follower->has_read || !follower->caught_up ||
-		follower->quiet < LOOKS))
+		follower->quiet < POLLS))
 		return false;
 	return publish->complete_count > 0 && now >= publish->settled_ms &&
 	       !publish_strays_any(&publish->strays, now);
 }
 
 static void
-look_at(struct follower *follower)
+poll_follower(struct follower *follower)
 {
 	note_unread(follower);
 	if (follower->unread > 0)
 		follower->quiet = 0;
-	else if (follower->quiet < LOOKS)
+	else if (follower->quiet < POLLS)
 		follower->quiet++;
 	if (follower->complete && !follower->has_read &&
-	    follower->quiet == LOOKS)
+	    follower->quiet == POLLS)
 		begin_serving(follower);
 }
 
-/* Something to wait for: that it is read, or that a front begins. */
 static bool
-is_worth_a_look(const struct publish *publish)
+is_waited_for(const struct publish *publish)
 {
 	const struct follower *follower;
 
@@ -433,32 +437,33 @@ is_worth_a_look(const struct publish *publish)
 }
 
 static void
-on_look(evutil_socket_t fd, short what, void *arg)
+on_poll(evutil_socket_t fd, short what, void *arg)
 {
 	struct publish *publish = arg;
 	struct follower *follower, *next;
-	int64_t wait = publish->look_ms * 2;
+	int64_t wait = publish->poll_ms * 2;
 
 	(void)fd;
 	(void)what;
 	for (follower = TAILQ_FIRST(&publish->followers); follower != NULL;
 	     follower = next) {
 		next = TAILQ_NEXT(follower, link);
-		look_at(follower);
+		poll_follower(follower);
 	}
 	if (keeper_is_unread(publish->keeper) && is_all_read(publish))
 		keeper_read(publish->keeper);
-	else if (is_worth_a_look(publish) &&
-		 !evtimer_pending(publish->look, NULL))
-		look_later(publish, wait < LOOK_MAX_MS ? wait : LOOK_MAX_MS);
+	else if (is_waited_for(publish) &&
+		 !evtimer_pending(publish->poll, NULL))
+		poll_later(publish, wait < POLL_MAX_MS ? wait : POLL_MAX_MS);
 }
 
-/* A front that hangs answers no request, and would count for ever. */
+/* A front that hangs answers no request, and must not count as one that
+ * serves. */
 static void
-on_tick(evutil_socket_t fd, short what, void *arg)
+on_ping(evutil_socket_t fd, short what, void *arg)
 {
 	struct publish *publish = arg;
-	const struct content none = {NULL, NULL, NULL};
+	const struct publish_content none = {NULL, NULL, NULL};
 	struct follower *follower, *next;
 
 	(void)fd;
@@ -489,43 +494,25 @@ publish_offer(struct varlink_service *service, struct jw_why *why)
 	    why);
 }
 
-static void
-events_free(struct publish *publish)
+struct publish *
+publish_new(struct event_base *base, struct keeper *keeper, bool listener_stays)
 {
-	if (publish->tick != NULL)
-		event_free(publish->tick);
-	if (publish->look != NULL)
-		event_free(publish->look);
-}
+	struct publish *publish = jw_zalloc(sizeof(*publish));
+	const struct timeval wait = {PING_S, 0};
 
-enum jw_err
-publish_new(struct event_base *base, struct keeper *keeper, bool listener_stays,
-    struct publish **ret_publish)
-{
-	struct publish *publish = calloc(1, sizeof(*publish));
-	const struct timeval wait = {TICK_S, 0};
-
-	if (publish == NULL)
-		return JW_NO_MEMORY;
 	TAILQ_INIT(&publish->followers);
-	/* There are none before the first key. */
-	if (keeper_generations(keeper) > 0)
-		publish->settled_ms = jw_clock_monotonic_ms() + RETURN_MS;
-	publish->tick = event_new(base, -1, EV_PERSIST, on_tick, publish);
-	publish->look = evtimer_new(base, on_look, publish);
-	if (publish->tick == NULL || publish->look == NULL ||
-	    event_add(publish->tick, &wait) != 0) {
-		events_free(publish);
-		free(publish);
-		return JW_NO_MEMORY;
-	}
 	publish->keeper = keeper;
 	publish->listener_stays = listener_stays;
+	/* Before the first key there has been no front. */
+	if (keeper_generations(keeper) > 0)
+		publish->settled_ms = jw_clock_monotonic_ms() + RETURN_MS;
+	publish->ping = event_new(base, -1, EV_PERSIST, on_ping, publish);
+	publish->poll = evtimer_new(base, on_poll, publish);
+	event_add(publish->ping, &wait);
 	publish->observer.fn = publish_on_news;
 	publish->observer.arg = publish;
 	keeper_observe(keeper, &publish->observer);
-	*ret_publish = publish;
-	return JW_OK;
+	return publish;
 }
 
 void
@@ -533,8 +520,10 @@ publish_free(struct publish *publish)
 {
 	if (publish == NULL)
 		return;
+	assert(TAILQ_EMPTY(&publish->followers));
 	keeper_unobserve(publish->keeper, &publish->observer);
-	events_free(publish);
+	event_free(publish->ping);
+	event_free(publish->poll);
 	publish_strays_done(&publish->strays);
 	free(publish);
 }

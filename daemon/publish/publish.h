@@ -1,7 +1,6 @@
 /*
- * org.jwksd.publish: hands the finished documents to the HTTP fronts, first
- * all of them, then every change.  A front that reads slowly is fed as fast
- * as it reads.
+ * org.jwksd.publish: sends the finished documents to the HTTP fronts, first
+ * all of them, then every change, as fast as each front reads.
  */
 #ifndef JWKSD_DAEMON_PUBLISH_PUBLISH_H
 #define JWKSD_DAEMON_PUBLISH_PUBLISH_H
@@ -21,8 +20,8 @@ struct varlink_service;
  * Follows the keeper, in base.  listener_stays: while no front runs, the
  * socket that fronts accept from stays open, and clients wait in its backlog.
  */
-enum jw_err publish_new(struct event_base *base, struct keeper *keeper,
-    bool listener_stays, struct publish **ret_publish);
+struct publish *publish_new(
+    struct event_base *base, struct keeper *keeper, bool listener_stays);
 void publish_free(struct publish *publish);
 
 /* Offer the interface; the context of its verbs is the struct publish. */
@@ -31,7 +30,7 @@ enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
 /* The fronts are about to end; listener_stays as above. */
 void publish_stop(struct publish *publish, bool listener_stays);
 
-/* Processes of fronts that have read everything. */
+/* How many processes of fronts serve: each has read `complete`. */
 size_t publish_fronts(const struct publish *publish);
 
 #endif

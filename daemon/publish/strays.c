@@ -1,6 +1,6 @@
 /*
- * A table of processes.  Each is held by a descriptor of its own, so that
- * another process that gets the same number later is not taken for it.
+ * A table of processes.  Each has a pidfd, so that another process which gets
+ * the same number later is not taken for it.
  */
 #include "daemon/publish/strays.h"
 
@@ -52,7 +52,7 @@ publish_strays_remove(struct publish_strays *strays, int64_t pid)
 		}
 }
 
-/* Once it has ended its descriptor can be read. */
+/* A pidfd can be read once its process has ended. */
 static bool
 is_over(const struct publish_stray *stray, int64_t now_ms)
 {
@@ -66,9 +66,9 @@ is_over(const struct publish_stray *stray, int64_t now_ms)
 static void
 publish_warn(struct publish_stray *stray, int64_t now_ms)
 {
-	if (stray->is_told || now_ms - stray->since_ms < STRAYS_WARN_MS)
+	if (stray->is_logged || now_ms - stray->since_ms < STRAYS_WARN_MS)
 		return;
-	stray->is_told = true;
+	stray->is_logged = true;
 	jw_log(JW_LOG_WARNING,
 	    "a front (pid %lld) has left and lives: keys that are published "
 	    "wait until it is back, or has ended",

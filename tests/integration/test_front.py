@@ -72,8 +72,11 @@ class Replacing(unittest.TestCase):
 
     def test_what_the_next_front_is_told(self):
         with harness.Daemon() as daemon:
+            master = None
             for replaces in None, "1", "1":
-                (master,) = masters(daemon)
+                (master,) = harness.wait_until(
+                    lambda last=master: [pid for pid in masters(daemon)
+                                         if pid != last])
                 told = self.environment(master)
                 self.assertEqual(told.get("JWKSD_REPLACES"), replaces)
                 self.assertEqual(told["LISTEN_FDNAMES"], "http")
