@@ -25,57 +25,6 @@ verbs_change_done(struct verbs_change *change)
 	change->outcome_text = NULL;
 }
 
-/* ---- refuse ---- */
-
-void
-verbs_change_fail(struct verbs_change *change, enum jw_err err,
-    const struct verbs_fault *fault)
-{
-	verbs_fail(change->call, err, fault);
-	verbs_change_done(change);
-}
-
-void
-verbs_change_refuse(struct verbs_change *change, enum jw_err err)
-{
-	const struct lc_outcome *outcome = &change->outcome;
-	const struct keeper_set *set = change->edit.set;
-	const struct generation *actual =
-	    lc_find(&change->edit.before, outcome->actual);
-
-	verbs_change_fail(change, err,
-	    &(struct verbs_fault){
-		.key_set = set == NULL ? "" : set->row.name,
-		.kid = verbs_kid(set, outcome->actual),
-		.state = actual == NULL ? "" : lc_state_name(lc_state(actual)),
-		.parameter = "at", /* of Rotate, the only order with a time */
-		.cause = outcome->frozen_by,
-		.expected = change->asked->expected.value,
-		.actual = outcome->actual,
-		.ready_at = outcome->ready_at,
-		.of_key_set = change->of_key_set,
-	    });
-}
-
-void
-verbs_change_refuse_policy(struct verbs_change *change, const char *parameter,
-    const char *message, const struct jw_policy_fault *fault)
-{
-	struct verbs_fault answer = {
-	    .parameter = parameter,
-	    .message = message,
-	    .of_key_set = change->of_key_set,
-	};
-
-	if (fault != NULL) {
-		answer.minimum = (struct varlink_maybe_int){
-		    fault->has_minimum, fault->minimum};
-		answer.maximum = (struct varlink_maybe_int){
-		    fault->has_maximum, fault->maximum};
-	}
-	verbs_change_fail(change, JW_BAD_POLICY, &answer);
-}
-
 /* ---- begin ---- */
 
 bool
@@ -136,23 +85,7 @@ verbs_change_prepare(struct verbs_change *change, struct serve_call *call,
 	return !verbs_change_answered_before(change);
 }
 
-bool
-verbs_change_begin(struct verbs_change *change, struct serve_call *call,
-    struct verbs *verbs, const struct verbs_change_request *asked)
-{
-	const char *name = asked->key_set == NULL ? "default" : asked->key_set;
-	struct keeper_set *set;
-
-	if (!verbs_change_prepare(change, call, verbs, asked))
-		return false;
-	set = keeper_find(verbs->keeper, name);
-	if (set == NULL)
-		verbs_change_fail(change, JW_NO_SUCH_KEY_SET,
-		    &(struct verbs_fault){.key_set = name});
-	else
-		keeper_edit_begin(verbs->keeper, set, &change->edit);
-	return set != NULL;
-}
+/* ---- decisions ---- */
 
 enum jw_err
 verbs_change_check_expected(struct verbs_change *change)
@@ -167,18 +100,57 @@ verbs_change_check_expected(struct verbs_change *change)
 	return JW_CONFLICT;
 }
 
-/* ---- commit and answer ---- */
+enum jw_err
+verbs_change_bad_policy(struct verbs_change *change, const char *parameter,
+    const char *message, const struct jw_policy_fault *fault)
+{
+	change->fault.parameter = parameter;
+	change->fault.message = message;
+	if (fault != NULL) {
+		change->fault.minimum = (struct varlink_maybe_int){
+		    fault->has_minimum, fault->minimum};
+		change->fault.maximum = (struct varlink_maybe_int){
+		    fault->has_maximum, fault->maximum};
+	}
+	return JW_BAD_POLICY;
+}
+
+/* ---- refuse, or commit and answer ---- */
 
 void
-verbs_change_fill(
-    struct verbs_change *change, const char *event, const void *reply)
+verbs_change_refuse(struct verbs_change *change, enum jw_err err)
+{
+	const struct lc_outcome *outcome = &change->outcome;
+	const struct keeper_set *set = change->edit.set;
+	const struct generation *actual =
+	    lc_find(&change->edit.before, outcome->actual);
+	struct verbs_fault *fault = &change->fault;
+
+	fault->expected = change->asked->expected.value;
+	fault->actual = outcome->actual;
+	fault->ready_at = outcome->ready_at;
+	fault->cause = outcome->frozen_by;
+	if (set != NULL)
+		fault->key_set = set->row.name;
+	if (actual != NULL) {
+		fault->kid = verbs_kid(set, actual->number);
+		fault->state = lc_state_name(lc_state(actual));
+	}
+	if (fault->parameter == NULL)
+		fault->parameter = "at"; /* the only time in an order */
+	verbs_fail(change->call, err, fault);
+	verbs_change_done(change);
+}
+
+void
+verbs_change_fill(struct verbs_change *change)
 {
 	const struct serve_peer *peer = serve_peer(change->call);
 	const struct verbs_change_request *asked = change->asked;
 
 	assert(change->outcome_text == NULL);
-	change->outcome_text =
-	    varlink_encode_text(serve_verb(change->call)->reply, reply);
+	change->outcome_text = varlink_encode_text(
+	    serve_verb(change->call)->reply, &change->reply);
 	change->request = (struct store_request){
 	    .id = asked->request_id,
 	    .method = serve_method(change->call),
@@ -187,7 +159,7 @@ verbs_change_fill(
 	};
 	change->how = (struct keeper_commit){
 	    .cause = change->outcome.cause,
-	    .event = event,
+	    .event = change->event,
 	    .reason = asked->reason,
 	    .actor = {peer->uid, peer->gid, peer->pid},
 	    .request = asked->request_id == NULL ? NULL : &change->request,
@@ -206,19 +178,71 @@ verbs_change_answer(struct verbs_change *change, enum jw_err err)
 	verbs_change_done(change);
 }
 
-void
-verbs_change_finish(struct verbs_change *change, enum jw_err err,
-    const char *event, const void *reply)
+struct verbs_key_row
+verbs_change_key(const struct verbs_change *change, int64_t number)
 {
-	const struct verbs_change_request *asked = change->asked;
+	const struct key_set *set = &change->edit.set->row;
+	struct verbs_key_row row = {
+	    .key_set = set->name,
+	    .set = &change->edit.after,
+	};
 
+	for (size_t i = 0; i < set->nkeys; i++)
+		if (set->keys[i].facts.number == number)
+			row.key = &set->keys[i];
+	return row;
+}
+
+static void
+reply_with_outcome(struct verbs_change *change)
+{
+	const struct lc_outcome *outcome = &change->outcome;
+	struct verbs_change_reply *reply = &change->reply;
+
+	reply->key_set = change->edit.set->row.name;
+	reply->row.set = &change->edit.set->row;
+	reply->row.domain = verbs_domain(change->verbs);
+	reply->activated = verbs_change_key(change, outcome->activated);
+	reply->retired = verbs_change_key(change, outcome->retired);
+	reply->scheduled_for = outcome->scheduled_for;
+	reply->flush_at = outcome->flush_at;
+	reply->cause = outcome->cause;
+	if (outcome->exposed)
+		reply->exposure = &outcome->exposure;
+}
+
+void
+verbs_change_finish(struct verbs_change *change, enum jw_err err)
+{
 	if (err != JW_OK) {
 		verbs_change_refuse(change, err);
 		return;
 	}
-	verbs_change_fill(change, event, reply);
-	if (!asked->dry_run && (change->is_change || asked->request_id != NULL))
+	reply_with_outcome(change);
+	verbs_change_fill(change);
+	if (!change->asked->dry_run &&
+	    (change->is_change || change->asked->request_id != NULL))
 		err = keeper_commit(
 		    change->verbs->keeper, &change->edit, &change->how);
 	verbs_change_answer(change, err);
+}
+
+void
+verbs_change_run(struct serve_call *call, struct verbs *verbs,
+    const struct verbs_change_request *asked, verbs_change_decide *decide)
+{
+	const char *name = asked->key_set == NULL ? "default" : asked->key_set;
+	struct verbs_change change;
+	struct keeper_set *set;
+
+	if (!verbs_change_prepare(&change, call, verbs, asked))
+		return;
+	set = keeper_find(verbs->keeper, name);
+	if (set == NULL) {
+		change.fault.key_set = name;
+		verbs_change_refuse(&change, JW_NO_SUCH_KEY_SET);
+		return;
+	}
+	keeper_edit_begin(verbs->keeper, set, &change.edit);
+	verbs_change_finish(&change, decide(&change));
 }

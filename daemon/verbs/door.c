@@ -49,56 +49,55 @@ static const struct varlink_layout change_layout = VARLINK_LAYOUT(
 /* ---- replies ---- */
 
 static const struct varlink_layout rotate_reply = VARLINK_LAYOUT(
-    verbs_rotate_reply,
-    M(verbs_rotate_reply, "keySet", key_set, varlink_string),
-    M(verbs_rotate_reply, "activated", activated, verbs_key_codec),
-    M(verbs_rotate_reply, "retired", retired, verbs_key_codec),
-    M(verbs_rotate_reply, "scheduledFor", scheduled_for, varlink_int_if_set),
-    M(verbs_rotate_reply, "cause", cause, varlink_string),
-    M(verbs_rotate_reply, "exposure", exposure, verbs_exposure_codec));
+    verbs_change_reply,
+    M(verbs_change_reply, "keySet", key_set, varlink_string),
+    M(verbs_change_reply, "activated", activated, verbs_key_codec),
+    M(verbs_change_reply, "retired", retired, verbs_key_codec),
+    M(verbs_change_reply, "scheduledFor", scheduled_for, varlink_int_if_set),
+    M(verbs_change_reply, "cause", cause, varlink_string),
+    M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout rollback_reply =
-    VARLINK_LAYOUT(verbs_rotate_reply,
-	M(verbs_rotate_reply, "activated", activated, verbs_key_codec),
-	M(verbs_rotate_reply, "retired", retired, verbs_key_codec),
-	M(verbs_rotate_reply, "exposure", exposure, verbs_exposure_codec));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "activated", activated, verbs_key_codec),
+	M(verbs_change_reply, "retired", retired, verbs_key_codec),
+	M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout revoke_reply =
-    VARLINK_LAYOUT(verbs_rotate_reply,
-	M(verbs_rotate_reply, "exposure", exposure, verbs_exposure_codec),
-	M(verbs_rotate_reply, "revoked", revoked, verbs_key_codec),
-	M(verbs_rotate_reply, "activated", activated, verbs_key_codec),
-	M(verbs_rotate_reply, "flushAt", flush_at, varlink_int_if_set));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec),
+	M(verbs_change_reply, "revoked", revoked, verbs_key_codec),
+	M(verbs_change_reply, "activated", activated, verbs_key_codec),
+	M(verbs_change_reply, "flushAt", flush_at, varlink_int_if_set));
 
 static const struct varlink_layout add_key_set_reply =
-    VARLINK_LAYOUT(verbs_key_set_reply,
-	M(verbs_key_set_reply, "keySet", key_set, verbs_key_set_codec),
-	M(verbs_key_set_reply, "signsAt", signs_at, varlink_int_if_set),
-	M(verbs_key_set_reply, "exposure", exposure, verbs_exposure_codec));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "keySet", row, verbs_key_set_codec),
+	M(verbs_change_reply, "signsAt", signs_at, varlink_int_if_set),
+	M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout add_key_sets_reply = VARLINK_LAYOUT(
-    verbs_add_key_sets_reply,
-    M(verbs_add_key_sets_reply, "done", done, varlink_int),
-    M(verbs_add_key_sets_reply, "total", total, varlink_int),
-    M(verbs_add_key_sets_reply, "signsAt", signs_at, varlink_int_if_set),
-    M(verbs_add_key_sets_reply, "exposure", exposure, verbs_exposure_codec));
+    verbs_change_reply, M(verbs_change_reply, "done", done, varlink_int),
+    M(verbs_change_reply, "total", total, varlink_int),
+    M(verbs_change_reply, "signsAt", signs_at, varlink_int_if_set),
+    M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout remove_key_set_reply =
-    VARLINK_LAYOUT(verbs_key_set_reply,
-	M(verbs_key_set_reply, "keySet", key_set, verbs_key_set_codec),
-	M(verbs_key_set_reply, "exposure", exposure, verbs_exposure_codec));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "keySet", row, verbs_key_set_codec),
+	M(verbs_change_reply, "exposure", exposure, verbs_exposure_codec));
 
 static const struct varlink_layout set_policy_reply =
-    VARLINK_LAYOUT(verbs_key_set_reply,
-	M(verbs_key_set_reply, "keySet", key_set, verbs_key_set_codec));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "keySet", row, verbs_key_set_codec));
 
 static const struct varlink_layout freeze_reply = VARLINK_LAYOUT(
-    verbs_mode_reply, M(verbs_mode_reply, "mode", mode, varlink_string),
-    M(verbs_mode_reply, "changed", changed, varlink_bool));
+    verbs_change_reply, M(verbs_change_reply, "mode", mode, varlink_string),
+    M(verbs_change_reply, "changed", changed, varlink_bool));
 
 static const struct varlink_layout accept_clock_reply =
-    VARLINK_LAYOUT(verbs_mode_reply,
-	M(verbs_mode_reply, "clockTrusted", clock_trusted, varlink_bool));
+    VARLINK_LAYOUT(verbs_change_reply,
+	M(verbs_change_reply, "clockTrusted", clock_trusted, varlink_bool));
 
 static const struct varlink_layout reload_reply =
     VARLINK_LAYOUT(verbs_reload_reply,

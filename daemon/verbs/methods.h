@@ -37,31 +37,14 @@ struct verbs_change_request {
 /* ---- replies: pointers that are NULL, and keys without one, are absent ----
  */
 
-/* Of Rotate, Rollback and Revoke. */
-struct verbs_rotate_reply {
-	const char *key_set, *cause;
+/* Of all changing methods; each has some of the members. */
+struct verbs_change_reply {
+	const char *key_set, *cause, *mode;
 	struct verbs_key_row activated, retired, revoked;
-	int64_t scheduled_for, flush_at; /* 0: absent */
+	struct verbs_key_set_row row;              /* of the key set */
+	int64_t scheduled_for, flush_at, signs_at; /* 0: absent */
+	int64_t done, total;                       /* key sets */
 	const struct lc_exposure *exposure;
-};
-
-/* Of AddKeySet, RemoveKeySet and SetPolicy. */
-struct verbs_key_set_reply {
-	struct verbs_key_set_row key_set;
-	int64_t signs_at; /* 0: absent */
-	const struct lc_exposure *exposure;
-};
-
-/* Of AddKeySets; of progress without the last two. */
-struct verbs_add_key_sets_reply {
-	int64_t done, total;
-	int64_t signs_at; /* 0: absent */
-	const struct lc_exposure *exposure;
-};
-
-/* Of Freeze and AcceptClock. */
-struct verbs_mode_reply {
-	const char *mode;
 	bool changed, clock_trusted;
 };
 

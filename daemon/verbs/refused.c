@@ -10,8 +10,8 @@
 
 #include "common/serve/server.h"
 #include "common/wire/varlink_struct.h"
-#include "daemon/keeper/refusals.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/keeper/refusals.h"
 
 struct verbs_refused {
 	struct keeper *keeper;

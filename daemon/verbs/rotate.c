@@ -1,44 +1,10 @@
 /*
- * Rotate, Rollback and Revoke: each makes an edit of a key set, lets the
- * lifecycle decide, and fills the reply from what was decided.
+ * Rotate, Rollback and Revoke: which key signs is the lifecycle's decision.
  */
-#include "daemon/verbs/change.h"
-
 #include "daemon/keeper/keeper.h"
 #include "daemon/lifecycle/operator_order.h"
+#include "daemon/verbs/change.h"
 #include "daemon/verbs/verbs.h"
-
-/* A key as the edit leaves it; number 0: none. */
-static struct verbs_key_row
-key_after(const struct verbs_change *change, int64_t number)
-{
-	const struct key_set *set = &change->edit.set->row;
-	struct verbs_key_row row = {
-	    .key_set = set->name,
-	    .set = &change->edit.after,
-	};
-
-	for (size_t i = 0; i < set->nkeys; i++)
-		if (set->keys[i].facts.number == number)
-			row.key = &set->keys[i];
-	return row;
-}
-
-static struct verbs_rotate_reply
-reply_of(const struct verbs_change *change)
-{
-	const struct lc_outcome *outcome = &change->outcome;
-
-	return (struct verbs_rotate_reply){
-	    .key_set = change->edit.set->row.name,
-	    .activated = key_after(change, outcome->activated),
-	    .retired = key_after(change, outcome->retired),
-	    .scheduled_for = outcome->scheduled_for,
-	    .flush_at = outcome->flush_at,
-	    .cause = outcome->cause,
-	    .exposure = outcome->exposed ? &outcome->exposure : NULL,
-	};
-}
 
 /* ---- Rotate ---- */
 
@@ -57,18 +23,10 @@ contradiction(const struct verbs_change_request *asked)
 	return NULL;
 }
 
-static const char *
-rotate_event(const struct lc_outcome *outcome, bool cancel)
+static enum jw_err
+decide_rotate(struct verbs_change *change)
 {
-	if (cancel)
-		return "cancelled";
-	return outcome->scheduled_for != 0 ? "scheduled" : "rotate";
-}
-
-void
-verbs_rotate(struct serve_call *call, const void *request, void *context)
-{
-	const struct verbs_change_request *asked = request;
+	const struct verbs_change_request *asked = change->asked;
 	const struct lc_rotate order = {
 	    .now = asked->now,
 	    .cancel = asked->cancel,
@@ -76,69 +34,66 @@ verbs_rotate(struct serve_call *call, const void *request, void *context)
 	    .expects = asked->expected.given,
 	    .expected = asked->expected.value,
 	};
-	const char *wrong = contradiction(asked);
-	struct verbs_rotate_reply reply;
-	struct verbs_change change;
-	enum jw_err err;
+	enum jw_err err = lc_rotate(
+	    &change->edit.after, &change->edit.env, &order, &change->outcome);
 
-	if (wrong != NULL) {
+	change->is_change =
+	    !asked->cancel || change->edit.before.facts.wanted_at != 0;
+	change->event = asked->cancel                        ? "cancelled"
+			: change->outcome.scheduled_for != 0 ? "scheduled"
+							     : "rotate";
+	return err;
+}
+
+void
+verbs_rotate(struct serve_call *call, const void *request, void *context)
+{
+	const char *wrong = contradiction(request);
+
+	if (wrong != NULL)
 		verbs_invalid(call, wrong);
-		return;
-	}
-	if (!verbs_change_begin(&change, call, context, asked))
-		return;
-	err = lc_rotate(
-	    &change.edit.after, &change.edit.env, &order, &change.outcome);
-	change.is_change =
-	    !asked->cancel || change.edit.before.facts.wanted_at != 0;
-	reply = reply_of(&change);
-	verbs_change_finish(
-	    &change, err, rotate_event(&change.outcome, asked->cancel), &reply);
+	else
+		verbs_change_run(call, context, request, decide_rotate);
 }
 
 /* ---- Rollback ---- */
 
+static enum jw_err
+decide_rollback(struct verbs_change *change)
+{
+	const struct lc_rollback order = {
+	    .now = change->asked->now,
+	    .expects = change->asked->expected.given,
+	    .expected = change->asked->expected.value,
+	};
+
+	change->event = "rollback";
+	return lc_rollback(
+	    &change->edit.after, &change->edit.env, &order, &change->outcome);
+}
+
 void
 verbs_rollback(struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_change_request *asked = request;
-	const struct lc_rollback order = {
-	    .now = asked->now,
-	    .expects = asked->expected.given,
-	    .expected = asked->expected.value,
-	};
-	struct verbs_rotate_reply reply;
-	struct verbs_change change;
-	enum jw_err err;
-
-	if (!verbs_change_begin(&change, call, context, asked))
-		return;
-	err = lc_rollback(
-	    &change.edit.after, &change.edit.env, &order, &change.outcome);
-	reply = reply_of(&change);
-	verbs_change_finish(&change, err, "rollback", &reply);
+	verbs_change_run(call, context, request, decide_rollback);
 }
 
 /* ---- Revoke ---- */
 
-static void
-revoke_found(struct verbs_change *change, const struct verbs_found *found,
-    const struct verbs_change_request *asked)
+static enum jw_err
+decide_revoke(struct verbs_change *change, int64_t number)
 {
-	struct verbs_rotate_reply reply;
-	enum jw_err err;
+	enum jw_err err = verbs_change_check_expected(change);
 
-	change->urgent = true;
-	keeper_edit_begin(change->verbs->keeper, found->set, &change->edit);
-	err = verbs_change_check_expected(change);
 	if (err == JW_OK)
-		err = lc_revoke(&change->edit.after, &change->edit.env,
-		    found->key.facts.number, asked->force, &change->outcome);
-	reply = reply_of(change);
-	reply.revoked = key_after(change, found->key.facts.number);
-	reply.revoked.reason = asked->reason;
-	reply.exposure = &change->outcome.exposure;
-	verbs_change_finish(change, err, "revoke", &reply);
+		err = lc_revoke(&change->edit.after, &change->edit.env, number,
+		    change->asked->force, &change->outcome);
+	change->event = "revoke";
+	change->urgent = true;
+	change->reply.revoked = verbs_change_key(change, number);
+	change->reply.revoked.reason = change->asked->reason;
+	change->reply.exposure = &change->outcome.exposure;
+	return err;
 }
 
 void
@@ -159,13 +114,15 @@ verbs_revoke(struct serve_call *call, const void *request, void *context)
 		return;
 	}
 	/* A tombstone, or a key of a key set that is gone, has no place. */
-	if (verbs_kid(found.set, found.key.facts.number) == NULL)
-		verbs_change_fail(&change, JW_BAD_STATE,
-		    &(struct verbs_fault){
-			.kid = found.key.kid,
-			.state = lc_state_name(lc_state(&found.key.facts)),
-		    });
-	else
-		revoke_found(&change, &found, asked);
+	if (verbs_kid(found.set, found.key.facts.number) == NULL) {
+		change.fault.kid = found.key.kid;
+		change.fault.state = lc_state_name(lc_state(&found.key.facts));
+		verbs_change_refuse(&change, JW_BAD_STATE);
+	} else {
+		keeper_edit_begin(
+		    change.verbs->keeper, found.set, &change.edit);
+		verbs_change_finish(
+		    &change, decide_revoke(&change, found.key.facts.number));
+	}
 	verbs_found_done(&found);
 }

@@ -41,7 +41,7 @@ addition_free(struct addition *addition)
 	free(addition);
 }
 
-static void
+static enum jw_err
 refuse_existing(struct verbs_change *change, const char *name)
 {
 	struct keeper_set *set = keeper_find(change->verbs->keeper, name);
@@ -52,7 +52,7 @@ refuse_existing(struct verbs_change *change, const char *name)
 		keeper_view(set, &view);
 	active = lc_active(&view);
 	change->outcome.actual = active == NULL ? 0 : active->number;
-	verbs_change_refuse(change, JW_CONFLICT);
+	return JW_CONFLICT;
 }
 
 static bool
@@ -64,49 +64,47 @@ is_given(const struct verbs_policy_members *members, const char *camel)
 	return (members->set & UINT32_C(1) << i) != 0;
 }
 
-/* The policy of a new key set; false: refused. */
-static bool
+static enum jw_err
 choose_policy(struct verbs_change *change, struct jw_policy *policy)
 {
+	const struct verbs_policy_members *given = &change->asked->policy;
+	enum jw_err err;
+
 	*policy = change->verbs->policy;
-	if (!verbs_policy_apply(change, &change->asked->policy, policy))
-		return false;
-	if (!is_given(&change->asked->policy, "maxPublishedKeys"))
+	err = verbs_policy_apply(change, given, policy);
+	if (!is_given(given, "maxPublishedKeys"))
 		jw_policy_fit(policy);
-	return verbs_policy_check_algorithm(change, policy) &&
-	       verbs_policy_check(change, policy);
+	if (err == JW_OK)
+		err = verbs_policy_check_algorithm(change, policy);
+	return err != JW_OK ? err : verbs_policy_check(change, policy);
 }
 
-static bool
-refuse_name(struct verbs_change *change, const char *message)
+static enum jw_err
+bad_name(struct verbs_change *change, const char *message)
 {
-	verbs_change_refuse_policy(change, "name", message, NULL);
-	return false;
+	return verbs_change_bad_policy(change, "name", message, NULL);
 }
 
-/* False: refused. */
-static bool
+/* Any error is a refusal. */
+static enum jw_err
 take_set(struct addition *addition, struct key_set *row)
 {
 	struct verbs_change *change = &addition->change;
 	const char *name = change->asked->key_set;
-	struct jw_why why = {"", ""};
 	size_t len = strlen(name);
 
-	change->of_key_set = NULL;
+	change->fault.of_key_set = NULL;
 	if (len >= sizeof(row->name))
-		return refuse_name(
+		return bad_name(
 		    change, "a key set's name has at most 127 characters");
 	memcpy(row->name, name, len + 1);
 	if (addition->is_several)
-		change->of_key_set = row->name;
-	if (jw_key_set_name_check(row->name, &why) != JW_OK)
-		return refuse_name(change, why.text);
+		change->fault.of_key_set = row->name;
+	if (jw_key_set_name_check(row->name, &change->why) != JW_OK)
+		return bad_name(change, change->why.text);
 	if (change->asked->expected.value != 0 ||
-	    keeper_find(change->verbs->keeper, row->name) != NULL) {
-		refuse_existing(change, row->name);
-		return false;
-	}
+	    keeper_find(change->verbs->keeper, row->name) != NULL)
+		return refuse_existing(change, row->name);
 	return choose_policy(change, &row->facts.policy);
 }
 
@@ -123,15 +121,15 @@ keep_name(void *name)
 }
 
 /* A name in the tree is that of a row, which outlives the tree. */
-static bool
+static enum jw_err
 take_each(struct addition *addition)
 {
 	const struct varlink_objects *objects = &addition->asked.key_sets;
 	struct verbs_change_request one;
 	void *names = NULL, *found;
-	bool good = true;
+	enum jw_err err = JW_OK;
 
-	for (size_t i = 0; good && i < objects->count; i++) {
+	for (size_t i = 0; err == JW_OK && i < objects->count; i++) {
 		struct key_set *row =
 		    &keeper_new_sets_at(addition->sets, i)->row;
 
@@ -139,14 +137,15 @@ take_each(struct addition *addition)
 		    objects, i, &verbs_new_key_set_layout, &one);
 		addition->asked.key_set = one.key_set;
 		addition->asked.policy = one.policy;
-		good = take_set(addition, row);
-		found = good ? tsearch(row->name, &names, compare_names) : NULL;
-		if (good && (found == NULL || *(char **)found != row->name))
-			good = refuse_name(&addition->change, "given twice");
+		err = take_set(addition, row);
+		if (err != JW_OK)
+			break;
+		found = tsearch(row->name, &names, compare_names);
+		if (found == NULL || *(char **)found != row->name)
+			err = bad_name(&addition->change, "given twice");
 	}
 	tdestroy(names, keep_name);
-	addition->change.of_key_set = NULL;
-	return good;
+	return err;
 }
 
 /* The URL may have answered with another key set before. */
@@ -189,36 +188,13 @@ sum_up(struct addition *addition)
 	}
 }
 
-static void
-fill_reply(struct addition *addition)
-{
-	struct verbs_change *change = &addition->change;
-	const struct lc_outcome *all = &change->outcome;
-	const struct lc_exposure *exposure =
-	    all->exposed ? &all->exposure : NULL;
-	size_t count = keeper_new_sets_count(addition->sets);
-
-	if (addition->is_several)
-		verbs_change_fill(change, "keyset",
-		    &(const struct verbs_add_key_sets_reply){(int64_t)count,
-			(int64_t)count, all->ready_at, exposure});
-	else
-		verbs_change_fill(change, "keyset",
-		    &(const struct verbs_key_set_reply){
-			.key_set =
-			    {.set = &keeper_new_sets_at(addition->sets, 0)->row,
-				.domain = verbs_domain(change->verbs)},
-			.signs_at = all->ready_at,
-			.exposure = exposure,
-		    });
-}
-
 /* All keys are there. */
 static void
 finish_addition(struct addition *addition)
 {
 	struct verbs_change *change = &addition->change;
-	size_t place = 0;
+	struct verbs_change_reply *reply = &change->reply;
+	size_t count = keeper_new_sets_count(addition->sets), place = 0;
 	enum jw_err err =
 	    keeper_draft_sets(addition->sets, addition->asked.now, &place);
 
@@ -226,13 +202,20 @@ finish_addition(struct addition *addition)
 		const char *name =
 		    keeper_new_sets_at(addition->sets, place)->row.name;
 
-		change->of_key_set = addition->is_several ? name : NULL;
-		refuse_existing(change, name);
+		change->fault.of_key_set = addition->is_several ? name : NULL;
+		verbs_change_refuse(change, refuse_existing(change, name));
 		return;
 	}
 	if (err == JW_OK) {
 		sum_up(addition);
-		fill_reply(addition);
+		change->event = "keyset";
+		reply->done = reply->total = (int64_t)count;
+		reply->row.set = &keeper_new_sets_at(addition->sets, 0)->row;
+		reply->row.domain = verbs_domain(change->verbs);
+		reply->signs_at = change->outcome.ready_at;
+		if (change->outcome.exposed)
+			reply->exposure = &change->outcome.exposure;
+		verbs_change_fill(change);
 	}
 	if (err == JW_OK && !addition->asked.dry_run)
 		err = keeper_add_sets(addition->sets, &change->how);
@@ -243,7 +226,7 @@ static void
 send_progress(struct addition *addition, size_t made)
 {
 	int64_t now = jw_clock_monotonic_ms();
-	const struct verbs_add_key_sets_reply reply = {
+	const struct verbs_change_reply reply = {
 	    .done = (int64_t)made,
 	    .total = (int64_t)keeper_new_sets_count(addition->sets),
 	};
@@ -266,13 +249,14 @@ on_made(enum jw_err err, size_t made, void *arg)
 		send_progress(addition, made);
 		return;
 	}
-	if (err == JW_BAD_KEY)
-		verbs_change_fail(change, err,
-		    &(struct verbs_fault){.message = jw_err_text(err)});
-	else if (err != JW_OK)
+	if (err == JW_BAD_KEY) {
+		change->fault.message = jw_err_text(err);
+		verbs_change_refuse(change, err);
+	} else if (err != JW_OK) {
 		verbs_change_answer(change, err);
-	else if (!verbs_change_answered_before(change))
+	} else if (!verbs_change_answered_before(change)) {
 		finish_addition(addition);
+	}
 	addition_free(addition);
 }
 
@@ -309,13 +293,18 @@ addition_new(struct serve_call *call, struct verbs *verbs,
 	return NULL;
 }
 
-/* The addition lives on until the keys are there. */
+/* Refuse, or go on until the keys are there. */
 static void
-begin_addition(struct addition *take_addition)
+go_on(struct addition *take_addition, enum jw_err err)
 {
 	struct verbs_change *change = &take_addition->change;
-	enum jw_err err;
 
+	if (err != JW_OK) {
+		verbs_change_refuse(change, err);
+		addition_free(take_addition);
+		return;
+	}
+	change->fault.of_key_set = NULL;
 	serve_wait(change->call, sets_on_closed, take_addition);
 	err = keeper_make_keys(take_addition->sets, on_made, take_addition);
 	if (err == JW_OK)
@@ -329,12 +318,10 @@ verbs_add_key_set(struct serve_call *call, const void *request, void *context)
 {
 	struct addition *addition = addition_new(call, context, request, 1);
 
-	if (addition == NULL)
-		return;
-	if (take_set(addition, &keeper_new_sets_at(addition->sets, 0)->row))
-		begin_addition(addition);
-	else
-		addition_free(addition);
+	if (addition != NULL)
+		go_on(
+		    addition, take_set(addition,
+				  &keeper_new_sets_at(addition->sets, 0)->row));
 }
 
 void
@@ -351,34 +338,26 @@ verbs_add_key_sets(struct serve_call *call, const void *request, void *context)
 	if (addition == NULL)
 		return;
 	addition->is_several = true;
-	if (take_each(addition))
-		begin_addition(addition);
-	else
-		addition_free(addition);
+	go_on(addition, take_each(addition));
 }
 
 /* ---- RemoveKeySet ---- */
+
+static enum jw_err
+decide_removal(struct verbs_change *change)
+{
+	enum jw_err err = verbs_change_check_expected(change);
+
+	change->event = "removed";
+	return err != JW_OK
+		   ? err
+		   : lc_remove_set(&change->edit.after, &change->edit.env,
+			 change->asked->force, &change->outcome);
+}
 
 void
 verbs_remove_key_set(
     struct serve_call *call, const void *request, void *context)
 {
-	const struct verbs_change_request *asked = request;
-	struct verbs_key_set_reply reply = {.signs_at = 0};
-	struct verbs_change change;
-	enum jw_err err;
-
-	if (!verbs_change_begin(&change, call, context, asked))
-		return;
-	err = verbs_change_check_expected(&change);
-	if (err == JW_OK)
-		err = lc_remove_set(&change.edit.after, &change.edit.env,
-		    asked->force, &change.outcome);
-	reply.key_set = (struct verbs_key_set_row){
-	    .set = &change.edit.set->row,
-	    .domain = verbs_domain(change.verbs),
-	};
-	if (change.outcome.exposed)
-		reply.exposure = &change.outcome.exposure;
-	verbs_change_finish(&change, err, "removed", &reply);
+	verbs_change_run(call, context, request, decide_removal);
 }
