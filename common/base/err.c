@@ -133,17 +133,37 @@ jw_err_text(enum jw_err err)
 	return jw_row_of(err)->text;
 }
 
+static void set_why(struct jw_why *why, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+set_why(struct jw_why *why, const char *fmt, va_list args)
+{
+	if (why != NULL) {
+		(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
+		why->hint[0] = '\0';
+	}
+}
+
 void
 jw_why_set(struct jw_why *why, const char *fmt, ...)
 {
 	va_list args;
 
-	if (why == NULL)
-		return;
 	va_start(args, fmt);
-	(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
+	set_why(why, fmt, args);
 	va_end(args);
-	why->hint[0] = '\0';
+}
+
+enum jw_err
+jw_fail(enum jw_err err, struct jw_why *why, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	set_why(why, fmt, args);
+	va_end(args);
+	return err;
 }
 
 void

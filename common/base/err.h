@@ -88,4 +88,8 @@ void jw_why_set(struct jw_why *why, const char *fmt, ...)
 void jw_why_hint(struct jw_why *why, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* As jw_why_set(), and returns err. */
+enum jw_err jw_fail(enum jw_err err, struct jw_why *why, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

@@ -1,7 +1,5 @@
-/*
- * What each algorithm needs of OpenSSL (type of key, curve, digest, padding):
- * one row of a table.  An algorithm without a row does not exist.
- */
+/* One row of a table for each algorithm: its type of key, curve, digest and
+ * padding in OpenSSL. An algorithm without a row does not exist. */
 #include <stddef.h>
 
 #include <openssl/crypto.h>

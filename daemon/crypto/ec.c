@@ -24,14 +24,15 @@ ec_check(
 	size_t len;
 	int explicit = 0;
 
-	/* A curve spelled out number by number may differ in one of them. */
+	/* Explicit curve parameters may differ from those of the named curve.
+	 */
 	EVP_PKEY_get_int_param(
 	    pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &explicit);
 	if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) == 1 &&
 	    !explicit && strcmp(group, algorithm->group) == 0)
 		return JW_OK;
-	jw_why_set(why, "the key is not on the named curve %s", algorithm->crv);
-	return JW_BAD_KEY;
+	return jw_fail(JW_BAD_KEY, why, "the key is not on the named curve %s",
+	    algorithm->crv);
 }
 
 static enum jw_err

@@ -1,10 +1,10 @@
 /*
  * The envelope around a private key at rest, and the key-encryption key.
  *
- * What opens here was sealed here for this very row, or does not open: the
- * caller learns nothing about why.  The KEK, the keys derived from it and
- * every plaintext live in the secure heap or are cleansed on the way out.
- * This file must never overwrite a KEK, and never log.
+ * A blob opens only for the row that it was sealed for, and the caller learns
+ * nothing about the reason of a failure.  The KEK, the keys derived from it and
+ * every plaintext live in the secure heap or are cleansed on the way out.  This
+ * file must never overwrite a KEK, and never log.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -124,10 +124,8 @@ aad_put_row(EVP_CIPHER_CTX *context, const struct envelope_kek *kek,
 	       aad_put(context, kek->id, sizeof(kek->id));
 }
 
-/*
- * AES-256-GCM keyed and told the row, ready for text; NULL on failure.  Free
- * with EVP_CIPHER_CTX_free().
- */
+/* AES-256-GCM with the key of the row, and the row as its AAD, ready for text;
+ * NULL on failure.  Free with EVP_CIPHER_CTX_free(). */
 static EVP_CIPHER_CTX *
 cipher_new(const struct envelope_kek *kek,
     const struct crypto_envelope_row *row, const uint8_t *spki_hash,
@@ -199,7 +197,7 @@ decrypt(const struct envelope_kek *kek, const struct crypto_envelope_row *row,
 	return ok;
 }
 
-/* Does the pair belong in the row at all? */
+/* Has the pair the algorithm and the kid of the row? */
 static bool
 row_fits(const struct crypto_envelope_row *row, const struct keys_pair *pair)
 {
@@ -245,7 +243,7 @@ out:
 	return err;
 }
 
-/* Its two halves work together: sign something, verify it. */
+/* Sign something and verify it: do the two halves belong together? */
 static enum jw_err
 try_pair(const struct keys_pair *pair)
 {
@@ -335,7 +333,7 @@ crypto_kek_id(const struct envelope_kek *kek)
 	return kek->id;
 }
 
-/* A whole read, or -1; -1 also when more than len octets come. */
+/* Read exactly len octets; -1: fewer or more can be read. */
 static int
 read_all(int fd, uint8_t *buf, size_t len)
 {
@@ -371,10 +369,9 @@ static enum jw_err
 kek_check_file(const char *path, const struct stat *st, bool credential,
     struct jw_why *why)
 {
-	if (!S_ISREG(st->st_mode)) {
-		jw_why_set(why, "%s is not a regular file", path);
-		return JW_BAD_KEK;
-	}
+	if (!S_ISREG(st->st_mode))
+		return jw_fail(
+		    JW_BAD_KEK, why, "%s is not a regular file", path);
 	if (!credential && (st->st_mode & 077) != 0) {
 		jw_why_set(why,
 		    "%s has mode %04o: others than its owner may use it, "
@@ -383,18 +380,15 @@ kek_check_file(const char *path, const struct stat *st, bool credential,
 		jw_why_hint(why, "chmod 0600 %s", path);
 		return JW_BAD_KEK;
 	}
-	if (!credential && st->st_uid != 0 && st->st_uid != geteuid()) {
-		jw_why_set(why,
+	if (!credential && st->st_uid != 0 && st->st_uid != geteuid())
+		return jw_fail(JW_BAD_KEK, why,
 		    "%s belongs to uid %ld, and should belong to root or "
 		    "uid %ld",
 		    path, (long)st->st_uid, (long)geteuid());
-		return JW_BAD_KEK;
-	}
-	if (st->st_size != ENVELOPE_KEK_SIZE) {
-		jw_why_set(why, "%s has %lld octets, and should have %d", path,
+	if (st->st_size != ENVELOPE_KEK_SIZE)
+		return jw_fail(JW_BAD_KEK, why,
+		    "%s has %lld octets, and should have %d", path,
 		    (long long)st->st_size, ENVELOPE_KEK_SIZE);
-		return JW_BAD_KEK;
-	}
 	return JW_OK;
 }
 
@@ -408,7 +402,7 @@ kek_read(const char *path, bool credential, struct envelope_kek **ret_kek,
 	struct stat st;
 	int fd;
 
-	/* Not blocking: a FIFO would hold the start up for ever. */
+	/* O_NONBLOCK: opening a FIFO would block the start for ever. */
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		int error = errno;
@@ -431,8 +425,8 @@ kek_read(const char *path, bool credential, struct envelope_kek **ret_kek,
 	if (err != JW_OK)
 		goto out;
 	if (read_all(fd, bytes, sizeof(bytes)) != 0) {
-		jw_why_set(why, "%s could not be read whole", path);
-		err = JW_BAD_KEK;
+		err = jw_fail(
+		    JW_BAD_KEK, why, "%s could not be read whole", path);
 		goto out;
 	}
 	err = crypto_kek_from_bytes(bytes, ret_kek);
@@ -507,7 +501,7 @@ kek_read_credential(struct envelope_kek **ret_kek, struct jw_why *why)
 	return kek_read(path, true, ret_kek, why);
 }
 
-/* What helps where nothing better was said. */
+/* The hint where a more precise one was not given. */
 static void
 hint_restore(struct jw_why *why)
 {
@@ -538,7 +532,7 @@ crypto_kek_load(const char *path, bool create, struct envelope_kek **ret_kek,
 		    "be opened; restore it from where it was kept");
 		return JW_BAD_KEK;
 	}
-	/* EEXIST: another one was quicker, and its file is as good. */
+	/* EEXIST: another process made it first, and its file is used. */
 	if (kek_create(path) != 0 && errno != EEXIST) {
 		err = jw_err_errno(errno);
 		jw_why_set(

@@ -20,8 +20,9 @@ enum {
 
 /*
  * OpenSSL frees some buffers that held a private key without cleansing them
- * (measured: i2d_PrivateKey of RSA and Ed25519).  So all that it frees is.
- * And where it gets no memory, it says in most places that the key is bad.
+ * (measured: i2d_PrivateKey of RSA and Ed25519), so every buffer is cleansed
+ * when it is freed.  Most functions of OpenSSL report a failed allocation as a
+ * bad key, so an allocation never fails: jw_alloc() ends the process.
  */
 static void *
 wiping_malloc(size_t size, const char *file, int line)
@@ -65,9 +66,10 @@ crypto_init(size_t secure_heap_bytes, int *ret_locked)
 
 	if (CRYPTO_secure_malloc_initialized())
 		return JW_BUG;
-	/* Refused once OpenSSL has allocated; then we do without. */
+	/* OpenSSL refuses this once it has allocated memory; then nothing is
+	 * cleansed here. */
 	CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc, wiping_free);
-	/* Keys do not depend on what an administrator configured for TLS. */
+	/* openssl.cnf, which administrators change for TLS, is not read. */
 	if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL))
 		return crypto_result(JW_NO_MEMORY);
 	while (size < secure_heap_bytes && size <= SIZE_MAX / 4)
@@ -94,10 +96,8 @@ crypto_random(void *buf, size_t len)
 	return JW_BUG;
 }
 
-/*
- * A copy of this machine's memory may run elsewhere and would draw the same
- * numbers: the generator has to hear from the kernel first.
- */
+/* A restored snapshot of this machine would draw the same numbers again, so the
+ * generator is reseeded from the kernel before a key is made. */
 bool
 crypto_reseed(void)
 {
@@ -107,10 +107,8 @@ crypto_reseed(void)
 	       EVP_RAND_reseed(generator, 1, NULL, 0, NULL, 0) == 1;
 }
 
-/*
- * What OpenSSL queued for this thread is told by our own result.  A secure heap
- * that is full makes a good key look bad.
- */
+/* The queue is emptied, since the caller reports err.  A full secure heap is
+ * found in the queue alone: OpenSSL reports it as a bad key. */
 enum jw_err
 crypto_result(enum jw_err err)
 {

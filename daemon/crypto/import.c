@@ -27,30 +27,25 @@ crypto_import_octets(const struct import *in, const char *name, size_t min,
 	size_t len = json_string_length(member);
 	uint8_t *data;
 
-	if (text == NULL) {
-		jw_why_set(in->why,
+	if (text == NULL)
+		return jw_fail(JW_BAD_KEY, in->why,
 		    "the JWK has no text member \"%s\", which a%s %s key needs",
 		    name, in->private ? " private" : "",
 		    in->algorithm->family->kty);
-		return JW_BAD_KEY;
-	}
 	if (jw_base64url_decoded_size(len) < min ||
-	    jw_base64url_decoded_size(len) > max) {
-		jw_why_set(in->why,
+	    jw_base64url_decoded_size(len) > max)
+		return jw_fail(JW_BAD_KEY, in->why,
 		    "\"%s\" in the JWK has %zu octets, and should have "
 		    "%zu to %zu",
 		    name, jw_base64url_decoded_size(len), min, max);
-		return JW_BAD_KEY;
-	}
 	data = OPENSSL_secure_malloc(jw_base64url_decoded_size(len) + 1);
 	if (data == NULL)
 		return JW_NO_MEMORY;
 	if (!jw_base64url_read(text, len, data)) {
 		OPENSSL_secure_clear_free(
 		    data, jw_base64url_decoded_size(len) + 1);
-		jw_why_set(in->why,
+		return jw_fail(JW_BAD_KEY, in->why,
 		    "\"%s\" in the JWK is not base64url without padding", name);
-		return JW_BAD_KEY;
 	}
 	*ret_data = data;
 	*ret_len = jw_base64url_decoded_size(len);
@@ -90,7 +85,7 @@ crypto_any_from_der(
 	return NULL;
 }
 
-/* As crypto_result(), for a caller that is told why. */
+/* As crypto_result(); sets why when there was no memory. */
 static enum jw_err
 result_why(enum jw_err err, struct jw_why *why)
 {
@@ -105,16 +100,15 @@ check_kind(enum jw_alg alg, const EVP_PKEY *pkey, struct jw_why *why)
 	const struct algorithm *algorithm = &crypto_algorithms[alg];
 	const struct family *family = algorithm->family;
 
-	if (!EVP_PKEY_is_a(pkey, algorithm->type)) {
-		jw_why_set(why, "%s needs a key of type %s",
+	if (!EVP_PKEY_is_a(pkey, algorithm->type))
+		return jw_fail(JW_BAD_KEY, why, "%s needs a key of type %s",
 		    jw_alg_name((int)alg), algorithm->type);
-		return JW_BAD_KEY;
-	}
 	return family->check == NULL ? JW_OK
 				     : family->check(algorithm, pkey, why);
 }
 
-/* The key against itself: point on the curve, halves that belong together. */
+/* Check the key by itself: the point is on the curve, and the private half
+ * belongs to the public half. */
 static enum jw_err
 pkey_validate(EVP_PKEY *pkey, bool private, struct jw_why *why)
 {
@@ -124,20 +118,21 @@ pkey_validate(EVP_PKEY *pkey, bool private, struct jw_why *why)
 	if (context == NULL)
 		return JW_NO_MEMORY;
 	if (EVP_PKEY_public_check(context) != 1) {
-		jw_why_set(
-		    why, "the public key is not a valid one of its kind");
-		err = JW_BAD_KEY;
+		err = jw_fail(JW_BAD_KEY, why,
+		    "the public key is not a valid one of its kind");
 	} else if (private && EVP_PKEY_check(context) != 1) {
-		jw_why_set(
-		    why, "the private half does not belong to the public half");
-		err = JW_BAD_KEY;
+		err = jw_fail(JW_BAD_KEY, why,
+		    "the private half does not belong to the public half");
 	}
 	EVP_PKEY_CTX_free(context);
 	return err;
 }
 
-/* From outside: check everything first, but for what is ours.  Takes pkey,
- * also on failure. */
+/*
+ * Make a pair of a key that comes from outside. `ours`: the key was checked
+ * before it was stored, so only its kind is checked.  Takes pkey, also on
+ * failure.
+ */
 static enum jw_err
 pair_take_foreign(enum jw_alg alg, EVP_PKEY *pkey, bool private, bool ours,
     struct keys_pair **ret_pair, struct jw_why *why)
@@ -158,7 +153,7 @@ out:
 	return err;
 }
 
-/* The scalar must give the point that stands beside it. */
+/* Does the private half give the public half that stands beside it? */
 static bool
 halves_match(EVP_PKEY *pkey)
 {
@@ -182,7 +177,8 @@ crypto_private_import(enum jw_alg alg, const uint8_t *der, size_t len,
 	pkey = algorithm->family->from_der(algorithm, der, len);
 	if (pkey == NULL || check_kind(alg, pkey, NULL) != JW_OK)
 		goto out;
-	/* For RSA that would prove primes, 100 ms: envelope.c signs instead. */
+	/* Skipped for RSA, where it takes 100 ms to prove primes: envelope.c
+	 * signs and verifies instead. */
 	if (algorithm->family != &crypto_rsa && !halves_match(pkey))
 		goto out;
 	err = crypto_take_pkey(alg, pkey, true, ret_pair);
@@ -208,7 +204,7 @@ crypto_private_free(uint8_t *der, size_t len)
 	OPENSSL_secure_clear_free(der, len);
 }
 
-/* Stands where OpenSSL would ask on the terminal. */
+/* OpenSSL calls this instead of asking on the terminal. */
 static int
 refuse_passphrase(char *buf, int size, int writing, void *asked)
 {
@@ -231,11 +227,9 @@ crypto_from_pem(enum jw_alg alg, const char *pem, size_t len,
 
 	if (algorithm == NULL)
 		return JW_BAD_KEY;
-	if (len > IMPORT_MAX) {
-		jw_why_set(why, "the PEM text is longer than %d octets",
-		    (int)IMPORT_MAX);
-		return JW_BAD_KEY;
-	}
+	if (len > IMPORT_MAX)
+		return jw_fail(JW_BAD_KEY, why,
+		    "the PEM text is longer than %d octets", (int)IMPORT_MAX);
 	bio = BIO_new_mem_buf(pem, (int)len);
 	if (bio == NULL)
 		return result_why(JW_NO_MEMORY, why);
@@ -267,27 +261,22 @@ import_check_kind(const struct import *in, enum jw_alg alg)
 {
 	const struct algorithm *algorithm = in->algorithm;
 
-	if (!json_is_object(in->jwk)) {
-		jw_why_set(in->why, "a JWK should be a JSON object");
-		return JW_BAD_KEY;
-	}
-	if (!is_text(in->jwk, "kty", algorithm->family->kty)) {
-		jw_why_set(in->why, "%s needs a JWK with \"kty\":\"%s\"",
-		    jw_alg_name((int)alg), algorithm->family->kty);
-		return JW_BAD_KEY;
-	}
-	if (algorithm->crv != NULL &&
-	    !is_text(in->jwk, "crv", algorithm->crv)) {
-		jw_why_set(in->why, "%s needs a JWK with \"crv\":\"%s\"",
-		    jw_alg_name((int)alg), algorithm->crv);
-		return JW_BAD_KEY;
-	}
+	if (!json_is_object(in->jwk))
+		return jw_fail(
+		    JW_BAD_KEY, in->why, "a JWK should be a JSON object");
+	if (!is_text(in->jwk, "kty", algorithm->family->kty))
+		return jw_fail(JW_BAD_KEY, in->why,
+		    "%s needs a JWK with \"kty\":\"%s\"", jw_alg_name((int)alg),
+		    algorithm->family->kty);
+	if (algorithm->crv != NULL && !is_text(in->jwk, "crv", algorithm->crv))
+		return jw_fail(JW_BAD_KEY, in->why,
+		    "%s needs a JWK with \"crv\":\"%s\"", jw_alg_name((int)alg),
+		    algorithm->crv);
 	if (algorithm->family->alg_is_member &&
-	    !is_text(in->jwk, "alg", algorithm->type)) {
-		jw_why_set(in->why, "%s needs a JWK with \"alg\":\"%s\"",
-		    jw_alg_name((int)alg), algorithm->type);
-		return JW_BAD_KEY;
-	}
+	    !is_text(in->jwk, "alg", algorithm->type))
+		return jw_fail(JW_BAD_KEY, in->why,
+		    "%s needs a JWK with \"alg\":\"%s\"", jw_alg_name((int)alg),
+		    algorithm->type);
 	return JW_OK;
 }
 
@@ -324,10 +313,10 @@ import_pkey(struct import *in, EVP_PKEY **ret_pkey)
 		err = JW_NO_MEMORY;
 	} else if (EVP_PKEY_fromdata_init(context) != 1 ||
 		   EVP_PKEY_fromdata(context, &pkey, selection, params) != 1) {
-		jw_why_set(in->why, "the JWK's numbers make no %s key",
+		err = jw_fail(JW_BAD_KEY, in->why,
+		    "the JWK's numbers make no %s key",
 		    in->algorithm->crv != NULL ? in->algorithm->crv
 					       : in->algorithm->type);
-		err = JW_BAD_KEY;
 	} else {
 		*ret_pkey = pkey;
 	}
@@ -347,7 +336,7 @@ import_done(struct import *in)
 	for (size_t i = 0; private_members[i] != NULL; i++) {
 		json_t *member = json_object_get(in->jwk, private_members[i]);
 
-		/* Ours to free, hence to overwrite; Jansson has no way. */
+		/* Jansson does not cleanse texts that it frees. */
 		if (json_is_string(member))
 			OPENSSL_cleanse(
 			    (void *)(uintptr_t)json_string_value(member),
@@ -368,17 +357,14 @@ from_jwk(enum jw_alg alg, const char *jwk, size_t len, bool ours,
 
 	if (in.algorithm == NULL)
 		return JW_BAD_KEY;
-	if (len > IMPORT_MAX) {
-		jw_why_set(
-		    why, "the JWK is longer than %d octets", (int)IMPORT_MAX);
-		return JW_BAD_KEY;
-	}
+	if (len > IMPORT_MAX)
+		return jw_fail(JW_BAD_KEY, why,
+		    "the JWK is longer than %d octets", (int)IMPORT_MAX);
 	in.jwk = json_loadb(jwk, len, JSON_REJECT_DUPLICATES, &error);
 	if (in.jwk == NULL) {
 		/* Jansson's own text would quote what may be a private key. */
-		jw_why_set(
-		    why, "the JWK is not JSON, at octet %d", error.position);
-		return JW_BAD_KEY;
+		return jw_fail(JW_BAD_KEY, why,
+		    "the JWK is not JSON, at octet %d", error.position);
 	}
 	in.private = import_is_private(in.jwk);
 	in.params = OSSL_PARAM_BLD_new();

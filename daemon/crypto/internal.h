@@ -1,7 +1,5 @@
-/*
- * What the files of key pairs share with one another, and with no other folder:
- * the row of an algorithm, and the family of a key.
- */
+/* Shared by the files of key pairs: the row of an algorithm, and the family of
+ * a key. */
 #ifndef JWKSD_DAEMON_CRYPTO_INTERNAL_H
 #define JWKSD_DAEMON_CRYPTO_INTERNAL_H
 
@@ -24,7 +22,7 @@ enum {
 struct algorithm;
 struct import;
 
-/* What keys of one kty have in common. */
+/* One kty of a JWK. */
 struct family {
 	const char *kty;
 	/* The public members of a JWK, as they are published, and OpenSSL's

@@ -25,7 +25,8 @@ crypto_take_pkey(
 	pair->alg = alg;
 	pair->algorithm = &crypto_algorithms[alg];
 	pair->pkey = pkey;
-	/* One key, one SubjectPublicKeyInfo: a file may hold a short point. */
+	/* A file may hold a compressed point; the hash of the
+	 * SubjectPublicKeyInfo is made over the uncompressed form. */
 	if (pair->algorithm->family == &crypto_ec &&
 	    EVP_PKEY_set_utf8_string_param(pkey,
 		OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,

@@ -41,27 +41,27 @@ void crypto_done(void);
 enum jw_err crypto_supported(enum jw_alg alg, struct jw_why *why);
 
 /*
- * Make a new key pair for alg (rsa_bits counts for RSA only).  Reseeds the
- * generator first.  May take 10 s for RSA-4096: never on the event loop; ends
- * early, with JW_BAD_KEY, when another thread sets *cancelled (NULL: none
- * does). JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY.  Free with crypto_free().
+ * Make a new key pair for alg; rsa_bits counts for RSA only.  Reseeds the
+ * generator first.  May take 10 s for RSA-4096: never on the event loop.  Ends
+ * early, with JW_BAD_KEY, when another thread sets *cancelled (NULL: no thread
+ * does).  JW_BAD_KEY when OpenSSL fails, JW_NO_MEMORY. Free with crypto_free().
  */
 enum jw_err crypto_generate(enum jw_alg alg, int rsa_bits,
     const atomic_bool *cancelled, struct keys_pair **ret_pair);
 void crypto_free(struct keys_pair *pair);
 
 enum jw_alg crypto_alg(const struct keys_pair *pair);
-/* Does a signature take less time than another thread would be reached in? */
+/* Does a signature take less time than passing it to a thread and back? */
 bool crypto_is_quick(const struct keys_pair *pair);
 
 /* RFC 7638 SHA-256 thumbprint; KEYS_KID_SIZE octets, NUL-terminated. */
 const char *crypto_kid(const struct keys_pair *pair);
 
 /*
- * The public JWK as it is published (http.md): compact JSON, members in the
- * order kty use alg kid and then n e | crv x y | crv x | pub (RFC 9964).  EC
- * coordinates have the full field size (RFC 7518 6.2.1.2), n the minimal one
- * (6.3.1.1).  Owned by the pair.
+ * The public JWK as it is published: compact JSON, members in the order kty use
+ * alg kid and then n e | crv x y | crv x | pub (RFC 9964).  EC coordinates have
+ * the full field size (RFC 7518 6.2.1.2), n the minimal one (6.3.1.1).  Owned
+ * by the pair.
  */
 const char *crypto_public_jwk(const struct keys_pair *pair);
 
@@ -112,10 +112,8 @@ enum jw_err crypto_from_pem(enum jw_alg alg, const char *pem, size_t len,
 enum jw_err crypto_from_jwk(enum jw_alg alg, const char *jwk, size_t len,
     struct keys_pair **ret_pair, struct jw_why *why);
 
-/*
- * A public key as we have published it.  It was checked when it was made, so
- * this is quick enough for the event loop.
- */
+/* A public key from the JWK that crypto_public_jwk() gave.  It was checked when
+ * it was made, so only its kind is checked: quick enough for the event loop. */
 enum jw_err crypto_from_own_jwk(
     enum jw_alg alg, const char *jwk, struct keys_pair **ret_pair);
 

@@ -70,7 +70,8 @@ akp_from_jwk(struct import *in)
 	return raw_from_jwk(in, "pub", "priv", SEED_OCTETS, PARAM_SEED);
 }
 
-/* Its seed, SEED_OCTETS; false for a public key or one without. */
+/* Read the seed, SEED_OCTETS; false: a public key, or a key without its seed.
+ */
 static bool
 akp_seed(const EVP_PKEY *pkey, uint8_t *ret_seed)
 {
@@ -81,7 +82,8 @@ akp_seed(const EVP_PKEY *pkey, uint8_t *ret_seed)
 	       len == SEED_OCTETS;
 }
 
-/* What is sealed, and what a JWK holds (RFC 9964), is the seed. */
+/* A key without its seed is refused: the seed is all that is sealed, and that a
+ * JWK holds (RFC 9964). */
 static enum jw_err
 akp_check(
     const struct algorithm *algorithm, const EVP_PKEY *pkey, struct jw_why *why)
@@ -97,16 +99,16 @@ akp_check(
 	ERR_clear_error();
 	if (whole)
 		return JW_OK;
-	jw_why_set(why,
+	return jw_fail(JW_BAD_KEY, why,
 	    "the %s key has no seed, and should be given with it (RFC 9881 "
 	    "section 6)",
 	    algorithm->type);
-	return JW_BAD_KEY;
 }
 
 /*
- * RFC 9881 section 6: seed [0] OCTET STRING (SIZE (32)).  OpenSSL would write
- * 2.5 to 4.9 KB that follow from these, and no release before 3.5 knows how.
+ * RFC 9881 section 6: seed [0] OCTET STRING (SIZE (32)).  OpenSSL 3.5 would
+ * write 2.5 to 4.9 KB that follow from the seed, and no earlier release knows
+ * ML-DSA.
  */
 static const uint8_t seed_head[] = {0x80, SEED_OCTETS};
 
@@ -131,7 +133,7 @@ akp_to_der(const EVP_PKEY *pkey, uint8_t **ret_der, size_t *ret_len)
 static EVP_PKEY *
 akp_from_der(const struct algorithm *algorithm, const uint8_t *der, size_t len)
 {
-	/* OSSL_PARAM has no const; the seed is only read. */
+	/* OSSL_PARAM has no const; OpenSSL only reads the seed. */
 	void *seed = (void *)(uintptr_t)(der + sizeof(seed_head));
 	OSSL_PARAM params[] = {
 	    OSSL_PARAM_construct_octet_string(PARAM_SEED, seed, SEED_OCTETS),

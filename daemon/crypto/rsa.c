@@ -28,24 +28,21 @@ rsa_check(
 	bool fits;
 
 	(void)algorithm;
-	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) {
-		jw_why_set(why,
+	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+		return jw_fail(JW_BAD_KEY, why,
 		    "the RSA key has %d bits, and should have %d to %d", bits,
 		    RSA_BITS_MIN, RSA_BITS_MAX);
-		return JW_BAD_KEY;
-	}
-	if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e)) {
-		jw_why_set(why, "the RSA key has no public exponent");
-		return JW_BAD_KEY;
-	}
-	/* Verifiers hold e in 31 bits (Go), and refuse the whole set. */
+	if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e))
+		return jw_fail(
+		    JW_BAD_KEY, why, "the RSA key has no public exponent");
+	/* Verifiers in Go hold e in 31 bits, and refuse the whole set
+	 * otherwise. */
 	fits = BN_is_odd(e) && BN_num_bits(e) >= 17 && BN_num_bits(e) <= 31;
 	BN_free(e);
-	if (!fits) {
-		jw_why_set(why, "the RSA public exponent should be 65537, or "
-				"odd and between 65537 and 2147483647");
-		return JW_BAD_KEY;
-	}
+	if (!fits)
+		return jw_fail(JW_BAD_KEY, why,
+		    "the RSA public exponent should be 65537, or "
+		    "odd and between 65537 and 2147483647");
 	return JW_OK;
 }
 
@@ -63,11 +60,10 @@ rsa_number(const struct import *in, const char *name, bool minimal,
 	if (err != JW_OK)
 		return err;
 	if (minimal && data[0] == 0) {
-		jw_why_set(in->why,
+		err = jw_fail(JW_BAD_KEY, in->why,
 		    "\"%s\" in the JWK begins with a zero octet, and should "
 		    "be as short as it can be (RFC 7518 section 2)",
 		    name);
-		err = JW_BAD_KEY;
 		goto out;
 	}
 	err = JW_NO_MEMORY;
@@ -102,11 +98,10 @@ rsa_from_jwk(struct import *in)
 {
 	size_t count = in->private ? RSA_MEMBERS : RSA_PUBLIC_MEMBERS;
 
-	if (json_object_get(in->jwk, "oth") != NULL) {
-		jw_why_set(in->why, "the JWK has more than two primes "
-				    "(\"oth\"), and should have two");
-		return JW_BAD_KEY;
-	}
+	if (json_object_get(in->jwk, "oth") != NULL)
+		return jw_fail(JW_BAD_KEY, in->why,
+		    "the JWK has more than two primes "
+		    "(\"oth\"), and should have two");
 	for (size_t i = 0; i < count; i++) {
 		enum jw_err err = rsa_number(in, rsa_members[i].name,
 		    i < RSA_PUBLIC_MEMBERS, &in->numbers[i]);

@@ -1,7 +1,5 @@
-/*
- * Signatures, and the contexts that are kept ready for them.  Must never use
- * one context in two threads at a time.
- */
+/* Signatures, and the contexts that are kept ready for them.  Must never use
+ * one context in two threads at a time. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +14,8 @@
 #include "daemon/crypto/internal.h"
 
 enum {
-	ECDSA_DER_MAX = 160, /* of P-521: 141 */
-	CONTEXTS_MAX = 8,    /* of a key, for as many threads */
+	ECDSA_DER_MAX = 160, /* a signature of P-521 has 141 at most */
+	CONTEXTS_MAX = 8,    /* kept for one key: one for each thread */
 };
 
 /*
@@ -46,7 +44,7 @@ set_pss(const struct algorithm *algorithm, EVP_PKEY_CTX *key)
 		   1;
 }
 
-/* For verifying as the algorithm's row says. */
+/* Set up a context that verifies. */
 static bool
 verifier_init(
     const struct algorithm *algorithm, EVP_PKEY *pkey, EVP_MD_CTX *context)
@@ -84,7 +82,7 @@ context_init(
 		   EVP_get_digestbyname(algorithm->digest), NULL) == 1;
 }
 
-/* NULL: no memory, or not a key that signs so. */
+/* NULL: no memory, or the key cannot sign with its algorithm. */
 static struct context *
 context_new(const struct keys_pair *pair)
 {
@@ -143,7 +141,8 @@ crypto_contexts_new(const struct keys_pair *pair)
 	return contexts;
 }
 
-/* One INTEGER of at most field octets, without its zeroes in front. */
+/* Read one INTEGER, and write it with exactly field octets.  False: it is none,
+ * or a larger one. */
 static bool
 read_integer(
     const uint8_t **at, const uint8_t *end, size_t field, uint8_t *ret_number)
@@ -166,15 +165,13 @@ read_integer(
 	return true;
 }
 
-/*
- * From the SEQUENCE of two INTEGERs that OpenSSL has made to R || S, RFC 7518
- * section 3.4.
- */
+/* Convert the SEQUENCE of two INTEGERs that OpenSSL has made to R || S, RFC
+ * 7518 section 3.4. */
 static bool
 ecdsa_to_jws(const uint8_t *der, size_t len, size_t field, uint8_t *ret_raw)
 {
 	const uint8_t *end = der + len;
-	/* Of P-521 the length has a second octet. */
+	/* The length of a P-521 signature takes a second octet. */
 	size_t head = len > 1 && der[1] == 0x81 ? 3 : 2;
 
 	if (len < head || der[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED) ||
@@ -185,7 +182,7 @@ ecdsa_to_jws(const uint8_t *der, size_t len, size_t field, uint8_t *ret_raw)
 	       read_integer(&der, end, field, ret_raw + field) && der == end;
 }
 
-/* The way back; ret_der has room for KEYS_SIGNATURE_MAX. */
+/* Convert R || S to DER; ret_der has room for KEYS_SIGNATURE_MAX. */
 static bool
 ecdsa_from_jws(const uint8_t *raw, size_t len, size_t field, uint8_t *ret_der,
     size_t *ret_len)
@@ -213,7 +210,7 @@ out:
 	return ok;
 }
 
-/* With a digest of its own name; ret_len is at first the room. */
+/* Where hash and signature are two steps. *ret_len is the room at first. */
 static bool
 sign_hash(struct context *context, const void *data, size_t len,
     uint8_t *ret_signature, size_t *ret_len)
@@ -228,7 +225,11 @@ sign_hash(struct context *context, const void *data, size_t len,
 		   context->key, ret_signature, ret_len, hash, hash_len) == 1;
 }
 
-/* Not every release of OpenSSL begins again without being told the key. */
+/*
+ * Where the scheme hashes by itself (EdDSA, ML-DSA).  OpenSSL 3.0 starts the
+ * next signature without the key; where a release refuses that, a context that
+ * is reset and given the key again does.
+ */
 static bool
 sign_whole(struct context *context, EVP_PKEY *pkey, const void *data,
     size_t len, uint8_t *ret_signature, size_t *ret_len)

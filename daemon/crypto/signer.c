@@ -22,8 +22,9 @@ struct crypto_signer_key {
 	LIST_ENTRY(crypto_signer_key) in_bucket;
 	struct keys_pair *pair;
 	int64_t set_id;
-	int users;             /* the loop's own count; the signer is one */
-	atomic_bool forgotten; /* threads look */
+	int users; /* references, counted by the event loop alone; the signer
+		      has one */
+	atomic_bool forgotten; /* also read by threads */
 };
 
 TAILQ_HEAD(key_list, crypto_signer_key);
@@ -32,7 +33,7 @@ LIST_HEAD(bucket, crypto_signer_key);
 struct crypto_signer {
 	struct crypto_worker_pool *threads;
 	size_t keys_max, jobs_max;
-	struct key_list by_use; /* the last used first */
+	struct key_list by_use; /* the most recently used first */
 	struct bucket buckets[BUCKETS];
 	size_t count;
 };
@@ -52,7 +53,7 @@ struct job {
 
 /* ---- keys ---- */
 
-/* A kid is a hash already. */
+/* A kid is the text of a hash: four characters of it are random enough. */
 static struct bucket *
 bucket_of(struct crypto_signer *signer, const char *kid)
 {
@@ -180,7 +181,8 @@ job_drop(void *arg)
 	free(job);
 }
 
-/* As many places of a user's as are left: another user finds some. */
+/* A user may have as many waiting signatures as there are places left, so that
+ * another user always finds some. */
 static bool
 crypto_has_place(const struct crypto_signer *signer, uid_t uid)
 {

@@ -33,7 +33,7 @@ struct job {
 
 STAILQ_HEAD(job_list, job);
 
-/* While jobs of it wait. */
+/* The waiting jobs of one share; freed with its last job. */
 struct share {
 	TAILQ_ENTRY(share) link;
 	uint64_t number;
@@ -49,9 +49,9 @@ struct crypto_worker_pool {
 	struct share_list todo; /* the first has the next turn */
 	struct job_list ended;
 	bool stop;
-	bool told;           /* the loop has been woken for `ended` */
-	int64_t first_ended; /* of those that it was not woken for */
-	size_t pending;      /* the loop's own */
+	bool woken;          /* the event loop has been woken for `ended` */
+	int64_t first_ended; /* when the first job of `ended` was put there */
+	size_t pending;      /* known to the event loop alone */
 	int nice_level;
 	int ends_at_once;
 	int event_fd;
@@ -60,17 +60,17 @@ struct crypto_worker_pool {
 	int nthreads;
 };
 
-/* With the lock. */
+/* Wake the event loop for `ended`.  Needs the lock. */
 static void
-crypto_tell(struct crypto_worker_pool *pool)
+wake_loop(struct crypto_worker_pool *pool)
 {
-	if (pool->told || STAILQ_EMPTY(&pool->ended))
+	if (pool->woken || STAILQ_EMPTY(&pool->ended))
 		return;
-	pool->told = true;
+	pool->woken = true;
 	(void)eventfd_write(pool->event_fd, 1);
 }
 
-/* With the lock.  NULL: none of it waits. */
+/* Needs the lock.  NULL: no job of the share waits. */
 static struct share *
 crypto_find_share(const struct crypto_worker_pool *pool, uint64_t number)
 {
@@ -82,7 +82,8 @@ crypto_find_share(const struct crypto_worker_pool *pool, uint64_t number)
 	return share;
 }
 
-/* With the lock.  Its turn comes after the others', or at once. */
+/* Give a share its next turn: after all others, or first if it is urgent. Needs
+ * the lock. */
 static void
 put_share(struct crypto_worker_pool *pool, struct share *share)
 {
@@ -92,7 +93,8 @@ put_share(struct crypto_worker_pool *pool, struct share *share)
 		TAILQ_INSERT_TAIL(&pool->todo, share, link);
 }
 
-/* With the lock.  No longer in the queue; a share without jobs is forgotten. */
+/* Take a job out of its share, and free a share without jobs.  Needs the lock.
+ */
 static void
 take_job(struct crypto_worker_pool *pool, struct share *share, struct job *job)
 {
@@ -105,7 +107,8 @@ take_job(struct crypto_worker_pool *pool, struct share *share, struct job *job)
 		put_share(pool, share);
 }
 
-/* Nobody sleeps on an end that has not been told. */
+/* The event loop is woken before a thread sleeps: no finished job stays
+ * unreported. */
 static struct job *
 next_job(struct crypto_worker_pool *pool)
 {
@@ -114,7 +117,7 @@ next_job(struct crypto_worker_pool *pool)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop && TAILQ_EMPTY(&pool->todo)) {
-		crypto_tell(pool);
+		wake_loop(pool);
 		pthread_cond_wait(&pool->wake, &pool->lock);
 	}
 	share = pool->stop ? NULL : TAILQ_FIRST(&pool->todo);
@@ -136,7 +139,7 @@ end_job(struct crypto_worker_pool *pool, struct job *job)
 		pool->first_ended = now;
 	STAILQ_INSERT_TAIL(&pool->ended, job, link);
 	if (pool->ends_at_once == 1 || now - pool->first_ended >= GATHER_NS)
-		crypto_tell(pool);
+		wake_loop(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -156,7 +159,7 @@ work(void *arg)
 	return NULL;
 }
 
-/* The rest comes in another turn: others wait too. */
+/* At most ends_at_once of them, so that other events have their turn. */
 static void
 take_ended(struct crypto_worker_pool *pool, struct job_list *ret_jobs)
 {
@@ -170,8 +173,8 @@ take_ended(struct crypto_worker_pool *pool, struct job_list *ret_jobs)
 		STAILQ_REMOVE_HEAD(&pool->ended, link);
 		STAILQ_INSERT_TAIL(ret_jobs, job, link);
 	}
-	pool->told = false;
-	crypto_tell(pool);
+	pool->woken = false;
+	wake_loop(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -183,7 +186,7 @@ put_back(struct crypto_worker_pool *pool, struct job_list *jobs)
 	pthread_mutex_lock(&pool->lock);
 	STAILQ_CONCAT(jobs, &pool->ended);
 	STAILQ_CONCAT(&pool->ended, jobs);
-	crypto_tell(pool);
+	wake_loop(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -198,7 +201,8 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)eventfd_read(fd, &value);
 	take_ended(pool, &jobs);
-	/* What is to end the loop ends it: nothing may be there to ask. */
+	/* The loop was broken because the store is gone: start no further call.
+	 */
 	while ((job = STAILQ_FIRST(&jobs)) != NULL &&
 	       !event_base_got_break(event_get_base(pool->event))) {
 		assert(pool->pending > 0);
@@ -265,7 +269,7 @@ crypto_worker_pool_new(struct event_base *base, int threads, int nice_level,
 	return err;
 }
 
-/* With the lock.  NULL: no memory. */
+/* Find or make a share.  Needs the lock.  NULL: no memory. */
 static struct share *
 need_share(struct crypto_worker_pool *pool, uint64_t number)
 {
@@ -319,7 +323,7 @@ crypto_worker_submit(struct crypto_worker_pool *pool, uint64_t share,
 	return JW_OK;
 }
 
-/* With the lock.  NULL: none of the share has this arg. */
+/* Needs the lock.  NULL: no job of the share has this arg. */
 static struct job *
 find_job(const struct share *share, const void *arg)
 {
@@ -331,7 +335,8 @@ find_job(const struct share *share, const void *arg)
 	return NULL;
 }
 
-/* NULL: none waits. */
+/* Take the waiting job with this arg out of its share; NULL: no such job waits.
+ */
 static struct job *
 take_waiting(struct crypto_worker_pool *pool, const void *arg)
 {

@@ -76,14 +76,13 @@ check_key(const struct key *const *keys, size_t at, struct jw_why *why)
 	enum jw_err err = JW_OK;
 
 	if (!is_public_jwk(jwk, keys[at]->kid)) {
-		jw_why_set(why, "key %s: not a public JWK of a known type",
-		    keys[at]->kid);
-		err = JW_BUG;
+		err = jw_fail(JW_BUG, why,
+		    "key %s: not a public JWK of a known type", keys[at]->kid);
 	}
 	for (size_t i = 0; err == JW_OK && i < at; i++)
 		if (strcmp(keys[i]->kid, keys[at]->kid) == 0) {
-			jw_why_set(why, "key %s: twice", keys[at]->kid);
-			err = JW_BUG;
+			err = jw_fail(
+			    JW_BUG, why, "key %s: twice", keys[at]->kid);
 		}
 	json_decref(jwk);
 	return err;
@@ -97,11 +96,9 @@ document_render(const struct key *const *keys, size_t count, char **ret_body,
 	enum jw_err err = JW_OK;
 	char *body, *p;
 
-	if (count == 0 || count > JWKS_KEYS_MAX) {
-		jw_why_set(why, "a JWKSet of %zu keys (1 to %d)", count,
-		    JWKS_KEYS_MAX);
-		return JW_BUG;
-	}
+	if (count == 0 || count > JWKS_KEYS_MAX)
+		return jw_fail(JW_BUG, why, "a JWKSet of %zu keys (1 to %d)",
+		    count, JWKS_KEYS_MAX);
 	for (size_t i = 0; err == JW_OK && i < count; i++) {
 		err = check_key(keys, i, why);
 		size += strlen(keys[i]->jwk) + 1;

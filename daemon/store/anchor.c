@@ -1,7 +1,5 @@
-/*
- * The anchor's file: read, and written as a whole under a temporary name.
- * Must never be taken for absent when it cannot be read.
- */
+/* The file of the anchor: read, and written as a whole under a temporary name.
+ * Must never treat an anchor that cannot be read as absent. */
 #include "daemon/store/anchor.h"
 
 #include <errno.h>

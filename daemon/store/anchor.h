@@ -1,10 +1,10 @@
 /*
- * The anchor: a small file outside of the database's directory that says which
- * database has been there.  Without it, a database that was deleted or emptied
- * looks like a first start, and new keys would take the place of all others.
+ * The anchor: a small file outside of the directory of the database that names
+ * the database.  Without it, a database that was deleted or emptied would look
+ * like a first start, and new keys would take the place of all others.
  *
- * Text, a line `name value` for each fact; lines with other names are left to
- * later versions.
+ * Text, a line `name value` for each fact; lines with other names are for later
+ * versions.
  */
 #ifndef JWKSD_DAEMON_STORE_ANCHOR_H
 #define JWKSD_DAEMON_STORE_ANCHOR_H
@@ -20,10 +20,8 @@ struct store_anchor {
 	char path[ANCHOR_PATH_SIZE]; /* where it was then */
 };
 
-/*
- * What the anchor in a directory says; all empty where there is none.  With
- * why: JW_IO, JW_PERMISSION_DENIED (others may write it), JW_CORRUPT.
- */
+/* Read the anchor of a directory; all empty where there is none.  With why:
+ * JW_IO, JW_PERMISSION_DENIED (others may write it), JW_CORRUPT. */
 enum jw_err store_anchor_read(
     const char *directory, struct store_anchor *ret_anchor, struct jw_why *why);
 

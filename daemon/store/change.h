@@ -1,7 +1,5 @@
-/*
- * What one transaction of the store is made of, and the commit.  Plain data;
- * everything that is pointed at is the caller's and outlives the commit.
- */
+/* One transaction of the store.  Plain data; everything that is pointed at
+ * belongs to the caller and outlives the commit. */
 #ifndef JWKSD_DAEMON_STORE_CHANGE_H
 #define JWKSD_DAEMON_STORE_CHANGE_H
 
@@ -21,7 +19,7 @@ struct store_new_key {
 	size_t sealed_len;
 };
 
-/* Who asked; all -1 for the daemon itself. */
+/* The client that ordered it; all -1 for the daemon itself. */
 struct store_actor {
 	int64_t uid, gid, pid;
 };

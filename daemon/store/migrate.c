@@ -24,7 +24,7 @@ store_newest_schema(void)
 	return newest;
 }
 
-/* A copy of what was, before it is changed. */
+/* Copy the database before it is changed. */
 static enum jw_err
 copy_before(struct store *store, int64_t schema)
 {

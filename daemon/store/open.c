@@ -26,10 +26,8 @@ refuse_second(const char *path, struct jw_why *why)
 	return JW_LOCKED;
 }
 
-/*
- * One process at a time: an advisory lock beside the database, since the
- * database itself may only be touched by its holder.
- */
+/* An advisory lock on a file beside the database: the database file itself must
+ * not be opened before the lock is held. */
 static enum jw_err
 take_lock(struct store *store, struct jw_why *why)
 {
@@ -37,10 +35,9 @@ take_lock(struct store *store, struct jw_why *why)
 	int error;
 
 	if (snprintf(name, sizeof(name), "%s.lock", store->path) >=
-	    (int)sizeof(name)) {
-		jw_why_set(why, "%s: the path is too long", store->path);
-		return JW_STORE_FAILED;
-	}
+	    (int)sizeof(name))
+		return jw_fail(JW_STORE_FAILED, why, "%s: the path is too long",
+		    store->path);
 	store->lock_fd =
 	    open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	error = errno;
@@ -72,7 +69,8 @@ store_check_lock(const char *path, struct jw_why *why)
 	return locked ? refuse_second(path, why) : JW_OK;
 }
 
-/* Symbolic links above the file are the administrator's business. */
+/* Directories above the file may be symbolic links, as the administrator likes;
+ * the file itself may not. */
 static char *
 resolve(const char *path)
 {
@@ -103,11 +101,10 @@ store_refuse_link(const char *path, struct jw_why *why)
 		jw_why_hint(why, "name the file itself in [store] path");
 		return JW_SYMLINK;
 	}
-	jw_why_set(why, "%s: is not a regular file", path);
-	return JW_FOREIGN_FILE;
+	return jw_fail(JW_FOREIGN_FILE, why, "%s: is not a regular file", path);
 }
 
-/* Whoever may write these files decides what is published. */
+/* A user who may write these files decides which keys are published. */
 static enum jw_err
 refuse_writable(const char *path, struct jw_why *why)
 {
@@ -148,7 +145,7 @@ query_int(struct store *store, const char *sql, int64_t *ret_value)
 	return err;
 }
 
-/* What the library said, and what helps. */
+/* Report what SQLite said, and a hint. */
 void
 store_explain(const struct store *store, enum jw_err err, struct jw_why *why)
 {
@@ -157,10 +154,8 @@ store_explain(const struct store *store, enum jw_err err, struct jw_why *why)
 		jw_why_hint(why, "restore a backup; the file is left as it is");
 }
 
-/*
- * Whose file is it?  Only reads, so that a foreign database stays as it is.
- * ret_schema is 0 for an empty file.
- */
+/* Find out whether the file is one of jwksd.  Only reads, so that a foreign
+ * database stays as it is. ret_schema is 0 for an empty file. */
 static enum jw_err
 store_identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 {
@@ -193,16 +188,14 @@ store_identify(struct store *store, int64_t *ret_schema, struct jw_why *why)
 	return err;
 }
 
-/*
- * Until it is known whose file this is, a log that another program left is
- * neither brought home nor removed.
- */
+/* Until the database is known to be one of jwksd, a log that another program
+ * left is neither copied into the database nor removed. */
 static void
 look_only(struct store *store, bool on)
 {
 	char log[PATH_MAX];
 
-	/* A log that only we made goes when we do. */
+	/* A log that this process made is removed on closing. */
 	snprintf(log, sizeof(log), "%s-wal", store->path);
 	on = on && store_exists(log);
 	sqlite3_db_config(
@@ -269,14 +262,15 @@ store_open_database(
 		return err;
 	}
 	look_only(store, true);
-	/* Before the first look, so that no -shm file is made. */
+	/* Set before anything is read, so that no -shm file is made. */
 	err = store_execute(store, "PRAGMA locking_mode = EXCLUSIVE");
 	if (err == JW_OK)
 		err = store_identify(store, &schema, why);
 	if (err != JW_OK)
 		return err;
 	look_only(store, false);
-	/* A daemon that was killed may not have had the time to scrub. */
+	/* A daemon that was killed may have left an erased private key in the
+	 * log. */
 	err = store_write_log_again(store, &store->unscrubbed);
 	if (err == JW_OK)
 		err = settings(store);
@@ -367,8 +361,8 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	/* Names that are not ours any more are left alone, and the log stays
-	 * with the database that has been moved. */
+	/* The log stays with a database that has been moved, and files of other
+	 * databases at these names stay as they are. */
 	if (store->db != NULL && !store_in_place(store))
 		sqlite3_db_config(
 		    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

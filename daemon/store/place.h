@@ -1,6 +1,4 @@
-/*
- * Where the files of the database are: before it is opened, and while it is.
- */
+/* Where the files of the database are: before it is opened, and while it is. */
 #ifndef JWKSD_DAEMON_STORE_PLACE_H
 #define JWKSD_DAEMON_STORE_PLACE_H
 
@@ -13,8 +11,8 @@ bool store_is_new(const char *path);
 
 /*
  * Do the paths of the database, its log and its lock still name the files that
- * are open, and all of them?  If not (store_message() says what is wrong),
- * every commit ends with JW_STORE_FAILED until they do again.
+ * are open?  If not, store_message() says which one does not, and every commit
+ * ends with JW_STORE_FAILED until they do again.
  */
 bool store_in_place(struct store *store);
 

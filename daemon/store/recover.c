@@ -27,7 +27,7 @@ log_failed(struct store *store)
 	return err;
 }
 
-/* The same octets to the same places. */
+/* Write every octet of a file again. */
 static bool
 copy_onto_itself(int fd)
 {
@@ -37,7 +37,7 @@ copy_onto_itself(int fd)
 
 	while ((n = pread(fd, buf, sizeof(buf), at)) > 0) {
 		if (pwrite(fd, buf, (size_t)n, at) != n) {
-			/* Of a short write nothing says why. */
+			/* A short write does not set errno. */
 			errno = errno == ENOSPC ? ENOSPC : EIO;
 			return false;
 		}
@@ -47,9 +47,9 @@ copy_onto_itself(int fd)
 }
 
 /*
- * After a failed sync the kernel takes the pages for clean: a later sync
+ * After a failed sync the kernel marks the pages as clean: a later sync
  * succeeds without having written them.  So the log is written again before
- * anything is read from it.  ret_any: there is a log.
+ * anything is read from it. ret_any: there is a log.
  */
 enum jw_err
 store_write_log_again(struct store *store, bool *ret_any)
@@ -70,7 +70,8 @@ store_write_log_again(struct store *store, bool *ret_any)
 	return err;
 }
 
-/* The log stays as it is: it may hold what no sync has confirmed. */
+/* The log is not copied into the database: it may hold what no sync has
+ * confirmed. */
 void
 store_doubt(struct store *store)
 {
@@ -79,7 +80,7 @@ store_doubt(struct store *store)
 		    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	store_close_database(store);
 	store->in_doubt = true;
-	/* A recovery empties it. */
+	/* store_recover() truncates the log. */
 	store->files[FILE_LOG].size = 0;
 }
 
@@ -89,14 +90,15 @@ store_in_doubt(const struct store *store)
 	return store != NULL && store->in_doubt;
 }
 
-/* A full disk is no doubt: it is found before anything is written. */
+/* A full disk is found before anything is written: the outcome is known. */
 static enum jw_err
 unless_full(enum jw_err err)
 {
 	return err == JW_NO_SPACE ? JW_OK : err;
 }
 
-/* Everything in the database, and a commit of our own behind it. */
+/* Copy the log into the database, and make one commit: the disk has confirmed
+ * both. */
 static enum jw_err
 prove(struct store *store, int64_t now)
 {
@@ -123,8 +125,8 @@ open_same(struct store *store, int64_t now, struct jw_why *why)
 	store->uuid = NULL;
 	err = store_open_database(store, now, 0, why);
 	if (err == JW_OK && strcmp(uuid, store->uuid) != 0) {
-		jw_why_set(why, "%s: is another database now", store->path);
-		err = JW_FOREIGN_FILE;
+		err = jw_fail(JW_FOREIGN_FILE, why,
+		    "%s: is another database now", store->path);
 	}
 	free(store->uuid);
 	store->uuid = uuid;

@@ -12,7 +12,7 @@
 
 struct store;
 
-/* One call, or several alike.  Texts may be NULL but for event and cause. */
+/* One call, or several alike.  All texts but event and cause may be NULL. */
 struct store_refusal {
 	int64_t at; /* of the first of them; so is all that follows */
 	struct store_actor actor;

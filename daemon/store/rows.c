@@ -21,7 +21,7 @@ read_key(sqlite3_stmt *st, struct key *ret_key, int64_t *ret_set_id)
 	memset(ret_key, 0, sizeof(*ret_key));
 	*ret_set_id = sqlite3_column_int64(st, 0);
 	gen->number = sqlite3_column_int64(st, 1);
-	/* -1: one that is not known, and which its reader has to leave out. */
+	/* -1: an unknown algorithm; the keeper leaves the key out. */
 	gen->alg = alg == NULL ? -1 : jw_alg_parse(alg);
 	if (kid == NULL)
 		return false;
@@ -79,7 +79,7 @@ append_key(struct store *store, struct key_set *set, sqlite3_stmt *st)
 	return set->nkeys > MODEL_GENERATIONS_MAX ? JW_CORRUPT : JW_OK;
 }
 
-/* Take the rows of set from a cursor that stands on its first key. */
+/* Take the rows of set from a cursor whose current row is its first key. */
 static enum jw_err
 take_keys(
     struct store *store, struct key_set *set, sqlite3_stmt *keys, int *row)
@@ -99,7 +99,7 @@ take_keys(
 	return err;
 }
 
-/* Two cursors in step: one pass over each table. */
+/* Two cursors advance together: one pass over each table. */
 enum jw_err
 store_load(struct store *store, store_set_fn *fn, void *arg)
 {

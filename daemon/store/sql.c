@@ -126,8 +126,8 @@ store_statement(struct store *store, enum store_statement which)
 	return store->st[which];
 }
 
-/* SQLite takes a quota for a fault of the disk.  Of the log alone: that is what
- * transactions write. */
+/* SQLite reports an exceeded quota as an I/O error.  Asked of the log alone,
+ * which is the file that transactions write. */
 static bool
 is_over_quota(struct store *store, int rc)
 {

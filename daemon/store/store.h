@@ -1,12 +1,10 @@
 /*
- * The store: key sets, generations, requests and audit in one SQLite
- * database.  The only user of SQLite.
+ * The store: key sets, generations, requests and audit in one SQLite database.
  *
- * Reached through few operations (open, load, commit, look up), so that
- * another store can stand behind the same ones.  Each commit is one
- * transaction and a compare-and-swap on the key set's revision; when it
- * returns JW_OK it is on disk.  Everything here blocks on the disk.  Not for
- * use by several threads.
+ * Reached through few operations (open, load, commit, look up), so that another
+ * store can take its place.  Each commit is one transaction and a
+ * compare-and-swap on the revision of the key set; when it returns JW_OK it is
+ * on disk.  Every function blocks on the disk.  Not for use by several threads.
  */
 #ifndef JWKSD_DAEMON_STORE_STORE_H
 #define JWKSD_DAEMON_STORE_STORE_H
@@ -39,26 +37,26 @@ enum jw_err store_open(const char *path, const char *uuid, int64_t now,
 void store_close(struct store *store);
 
 /*
- * A COMMIT failed, and what it wrote may be there after all.  Until
- * store_recover() has succeeded everything else answers JW_STORE_FAILED: what
- * can be read is not what a power cut would leave.
+ * A COMMIT failed, and its changes may be on disk all the same.  Until
+ * store_recover() has succeeded every other function returns JW_STORE_FAILED:
+ * the rows that can be read may be gone after a power cut.
  */
 bool store_in_doubt(const struct store *store);
-/* The same because the caller could not take over what is there. */
+/* Enter that state because the caller could not take over the rows of the
+ * store. */
 void store_doubt(struct store *store);
 /*
- * Write the log once more, open the same database again, and make one commit
- * of our own: JW_OK when the disk has confirmed all of it; what is there then
- * holds.  JW_STORE_FAILED, JW_NO_SPACE, JW_NO_MEMORY, JW_LOCKED: in doubt
- * still, worth another try.  The other errors of store_open(): the file is
- * another one or broken.
+ * Write the log again, open the same database, and make one commit: JW_OK when
+ * the disk has confirmed all of it; the rows that can be read then are final.
+ * JW_STORE_FAILED, JW_NO_SPACE, JW_NO_MEMORY, JW_LOCKED: still in doubt, try
+ * again.  Other errors of store_open(): the file is another one, or damaged.
  */
 enum jw_err store_recover(struct store *store, int64_t now, struct jw_why *why);
 
-/* Names the database for ever; owned by the store. */
+/* The identity of the database, for ever; owned by the store. */
 const char *store_uuid(const struct store *store);
 
-/* What the last failure said; for a log. */
+/* The message of the last failure, for a log. */
 const char *store_message(const struct store *store);
 
 /*
@@ -79,9 +77,9 @@ enum jw_err store_each_removed(
     struct store *store, const char *name, store_facts_fn *fn, void *arg);
 
 /*
- * Tombstones too: every generation of a key set with a number below `below`,
- * highest first, or every one whose kid begins with kid_prefix.  The key is the
- * store's.  Stops without error when fn returns false.
+ * Every generation of a key set with a number below `below`, highest first, or
+ * every one whose kid begins with kid_prefix; removed and revoked ones too.
+ * The key is owned by the store.  Stops without error when fn returns false.
  */
 typedef bool store_key_fn(int64_t set_id, const struct key *key, void *arg);
 enum jw_err store_each_key(struct store *store, int64_t set_id, int64_t below,
@@ -97,8 +95,8 @@ enum jw_err store_sealed(struct store *store, int64_t set_id, int64_t number,
     uint8_t **ret_blob, size_t *ret_len);
 
 /*
- * Erased private keys leave the files of the database as well: older pages of
- * the log have them.  Does nothing when there are none.  JW_NO_SPACE,
+ * Remove erased private keys from the files of the database: older pages of the
+ * log still have them.  Does nothing when there are none.  JW_NO_SPACE,
  * JW_STORE_FAILED: try again.
  */
 enum jw_err store_scrub(struct store *store);
@@ -110,7 +108,7 @@ enum jw_err store_next_number(
 /* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
 enum jw_err store_request_find(
     struct store *store, const char *id, char **ret_asked, char **ret_outcome);
-/* Forget requests from before a time, but none of the latest `keep`. */
+/* Delete requests from before a time, but none of the latest `keep`. */
 enum jw_err store_request_prune(
     struct store *store, int64_t before, int64_t keep);
 
@@ -120,8 +118,8 @@ enum jw_err store_meta_get(
 enum jw_err store_meta_set(
     struct store *store, const char *name, const char *value);
 /*
- * The same with the audit rows and request of a change, in one transaction:
- * what holds for all key sets (change->set is NULL).  Errors are
+ * Set a value that holds for all key sets, with the audit rows and the request
+ * of a change (change->set is NULL), in one transaction.  Errors are
  * store_commit()'s.
  */
 enum jw_err store_meta_commit(struct store *store, const char *name,

@@ -79,7 +79,8 @@ is_signer(const struct generation *gen)
 	       gen->revoked_at == 0;
 }
 
-/* Who stops signing first, then who starts: the index allows only one. */
+/* Generations that stop signing are written first: the index one_active allows
+ * only one signer. */
 static enum jw_err
 update_keys(struct store *store, const struct store_change *change, int64_t id)
 {
@@ -110,8 +111,8 @@ insert_key(struct store *store, int64_t id, const struct store_new_key *new)
 	return store_run(store, st);
 }
 
-/* states: the audited change; NULL: calls that were refused, which have a count
- * instead. */
+/* states: the audited change.  NULL: calls that were refused, which have a
+ * count instead. */
 static enum jw_err
 insert_audit_row(struct store *store, const struct store_refusal *row,
     const struct store_audit *states)
@@ -208,7 +209,7 @@ end_transaction(struct store *store, enum jw_err err)
 {
 	char message[sizeof(store->message)];
 
-	/* What goes into a file that was moved is not there after a restart. */
+	/* A commit into a file that was moved is missing after a restart. */
 	if (err == JW_OK && !store_in_place(store))
 		err = JW_STORE_FAILED;
 	if (err != JW_OK) {
@@ -223,7 +224,8 @@ end_transaction(struct store *store, enum jw_err err)
 	if (err == JW_OK)
 		return JW_OK;
 	memcpy(message, store->message, sizeof(message));
-	/* A full disk is found before anything is written; else who knows. */
+	/* SQLITE_FULL fails before the commit record is written; any other
+	 * error of COMMIT leaves the outcome unknown. */
 	if (!sqlite3_get_autocommit(store->db))
 		store_run(store, store_statement(store, ST_ROLLBACK));
 	if (err != JW_NO_SPACE)
