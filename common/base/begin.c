@@ -1,5 +1,5 @@
 /*
- * What a program is started with: standard descriptors and signals.
+ * Standard descriptors and signals at the start of a program.
  *
  * Must come before anything that opens a descriptor.
  */

@@ -1,6 +1,6 @@
 /*
- * A queue of octets in one piece of memory.  Must never move more than it
- * takes in: whoever sends octet by octet is not to cost a copy for each.
+ * A queue of octets in one piece of memory.  Must never move more octets than
+ * are put in: a client that sends single octets must not cost a copy for each.
  */
 #include "common/base/buffer.h"
 

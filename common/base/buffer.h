@@ -1,6 +1,6 @@
 /*
- * Octets that wait: put in at the end, taken from the front, side by side in
- * memory.  An empty one may be all zeroes and then owns nothing.
+ * Byte buffers: octets are put in at the end and taken from the front, and are
+ * contiguous in memory.  A buffer of zeroes is empty and owns nothing.
  */
 #ifndef JWKSD_COMMON_BASE_BUFFER_H
 #define JWKSD_COMMON_BASE_BUFFER_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `len` of them from `data + start`; read freely, change by what is below. */
+/* len octets from data + start.  May be read; is changed by these functions. */
 struct jw_buffer {
 	char *data;
 	size_t start, len, room;

@@ -1,6 +1,6 @@
 /*
- * Reads the clocks, and is the only file that knows time_t and what contains
- * one.
+ * Reads the clocks, and is the only file that uses time_t and the structs that
+ * contain one.
  *
  * Where time_t has 32 bits, this file alone asks for 64: a program that did
  * so everywhere would no longer agree with libevent, as that was built,

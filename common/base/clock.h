@@ -26,7 +26,8 @@ int64_t jw_clock_suspended_s(void);
 /* The identity of this boot, JW_BOOT_ID_SIZE octets; false: it has none. */
 bool jw_clock_boot_id(char *ret_id);
 
-/* CLOCK_MONOTONIC, which cannot be set and which stands still meanwhile. */
+/* CLOCK_MONOTONIC, which cannot be set and which stops while the machine is
+ * suspended. */
 int64_t jw_clock_monotonic_s(void);
 int64_t jw_clock_monotonic_ms(void);
 int64_t jw_clock_monotonic_us(void);

@@ -1,6 +1,6 @@
 /*
- * What is due when: a priority queue of items embedded in their owners.
- * Costs grow with what changes, not with what exists.
+ * A priority queue of deadlines, which are embedded in their owners.  A change
+ * costs the logarithm of their number.
  */
 #ifndef JWKSD_COMMON_BASE_DEADLINE_HEAP_H
 #define JWKSD_COMMON_BASE_DEADLINE_HEAP_H
@@ -10,7 +10,7 @@
 
 struct jw_deadline {
 	int64_t due;
-	size_t place; /* 1-based; 0: not in the agenda */
+	size_t place; /* 1-based; 0: not in the heap */
 };
 
 struct jw_deadlines {
@@ -19,15 +19,15 @@ struct jw_deadlines {
 	size_t room;
 };
 
-void jw_deadlines_done(struct jw_deadlines *agenda);
+void jw_deadlines_done(struct jw_deadlines *heap);
 
 /* Put an item in, or move it, to `due`.  Without memory the process ends
  * (memory.h). */
 void jw_deadlines_set(
-    struct jw_deadlines *agenda, struct jw_deadline *item, int64_t due);
+    struct jw_deadlines *heap, struct jw_deadline *item, int64_t due);
 /* Take it out; nothing if it is not in. */
-void jw_deadlines_remove(struct jw_deadlines *agenda, struct jw_deadline *item);
+void jw_deadlines_remove(struct jw_deadlines *heap, struct jw_deadline *item);
 /* The earliest; NULL when empty. */
-struct jw_deadline *jw_deadlines_first(const struct jw_deadlines *agenda);
+struct jw_deadline *jw_deadlines_first(const struct jw_deadlines *heap);
 
 #endif

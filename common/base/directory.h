@@ -1,6 +1,6 @@
 /*
- * Directories that hold what the daemon trusts: nobody but root and the
- * daemon's own user may write there.
+ * Directories whose files the daemon trusts: only root and the user of the
+ * daemon may write there.
  */
 #ifndef JWKSD_COMMON_BASE_DIRECTORY_H
 #define JWKSD_COMMON_BASE_DIRECTORY_H

@@ -109,7 +109,7 @@ too_long(const char *text, struct jw_why *why)
 	return JW_INVALID_PARAMETER;
 }
 
-/* At most 16 significant digits, far from what int64_t can hold. */
+/* At most 16 significant digits, which int64_t holds easily. */
 static bool
 read_number(const char *text, size_t digits, int64_t *ret_number)
 {
@@ -284,8 +284,8 @@ in_range(const char *text, int64_t when, int64_t *ret_when, struct jw_why *why)
 }
 
 /*
- * Does text begin like pattern?  In a pattern 0 stands for a digit, all else
- * for itself.
+ * Does text begin like pattern?  A 0 in the pattern means any digit, other
+ * characters mean themselves.
  */
 static bool
 looks_like(const char *text, const char *pattern)

@@ -89,7 +89,7 @@ static const struct row rows[] = {
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == JW_ERR_COUNT,
     "a row for each value of enum jw_err");
 
-/* A value from elsewhere is a bug, and is shown as one. */
+/* A value outside the enum is a bug, and is reported as one. */
 static const struct row *
 jw_row_of(enum jw_err err)
 {

@@ -3,7 +3,7 @@
  *
  * A function that can fail returns enum jw_err; JW_OK is 0.  Each value has a
  * row in one table (err.c): its name on the wire, if it has one, the exit
- * status of a program that ends with it (sysexits.h), and a short text for
+ * status of a program that fails with it (sysexits.h), and a short text for
  * people.  Nothing here blocks, allocates or logs.
  */
 #ifndef JWKSD_COMMON_BASE_ERR_H
@@ -63,7 +63,7 @@ const char *jw_err_wire(enum jw_err err);
 /* The value for a qualified varlink error; JW_PROTOCOL for an unknown one. */
 enum jw_err jw_err_from_wire(const char *wire);
 
-/* What a program that fails with err exits with; 0 for JW_OK. */
+/* The exit status of a program that fails with err; 0 for JW_OK. */
 int jw_err_exit(enum jw_err err);
 
 /* JW_NO_SPACE, JW_NO_MEMORY or JW_IO for errno after a system call. */
@@ -73,8 +73,8 @@ enum jw_err jw_err_errno(int error);
 const char *jw_err_text(enum jw_err err);
 
 /*
- * Why something failed, in words: one line that says what and what would be
- * right, and a hint where one helps (else empty).  Functions that take one
+ * Why something failed, in words: one line with the problem and the right
+ * value, and a hint where one helps (else empty).  Functions that take one
  * accept NULL, and fill it only on failure.
  */
 struct jw_why {

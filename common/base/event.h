@@ -27,7 +27,7 @@ enum jw_event {
 	JW_EVENT_FROZEN,
 	JW_EVENT_THAWED,
 
-	/* of a generation: what it has become */
+	/* of a generation: its new state */
 	JW_EVENT_CREATED,
 	JW_EVENT_PUBLISHED,
 	JW_EVENT_STANDBY_READY,

@@ -1,7 +1,7 @@
 /*
- * getgrnam(3) returns the same for a group that is not there and for one that
- * there was no memory to read; where a second database is asked after the one
- * that could not be read, errno says nothing either.
+ * getgrnam(3) returns NULL both for a group that does not exist and for one
+ * that it had no memory to read; errno tells them apart, but not where a second
+ * database is asked after the one that could not be read.
  */
 #include "common/base/group.h"
 

@@ -3,7 +3,7 @@
  *
  * The only mutable globals of the project: set up once in main(), and the
  * level again on reload.  Must never fail, block for long, allocate, change
- * errno, or let a byte of somebody's input forge a line of its own.
+ * errno, or let a byte of a client's input forge a line of its own.
  */
 #include "common/base/log.h"
 

@@ -36,7 +36,7 @@ bool jw_log_level_parse(const char *word, enum jw_log_level *ret_level);
 void jw_log(enum jw_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What a line is about, for a log that keeps fields; NULL and 0 are none. */
+/* The fields of a line, for a log that keeps fields; NULL and 0: none. */
 struct jw_log_about {
 	enum jw_event event;
 	const char *key_set;
@@ -47,7 +47,7 @@ struct jw_log_about {
 	int64_t uid;
 };
 
-/* The same line, and what it is about to a log that keeps that. */
+/* The same line, with its fields where the log keeps fields. */
 void jw_log_event(enum jw_log_level level, const struct jw_log_about *about,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

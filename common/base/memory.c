@@ -1,6 +1,6 @@
 /*
- * The end of a process that is out of memory, and allocators that lead there.
- * Must not allocate on that way, nor take a lock that another thread may hold.
+ * Ends a process that is out of memory, and allocators that do so.  Must then
+ * not allocate, nor take a lock that another thread may hold.
  */
 #include "common/base/memory.h"
 

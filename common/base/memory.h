@@ -1,7 +1,7 @@
 /*
- * Memory for libraries that do not notice, or do not report, that there is
- * none: what they would then leave out of a reply, a request or a document is
- * missing without a trace.  The process ends instead, and is started again.
+ * Memory for libraries that ignore a failed allocation: they would then leave
+ * a part out of a reply, a request or a document without an error.  The process
+ * exits instead, and is started again by its supervisor.
  */
 #ifndef JWKSD_COMMON_BASE_MEMORY_H
 #define JWKSD_COMMON_BASE_MEMORY_H
@@ -13,10 +13,10 @@
 void varlink_json_init(void);
 
 /*
- * As malloc(3) and realloc(3), to be freed with free(3), but they return only
- * with what was asked for: without it one line is written to standard error
- * and the process ends with the status of JW_NO_MEMORY, at once and without
- * any handler.  Safe in every thread.
+ * As malloc(3) and realloc(3), to be freed with free(3), but they never fail:
+ * without memory one line is written to standard error and the process exits
+ * with the status of JW_NO_MEMORY, at once and without any handler.  Safe in
+ * every thread.
  */
 void *jw_alloc(size_t size);
 void *jw_realloc(void *old, size_t size);

@@ -3,7 +3,7 @@
  *
  * The members of a struct timeval are as wide as the libraries of a machine
  * were built with, 32 bits on some; a wait that does not fit becomes the
- * longest that does, rather than what is left of its bits.
+ * longest that does, and is not truncated to its low bits.
  */
 #ifndef JWKSD_COMMON_BASE_TIMEVAL_H
 #define JWKSD_COMMON_BASE_TIMEVAL_H

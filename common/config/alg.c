@@ -33,7 +33,7 @@ static const struct alg algs[JW_ALG_COUNT] = {
     [JW_ALG_MLDSA87] = {"ML-DSA-87", true, 2592},
 };
 
-/* What stands around the keys of a JWKSet, and around an AKP public key. */
+/* The text around the keys of a JWKSet, and around an AKP public key. */
 static const char set_frame[] = "{\"keys\":[]}";
 static const char akp_frame[] = "{\"kty\":\"AKP\",\"use\":\"sig\",\"alg\":\"\","
 				"\"kid\":\"\",\"pub\":\"\"}";

@@ -45,7 +45,7 @@ int jw_alg_parse(const char *name);
 
 /*
  * One key of such an algorithm makes many verifiers refuse the whole set that
- * it is in: a key set of it stands alone, and has no other.
+ * it is in: a key set of such an algorithm has no key of another one.
  */
 bool jw_alg_is_exotic(int alg);
 /*
@@ -54,7 +54,7 @@ bool jw_alg_is_exotic(int alg);
  * set.
  */
 bool jw_alg_may_follow(int from, int to);
-/* Why jw_alg_may_follow() says no, and what would be right. */
+/* Why jw_alg_may_follow() is false, and the right alternative. */
 void jw_alg_why_not_follow(int from, int to, struct jw_why *why);
 /*
  * How many public keys of alg fit into one JWKSet: JW_SET_KEYS_MAX, or fewer

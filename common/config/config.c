@@ -24,7 +24,7 @@ struct origin {
 	int line;
 };
 
-/* What jw_config_load() returns: the public part comes first. */
+/* A configuration with the origins of its values; the public part is first. */
 struct loaded {
 	struct jw_config config;
 	struct origin *origins; /* by key */
@@ -158,7 +158,7 @@ set_value(struct loader *loader, const struct jw_config_line *line,
 	return jw_config_key_parse(&key, line->value, &into->config, why);
 }
 
-/* Takes a line that the reader understood; else why says what is wrong. */
+/* JW_BAD_CONFIG with why, also for a line that the reader refused. */
 static enum jw_err
 take_line(struct loader *loader, const struct jw_config_line *line,
     struct jw_why *why)

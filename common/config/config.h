@@ -3,7 +3,7 @@
  * in byte order.  Sections [daemon] [http] [store] [access] [policy].
  *
  * All or nothing: either a whole configuration comes back, or every mistake
- * of every file, each as "file:line: what, and what was meant".
+ * of every file, each as "file:line: problem; the right value".
  */
 #ifndef JWKSD_COMMON_CONFIG_CONFIG_H
 #define JWKSD_COMMON_CONFIG_CONFIG_H
@@ -78,7 +78,7 @@ void jw_config_errors_done(struct jw_config_errors *errors);
  */
 enum jw_err jw_config_load(const char *file, struct jw_config **ret_config,
     struct jw_config_errors *errors);
-/* What holds without any file. */
+/* The configuration without any file. */
 struct jw_config *jw_config_default(void);
 void jw_config_free(struct jw_config *config);
 

@@ -57,7 +57,7 @@ void jw_config_explain_key(
 enum jw_err jw_config_key_parse(const struct jw_config_key *key,
     const char *value, struct jw_config *config, struct jw_why *why);
 
-/* What no file gave, except for numbers and the policy. */
+/* The values that no file gave, but for numbers and the policy. */
 void jw_config_fill_defaults(struct jw_config *config);
 void jw_config_done(struct jw_config *config);
 

@@ -1,6 +1,6 @@
 /*
- * The addresses of [http] listen.  Names are not looked up, so that what is
- * written is what is listened on.
+ * The addresses of [http] listen.  Names are not looked up: the addresses
+ * themselves can be seen in the file.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ parse_unix(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 	return JW_OK;
 }
 
-/* Words for the usual slips; port is what stands behind the last colon. */
+/* The usual mistakes; port is the text behind the last colon. */
 static void
 explain_address(
     const char *text, const char *host, const char *port, struct jw_why *why)

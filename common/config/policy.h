@@ -15,8 +15,8 @@
 #include "common/config/alg.h"
 
 enum jw_mode {
-	JW_MODE_AUTO,   /* what is due happens */
-	JW_MODE_MANUAL, /* what is due is shown and waits for an operator */
+	JW_MODE_AUTO,   /* changes happen when they are due */
+	JW_MODE_MANUAL, /* due changes are shown and wait for an operator */
 	JW_MODE_FROZEN, /* nothing becomes ready, rotates or is removed */
 	JW_MODE_COUNT
 };
@@ -81,7 +81,7 @@ void jw_policy_init(struct jw_policy *ret_policy);
 void jw_policy_fit(struct jw_policy *policy);
 
 /* Parse a value as people write it, and check its bounds.  JW_BAD_POLICY with
- * why, which says what would be right. */
+ * why. */
 enum jw_err jw_policy_parse_value(const struct jw_param *param,
     const char *text, int32_t *ret_value, struct jw_why *why);
 

@@ -12,7 +12,7 @@
 /* Shared caches in a row before the one of a verifier. */
 enum { CACHE_LEVELS = 1 };
 
-/* The policy that is checked, and what is said of it. */
+/* The policy that is checked, and its fault if there is one. */
 struct check {
 	const struct jw_policy *policy;
 	struct jw_policy_fault *ret_fault; /* may be NULL */

@@ -18,7 +18,7 @@ struct serve_call;
 struct varlink_fault;
 struct varlink_verb;
 
-/* Who is at the other end, as the kernel says. */
+/* The client at the other end, as the kernel identifies it. */
 struct serve_peer {
 	uid_t uid;
 	gid_t gid;
@@ -56,10 +56,10 @@ void serve_reply(struct serve_call *call, struct json_t *take_parameters);
 /* The same with parameters that are JSON text. */
 void serve_reply_text(struct serve_call *call, const char *parameters);
 /*
- * The same for who answers many thousand calls a second: room for so many
- * octets, to write a whole message into, its NUL with it.  NULL: no memory.
- * To be put at once; until then nothing has been said.  Not for oneway calls:
- * those are ended with serve_reply().
+ * The same for a verb that answers many thousand calls a second: room for so
+ * many octets, to write a whole message into, with its NUL.  NULL: no memory.
+ * To be put at once; until then nothing has been answered.  Not for oneway
+ * calls: those are ended with serve_reply().
  */
 char *serve_room(struct serve_call *call, size_t room);
 void serve_put(struct serve_call *call, size_t len);
@@ -87,8 +87,8 @@ void serve_follow(struct serve_call *call,
     void (*closed)(struct serve_call *call, void *arg),
     void (*drained)(struct serve_call *call, void *arg), void *arg);
 
-/* For a call that is answered in a moment: the client may say more meanwhile.
- */
+/* For a call that is answered in a moment: the client may send more calls
+ * meanwhile. */
 void serve_wait(struct serve_call *call,
     void (*closed)(struct serve_call *call, void *arg), void *arg);
 

@@ -69,7 +69,7 @@ struct serve_conn {
 
 TAILQ_HEAD(serve_conn_list, serve_conn);
 
-/* ---- peer.c: who the client is ---- */
+/* ---- peer.c ---- */
 
 /* False: the client is gone. */
 bool serve_identify(struct serve_conn *conn);

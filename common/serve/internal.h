@@ -56,7 +56,7 @@ void serve_end_waiting(struct serve_conn *conn);
 
 /* ---- server.c ---- */
 
-/* After a connection has gone: accept again, or say that it was the last. */
+/* After a connection has gone: accept again; report that it was the last. */
 void serve_place_is_free(struct serve_server *server);
 void serve_tell_empty(struct serve_server *server);
 

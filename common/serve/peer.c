@@ -1,5 +1,5 @@
 /*
- * Who is at the other end of a connection, as the kernel tells.
+ * The client at the other end of a connection, as the kernel identifies it.
  */
 #include <sys/socket.h>
 #include <unistd.h>

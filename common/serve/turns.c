@@ -13,11 +13,13 @@
 #include "common/base/clock.h"
 
 enum {
-	TURN_NS = 400000,   /* of one connection */
-	SLICE_NS = 1000000, /* of all, before the loop looks at the rest */
-	LEAST_NS = 1000,    /* that a turn counts as */
-	/* By how much less than the others one that was idle has used: about
-	 * the longest turn, so that short ones need not wait for a round. */
+	TURN_NS = 400000, /* of one connection */
+	SLICE_NS =
+	    1000000,     /* of all turns, before the loop runs other events */
+	LEAST_NS = 1000, /* that a turn counts as */
+	/* How much less time than the others a share is taken to have used
+	 * after it was idle: about the longest turn, so that short turns need
+	 * not wait for a round. */
 	CREDIT_NS = 5000000,
 };
 
@@ -89,7 +91,7 @@ take_first(struct jw_deadlines *asking, int64_t *floor)
 	return first;
 }
 
-/* Charge what it took, and queue again what asked for more. */
+/* Charge the time of the turn, and queue it again if it asked. */
 static void
 settle(struct serve_turns *turns, int64_t now)
 {

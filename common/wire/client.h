@@ -36,12 +36,13 @@ void varlink_client_close(struct varlink_client *client);
  */
 void varlink_client_stop_on(
     struct varlink_client *client, int stop_fd, int out_fd);
-/* Such an end has come. */
+/* Has a wait ended so? */
 bool varlink_client_stopped(const struct varlink_client *client);
 
 /*
- * Send a call.  A connection that breaks under it is no error here: the daemon
- * may have said why before it hung up, so varlink_client_receive() tells.
+ * Send a call.  A connection that breaks meanwhile is not an error here: the
+ * daemon may have sent the reason before it hung up, which
+ * varlink_client_receive() returns.
  */
 enum jw_err varlink_client_send(struct varlink_client *client,
     const char *method, const struct json_t *parameters, bool more,

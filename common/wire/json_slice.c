@@ -1,7 +1,7 @@
 /*
- * Reads JSON by its quotes and brackets.  Must never look outside the text or
- * loop for ever, whatever octets there are; of a plain text must never take
- * what a parser of all of JSON refuses.
+ * Reads JSON by its quotes and brackets.  Must never read outside the text or
+ * loop without end, whatever its octets are; must never accept as plain a text
+ * that a parser of all of JSON refuses.
  */
 #include "common/wire/json_slice.h"
 
@@ -60,8 +60,8 @@ take(struct varlink_json *json, char c)
 /*
  * The first octet from at on that a plain string does not hold: its closing
  * quote, a backslash, a control octet or no ASCII.  Eight at a time: the
- * lowest top bit that is left belongs to the first one, what it borrows or
- * carries shows above it only.
+ * lowest top bit that is left belongs to the first such octet: borrows and
+ * carries change only the bits above.
  */
 static const char *
 skip_plain_octets(const char *at, const char *end)
@@ -290,7 +290,9 @@ is_new(const struct varlink_json_object *object, const struct jw_slice *name)
 {
 	if (object->count == JSON_PLAIN_MEMBERS)
 		return false;
+	/* The analyzer does not see that the names of a plain text are kept. */
 	for (size_t i = 0; i < object->count; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.*) */
 		if (object->names[i].len == name->len &&
 		    memcmp(object->names[i].at, name->at, name->len) == 0)
 			return false;

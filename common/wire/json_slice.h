@@ -3,11 +3,11 @@
  * members of an object and of their values can be passed on octet for octet,
  * which no parser with a printer behind it does.
  *
- * A reader of all texts follows quotes and brackets alone: whether a value is
- * JSON is for a parser to say.  A reader of plain texts takes less: strings of
- * printable ASCII without escapes, integers of at most 18 digits, objects of
+ * A reader of all texts follows quotes and brackets alone: only a parser can
+ * tell whether a value is JSON.  A reader of plain texts accepts less: strings
+ * of printable ASCII without escapes, integers of at most 18 digits, objects of
  * at most JSON_PLAIN_MEMBERS members with different names, JSON_PLAIN_DEPTH
- * levels.  Whatever that one takes is JSON, and means the same to a parser.
+ * levels.  A text that it accepts is JSON, and means the same to a parser.
  */
 #ifndef JWKSD_COMMON_WIRE_JSON_SLICE_H
 #define JWKSD_COMMON_WIRE_JSON_SLICE_H
@@ -41,8 +41,8 @@ bool varlink_json_open(
     struct varlink_json *json, struct varlink_json_object *ret_object);
 /*
  * The name of the next member, without its quotes; a value has to be read
- * next.  False: there is none, or none that can be read, which
- * varlink_json_close() will say.
+ * next.  False: there is none, or it cannot be read, and then
+ * varlink_json_close() is false.
  */
 bool varlink_json_name(struct varlink_json *json,
     struct varlink_json_object *object, struct jw_slice *ret_name);

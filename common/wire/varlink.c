@@ -1,9 +1,9 @@
 /*
  * Varlink messages: parse and format.
  *
- * Bytes from a peer come in here, so nothing here may trust a length, a type
- * or a character, recurse without a bound, or fail in a way that ends more
- * than one connection.  It must never read or write a descriptor.
+ * The bytes come from a peer: nothing here may trust a length, a type or a
+ * character, recurse without a bound, or fail in a way that affects more than
+ * one connection.  Must never read or write a descriptor.
  */
 #include "common/wire/varlink.h"
 

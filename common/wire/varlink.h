@@ -32,7 +32,7 @@ enum {
 struct varlink_fault {
 	const char *what; /* static: "is not UTF-8"; NULL: nothing is wrong */
 	/* Which member of the parameters, and which one of its members where
-	 * it is an object itself; "" where no name can be told. */
+	 * it is an object itself; "" where there is no readable name. */
 	char parameter[VARLINK_NAME_SIZE];
 	char member[VARLINK_NAME_SIZE];
 };
@@ -49,9 +49,9 @@ struct varlink_call {
  * Parse a call of len bytes, without its NUL byte.  JW_PROTOCOL with why: not
  * one JSON object, too long, an unknown or duplicate member of the message, a
  * member of the wrong type, no method, oneway with more, `upgrade` asked for.
- * A null member is as good as absent.  What is wrong inside the parameters is
- * no failure: they are empty then, and `fault` says what (too deep, duplicate
- * members, a NUL, half a surrogate pair, a number beyond a double, no JSON).
+ * A null member counts as absent.  A fault inside the parameters is not a
+ * failure: they are empty then, and `fault` describes it (too deep, duplicate
+ * members, a NUL, half a surrogate pair, a number beyond a double, not JSON).
  * An integer beyond int64 becomes a real, which no `int` takes.  Release with
  * varlink_call_done().
  */
@@ -73,7 +73,7 @@ struct varlink_reply {
 };
 
 /*
- * The client's side: JW_PROTOCOL for any text that is no reply, duplicate
+ * For clients: JW_PROTOCOL for any text that is not a reply, duplicate
  * members at any depth, and an error that continues.  Release
  * with varlink_reply_done().
  */

@@ -2,9 +2,9 @@
  * Varlink calls: parse.
  *
  * The envelope (which method, with which flags) is split from the parameters
- * before a parser sees either: what is wrong inside the parameters concerns
- * one call, what is wrong with the envelope ends the stream.  Octets from a
- * peer come in here, so nothing may trust a length, a type or a character.
+ * before a parser sees either: a fault inside the parameters concerns one
+ * call, a fault of the envelope ends the stream.  The octets come from a peer:
+ * nothing here may trust a length, a type or a character.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -139,7 +139,7 @@ read_envelope(
 	return check_envelope(envelope, why);
 }
 
-/* ---- what is wrong inside the parameters ---- */
+/* ---- faults inside the parameters ---- */
 
 /* The levels around the value of a parameter. */
 enum { AROUND = 2 };
@@ -155,9 +155,8 @@ set_name(char *ret_name, const json_t *name)
 }
 
 /*
- * The first member of an object that cannot be taken, with its name (or ""
- * for a name that is none), its value, and what is wrong with it.  NULL: each
- * can.
+ * The fault of the first member of an object that has one, with the member's
+ * name (or "" for one that is not readable) and its value.  NULL: none has.
  */
 static const char *
 bad_member(const struct jw_slice *object, size_t depth_max, char *ret_name,

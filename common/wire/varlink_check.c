@@ -1,9 +1,9 @@
 /*
  * Does a JSON object fit what an interface description declares?
  *
- * Decides about parameters that a peer sent, so it must name the misfit and
- * never take more of a peer's name than there is room for.  The recursion is
- * as deep as the object, which whoever parsed it has bounded.
+ * The parameters come from a peer: must name the member that does not fit, and
+ * never copy more of its name than there is room for.  The recursion is as deep
+ * as the object, whose depth the parser has bounded.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 #include "common/wire/varlink_idl.h"
 #include "common/wire/varlink_interface.h"
 
-/* Where a value stands: a member or an element of what `up` names. */
+/* The place of a value: a member or an element of the value at `up`. */
 struct place {
 	const struct place *up; /* NULL for the whole object */
 	const char *name;       /* NULL for an element */
@@ -163,7 +163,8 @@ fits_optional(const struct varlink_type *type, json_t *value,
 	       fits(type->element, value, place, name);
 }
 
-/* An absent value is NULL.  The innermost misfit has written its name. */
+/* An absent value is NULL.  False: the innermost value that does not fit has
+ * written its name. */
 static bool
 fits(const struct varlink_type *type, json_t *value, const struct place *place,
     char *name)

@@ -37,7 +37,7 @@ const char *varlink_method_name(const struct varlink_method *method);
 
 /*
  * Does an object fit the method's input (or output)?  Unknown, missing and
- * ill-typed members do not; null stands for an absent optional.
+ * ill-typed members do not; null counts as an absent optional.
  * JW_INVALID_PARAMETER with the member's name in ret_name
  * (VARLINK_NAME_SIZE, cut between characters; dotted for nested members and
  * elements: "policy.rsaBits", "keys.0.kid").  NULL parameters are empty ones.

@@ -192,7 +192,7 @@ varlink_service_add(struct varlink_service *service, const char *text,
 	return JW_OK;
 }
 
-/* ---- what org.varlink.service answers ---- */
+/* ---- the methods of org.varlink.service ---- */
 
 /*
  * An error with one parameter.  A value that the peer chose is cut: the reply

@@ -1,8 +1,8 @@
 /*
  * Jansson's parser behind the limits that it does not have.
  *
- * Octets from a peer come in here: nothing may recurse without a bound, and
- * what is refused is refused with words for the peer.
+ * The octets come from a peer: nothing may recurse without a bound, and every
+ * refusal has words for the peer.
  */
 #include "common/wire/varlink_value.h"
 
@@ -59,7 +59,7 @@ widen_integers(const char *text, size_t len, size_t *ret_len)
 	return copy;
 }
 
-/* What is wrong with a text, in words for the peer that sent it. */
+/* The fault of a text, in words for the peer that sent it. */
 static const char *
 words(const json_error_t *error)
 {

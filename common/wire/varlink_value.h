@@ -13,7 +13,7 @@ struct json_t;
 /*
  * One value of any type, or one object; the caller's to json_decref.  NULL:
  * the text is refused, and ret_what (may be NULL) is a static text that goes
- * behind the name of what the text stands for, as "is not UTF-8".
+ * behind the name of the value, as "is not UTF-8".
  */
 struct json_t *varlink_value(
     const char *text, size_t len, size_t depth_max, const char **ret_what);

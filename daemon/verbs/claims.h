@@ -1,6 +1,6 @@
 /*
- * What may be signed: the rules for claims, and how a token's signing input
- * is put together from them.  Pure; `struct json_t` is Jansson's json_t.
+ * The rules for claims, and how the signing input of a token is built from
+ * them.  Pure; `struct json_t` is Jansson's json_t.
  */
 #ifndef JWKSD_DAEMON_VERBS_CLAIMS_H
 #define JWKSD_DAEMON_VERBS_CLAIMS_H
@@ -31,7 +31,7 @@ struct verbs_claims_times {
 
 struct verbs_claims_fault {
 	const char *claim; /* static text */
-	char message[160]; /* what is wrong, and what would be right */
+	char message[160]; /* the problem, and the right value */
 };
 
 /* The claim with this name; NULL: the rules look at no such claim. */

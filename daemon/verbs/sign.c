@@ -37,7 +37,7 @@ bad_claims(struct serve_call *call, const char *claim, const char *message)
 	    &(struct verbs_fault){.parameter = claim, .message = message});
 }
 
-/* ---- what may be signed ---- */
+/* ---- the checks before a signature ---- */
 
 static bool
 is_member(gid_t group, void *arg)

@@ -3,9 +3,9 @@
  * them, read in one pass and without a copy: plain JSON (json_slice.h), no
  * flag of Varlink.
  *
- * False from here says nothing about a call: varlink_call_parse() is to read
- * it, and to say what is wrong with it.  True promises that it would take the
- * same octets, and find the same in them.
+ * False does not mean that a call is wrong: varlink_call_parse() is to read it,
+ * and to find its faults.  True promises that it would accept the same octets,
+ * and find the same values.
  */
 #ifndef JWKSD_DAEMON_VERBS_SIGN_CALL_H
 #define JWKSD_DAEMON_VERBS_SIGN_CALL_H

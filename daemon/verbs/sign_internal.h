@@ -1,5 +1,5 @@
 /*
- * What the files of the signing path share: the calls (sign.c), the keys
+ * Shared by the files of the signing path: the calls (sign.c), the keys
  * (sign_keys.c) and the tokens (sign_token.c).
  */
 #ifndef JWKSD_DAEMON_VERBS_SIGN_INTERNAL_H
