@@ -147,10 +147,9 @@ ctl_command_at(size_t index)
 const struct ctl_command *
 ctl_command_find(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
-	}
 	return NULL;
 }
 
@@ -180,10 +179,9 @@ ctl_command_in_group(const struct ctl_command *command, const char *group)
 bool
 ctl_command_is_group(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; i < COMMANDS; i++)
 		if (ctl_command_in_group(&commands[i], name))
 			return true;
-	}
 	return false;
 }
 

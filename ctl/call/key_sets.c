@@ -153,10 +153,9 @@ note_sets(struct ctl *ctl, const struct json_t *reply, void *arg)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (json_object_get(shown, "keySets"), i, item) {
+	json_array_foreach (json_object_get(shown, "keySets"), i, item)
 		if (reply_key_set(item, &set, &ctl->why) == JW_OK)
 			note_set(arg, &set);
-	}
 	json_decref(shown);
 	return JW_OK;
 }

@@ -94,7 +94,7 @@ out_fields(const struct out_text *text, const struct out_field *rows,
 {
 	enum jw_err err = JW_OK;
 
-	for (; err == JW_OK && rows->label != NULL; rows++) {
+	for (; err == JW_OK && rows->label != NULL; rows++)
 		if (rows->type == FIELD_STRING || rows->type == FIELD_STATE)
 			err = print_string(text, rows, object, why);
 		else if (rows->type == FIELD_YES_NO)
@@ -103,7 +103,6 @@ out_fields(const struct out_text *text, const struct out_field *rows,
 			err = print_strings(rows, object, why);
 		else
 			err = print_number(text, rows, object, why);
-	}
 	return err;
 }
 

@@ -109,10 +109,9 @@ out_text_state_colour(const struct out_text *text, const char *state)
 
 	if (!text->colour)
 		return NULL;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (strcmp(state, rows[i].state) == 0)
 			return rows[i].sequence;
-	}
 	return NULL;
 }
 
