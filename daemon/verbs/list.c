@@ -1,19 +1,16 @@
 /*
- * ListKeySets and ListKeys: as one reply, or with `more` in as many as it
- * takes, each sent when the one before has been read.  A list that does not
- * fit one message is never cut short: ExpectedMore.
+ * ListKeySets and ListKeys.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/look_up.h"
 #include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
 
-/* Rows of one reply; the largest row takes less than 1 KiB. */
+/* Rows of a reply, or a few more; the largest takes less than 1 KiB. */
 enum { PAGE_ROWS = 128, ONE_REPLY_ROWS = 200 };
 
 struct list {
@@ -23,13 +20,14 @@ struct list {
 	size_t at;
 	int64_t below; /* tombstones from there on; 0: not begun */
 	bool of_keys;
-	bool all;        /* tombstones too */
-	bool wants_more; /* several replies */
+	bool all; /* tombstones too */
 };
 
 static void
-list_free(struct list *list)
+list_free(void *arg)
 {
+	struct list *list = arg;
+
 	free(list->ids);
 	free(list);
 }
@@ -128,10 +126,11 @@ append_keys(struct list *list, const struct keeper_set *set, size_t most,
 	return err;
 }
 
-/* The rows of the next key sets until there are `most` or a few more. */
 static enum jw_err
-list_next_rows(struct list *list, size_t most, struct varlink_rows *rows)
+list_next(void *arg, bool in_pages, struct varlink_rows *rows, bool *ret_last)
 {
+	struct list *list = arg;
+	size_t most = in_pages ? PAGE_ROWS : ONE_REPLY_ROWS;
 	enum jw_err err = JW_OK;
 
 	while (err == JW_OK && list->at < list->count && rows->count < most) {
@@ -148,40 +147,8 @@ list_next_rows(struct list *list, size_t most, struct varlink_rows *rows)
 		list->at++;
 		list->below = 0;
 	}
+	*ret_last = list->at >= list->count;
 	return err;
-}
-
-static void
-list_send_page(struct serve_call *call, void *arg)
-{
-	struct list *list = arg;
-	struct verbs_rows_reply page = {.rows = {NULL, 0}};
-	size_t most = list->wants_more ? PAGE_ROWS : ONE_REPLY_ROWS;
-	enum jw_err err = list_next_rows(list, most, &page.rows);
-	bool is_last = list->at >= list->count;
-
-	if (err == JW_OK && !is_last && list->wants_more) {
-		/* Sent only when drained: there is always room. */
-		verbs_continue(call, &page);
-		return;
-	}
-	if (err == JW_OK && is_last) {
-		verbs_reply(call, &page);
-	} else {
-		varlink_rows_done(&page.rows);
-		if (err == JW_OK)
-			verbs_fail(call, JW_EXPECTED_MORE, NULL);
-		else
-			verbs_store_failed(call, list->verbs, err, NULL);
-	}
-	list_free(list);
-}
-
-static void
-list_on_closed(struct serve_call *call, void *arg)
-{
-	(void)call;
-	list_free(arg);
 }
 
 /* only: NULL for all. */
@@ -194,15 +161,13 @@ list_start(struct serve_call *call, struct verbs *verbs, bool of_keys, bool all,
 	list->verbs = verbs;
 	list->of_keys = of_keys;
 	list->all = all;
-	list->wants_more = serve_wants_more(call);
 	sort_ids(list, verbs->keeper);
 	if (only != NULL) {
 		list->ids[0] = only->row.id;
 		list->count = 1;
 	}
-	if (list->wants_more)
-		serve_follow(call, list_on_closed, list_send_page, list);
-	list_send_page(call, list);
+	verbs_send_pages(
+	    call, &(struct verbs_pages){verbs, list, list_next, list_free});
 }
 
 void

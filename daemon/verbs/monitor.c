@@ -8,7 +8,6 @@
  * twice, and none is left out.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
@@ -26,9 +25,8 @@ enum { HELD_MANY = 500, HELD_MAX = 1000 };
 
 /* A change that waits; its key is encoded as it was then. */
 struct held {
-	const char *event;             /* static text */
-	char key_set[MODEL_NAME_SIZE]; /* "": every one */
-	struct varlink_rows keys;
+	struct verbs_monitor_reply reply;
+	char *key_set; /* the reply's */
 };
 
 struct monitor {
@@ -47,8 +45,10 @@ static void
 monitor_free(struct monitor *monitor)
 {
 	keeper_unobserve(monitor->keeper, &monitor->observer);
-	for (size_t i = 0; i < monitor->nheld; i++)
-		varlink_rows_done(&monitor->held[i].keys);
+	for (size_t i = 0; i < monitor->nheld; i++) {
+		varlink_rows_done(&monitor->held[i].reply.keys);
+		free(monitor->held[i].key_set);
+	}
 	free(monitor->held);
 	free(monitor);
 }
@@ -81,21 +81,18 @@ static bool
 send_held(struct monitor *monitor)
 {
 	struct held *held = monitor->held;
-	size_t n = monitor->nheld, i;
+	size_t n = monitor->nheld;
 	bool alive = true;
 
 	monitor->held = NULL;
 	monitor->nheld = 0;
-	for (i = 0; alive && i < n; i++)
-		alive = monitor_send(monitor,
-		    &(struct verbs_monitor_reply){
-			.event = held[i].event,
-			.key_set =
-			    held[i].key_set[0] == '\0' ? NULL : held[i].key_set,
-			.keys = held[i].keys,
-		    });
-	for (; i < n; i++)
-		varlink_rows_done(&held[i].keys);
+	for (size_t i = 0; i < n; i++) {
+		if (alive)
+			alive = monitor_send(monitor, &held[i].reply);
+		else
+			varlink_rows_done(&held[i].reply.keys);
+		free(held[i].key_set);
+	}
 	free(held);
 	return alive;
 }
@@ -112,10 +109,9 @@ send_or_hold(struct monitor *monitor, struct verbs_monitor_reply *change)
 		monitor->held = jw_alloc(HELD_MAX * sizeof(*monitor->held));
 	assert(monitor->nheld < HELD_MAX);
 	held = &monitor->held[monitor->nheld++];
-	held->event = change->event;
-	snprintf(held->key_set, sizeof(held->key_set), "%s",
-	    change->key_set == NULL ? "" : change->key_set);
-	held->keys = change->keys;
+	held->reply = *change;
+	held->key_set = jw_strdup(change->key_set);
+	held->reply.key_set = held->key_set;
 	return monitor->nheld < HELD_MAX || send_held(monitor);
 }
 

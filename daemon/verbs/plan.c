@@ -1,13 +1,9 @@
 /*
- * Plan: the coming transitions of one key set or of all, in the order of time;
- * as one reply, or with `more` in as many as it takes, each computed when the
- * one before has been read.  A plan that does not fit one message is never cut
- * short: ExpectedMore.
+ * Plan: the coming transitions of one key set or of all, in the order of time.
  */
 #include <stdlib.h>
 
 #include "common/base/memory.h"
-#include "common/serve/server.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/verbs/forecast.h"
 #include "daemon/verbs/methods.h"
@@ -18,13 +14,15 @@
 enum { PAGE_ROWS = 256, ONE_REPLY_ROWS = 512 };
 
 struct planned {
-	struct verbs *verbs;
+	struct keeper *keeper;
 	struct verbs_forecast *forecast;
 };
 
 static void
-planned_free(struct planned *planned)
+planned_free(void *arg)
 {
+	struct planned *planned = arg;
+
 	verbs_forecast_free(planned->forecast);
 	free(planned);
 }
@@ -54,7 +52,7 @@ add_set(struct planned *planned, const struct keeper_set *set,
 static void
 add_sets(struct planned *planned, const struct keeper_set *only, int64_t until)
 {
-	struct keeper *keeper = planned->verbs->keeper;
+	struct keeper *keeper = planned->keeper;
 	struct keeper_set *set = keeper_at(keeper, 0);
 	struct lc_env env;
 
@@ -71,16 +69,17 @@ add_sets(struct planned *planned, const struct keeper_set *only, int64_t until)
 		add_set(planned, set, &env, until);
 }
 
-static void
-next_rows(struct planned *planned, size_t most, struct varlink_rows *rows)
+static enum jw_err
+plan_next(void *arg, bool in_pages, struct varlink_rows *rows, bool *ret_last)
 {
-	struct keeper *keeper = planned->verbs->keeper;
+	struct planned *planned = arg;
+	size_t most = in_pages ? PAGE_ROWS : ONE_REPLY_ROWS + 1;
 	struct verbs_forecast_step step;
 
 	while (rows->count < most &&
 	       verbs_forecast_next(planned->forecast, &step)) {
 		const struct keeper_set *set =
-		    keeper_by_id(keeper, step.set_id);
+		    keeper_by_id(planned->keeper, step.set_id);
 
 		for (size_t i = 0; i < step.count; i++)
 			varlink_rows_add(rows, &verbs_change_codec,
@@ -90,44 +89,9 @@ next_rows(struct planned *planned, size_t most, struct varlink_rows *rows)
 				.kid = verbs_kid(set, step.changes[i].number),
 			    });
 	}
-}
-
-static void
-plan_send_page(struct serve_call *call, void *arg)
-{
-	struct planned *planned = arg;
-	struct verbs_rows_reply page = {.rows = {NULL, 0}};
-
-	next_rows(planned, PAGE_ROWS, &page.rows);
-	if (!verbs_forecast_is_empty(planned->forecast)) {
-		/* Sent only when drained: there is always room. */
-		verbs_continue(call, &page);
-		return;
-	}
-	verbs_reply(call, &page);
-	planned_free(planned);
-}
-
-static void
-plan_on_closed(struct serve_call *call, void *arg)
-{
-	(void)call;
-	planned_free(arg);
-}
-
-static void
-plan_send_at_once(struct serve_call *call, struct planned *planned)
-{
-	struct verbs_rows_reply reply = {.rows = {NULL, 0}};
-
-	next_rows(planned, ONE_REPLY_ROWS + 1, &reply.rows);
-	if (reply.rows.count > ONE_REPLY_ROWS) {
-		varlink_rows_done(&reply.rows);
-		verbs_fail(call, JW_EXPECTED_MORE, NULL);
-	} else {
-		verbs_reply(call, &reply);
-	}
-	planned_free(planned);
+	*ret_last = in_pages ? verbs_forecast_is_empty(planned->forecast)
+			     : rows->count <= ONE_REPLY_ROWS;
+	return JW_OK;
 }
 
 void
@@ -142,13 +106,9 @@ verbs_plan(struct serve_call *call, const void *request, void *context)
 	    !verbs_maybe_key_set(call, verbs, asked->key_set, &only))
 		return;
 	planned = jw_alloc(sizeof(*planned));
-	planned->verbs = verbs;
+	planned->keeper = verbs->keeper;
 	planned->forecast = verbs_forecast_new();
 	add_sets(planned, only, asked->until.value);
-	if (!serve_wants_more(call)) {
-		plan_send_at_once(call, planned);
-		return;
-	}
-	serve_follow(call, plan_on_closed, plan_send_page, planned);
-	plan_send_page(call, planned);
+	verbs_send_pages(call,
+	    &(struct verbs_pages){verbs, planned, plan_next, planned_free});
 }

@@ -50,6 +50,27 @@ void verbs_reply(struct serve_call *call, const void *reply);
 /* One of several replies, as serve_continue(). */
 bool verbs_continue(struct serve_call *call, const void *reply);
 
+/* A list that is sent in pages. */
+struct verbs_pages {
+	const struct verbs *verbs;
+	void *list;
+	/*
+	 * Add the rows of the next page; or, when there is to be one reply, as
+	 * many as it takes.  ret_last: there are no more.
+	 */
+	enum jw_err (*next)(void *list, bool in_pages,
+	    struct varlink_rows *rows, bool *ret_last);
+	void (*free)(void *list);
+};
+
+/*
+ * Answer with a struct verbs_rows_reply; with `more` with as many as it takes,
+ * each filled when the one before has been read.  A list that does not fit one
+ * reply is never cut short: ExpectedMore.
+ */
+void verbs_send_pages(
+    struct serve_call *call, const struct verbs_pages *take_pages);
+
 /* The key set of that name, NULL: "default".  NULL comes back: there is none,
  * and the call has been answered. */
 struct keeper_set *verbs_key_set(
