@@ -58,7 +58,7 @@ extern const struct varlink_codec verbs_key_codec, /* struct verbs_key_row */
     verbs_change_codec,   /* struct verbs_change_row */
     verbs_exposure_codec, /* const struct lc_exposure *; NULL: left out */
     verbs_policy_codec,   /* struct verbs_policy_members; decodes only */
-    verbs_keys_codec,     /* struct varlink_rows of these, as below */
+    verbs_keys_codec, /* struct varlink_rows of such rows, as the next two */
     verbs_key_sets_codec, verbs_changes_codec;
 
 /* Append a key, as a row of these members. */
