@@ -207,36 +207,29 @@ take_options(int argc, char *const argv[], const struct getopt_tables *tables,
 /* ---- the whole ---- */
 
 static enum jw_err
-wrong_count(struct ctl *ctl, const struct ctl_command *command)
-{
-	if (ctl->arguments.count > command->max_arguments)
-		jw_why_set(&ctl->why, "%s: \"%s\" is one argument too many",
-		    command->name,
-		    ctl->arguments.words[command->max_arguments]);
-	else
-		jw_why_set(
-		    &ctl->why, "%s: an argument is missing", command->name);
-	jw_why_hint(&ctl->why, "usage: jwksctl %s %s", command->name,
-	    command->arguments);
-	return JW_USAGE;
-}
-
-static enum jw_err
 check_count(struct ctl *ctl, const struct ctl_command *command)
 {
-	size_t count = ctl->arguments.count;
+	const struct call_arguments *given = &ctl->arguments;
+	bool is_help = call_flag(ctl, "help") || call_flag(ctl, "version");
 
-	if (command != NULL && count > command->max_arguments)
-		return wrong_count(ctl, command);
-	if (call_flag(ctl, "help") || call_flag(ctl, "version"))
+	if (command == NULL && is_help)
 		return JW_OK;
 	if (command == NULL) {
 		jw_why_set(&ctl->why, "a command is missing");
 		jw_why_hint(&ctl->why, "`jwksctl help` lists the commands");
 		return JW_USAGE;
 	}
-	return count < command->min_arguments ? wrong_count(ctl, command)
-					      : JW_OK;
+	if (given->count > command->max_arguments)
+		jw_why_set(&ctl->why, "%s: \"%s\" is one argument too many",
+		    command->name, given->words[command->max_arguments]);
+	else if (given->count < command->min_arguments && !is_help)
+		jw_why_set(
+		    &ctl->why, "%s: an argument is missing", command->name);
+	else
+		return JW_OK;
+	jw_why_hint(&ctl->why, "usage: jwksctl %s %s", command->name,
+	    command->arguments);
+	return JW_USAGE;
 }
 
 enum jw_err

@@ -133,46 +133,35 @@ is_outcome_known(enum jw_err err, bool sent, const struct varlink_reply *reply)
 
 /* Repeated until the outcome is known, but for `tries` or the deadline. */
 static enum jw_err
-exchange_surely(struct ctl *ctl, const char *method, const json_t *parameters,
-    int tries, bool *ret_sent, struct varlink_reply *ret_reply)
-{
-	int64_t pause = FIRST_PAUSE_MS, deadline = CLIENT_FOREVER;
-	enum jw_err err;
-
-	for (;;) {
-		err = exchange(
-		    ctl, method, parameters, deadline, ret_sent, ret_reply);
-		if (is_outcome_known(err, *ret_sent, ret_reply) || --tries == 0)
-			return err;
-		deadline = sooner(deadline, patience());
-		if (jw_clock_monotonic_ms() + pause >= deadline)
-			return err;
-		varlink_reply_done(ret_reply);
-		memset(ret_reply, 0, sizeof(*ret_reply));
-		jw_clock_nap_ms(pause);
-		pause *= 2;
-	}
-}
-
-static enum jw_err
 call_with_tries(struct ctl *ctl, const char *method, const json_t *parameters,
     int tries, struct json_t **ret_reply)
 {
+	int64_t pause = FIRST_PAUSE_MS, deadline = CLIENT_FOREVER;
 	struct varlink_reply reply = {0};
-	bool sent = false;
-	enum jw_err err =
-	    exchange_surely(ctl, method, parameters, tries, &sent, &reply);
+	bool sent = false, is_repeatable = tries > 1;
+	enum jw_err err;
 
-	if (err == JW_UNREACHABLE && sent && tries > 1) {
+	for (;; pause *= 2) {
+		err =
+		    exchange(ctl, method, parameters, deadline, &sent, &reply);
+		if (is_outcome_known(err, sent, &reply) || --tries == 0)
+			break;
+		deadline = sooner(deadline, patience());
+		if (jw_clock_monotonic_ms() + pause >= deadline)
+			break;
+		varlink_reply_done(&reply);
+		memset(&reply, 0, sizeof(reply));
+		jw_clock_nap_ms(pause);
+	}
+	if (err == JW_OK) {
+		err = take_reply(ctl, method, &reply, ret_reply);
+		varlink_reply_done(&reply);
+	} else if (err == JW_UNREACHABLE && sent && is_repeatable) {
 		jw_why_set(&ctl->why,
 		    "the connection broke before the answer: it is not known "
 		    "yet whether it was done");
-		return JW_OUTCOME_UNKNOWN;
+		err = JW_OUTCOME_UNKNOWN;
 	}
-	if (err != JW_OK)
-		return err;
-	err = take_reply(ctl, method, &reply, ret_reply);
-	varlink_reply_done(&reply);
 	return err;
 }
 

@@ -10,7 +10,6 @@
 
 #include "common/wire/varlink.h"
 #include "ctl/call/context.h"
-#include "ctl/call/input.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/commands.h"
 #include "ctl/out/fields.h"

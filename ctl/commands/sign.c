@@ -11,7 +11,6 @@
 
 #include "common/base/duration.h"
 #include "ctl/call/context.h"
-#include "ctl/call/input.h"
 #include "ctl/call/request.h"
 #include "ctl/commands/commands.h"
 #include "ctl/out/fields.h"
