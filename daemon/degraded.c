@@ -15,6 +15,7 @@
 #include <sysexits.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/serve/server.h"
@@ -98,7 +99,7 @@ daemon_degraded_stays_up(const struct daemon_degraded_options *options)
 
 /* ---- the reason ---- */
 
-static enum jw_err
+static void
 take_reason(struct degraded *degraded)
 {
 	const struct daemon_degraded_options *options = &degraded->options;
@@ -112,17 +113,15 @@ take_reason(struct degraded *degraded)
 		settings_mistakes_format(&mistakes->rows[0], degraded->reason,
 		    sizeof(degraded->reason));
 		degraded->parameters = settings_mistakes_json(mistakes);
-	} else {
-		(void)snprintf(degraded->reason, sizeof(degraded->reason), "%s",
-		    options->text);
-		degraded->parameters = json_pack(
-		    "{s:o}", "message", settings_mistakes_text(options->text));
-		if (config &&
-		    json_object_update_new(degraded->parameters,
-			json_pack("{s:s, s:i}", "file", "", "line", 0)) != 0)
-			return JW_NO_MEMORY;
+		return;
 	}
-	return degraded->parameters != NULL ? JW_OK : JW_NO_MEMORY;
+	(void)snprintf(
+	    degraded->reason, sizeof(degraded->reason), "%s", options->text);
+	degraded->parameters = json_pack(
+	    "{s:o}", "message", settings_mistakes_text(options->text));
+	if (config)
+		json_object_update_new(degraded->parameters,
+		    json_pack("{s:s, s:i}", "file", "", "line", 0));
 }
 
 static void
@@ -179,32 +178,30 @@ reload_call(struct serve_call *call, const void *request, void *context)
 	if (found.count > 0) {
 		jw_config_errors_done(mistakes);
 		*mistakes = found;
-		if (take_reason(degraded) == JW_OK)
-			say_reason(degraded);
+		take_reason(degraded);
+		say_reason(degraded);
 	}
 	refuse_call(call, request, degraded);
 }
 
-static enum jw_err
-make_verbs(struct degraded_offer *offer, size_t *ret_count)
+static size_t
+make_verbs(struct degraded_offer *offer)
 {
+	const struct varlink_interface *interface = offer->interface;
 	const struct varlink_method *method;
 	size_t count = 0;
 
-	while (varlink_interface_method_at(offer->interface, count) != NULL)
+	while (varlink_interface_method_at(interface, count) != NULL)
 		count++;
-	offer->verbs = calloc(count + 1, sizeof(*offer->verbs));
-	if (offer->verbs == NULL)
-		return JW_NO_MEMORY;
+	offer->verbs = jw_zalloc((count + 1) * sizeof(*offer->verbs));
 	for (size_t i = 0; i < count; i++) {
-		method = varlink_interface_method_at(offer->interface, i);
+		method = varlink_interface_method_at(interface, i);
 		offer->verbs[i].method = varlink_method_name(method);
 		offer->verbs[i].run =
 		    strcmp(offer->verbs[i].method, "Reload") == 0 ? reload_call
 								  : refuse_call;
 	}
-	*ret_count = count;
-	return JW_OK;
+	return count;
 }
 
 static enum jw_err
@@ -212,13 +209,12 @@ offer_interface(
     struct degraded_offer *offer, const char *name, struct jw_why *why)
 {
 	const char *text = varlink_text(name);
-	size_t count = 0;
 	enum jw_err err = varlink_interface_parse(text, &offer->interface, why);
+	size_t count;
 
-	if (err == JW_OK)
-		err = make_verbs(offer, &count);
 	if (err != JW_OK)
 		return err;
+	count = make_verbs(offer);
 	offer->service = varlink_service_new(
 	    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
 	if (offer->service == NULL)
@@ -263,40 +259,35 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	start_again(arg);
 }
 
-static enum jw_err
+static void
 retry_later(struct degraded *degraded)
 {
 	const struct timeval wait = {RETRY_SECONDS, 0};
 	int status = daemon_report_status(degraded->options.err);
 
 	if (!sys_refusal_is_passing(status))
-		return JW_OK;
+		return;
 	degraded->retry = evtimer_new(degraded->base, on_retry, degraded);
-	return degraded->retry != NULL && event_add(degraded->retry, &wait) == 0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
+	event_add(degraded->retry, &wait);
 }
 
 static enum jw_err
 begin(struct degraded *degraded, struct jw_why *why)
 {
-	enum jw_err err = take_reason(degraded);
+	enum jw_err err = JW_OK;
 
+	take_reason(degraded);
 	daemon_process_raise_files();
 	degraded->base = event_base_new();
-	if (err == JW_OK && degraded->base == NULL)
-		err = JW_NO_MEMORY;
 	for (enum daemon_socket_slot slot = 0; slot < SOCKETS && err == JW_OK;
 	     slot++)
 		if (daemon_sockets_is_usable(degraded->options.sockets, slot))
 			err = serve_refusals(degraded, slot, why);
-	if (err == JW_OK)
-		err = daemon_signals_new(
-		    degraded->base, on_stop, degraded, &degraded->signals);
-	if (err == JW_OK)
-		err = daemon_watchdog_start(
-		    degraded->base, NULL, &degraded->watchdog);
-	return err == JW_OK ? retry_later(degraded) : err;
+	degraded->signals =
+	    daemon_signals_new(degraded->base, on_stop, degraded);
+	degraded->watchdog = daemon_watchdog_start(degraded->base, NULL);
+	retry_later(degraded);
+	return err;
 }
 
 static void
@@ -315,8 +306,7 @@ done(struct degraded *degraded)
 		event_free(degraded->watchdog);
 	if (degraded->retry != NULL)
 		event_free(degraded->retry);
-	if (degraded->base != NULL)
-		event_base_free(degraded->base);
+	event_base_free(degraded->base);
 	json_decref(degraded->parameters);
 }
 

@@ -43,7 +43,7 @@ bool daemon_degraded_stays_up(const struct daemon_degraded_options *options);
 
 /*
  * Serve until SIGTERM or SIGINT, which remove the mark, or until another start
- * is worth it, and execute that; then this does not return.  JW_NO_MEMORY;
+ * may succeed, and execute that; then this does not return.  JW_NO_MEMORY;
  * JW_BUG, JW_IO with why.
  */
 enum jw_err daemon_degraded_run(

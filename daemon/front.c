@@ -24,6 +24,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/system/listen.h"
@@ -285,9 +286,7 @@ daemon_front_new(struct event_base *base, const struct jw_config *config,
 	err = keeper_check_lock(config, why);
 	if (err != JW_OK)
 		return err;
-	front = calloc(1, sizeof(*front));
-	if (front == NULL)
-		return JW_NO_MEMORY;
+	front = jw_zalloc(sizeof(*front));
 	front->base = base;
 	front->config_file = config_file;
 	if (!find_program(front)) {
@@ -316,9 +315,7 @@ daemon_front_start(struct daemon_front *front, struct jw_why *why)
 	front->child_event =
 	    evsignal_new(front->base, SIGCHLD, on_child, front);
 	front->restart = evtimer_new(front->base, on_restart, front);
-	if (front->child_event == NULL || front->restart == NULL ||
-	    event_add(front->child_event, NULL) != 0)
-		return JW_NO_MEMORY;
+	event_add(front->child_event, NULL);
 	start_now(front);
 	return JW_OK;
 }

@@ -18,13 +18,13 @@ struct jw_config;
  * afterwards the keeper opens no inet socket.  config_file is what the front is
  * started with (NULL: the default), and outlives it.  Blocks as
  * sys_listeners_bind() does.  With why: JW_LOCKED (another daemon has the
- * database), JW_IO, JW_NO_SPACE; JW_NO_MEMORY.
+ * database), JW_IO, JW_NO_SPACE.
  */
 enum jw_err daemon_front_new(struct event_base *base,
     const struct jw_config *config, const char *config_file,
     struct daemon_front **ret_front, struct jw_why *why);
 
-/* Start it.  JW_IO with why, JW_NO_MEMORY. */
+/* Start it.  JW_IO with why. */
 enum jw_err daemon_front_start(struct daemon_front *front, struct jw_why *why);
 
 /* End it: SIGTERM, and SIGKILL after 3 s, for which it blocks. */

@@ -102,13 +102,12 @@ on_stop(void *arg)
 static enum jw_err
 start_work(struct program *program, struct jw_why *why)
 {
-	enum jw_err err = daemon_signals_new(
-	    program->base, on_stop, program, &program->signals);
+	enum jw_err err = JW_OK;
 
-	if (err == JW_OK)
-		err = daemon_watchdog_start(
-		    program->base, program->keeper, &program->watchdog);
-	if (err == JW_OK && program->front != NULL)
+	program->signals = daemon_signals_new(program->base, on_stop, program);
+	program->watchdog =
+	    daemon_watchdog_start(program->base, program->keeper);
+	if (program->front != NULL)
 		err = daemon_front_start(program->front, why);
 	if (err != JW_OK)
 		return err;
@@ -126,8 +125,6 @@ run(struct program *program, struct verbs_rights **rights, struct jw_why *why)
 	enum jw_err err = daemon_process_prepare(program->config, why);
 
 	program->base = event_base_new();
-	if (err == JW_OK && program->base == NULL)
-		err = JW_NO_MEMORY;
 	if (err == JW_OK)
 		err = daemon_sockets_check(program->sockets, why);
 	if (err == JW_OK && !daemon_sockets_are_managed(program->sockets))

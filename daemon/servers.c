@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/serve/server.h"
 #include "common/serve/turns.h"
@@ -117,13 +118,9 @@ enum jw_err
 daemon_servers_start(const struct daemon_servers_options *options,
     struct daemon_servers **ret_servers, struct jw_why *why)
 {
-	struct daemon_servers *servers = calloc(1, sizeof(*servers));
+	struct daemon_servers *servers = jw_zalloc(sizeof(*servers));
 	enum jw_err err;
 
-	if (servers == NULL) {
-		verbs_rights_free(options->take_rights);
-		return JW_NO_MEMORY;
-	}
 	servers->base = options->base;
 	servers->sockets = options->sockets;
 	servers->config = options->config;
@@ -170,11 +167,7 @@ daemon_servers_drain(struct daemon_servers *servers)
 
 	assert(servers->drain_end == NULL);
 	servers->drain_end = evtimer_new(servers->base, on_drain_end, servers);
-	if (servers->drain_end == NULL ||
-	    event_add(servers->drain_end, &limit) != 0) {
-		event_base_loopbreak(servers->base);
-		return;
-	}
+	event_add(servers->drain_end, &limit);
 	servers->draining = 2;
 	serve_server_drain(
 	    servers->servers[SOCKET_SIGN], on_server_drained, servers);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 
 enum { SIGNALS = 3 };
 
@@ -47,9 +48,9 @@ on_hangup(evutil_socket_t sig, short what, void *arg)
 			      "what to read again");
 }
 
-enum jw_err
-daemon_signals_new(struct event_base *base, void (*on_stop)(void *arg),
-    void *arg, struct daemon_signals **ret_signals)
+struct daemon_signals *
+daemon_signals_new(
+    struct event_base *base, void (*on_stop)(void *arg), void *arg)
 {
 	static const struct {
 		int sig;
@@ -59,28 +60,21 @@ daemon_signals_new(struct event_base *base, void (*on_stop)(void *arg),
 	    {SIGINT, on_stop_signal},
 	    {SIGHUP, on_hangup},
 	};
-	struct daemon_signals *signals = calloc(1, sizeof(*signals));
+	struct daemon_signals *signals = jw_zalloc(sizeof(*signals));
 	sigset_t none;
 
-	if (signals == NULL)
-		return JW_NO_MEMORY;
 	signals->base = base;
 	signals->on_stop = on_stop;
 	signals->arg = arg;
 	for (size_t i = 0; i < SIGNALS; i++) {
 		signals->events[i] =
 		    evsignal_new(base, rows[i].sig, rows[i].fn, signals);
-		if (signals->events[i] == NULL ||
-		    event_add(signals->events[i], NULL) != 0) {
-			daemon_signals_free(signals);
-			return JW_NO_MEMORY;
-		}
+		event_add(signals->events[i], NULL);
 	}
 	/* A start that was refused has blocked them. */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	*ret_signals = signals;
-	return JW_OK;
+	return signals;
 }
 
 bool
@@ -99,7 +93,6 @@ daemon_signals_free(struct daemon_signals *signals)
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)
-		if (signals->events[i] != NULL)
-			event_free(signals->events[i]);
+		event_free(signals->events[i]);
 	free(signals);
 }

@@ -6,17 +6,15 @@
 
 #include <stdbool.h>
 
-#include "common/base/err.h"
-
 struct event_base;
 struct daemon_signals;
 
 /*
  * on_stop is called at the first SIGTERM or SIGINT; the second breaks the
- * loop.  SIGHUP is logged and ignored.  JW_NO_MEMORY.
+ * loop.  SIGHUP is logged and ignored.
  */
-enum jw_err daemon_signals_new(struct event_base *base,
-    void (*on_stop)(void *arg), void *arg, struct daemon_signals **ret_signals);
+struct daemon_signals *daemon_signals_new(
+    struct event_base *base, void (*on_stop)(void *arg), void *arg);
 /* Has on_stop been called?  signals may be NULL. */
 bool daemon_signals_stopping(const struct daemon_signals *signals);
 /* From here on every signal is blocked: one that comes again while the process

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/serve/bind.h"
 #include "common/serve/server.h"
@@ -107,11 +108,9 @@ daemon_sockets_interface(enum daemon_socket_slot slot)
 enum jw_err
 daemon_sockets_take(struct daemon_sockets **ret_sockets, struct jw_why *why)
 {
-	struct daemon_sockets *sockets = calloc(1, sizeof(*sockets));
+	struct daemon_sockets *sockets = jw_zalloc(sizeof(*sockets));
 	enum jw_err err;
 
-	if (sockets == NULL)
-		return JW_NO_MEMORY;
 	for (size_t i = 0; i < SOCKETS; i++)
 		sockets->rows[i].fd = -1;
 	err = sys_notify_fds_take(&sockets->handed, why);

@@ -22,19 +22,18 @@ on_ping_due(evutil_socket_t fd, short what, void *arg)
 		sys_notify_watchdog();
 }
 
-enum jw_err
-daemon_watchdog_start(
-    struct event_base *base, struct keeper *keeper, struct event **ret_timer)
+struct event *
+daemon_watchdog_start(struct event_base *base, struct keeper *keeper)
 {
 	uint64_t usec = sys_notify_watchdog_interval();
 	const struct timeval interval = jw_timeval_ms((int64_t)(usec / 1000));
+	struct event *timer;
 
 	if (usec == 0)
-		return JW_OK;
+		return NULL;
 	/* An execve(2) of the program anew has lengthened it. */
 	sys_notify_watchdog_within(0);
-	*ret_timer = event_new(base, -1, EV_PERSIST, on_ping_due, keeper);
-	if (*ret_timer == NULL || event_add(*ret_timer, &interval) != 0)
-		return JW_NO_MEMORY;
-	return JW_OK;
+	timer = event_new(base, -1, EV_PERSIST, on_ping_due, keeper);
+	event_add(timer, &interval);
+	return timer;
 }

@@ -4,8 +4,6 @@
 #ifndef JWKSD_DAEMON_WATCHDOG_H
 #define JWKSD_DAEMON_WATCHDOG_H
 
-#include "common/base/err.h"
-
 struct event;
 struct event_base;
 struct keeper;
@@ -13,10 +11,10 @@ struct keeper;
 /*
  * Ping while the loop runs and the keeper's store answers; without a ping the
  * service manager restarts the daemon.  keeper NULL: while the loop runs.
- * *ret_timer, which the caller frees with event_free(3), is NULL where no
- * watchdog is wanted.  JW_NO_MEMORY.
+ * Returns what the caller frees with event_free(3); NULL: no watchdog is
+ * wanted.
  */
-enum jw_err daemon_watchdog_start(
-    struct event_base *base, struct keeper *keeper, struct event **ret_timer);
+struct event *daemon_watchdog_start(
+    struct event_base *base, struct keeper *keeper);
 
 #endif

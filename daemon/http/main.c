@@ -118,23 +118,7 @@ http_report(enum jw_err err, const struct jw_why *why)
 	return jw_err_exit(err);
 }
 
-static enum jw_err
-make_shared(struct front *front)
-{
-	/* From a keeper whose front has ended, and which starts it again. */
-	bool replaces = getenv("JWKSD_REPLACES") != NULL;
-
-	front->uptime = http_uptime_new(replaces, jw_clock_monotonic_ms());
-	if (front->uptime == NULL ||
-	    asprintf(&front->publish_path, "%s/publish.sock",
-		front->config->runtime_directory) < 0) {
-		front->publish_path = NULL;
-		return JW_NO_MEMORY;
-	}
-	return JW_OK;
-}
-
-static int
+static void
 work(size_t slot, void *arg)
 {
 	struct front *front = arg;
@@ -148,28 +132,32 @@ work(size_t slot, void *arg)
 	    .uptime = front->uptime,
 	};
 
-	return http_server_run(&options, slot);
+	http_server_run(&options, slot);
 }
 
 static enum jw_err
 supervise(struct front *front)
 {
+	/* From a keeper whose front has ended, and which starts it again. */
+	bool replaces = getenv("JWKSD_REPLACES") != NULL;
 	const struct http_supervisor_options options = {
 	    .processes = front->config->processes > 0
 			     ? (size_t)front->config->processes
 			     : 1,
 	    .limits = &http_limits_default,
-	    .uptime = front->uptime,
+	    .uptime = http_uptime_new(replaces, jw_clock_monotonic_ms()),
 	    .work = work,
 	    .arg = front,
 	};
 
-	if (front->is_degraded)
-		sys_notify_ready(
-		    "degraded: the configuration has mistakes; every "
-		    "request is answered 500");
-	else
-		sys_notify_ready("serving");
+	front->uptime = options.uptime;
+	front->publish_path =
+	    jw_asprintf("%s/publish.sock", front->config->runtime_directory);
+	sys_notify_ready(
+	    front->is_degraded
+		? "degraded: the configuration has mistakes; every "
+		  "request is answered 500"
+		: "serving");
 	return http_supervisor_run(&options);
 }
 
@@ -210,8 +198,6 @@ main(int argc, char **argv)
 		sys_refusal_init(&front.refusal, "jwksd-http", NULL);
 		sys_refusal_clear(&front.refusal);
 	}
-	if (err == JW_OK)
-		err = make_shared(&front);
 	if (err == JW_OK)
 		err = supervise(&front);
 	if (front.is_degraded && err == JW_OK)

@@ -7,6 +7,7 @@
  */
 #include "daemon/http/publish_client.h"
 
+#include <assert.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -30,7 +31,6 @@ struct http_publish_client {
 	struct sockaddr_un address;
 	struct event *retry;
 	struct bufferevent *bev;
-	size_t searched; /* octets of the input without a NUL */
 	int64_t backoff_ms;
 	bool said_refused; /* to the keeper, of http_uptime_refused() */
 	struct http_documents *live;    /* served; NULL before the first set */
@@ -122,7 +122,8 @@ complete(struct http_publish_client *client)
 	client->live = client->pending;
 	client->pending = NULL;
 	client->backoff_ms = 0;
-	/* The JSON of a large set leaves its memory in pieces. */
+	/* Give the memory that the JSON of a large set took back to the
+	 * kernel. */
 	malloc_trim(0);
 	if (!first)
 		return;
@@ -185,46 +186,21 @@ take_frame(struct http_publish_client *client, const char *data, size_t len,
 	return err;
 }
 
-/* JW_OK with *ret_more false: the rest of a frame is still to come. */
-static enum jw_err
-next_frame(
-    struct http_publish_client *client, bool *ret_more, struct jw_why *why)
-{
-	struct evbuffer *input = bufferevent_get_input(client->bev);
-	struct evbuffer_ptr from, at;
-	size_t len = evbuffer_get_length(input);
-	enum jw_err err;
-
-	*ret_more = false;
-	if (len == client->searched)
-		return JW_OK;
-	evbuffer_ptr_set(input, &from, client->searched, EVBUFFER_PTR_SET);
-	at = evbuffer_search(input, "", 1, &from);
-	if (at.pos < 0) {
-		client->searched = len;
-		return JW_OK;
-	}
-	client->searched = 0;
-	len = (size_t)at.pos;
-	err = take_frame(
-	    client, (char *)evbuffer_pullup(input, at.pos + 1), len, why);
-	evbuffer_drain(input, len + 1);
-	*ret_more = true;
-	return err;
-}
-
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
 	struct http_publish_client *client = arg;
+	struct evbuffer *input = bufferevent_get_input(bev);
 	struct jw_why why = {0};
-	enum jw_err err;
-	bool more = true;
+	enum jw_err err = JW_OK;
+	size_t len;
+	char *frame;
 
-	(void)bev;
-	do {
-		err = next_frame(client, &more, &why);
-	} while (err == JW_OK && more);
+	while (err == JW_OK && (frame = evbuffer_readln(
+				    input, &len, EVBUFFER_EOL_NUL)) != NULL) {
+		err = take_frame(client, frame, len, &why);
+		free(frame);
+	}
 	if (err == JW_OK)
 		return;
 	jw_log(JW_LOG_WARNING, "%s; asking again",
@@ -233,7 +209,7 @@ on_read(struct bufferevent *bev, void *arg)
 }
 
 static void
-ask(struct http_publish_client *client)
+ask_documents(struct http_publish_client *client)
 {
 	const struct http_publish_client_options *options = &client->options;
 	json_t *parameters = json_pack("{s:i}", "front", 0);
@@ -243,7 +219,7 @@ ask(struct http_publish_client *client)
 	size_t len;
 
 	client->said_refused = http_uptime_refused(options->uptime);
-	/* After a clock was set back nobody could believe it. */
+	/* Not after the clock has been set back: it would be in the future. */
 	if (since != 0 && since <= jw_clock_wall_s())
 		json_object_set_new(
 		    parameters, "servingSince", json_integer(since));
@@ -264,7 +240,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 
 	(void)bev;
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
-		ask(client);
+		ask_documents(client);
 		return;
 	}
 	if (client->backoff_ms == 0)
@@ -280,7 +256,6 @@ connect_keeper(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	publish_client_disconnect(client);
-	client->searched = 0;
 	client->pending = http_documents_new();
 	client->bev =
 	    bufferevent_socket_new(client->base, -1, BEV_OPT_CLOSE_ON_FREE);
@@ -295,29 +270,23 @@ connect_keeper(evutil_socket_t fd, short what, void *arg)
 		retry_later(client);
 }
 
-enum jw_err
-http_publish_client_new(struct event_base *base,
-    const struct http_publish_client_options *options,
-    struct http_publish_client **ret_client, struct jw_why *why)
+struct http_publish_client *
+http_publish_client_new(
+    struct event_base *base, const struct http_publish_client_options *options)
 {
-	struct http_publish_client *client;
+	struct http_publish_client *client = jw_zalloc(sizeof(*client));
 	struct timeval now = {0, 0};
+	size_t len = strlen(options->socket_path);
 
-	if (strlen(options->socket_path) >= sizeof(client->address.sun_path)) {
-		jw_why_set(why, "%s is longer than the path of a socket may be",
-		    options->socket_path);
-		return JW_INVALID_PARAMETER;
-	}
-	client = jw_zalloc(sizeof(*client));
+	/* A longer runtime_directory is a mistake in the configuration. */
+	assert(len < sizeof(client->address.sun_path));
 	client->options = *options;
 	client->base = base;
 	client->address.sun_family = AF_UNIX;
-	memcpy(client->address.sun_path, options->socket_path,
-	    strlen(options->socket_path) + 1);
+	memcpy(client->address.sun_path, options->socket_path, len + 1);
 	client->retry = evtimer_new(base, connect_keeper, client);
 	evtimer_add(client->retry, &now);
-	*ret_client = client;
-	return JW_OK;
+	return client;
 }
 
 void

@@ -1,14 +1,12 @@
 /*
- * Follows the keeper's documents: a client of publish.sock that reconnects
- * for ever and keeps the last good documents meanwhile.  Runs in the event
- * loop; never blocks.
+ * A client of publish.sock: holds the keeper's documents up to date, and while
+ * it has no connection the last ones.  Runs in the event loop; never blocks.
  */
 #ifndef JWKSD_HTTP_PUBLISH_CLIENT_H
 #define JWKSD_HTTP_PUBLISH_CLIENT_H
 
 #include <stddef.h>
 
-#include "common/base/err.h"
 #include "daemon/http/limits.h"
 #include "daemon/http/uptime.h"
 
@@ -25,18 +23,17 @@ struct http_publish_client_options {
 	void *arg;
 };
 
-/* JW_NO_MEMORY, or JW_INVALID_PARAMETER: the path is too long (why). */
-enum jw_err http_publish_client_new(struct event_base *base,
-    const struct http_publish_client_options *options,
-    struct http_publish_client **ret_client, struct jw_why *why);
+struct http_publish_client *http_publish_client_new(
+    struct event_base *base, const struct http_publish_client_options *options);
 void http_publish_client_free(struct http_publish_client *client);
 
-/* Ask anew, if an answer is awaited: what was said of us is true no more. */
+/* Call Documents again, if its first answer is still awaited: what the call
+ * said of this front is no longer true. */
 void http_publish_client_again(struct http_publish_client *client);
 
 /*
- * What is to be served; NULL before the first full set.  Good until the
- * event loop runs again.
+ * What is to be served, until the event loop runs again; NULL before the first
+ * full set.
  */
 const struct http_documents *http_publish_client_documents(
     const struct http_publish_client *client);

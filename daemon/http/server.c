@@ -12,8 +12,6 @@
 #include <time.h>
 
 #include "common/base/clock.h"
-#include "common/base/err.h"
-#include "common/base/log.h"
 #include "common/base/timeval.h"
 #include "daemon/http/listeners.h"
 #include "daemon/http/publish_client.h"
@@ -156,8 +154,8 @@ new_listeners(struct server *server)
 	return http_listeners_new(server->base, &listeners);
 }
 
-static enum jw_err
-follow_keeper(struct server *server, size_t slot, struct jw_why *why)
+static struct http_publish_client *
+new_publish_client(struct server *server, size_t slot)
 {
 	const struct http_publish_client_options options = {
 	    .socket_path = server->options->publish_path,
@@ -168,10 +166,9 @@ follow_keeper(struct server *server, size_t slot, struct jw_why *why)
 	    .arg = server,
 	};
 
-	if (options.socket_path == NULL)
-		return JW_OK;
-	return http_publish_client_new(
-	    server->base, &options, &server->publish_client, why);
+	return options.socket_path == NULL
+		   ? NULL
+		   : http_publish_client_new(server->base, &options);
 }
 
 static void
@@ -187,12 +184,10 @@ server_done(struct server *server)
 	libevent_global_shutdown();
 }
 
-int
+void
 http_server_run(const struct http_server_options *options, size_t slot)
 {
 	struct server server = {.options = options};
-	struct jw_why why = {0};
-	enum jw_err err;
 
 	/* evhttp reads the time zone at its first answer: a sandbox may have
 	 * closed the file system by then. */
@@ -200,14 +195,8 @@ http_server_run(const struct http_server_options *options, size_t slot)
 	http_listeners_init();
 	server.base = event_base_new();
 	server.listeners = new_listeners(&server);
-	err = follow_keeper(&server, slot, &why);
-	if (err == JW_OK) {
-		add_moments(&server);
-		event_base_dispatch(server.base);
-	} else {
-		jw_log(JW_LOG_ERROR, "cannot serve: %s",
-		    why.text[0] != '\0' ? why.text : jw_err_text(err));
-	}
+	server.publish_client = new_publish_client(&server, slot);
+	add_moments(&server);
+	event_base_dispatch(server.base);
 	server_done(&server);
-	return jw_err_exit(err);
 }

@@ -20,7 +20,7 @@ struct http_server_options {
 	struct http_uptime *uptime;
 };
 
-/* Runs until SIGTERM; returns the exit status of the process. */
-int http_server_run(const struct http_server_options *options, size_t slot);
+/* Runs until SIGTERM. */
+void http_server_run(const struct http_server_options *options, size_t slot);
 
 #endif

@@ -65,7 +65,8 @@ become_worker(struct supervisor *supervisor, size_t slot, pid_t parent)
 	 * SIGTERM. */
 	signal(SIGINT, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &supervisor->worker_mask, NULL);
-	exit(supervisor->options->work(slot, supervisor->options->arg));
+	supervisor->options->work(slot, supervisor->options->arg);
+	exit(EXIT_SUCCESS);
 }
 
 static void

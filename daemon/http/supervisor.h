@@ -16,8 +16,8 @@ struct http_supervisor_options {
 	size_t processes; /* at most UPTIME_SLOTS */
 	const struct http_limits *limits;
 	struct http_uptime *uptime;
-	/* What a worker does; the result is its exit status. */
-	int (*work)(size_t slot, void *arg);
+	/* What a worker does; it exits with 0 afterwards. */
+	void (*work)(size_t slot, void *arg);
 	void *arg;
 };
 

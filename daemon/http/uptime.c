@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
+#include "common/base/memory.h"
+
 struct http_uptime {
 	_Atomic int64_t since;
 	_Atomic int64_t lost_ms; /* no worker serves since then; 0: one does */
@@ -24,7 +26,7 @@ http_uptime_new(bool replaces, int64_t now_ms)
 	uptime = mmap(NULL, sizeof(*uptime), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (uptime == MAP_FAILED)
-		return NULL;
+		jw_out_of_memory(sizeof(*uptime));
 	if (replaces)
 		atomic_store(&uptime->lost_ms, now_ms);
 	return uptime;

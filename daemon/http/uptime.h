@@ -19,8 +19,7 @@ enum {
 
 struct http_uptime;
 
-/* replaces: a front before this one has been serving up to now.  NULL when
- * there is no memory. */
+/* replaces: a front before this one has been serving up to now. */
 struct http_uptime *http_uptime_new(bool replaces, int64_t now_ms);
 void http_uptime_free(struct http_uptime *uptime);
 
