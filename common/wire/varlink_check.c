@@ -90,16 +90,6 @@ fits_named(const struct varlink_type *type, json_t *value,
 }
 
 static bool
-fits_enum(const struct varlink_type *type, json_t *value,
-    const struct place *place, char *name)
-{
-	(void)place;
-	(void)name;
-	return json_is_string(value) &&
-	       varlink_type_field(type, json_string_value(value)) != NULL;
-}
-
-static bool
 fits_struct(const struct varlink_type *type, json_t *value,
     const struct place *place, char *name)
 {
@@ -141,21 +131,6 @@ fits_array(const struct varlink_type *type, json_t *value,
 }
 
 static bool
-fits_map(const struct varlink_type *type, json_t *value,
-    const struct place *place, char *name)
-{
-	struct place member = {place, NULL, 0};
-	json_t *v;
-
-	if (!json_is_object(value))
-		return false;
-	json_object_foreach (value, member.name, v)
-		if (!fits(type->element, v, &member, name))
-			return false;
-	return true;
-}
-
-static bool
 fits_optional(const struct varlink_type *type, json_t *value,
     const struct place *place, char *name)
 {
@@ -177,10 +152,8 @@ fits(const struct varlink_type *type, json_t *value, const struct place *place,
 	    [TYPE_STRING] = fits_plain,
 	    [TYPE_OBJECT] = fits_plain,
 	    [TYPE_NAMED] = fits_named,
-	    [TYPE_ENUM] = fits_enum,
 	    [TYPE_STRUCT] = fits_struct,
 	    [TYPE_ARRAY] = fits_array,
-	    [TYPE_MAP] = fits_map,
 	    [TYPE_OPTIONAL] = fits_optional,
 	};
 

@@ -234,7 +234,6 @@ parse_wrapped(struct parser *p, enum varlink_kind kind)
 	return type;
 }
 
-/* Whether a group is a struct or an enum can be seen at its first field. */
 static struct varlink_field *
 varlink_parse_field(struct parser *p, struct varlink_type *group)
 {
@@ -247,18 +246,13 @@ varlink_parse_field(struct parser *p, struct varlink_type *group)
 		fail(p, p->at, "'%s' a second time", field->name);
 		return NULL;
 	}
-	varlink_skip_blanks(p);
-	if (group->fields == NULL && (*p->at == ',' || *p->at == ')'))
-		group->kind = TYPE_ENUM;
-	if (group->kind == TYPE_ENUM)
-		return field;
 	if (!expect(p, ":"))
 		return NULL;
 	field->type = parse_type(p);
 	return field->type != NULL ? field : NULL;
 }
 
-/* A struct or an enum; its '(' has been read. */
+/* A struct, whose '(' has been read. */
 static struct varlink_type *
 varlink_parse_group(struct parser *p)
 {
@@ -284,8 +278,6 @@ parse_type(struct parser *p)
 		return parse_wrapped(p, TYPE_OPTIONAL);
 	if (accept(p, "[]"))
 		return parse_wrapped(p, TYPE_ARRAY);
-	if (accept(p, "[string]"))
-		return parse_wrapped(p, TYPE_MAP);
 	if (accept(p, "("))
 		return varlink_parse_group(p);
 	return parse_name(p);
@@ -294,19 +286,7 @@ parse_type(struct parser *p)
 static struct varlink_type *
 parse_struct(struct parser *p)
 {
-	struct varlink_type *group;
-	const char *at;
-
-	varlink_skip_blanks(p);
-	at = p->at;
-	if (!expect(p, "("))
-		return NULL;
-	group = varlink_parse_group(p);
-	if (group != NULL && group->kind != TYPE_STRUCT) {
-		fail(p, at, "an enum where a struct belongs");
-		return NULL;
-	}
-	return group;
+	return expect(p, "(") ? varlink_parse_group(p) : NULL;
 }
 
 /* ---- members ---- */

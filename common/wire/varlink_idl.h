@@ -20,10 +20,8 @@ enum varlink_kind {
 	TYPE_STRING,
 	TYPE_OBJECT,
 	TYPE_NAMED,
-	TYPE_ENUM,
 	TYPE_STRUCT,
 	TYPE_ARRAY,
-	TYPE_MAP,
 	TYPE_OPTIONAL,
 	KIND_COUNT
 };
@@ -32,7 +30,7 @@ struct varlink_type {
 	enum varlink_kind kind;
 	/* The wrapped type, or the type that a name means. */
 	const struct varlink_type *element;
-	struct varlink_field *fields; /* of a struct or an enum */
+	struct varlink_field *fields; /* of a struct */
 	const char *name;             /* of a TYPE_NAMED, and all below */
 	const char *at;
 	struct varlink_type *next_named;
@@ -40,7 +38,7 @@ struct varlink_type {
 
 struct varlink_field {
 	const char *name;
-	const struct varlink_type *type; /* NULL in an enum */
+	const struct varlink_type *type;
 	struct varlink_field *next;
 };
 
@@ -77,7 +75,7 @@ struct varlink_interface {
 const struct varlink_definition *varlink_definition_find(
     const struct varlink_definition *list, const char *name);
 
-/* The field or enum value of that name; NULL without one. */
+/* NULL: there is no field of that name. */
 const struct varlink_field *varlink_type_field(
     const struct varlink_type *type, const char *name);
 

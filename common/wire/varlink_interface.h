@@ -16,7 +16,8 @@ struct varlink_interface;
 struct varlink_method;
 
 /*
- * Parse an interface description of ours.  text must outlive the result.
+ * Parse an interface description of ours, which has structs, arrays and
+ * optional values, but no enums and no maps.  text must outlive the result.
  * JW_INVALID_PARAMETER with why and the line for one that is not sound: its
  * syntax, a type that is unknown or declared twice.
  */

@@ -633,11 +633,10 @@ test_reply_refused(void **state)
 	struct varlink_reply reply;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(rows); i++)
 		if (parse_reply(rows[i], strlen(rows[i]), &reply) !=
 		    JW_PROTOCOL)
 			fail_msg("not refused: %s", rows[i]);
-	}
 }
 
 static void
@@ -740,17 +739,15 @@ static const char everything[] =
     "method Bare ( ) -> ( ) # beside it\n"
     "method Next() -> (type: ?string)\n"
     "\n"
-    "type Colour (red, light_green, b2)\n"
-    "type Point (x: int, y: int, colour: ?Colour)\n"
+    "type Point (x: int, y: int, colour: ?string)\n"
     "type Tree (name: string, kids: []Tree)\n"
     "# one\r\n"
     "method Shapes(\r\n"
     "  points: []Point, # why\n"
-    "  named: [string]Point,\n"
     "  maybe: ?[]?int,\n"
-    "  inner: (kind: (a, b), deep: [][string][]string),\n"
+    "  inner: (kind: string, deep: [][][]string),\n"
     "  tree: ?Tree\n"
-    ") -> (colour: Colour)\n"
+    ") -> (colour: string)\n"
     "error Wrong (where: (x: int), tree: ?Tree)\n"
     "error Empty ()";
 
@@ -842,11 +839,10 @@ test_description_refused(void **state)
 	    {"interface a.b\nmethod A() -> int",
 		"line 2: expected '(', found 'int'"},
 	    {"interface a.b\nmethod A(x) -> ()",
-		"line 2: an enum where a struct belongs"},
+		"line 2: expected ':', found ')'"},
 	    {"interface a.b\nmethod A() -> (\nx, y)",
-		"line 2: an enum where a struct belongs"},
-	    {"interface a.b\nerror A (x)",
-		"line 2: an enum where a struct belongs"},
+		"line 3: expected ':', found ','"},
+	    {"interface a.b\nerror A (x)", "line 2: expected ':', found ')'"},
 	    {"interface a.b\nerror A", "line 2: expected '(', found the end"},
 	    {"interface a.b\ntype A int", "line 2: expected '(', found 'int'"},
 	    {"interface a.b\ntype A (x: int,\n)",
@@ -856,7 +852,7 @@ test_description_refused(void **state)
 	    {"interface a.b\ntype A (x: int, y)",
 		"line 2: expected ':', found ')'"},
 	    {"interface a.b\ntype A (x, y: int)",
-		"line 2: expected ')', found ':'"},
+		"line 2: expected ':', found ','"},
 	    {"interface a.b\ntype A (x int)",
 		"line 2: expected ':', found 'int'"},
 	    {"interface a.b\ntype A (x:)",
@@ -877,7 +873,6 @@ test_description_refused(void **state)
 		"line 2: 'x_' has an underscore too many"},
 	    {"interface a.b\ntype A (x: int,\n x: bool)",
 		"line 3: 'x' a second time"},
-	    {"interface a.b\ntype A (x,\n x)", "line 3: 'x' a second time"},
 	    {"interface a.b\ntype A (x: int)\ntype A ()",
 		"line 3: 'A' is declared a second time"},
 	    {"interface a.b\nmethod A() -> ()\nmethod A() -> ()",
@@ -974,10 +969,10 @@ check_rows(const struct varlink_interface *interface, const struct fit *rows,
 
 #define PLAIN(b, i, f, s, o) \
 	"{\"b\":" b ",\"i\":" i ",\"f\":" f ",\"s\":" s ",\"o\":" o "}"
-#define SHAPES(rest)                                                        \
-	"{\"points\":[],\"named\":{},\"inner\":{\"kind\":\"a\",\"deep\":[]" \
+#define SHAPES(rest)                                           \
+	"{\"points\":[],\"inner\":{\"kind\":\"a\",\"deep\":[]" \
 	"}" rest "}"
-#define INNER(inner) "{\"points\":[],\"named\":{},\"inner\":" inner "}"
+#define INNER(inner) "{\"points\":[],\"inner\":" inner "}"
 
 static void
 test_check_types(void **state)
@@ -1032,34 +1027,30 @@ test_check_nested(void **state)
 		"tree.kids.0.kids.0.name"},
 	    {"Shapes", SHAPES(",\"tree\":{\"name\":\"a\"}"), "tree.kids"},
 	    {"Shapes", SHAPES(",\"tree\":{\"\":1}"), "tree."},
-	    {"Shapes", INNER("{\"kind\":\"c\",\"deep\":[]}"), "inner.kind"},
 	    {"Shapes", INNER("{\"kind\":0,\"deep\":[]}"), "inner.kind"},
 	    {"Shapes", INNER("{\"kind\":\"b\"}"), "inner.deep"},
-	    {"Shapes", INNER("{\"kind\":\"b\",\"deep\":[{\"k\":[\"v\"]},{}]}"),
-		NULL},
-	    {"Shapes",
-		INNER("{\"kind\":\"b\",\"deep\":[{},{\"k\":[\"v\",1]}]}"),
-		"inner.deep.1.k.1"},
+	    {"Shapes", INNER("{\"kind\":\"b\",\"deep\":[[[\"v\"]],[]]}"), NULL},
+	    {"Shapes", INNER("{\"kind\":\"b\",\"deep\":[[],[[\"v\",1]]]}"),
+		"inner.deep.1.0.1"},
+	    {"Shapes", INNER("{\"kind\":\"b\",\"deep\":[{}]}"), "inner.deep.0"},
 	    {"Shapes", INNER("{\"kind\":\"b\",\"deep\":[],\"x\":1}"),
 		"inner.x"},
 	    {"Shapes", INNER("[]"), "inner"},
 	    {"Shapes", INNER("null"), "inner"},
 	    {"Shapes", "{\"points\":[{\"x\":1,\"y\":2},{\"x\":1}]}",
 		"points.1.y"},
-	    {"Shapes", "{\"points\":[{\"x\":1,\"y\":2,\"colour\":\"blue\"}]}",
+	    {"Shapes", "{\"points\":[{\"x\":1,\"y\":2,\"colour\":7}]}",
 		"points.0.colour"},
 	    {"Shapes",
 		"{\"points\":[{\"x\":1,\"y\":2,\"colour\":\"red\"},"
-		"{\"x\":1,\"y\":2,\"colour\":null}],\"named\":{\"a.b\":"
-		"{\"x\":1,\"y\":null}}}",
-		"named.a.b.y"},
+		"{\"x\":1,\"y\":2,\"colour\":null},{\"a.b\":1}]}",
+		"points.2.a.b"},
 	    {"Shapes", "{\"points\":[null]}", "points.0"},
-	    {"Shapes", "{\"points\":[],\"named\":[]}", "named"},
 	    {"Shapes", "{\"points\":{}}", "points"},
 	};
 	static const struct fit outputs[] = {
 	    {"Shapes", "{\"colour\":\"light_green\"}", NULL},
-	    {"Shapes", "{\"colour\":\"Red\"}", "colour"},
+	    {"Shapes", "{\"colour\":1}", "colour"},
 	    {"Shapes", "{\"colour\":null}", "colour"},
 	    {"Shapes", "{}", "colour"},
 	    {"Next", "{}", NULL},
@@ -1124,8 +1115,8 @@ test_check_long_names(void **state)
 		key[shift] = '\0';
 		for (size_t i = 0; i < 100; i++)
 			strcat(key, "\360\237\230\200");
-		parameters = json_pack(
-		    "{s:[], s:{s:{s:i}}}", "points", "named", key, "x", 1);
+		parameters =
+		    json_pack("{s:[], s:{s:i}}", "points", "inner", key, 1);
 		assert_non_null(parameters);
 		memset(name, 'N', sizeof(name));
 		assert_int_equal(
@@ -1133,7 +1124,7 @@ test_check_long_names(void **state)
 		    JW_INVALID_PARAMETER);
 		assert_in_range(strnlen(name, sizeof(name)),
 		    VARLINK_NAME_SIZE - 4, VARLINK_NAME_SIZE - 1);
-		assert_memory_equal(name, "named.", 6);
+		assert_memory_equal(name, "inner.", 6);
 		assert_memory_equal(name + 6, key, strlen(name) - 6);
 		check = json_string(name);
 		assert_non_null(check);
