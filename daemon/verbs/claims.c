@@ -14,6 +14,7 @@
 
 #include "common/base/decimal.h"
 #include "common/base/duration.h"
+#include "common/base/memory.h"
 
 #define IAT_HEAD ",\"iat\":"
 
@@ -163,11 +164,7 @@ verbs_claims_text(const char *object, size_t len, int64_t iat, size_t *ret_len)
 char *
 verbs_claims_header(const char *alg, const char *kid, const char *type)
 {
-	char *text;
-
 	/* None of the three can contain a character that JSON escapes. */
-	if (asprintf(&text, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
-		alg, kid, type) < 0)
-		return NULL;
-	return text;
+	return jw_asprintf(
+	    "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}", alg, kid, type);
 }

@@ -67,8 +67,7 @@ bool verbs_claims_type_is_fine(const char *type);
 char *verbs_claims_text(
     const char *object, size_t len, int64_t iat, size_t *ret_len);
 
-/* The header: exactly alg, kid and typ.  The caller frees.  NULL: no
- * memory. */
+/* The header: exactly alg, kid and typ.  The caller frees. */
 char *verbs_claims_header(const char *alg, const char *kid, const char *type);
 
 #endif

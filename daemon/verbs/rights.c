@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/group.h"
+#include "common/base/memory.h"
 
 #define BLANKS " \t,"
 
@@ -28,7 +29,6 @@ add_rule(struct verbs_rights *rights, char *word, struct jw_why *why)
 {
 	char *colon = strchr(word, ':');
 	gid_t group;
-	struct rule *grown;
 
 	if (colon == NULL)
 		return JW_BAD_CONFIG;
@@ -40,33 +40,25 @@ add_rule(struct verbs_rights *rights, char *word, struct jw_why *why)
 		    word, word);
 		return JW_BAD_CONFIG;
 	}
-	grown = realloc(
+	rights->rules = jw_realloc(
 	    rights->rules, (rights->count + 1) * sizeof(*rights->rules));
-	if (grown == NULL)
-		return JW_NO_MEMORY;
-	rights->rules = grown;
-	grown[rights->count].group = group;
-	grown[rights->count].key_set = strdup(colon + 1);
-	return grown[rights->count++].key_set == NULL ? JW_NO_MEMORY : JW_OK;
+	rights->rules[rights->count++] =
+	    (struct rule){group, jw_strdup(colon + 1)};
+	return JW_OK;
 }
 
 enum jw_err
 verbs_rights_new(
     const char *rules, struct verbs_rights **ret_rights, struct jw_why *why)
 {
-	struct verbs_rights *rights = calloc(1, sizeof(*rights));
-	char *text = rules == NULL ? NULL : strdup(rules), *save = NULL;
+	struct verbs_rights *rights = jw_zalloc(sizeof(*rights));
+	char *text = jw_strdup(rules), *save = NULL;
 	enum jw_err err = JW_OK;
 
-	if (rights == NULL || (rules != NULL && text == NULL)) {
-		err = JW_NO_MEMORY;
-		goto out;
-	}
 	rights->has_rules = rules != NULL;
 	for (char *word = text == NULL ? NULL : strtok_r(text, BLANKS, &save);
 	     err == JW_OK && word != NULL; word = strtok_r(NULL, BLANKS, &save))
 		err = add_rule(rights, word, why);
-out:
 	free(text);
 	if (err != JW_OK)
 		verbs_rights_free(rights);

@@ -13,6 +13,7 @@
 
 #include "common/base/base64url.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/serve/call.h"
 #include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
@@ -385,13 +386,9 @@ verbs_sign_new(struct event_base *base, struct verbs *verbs,
     struct verbs_rights *take_rights, struct verbs_sign **ret_signing,
     struct jw_why *why)
 {
-	struct verbs_sign *signing = calloc(1, sizeof(*signing));
+	struct verbs_sign *signing = jw_zalloc(sizeof(*signing));
 	enum jw_err err;
 
-	if (signing == NULL) {
-		verbs_rights_free(take_rights);
-		return JW_NO_MEMORY;
-	}
 	signing->verbs = verbs;
 	signing->rights = take_rights;
 	err = crypto_signer_new(

@@ -73,14 +73,11 @@ note_broken(struct verbs_sign *signing, const struct keeper_set *set,
 	    "published",
 	    set->row.name, (long long)key->facts.number, key->kid,
 	    jw_err_text(err));
-	if (broken == NULL && signing->nbroken < SIGN_BROKEN_MAX)
+	/* Forget the first of too many: it is tried again early. */
+	if (broken == NULL && signing->nbroken == SIGN_BROKEN_MAX)
+		signing->broken[0] = signing->broken[--signing->nbroken];
+	if (broken == NULL)
 		broken = &signing->broken[signing->nbroken++];
-	/* The one that was tried longest ago. */
-	for (size_t i = 0; broken == NULL || i < signing->nbroken; i++)
-		if (broken == NULL ||
-		    (signing->broken[i].again_at < broken->again_at &&
-			strcmp(broken->kid, key->kid) != 0))
-			broken = &signing->broken[i];
 	memcpy(broken->kid, key->kid, sizeof(broken->kid));
 	broken->set_id = set->row.id;
 	broken->again_at = keeper_now(signing->verbs->keeper) + TRY_AGAIN_S;

@@ -85,20 +85,6 @@ fail(struct verbs_sign_request *request, enum jw_err err)
 	free(request);
 }
 
-/* Advances *ret_at. */
-static void
-add(char **ret_at, const void *data, size_t len)
-{
-	memcpy(*ret_at, data, len);
-	*ret_at += len;
-}
-
-static void
-add_word(char **ret_at, const char *word)
-{
-	add(ret_at, word, strlen(word));
-}
-
 /* Everything in it is base64url or a number: there is nothing to escape. */
 static char *
 write_reply(struct verbs_sign_request *request, const uint8_t *signature,
@@ -106,24 +92,21 @@ write_reply(struct verbs_sign_request *request, const uint8_t *signature,
 {
 	const char *input = input_of(request);
 
+	at = stpcpy(at, request->is_payload ? "{\"parameters\":{\"header\":\""
+					    : "{\"parameters\":{\"token\":\"");
 	if (request->is_payload) {
-		add_word(&at, "{\"parameters\":{\"header\":\"");
-		add(&at, input, request->header_len);
-		add_word(&at, "\",\"signature\":\"");
+		at = mempcpy(at, input, request->header_len);
+		at = stpcpy(at, "\",\"signature\":\"");
 	} else {
-		add_word(&at, "{\"parameters\":{\"token\":\"");
-		add(&at, input, input_len(request));
-		add_word(&at, ".");
+		at = mempcpy(at, input, input_len(request));
+		*at++ = '.';
 	}
 	at += jw_base64url_write(signature, len, at);
-	add_word(&at, "\",\"kid\":\"");
-	add_word(&at, request->kid);
-	add_word(&at, "\"");
-	if (!request->is_payload) {
-		add_word(&at, ",\"expiresAt\":");
+	at = stpcpy(stpcpy(at, "\",\"kid\":\""), request->kid);
+	at = stpcpy(at, request->is_payload ? "\"" : "\",\"expiresAt\":");
+	if (!request->is_payload)
 		at += jw_decimal(request->exp, at);
-	}
-	add(&at, "}}", sizeof("}}"));
+	at = mempcpy(at, "}}", sizeof("}}"));
 	return at;
 }
 
@@ -194,12 +177,11 @@ verbs_sign_on_closed(struct serve_call *call, void *arg)
 
 /* ---- signing ---- */
 
-/* base64url, of the context.  The algorithm belongs to the kid.  NULL: no
- * memory. */
+/* base64url, of the context.  The algorithm belongs to the kid. */
 static const char *
 header_for(struct verbs_sign *signing, const struct key *key, const char *type)
 {
-	char *header, *text;
+	char *header;
 
 	if (signing->header != NULL &&
 	    strcmp(signing->header_kid, key->kid) == 0 &&
@@ -207,32 +189,26 @@ header_for(struct verbs_sign *signing, const struct key *key, const char *type)
 		return signing->header;
 	header =
 	    verbs_claims_header(jw_alg_name(key->facts.alg), key->kid, type);
-	text = header == NULL ? NULL : jw_base64url(header, strlen(header));
-	free(header);
-	if (text == NULL)
-		return NULL;
 	free(signing->header);
-	signing->header = text;
+	signing->header = jw_base64url(header, strlen(header));
+	free(header);
 	memcpy(signing->header_kid, key->kid, sizeof(signing->header_kid));
 	snprintf(
 	    signing->header_type, sizeof(signing->header_type), "%s", type);
-	return text;
+	return signing->header;
 }
 
-static bool
+static void
 set_header(struct verbs_sign_request *request, const struct key *key)
 {
 	const char *header = header_for(request->signing, key, request->type);
-	size_t len = header == NULL ? 0 : strlen(header);
+	size_t len = strlen(header);
 
-	if (header == NULL)
-		return false;
 	assert(len < SIGN_HEADER_ROOM);
 	request->header_len = len;
 	memcpy(input_of(request), header, len);
 	input_of(request)[len] = '.';
 	memcpy(request->kid, key->kid, sizeof(request->kid));
-	return true;
 }
 
 /* The active key as it is once the exp is on disk. */
@@ -269,18 +245,17 @@ verbs_sign_start(struct verbs_sign_request *request)
 	enum jw_err err = choose_key(request, &key);
 
 	assert(request->call != NULL);
-	if (err == JW_OK)
-		pair =
-		    key == NULL ? NULL : crypto_signer_find(signer, key->kid);
+	if (err == JW_OK && key != NULL)
+		pair = crypto_signer_find(signer, key->kid);
 	if (err == JW_OK && pair == NULL)
 		err = JW_NO_ACTIVE_KEY;
-	if (err == JW_OK && !set_header(request, key))
-		err = JW_NO_MEMORY;
-	if (err == JW_OK)
+	if (err == JW_OK) {
+		set_header(request, key);
 		err = crypto_signer_sign(signer, pair,
 		    serve_peer(request->call)->uid, input_of(request),
 		    input_len(request), &request->gone, verbs_on_signed, free,
 		    request);
+	}
 	if (err != JW_OK)
 		fail(request, err);
 }
