@@ -20,7 +20,7 @@
 enum { FILE_MAX = 256 * 1024 };
 
 struct origin {
-	const char *file; /* NULL: the default */
+	size_t file; /* 1: the first that was read; 0: the default */
 	int line;
 };
 
@@ -36,8 +36,7 @@ struct loader {
 	struct loaded *into;
 	struct jw_config_errors *errors;
 	bool policy_bad; /* the arithmetic of the policy cannot be checked */
-	/* of the file that is being read */
-	const char *file;
+	/* of the file that is being read, the last of `files` */
 	int line;
 	const char *section; /* "": none yet; NULL: one that does not exist */
 	int *seen;           /* by key: the line that gave it, 0 for none */
@@ -58,67 +57,44 @@ jw_config_errors_done(struct jw_config_errors *errors)
 	*errors = (struct jw_config_errors){NULL, 0};
 }
 
-/* The place of a file in the order of reading; any other comes last. */
-static size_t
-file_rank(const struct loaded *into, const char *file)
-{
-	size_t i = 0;
-
-	while (i < into->nfiles && strcmp(into->files[i], file) != 0)
-		i++;
-	return i;
-}
-
 static bool
-is_before(const struct loaded *into, struct origin a, struct origin b)
+is_before(struct origin a, struct origin b)
 {
-	size_t rank_a = file_rank(into, a.file);
-	size_t rank_b = file_rank(into, b.file);
-
-	return rank_a != rank_b ? rank_a < rank_b : a.line < b.line;
+	return a.file != b.file ? a.file < b.file : a.line < b.line;
 }
 
-/* Where a row for a mistake there belongs; room has been made for it. */
-static struct jw_config_error *
-make_place(const struct loaded *into, struct jw_config_errors *errors,
-    struct origin origin)
-{
-	struct jw_config_error *row = &errors->rows[errors->count++];
-
-	for (; row > errors->rows; row--) {
-		struct origin before = {row[-1].file, row[-1].line};
-
-		if (!is_before(into, origin, before))
-			break;
-		*row = row[-1];
-	}
-	return row;
-}
-
+/* In the order of files and lines. */
 static void
-report(
-    struct loader *loader, const char *file, int line, const struct jw_why *why)
+report(struct loader *loader, struct origin origin, const struct jw_why *why)
 {
 	struct jw_config_errors *errors = loader->errors;
+	size_t n = errors->count++;
 
-	errors->rows = jw_realloc(
-	    errors->rows, (errors->count + 1) * sizeof(*errors->rows));
-	*make_place(loader->into, errors, (struct origin){file, line}) =
-	    (struct jw_config_error){
-		.file = jw_strdup(file),
-		.line = line,
-		.message = jw_asprintf("%s%s%s", why->text,
-		    why->hint[0] != '\0' ? "; " : "", why->hint),
-	    };
+	errors->rows =
+	    jw_realloc(errors->rows, (n + 1) * sizeof(*errors->rows));
+	for (; n > 0 && is_before(origin,
+			    (struct origin){errors->rows[n - 1].file_number,
+				errors->rows[n - 1].line});
+	     n--)
+		errors->rows[n] = errors->rows[n - 1];
+	errors->rows[n] = (struct jw_config_error){
+	    .file = jw_strdup(
+		origin.file == 0 ? "" : loader->into->files[origin.file - 1]),
+	    .file_number = origin.file,
+	    .line = origin.line,
+	    .message = jw_asprintf("%s%s%s", why->text,
+		why->hint[0] != '\0' ? "; " : "", why->hint),
+	};
 }
 
+/* Of the file that was read last, as a whole. */
 static void
-report_errno(struct loader *loader, const char *file, const char *problem)
+report_errno(struct loader *loader, const char *problem)
 {
 	struct jw_why why = {0};
 
 	jw_why_set(&why, "%s: %s", problem, strerror(errno));
-	report(loader, file, 0, &why);
+	report(loader, (struct origin){loader->into->nfiles, 0}, &why);
 }
 
 /* ---- lines ---- */
@@ -145,7 +121,7 @@ set_value(struct loader *loader, const struct jw_config_line *line,
 	key = jw_config_key_at(i);
 	if (loader->seen[i] == 0) {
 		loader->seen[i] = loader->line;
-		into->origins[i] = (struct origin){loader->file, loader->line};
+		into->origins[i] = (struct origin){into->nfiles, loader->line};
 		/* A list of a file replaces that of an earlier one. */
 		if (key.type->is_list)
 			key.type->clear(&key, &into->config);
@@ -195,7 +171,9 @@ read_lines(struct loader *loader, char *text, size_t len)
 			loader->policy_bad |=
 			    line.name == NULL || *loader->section == '\0' ||
 			    strcmp(loader->section, "policy") == 0;
-			report(loader, loader->file, loader->line, &why);
+			report(loader,
+			    (struct origin){loader->into->nfiles, loader->line},
+			    &why);
 			why = (struct jw_why){0};
 		}
 	}
@@ -230,26 +208,25 @@ read_file(struct loader *loader, int fd)
 	if (fstat(fd, &st) != 0 ||
 	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))) {
 		jw_why_set(&why, "not a regular file");
-		report(loader, loader->file, 0, &why);
+		report(loader, (struct origin){loader->into->nfiles, 0}, &why);
 	} else if ((len = read_all(fd, text)) < 0) {
-		report_errno(loader, loader->file, "cannot be read");
+		report_errno(loader, "cannot be read");
 	} else if (len > FILE_MAX) {
 		jw_why_set(&why, "longer than %d octets", FILE_MAX);
-		report(loader, loader->file, 0, &why);
+		report(loader, (struct origin){loader->into->nfiles, 0}, &why);
 	} else {
 		read_lines(loader, text, (size_t)len);
 	}
 	free(text);
 }
 
-/* Keeps path, which errors and origins refer to. */
-static const char *
+/* Keeps path, to which errors and origins refer. */
+static void
 remember_file(struct loaded *into, const char *path)
 {
 	into->files =
 	    jw_realloc(into->files, (into->nfiles + 1) * sizeof(*into->files));
-	into->files[into->nfiles] = jw_strdup(path);
-	return into->files[into->nfiles++];
+	into->files[into->nfiles++] = jw_strdup(path);
 }
 
 static void
@@ -257,13 +234,13 @@ load_file(struct loader *loader, const char *path, bool may_be_missing)
 {
 	int fd;
 
-	loader->file = remember_file(loader->into, path);
+	remember_file(loader->into, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0) {
 		read_file(loader, fd);
 		close(fd);
 	} else if (!may_be_missing || errno != ENOENT) {
-		report_errno(loader, path, "cannot be read");
+		report_errno(loader, "cannot be read");
 	}
 }
 
@@ -304,8 +281,10 @@ load_drop_ins(struct loader *loader, const char *file)
 
 	if (n < 0 && errno == ENOMEM)
 		jw_out_of_memory(0);
-	if (n < 0 && errno != ENOENT)
-		report_errno(loader, directory, "cannot be listed");
+	if (n < 0 && errno != ENOENT) {
+		remember_file(loader->into, directory);
+		report_errno(loader, "cannot be listed");
+	}
 	for (int i = 0; i < n; i++) {
 		load_drop_in(loader, directory, names[i]->d_name);
 		free(names[i]);
@@ -325,18 +304,18 @@ static struct origin
 origin_of_fault(const struct loaded *into, const struct jw_policy_fault *fault,
     const struct jw_why *why)
 {
-	struct origin last = {.file = "", .line = 0};
+	struct origin last = {0};
 
 	for (size_t i = 0; i < jw_config_key_count(); i++) {
 		struct origin origin = into->origins[i];
 		struct jw_config_key key = jw_config_key_at(i);
 
-		if (origin.file == NULL || key.param == NULL)
+		if (origin.file == 0 || key.param == NULL)
 			continue;
 		if (key.param == fault->param)
 			return origin;
 		if (strstr(why->text, key.name) != NULL &&
-		    (*last.file == '\0' || is_before(into, last, origin)))
+		    is_before(last, origin))
 			last = origin;
 	}
 	return last;
@@ -357,7 +336,7 @@ check_policy(struct loader *loader)
 		    origin_of_fault(loader->into, &fault, &why);
 
 		before = fault.param;
-		report(loader, origin.file, origin.line, &why);
+		report(loader, origin, &why);
 		jw_policy_set(&policy, fault.param,
 		    (int32_t)(fault.has_minimum ? fault.minimum
 						: fault.maximum));
@@ -436,9 +415,11 @@ jw_config_each(
 		struct jw_config_key key = jw_config_key_at(i);
 		const struct origin *from = &loaded->origins[i];
 		char *value = key.type->format(&key, config);
-		char *origin = from->file == NULL ? jw_strdup("default")
-						  : jw_asprintf("%s:%d",
-							from->file, from->line);
+		char *origin =
+		    from->file == 0
+			? jw_strdup("default")
+			: jw_asprintf("%s:%d", loaded->files[from->file - 1],
+			      from->line);
 
 		more = fn(key.section, key.name, value, origin, arg);
 		free(origin);

@@ -59,6 +59,7 @@ struct jw_config {
  */
 struct jw_config_error {
 	char *file;
+	size_t file_number; /* 1: the file that was read first */
 	int line;
 	char *message;
 };
