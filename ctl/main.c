@@ -67,7 +67,7 @@ report(const struct ctl *ctl, const char *prefix, const char *text)
 {
 	char *shown = out_text_visible(text, ctl->text.utf8 ? TEXT_UTF8 : 0);
 
-	fprintf(stderr, "%s%s\n", prefix, shown != NULL ? shown : "");
+	fprintf(stderr, "%s%s\n", prefix, shown);
 	free(shown);
 }
 

@@ -31,13 +31,11 @@ struct reply_space {
 
 /* ---- parameters ---- */
 
-enum jw_err
+void
 call_change_expect(struct json_t *parameters, long long generation)
 {
-	return json_object_set_new(parameters, "expectGeneration",
-		   json_integer(generation)) == 0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
+	json_object_set_new(
+	    parameters, "expectGeneration", json_integer(generation));
 }
 
 static enum jw_err
@@ -58,7 +56,8 @@ take_generation(struct ctl *ctl, json_t *parameters)
 		    text);
 		return JW_USAGE;
 	}
-	return call_change_expect(parameters, number);
+	call_change_expect(parameters, number);
+	return JW_OK;
 }
 
 enum jw_err
@@ -136,10 +135,8 @@ print_shown(struct ctl *ctl, const struct call_change *change,
 {
 	json_t *shown = out_visible(&ctl->text, reply);
 	struct reply_space space;
-	enum jw_err err = JW_NO_MEMORY;
+	enum jw_err err = reply_read(shown, change->members, &space, &ctl->why);
 
-	if (shown != NULL)
-		err = reply_read(shown, change->members, &space, &ctl->why);
 	if (err == JW_OK && ctl->quiet && out == stdout)
 		err = print_quiet(ctl, json_object_get(shown, change->quiet));
 	else if (err == JW_OK)
@@ -280,10 +277,10 @@ static enum jw_err
 dry_run(struct ctl *ctl, const struct call_change *change, json_t **ret_reply)
 {
 	json_t *dry = json_copy(change->take_parameters);
-	enum jw_err err = JW_NO_MEMORY;
+	enum jw_err err;
 
-	if (dry != NULL && json_object_set_new(dry, "dryRun", json_true()) == 0)
-		err = call_method(ctl, change->method, dry, ret_reply);
+	json_object_set_new(dry, "dryRun", json_true());
+	err = call_method(ctl, change->method, dry, ret_reply);
 	json_decref(dry);
 	return err;
 }
@@ -295,8 +292,9 @@ expect_shown(
 	struct reply_space space;
 	enum jw_err err = reply_read(reply, change->members, &space, &ctl->why);
 
-	return err == JW_OK ? change->expect(&space, change->take_parameters)
-			    : err;
+	if (err == JW_OK)
+		change->expect(&space, change->take_parameters);
+	return err;
 }
 
 /* Show on standard error what would happen, and ask. */

@@ -27,7 +27,7 @@ typedef enum jw_err call_change_print_fn(
  * Narrow the parameters to what the dry run has shown, so that nothing else is
  * done after the question.  reply is as the daemon sent it.
  */
-typedef enum jw_err call_change_expect_fn(
+typedef void call_change_expect_fn(
     const void *reply, struct json_t *parameters);
 
 enum { CALL_CHANGE_REPLY_MAX = 640 }; /* octets of the struct of a reply */
@@ -70,6 +70,6 @@ enum jw_err call_change_add_id(struct ctl *ctl, struct json_t *parameters);
 void call_change_confirm(struct ctl *ctl, const char *question);
 
 /* Set expectGeneration. */
-enum jw_err call_change_expect(struct json_t *parameters, long long generation);
+void call_change_expect(struct json_t *parameters, long long generation);
 
 #endif

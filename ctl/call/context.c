@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/duration.h"
+#include "common/base/memory.h"
 #include "common/wire/varlink.h"
 
 const char *
@@ -120,25 +121,22 @@ call_read_file(
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *file = is_stdin ? stdin : fopen(path, "re");
-	char *text = malloc(VARLINK_MESSAGE_MAX + 1);
-	enum jw_err err = text != NULL ? JW_OK : JW_NO_MEMORY;
+	char *text = NULL;
+	enum jw_err err = JW_OK;
 
-	if (err == JW_OK && file != NULL)
+	if (file != NULL) {
+		text = jw_zalloc(VARLINK_MESSAGE_MAX + 1);
 		*ret_len = fread(text, 1, VARLINK_MESSAGE_MAX, file);
-	if (err == JW_OK && (file == NULL || ferror(file))) {
+	}
+	if (file == NULL || ferror(file)) {
 		jw_why_set(&ctl->why, "cannot read %s: %s",
 		    is_stdin ? "standard input" : path, strerror(errno));
 		err = JW_IO;
 	}
 	if (file != NULL && !is_stdin)
 		fclose(file);
-	if (err != JW_OK) {
-		free(text);
-		return err;
-	}
-	text[*ret_len] = '\0';
 	*ret_text = text;
-	return JW_OK;
+	return err;
 }
 
 enum jw_err

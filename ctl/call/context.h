@@ -67,7 +67,8 @@ enum jw_err call_coming_time(
 
 /*
  * Read a file ("-": standard input), at most as much as a message holds, with
- * a NUL behind it; the caller frees it.  JW_IO with ctl->why.
+ * a NUL behind it; the caller frees *ret_text in any case.  JW_IO with
+ * ctl->why.
  */
 enum jw_err call_read_file(
     struct ctl *ctl, const char *path, char **ret_text, size_t *ret_len);

@@ -76,10 +76,8 @@ call_policy_take(const char *word, struct json_t *policy, struct jw_why *why)
 	}
 	if (jw_policy_parse_value(param, word + len + 1, &value, why) != JW_OK)
 		return JW_USAGE;
-	return json_object_set_new(
-		   policy, param->camel, param_json(param, value)) == 0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
+	json_object_set_new(policy, param->camel, param_json(param, value));
+	return JW_OK;
 }
 
 const struct jw_param *

@@ -13,7 +13,7 @@ struct jw_param;
 
 /*
  * "rotation_period=14d" becomes a member of policy.  JW_USAGE with why, which
- * says what would be right; JW_NO_MEMORY.
+ * says what would be right.
  */
 enum jw_err call_policy_take(
     const char *word, struct json_t *policy, struct jw_why *why);

@@ -62,7 +62,7 @@ call_report(
 		return call_explain(ctl, method, reply);
 	object = json_pack("{s:s, s:O}", "error", reply->error, "parameters",
 	    reply->parameters);
-	err = object != NULL ? call_print_json(ctl, object) : JW_NO_MEMORY;
+	err = call_print_json(ctl, object);
 	json_decref(object);
 	return err == JW_OK ? call_explain(ctl, method, reply) : err;
 }
@@ -329,7 +329,7 @@ call_print(struct ctl *ctl, const struct json_t *reply, call_print_fn *print)
 	if (ctl->json)
 		return call_print_json(ctl, reply);
 	shown = out_visible(&ctl->text, reply);
-	err = shown != NULL ? print(ctl, shown) : JW_NO_MEMORY;
+	err = print(ctl, shown);
 	json_decref(shown);
 	return err == JW_OK ? call_flush(ctl) : err;
 }

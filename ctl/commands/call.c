@@ -110,8 +110,6 @@ print_description(struct ctl *ctl, const json_t *reply)
 	if (err != JW_OK)
 		return err;
 	shown = out_text_visible(text, flags);
-	if (shown == NULL)
-		return JW_NO_MEMORY;
 	fputs(shown, stdout);
 	if (*shown != '\0' && shown[strlen(shown) - 1] != '\n')
 		putchar('\n');

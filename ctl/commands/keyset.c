@@ -181,8 +181,7 @@ cmd_keyset_show(struct ctl *ctl)
 	if (err != JW_OK)
 		return err;
 	reply = json_pack("{s:o}", "keySet", found);
-	err = reply != NULL ? call_print(ctl, reply, print_key_set)
-			    : JW_NO_MEMORY;
+	err = call_print(ctl, reply, print_key_set);
 	json_decref(reply);
 	return err;
 }
@@ -194,7 +193,7 @@ static enum jw_err
 run_with_policy(struct ctl *ctl, struct call_change *change)
 {
 	json_t *policy = json_object();
-	enum jw_err err = policy != NULL ? JW_OK : JW_NO_MEMORY;
+	enum jw_err err = JW_OK;
 
 	change->named = "name";
 	change->quiet = "keySet";
@@ -343,15 +342,13 @@ print_removed(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 	return JW_OK;
 }
 
-static enum jw_err
+static void
 expect_active(const void *reply, struct json_t *parameters)
 {
 	const struct key_set_reply *removed = reply;
 
-	return removed->set.active_generation != REPLY_NONE
-		   ? call_change_expect(
-			 parameters, removed->set.active_generation)
-		   : JW_OK;
+	if (removed->set.active_generation != REPLY_NONE)
+		call_change_expect(parameters, removed->set.active_generation);
 }
 
 enum jw_err

@@ -72,18 +72,15 @@ revoke_print(struct ctl *ctl, const void *reply, bool dry, FILE *out)
 }
 
 /* A prefix may come to name another key, and KEYSET#GEN is no kid. */
-static enum jw_err
+static void
 expect_revoked(const void *reply, struct json_t *parameters)
 {
 	const struct revocation *revocation = reply;
 
-	if (json_object_set_new(
-		parameters, "key", json_string(revocation->revoked.kid)) != 0)
-		return JW_NO_MEMORY;
-	return revocation->activated.kid != NULL
-		   ? call_change_expect(
-			 parameters, revocation->revoked.generation)
-		   : JW_OK;
+	json_object_set_new(
+	    parameters, "key", json_string(revocation->revoked.kid));
+	if (revocation->activated.kid != NULL)
+		call_change_expect(parameters, revocation->revoked.generation);
 }
 
 /* ---- the second rotation ---- */
@@ -221,9 +218,7 @@ offer_after(struct ctl *ctl, const json_t *reply)
 	if (reply == NULL)
 		return JW_OK;
 	shown = out_visible(&ctl->text, reply);
-	err = shown == NULL
-		  ? JW_NO_MEMORY
-		  : reply_read(shown, revoke_reply, &revocation, &ctl->why);
+	err = reply_read(shown, revoke_reply, &revocation, &ctl->why);
 	if (err == JW_OK && revocation.flush_at != REPLY_NONE)
 		err = offer_rotation(ctl, &revocation);
 	json_decref(shown);

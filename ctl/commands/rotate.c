@@ -48,14 +48,13 @@ static const struct reply_member rollback_reply[] = {
 
 _Static_assert(sizeof(struct rotation) <= CALL_CHANGE_REPLY_MAX, "its room");
 
-static enum jw_err
+static void
 expect_retired(const void *reply, struct json_t *parameters)
 {
 	const struct rotation *rotation = reply;
 
-	return rotation->retired.kid != NULL ? call_change_expect(parameters,
-						   rotation->retired.generation)
-					     : JW_OK;
+	if (rotation->retired.kid != NULL)
+		call_change_expect(parameters, rotation->retired.generation);
 }
 
 static void

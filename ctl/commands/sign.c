@@ -34,7 +34,7 @@ read_claims(struct ctl *ctl, json_t **ret_claims)
 
 	if (path == NULL) {
 		*ret_claims = json_object();
-		return *ret_claims == NULL ? JW_NO_MEMORY : JW_OK;
+		return JW_OK;
 	}
 	err = call_read_file(ctl, path, &text, &len);
 	if (err == JW_OK)
@@ -58,10 +58,8 @@ set_exp(struct ctl *ctl, json_t *claims)
 		err = jw_duration_parse(text, &ttl, &ctl->why);
 	if (err != JW_OK)
 		return JW_USAGE;
-	return json_object_set_new(
-		   claims, "exp", json_integer(ctl->text.now + ttl)) == 0
-		   ? JW_OK
-		   : JW_NO_MEMORY;
+	json_object_set_new(claims, "exp", json_integer(ctl->text.now + ttl));
+	return JW_OK;
 }
 
 /* ---- sign ---- */
@@ -194,11 +192,11 @@ cmd_verify(struct ctl *ctl)
 	if (strcmp(token, "-") != 0)
 		return verify(ctl, token);
 	err = call_read_file(ctl, token, &text, &len);
-	if (err != JW_OK)
-		return err;
-	start = text + strspn(text, BLANKS);
-	start[strcspn(start, BLANKS)] = '\0';
-	err = verify(ctl, start);
+	if (err == JW_OK) {
+		start = text + strspn(text, BLANKS);
+		start[strcspn(start, BLANKS)] = '\0';
+		err = verify(ctl, start);
+	}
 	free(text);
 	return err;
 }

@@ -143,18 +143,6 @@ cmd_list(struct ctl *ctl)
 
 /* ---- show ---- */
 
-static enum jw_err
-print_jwk(const json_t *jwk)
-{
-	char *text = json_dumps(jwk, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-
-	if (text == NULL)
-		return JW_NO_MEMORY;
-	printf("jwk\n%s\n", text);
-	free(text);
-	return JW_OK;
-}
-
 /* Nothing waits for a key that is removed or revoked. */
 static bool
 is_living(const struct reply_key *key)
@@ -196,8 +184,11 @@ print_key(struct ctl *ctl, const struct json_t *reply)
 		return JW_OK;
 	}
 	err = out_fields(&ctl->text, rows, object, &ctl->why);
-	if (err == JW_OK && key.jwk != NULL)
-		err = print_jwk(key.jwk);
+	if (err == JW_OK && key.jwk != NULL) {
+		puts("jwk");
+		json_dumpf(key.jwk, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		putchar('\n');
+	}
 	if (err == JW_OK)
 		err = call_flush(ctl);
 	if (err == JW_OK && is_living(&key))

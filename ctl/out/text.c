@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/duration.h"
+#include "common/base/memory.h"
 
 enum { VISIBLE_MAX = 10 }; /* "\u10ffff" is the longest replacement */
 
@@ -206,12 +207,10 @@ out_text_visible(const char *s, unsigned flags)
 {
 	/* Signed char would make every octet above 0x7f negative. */
 	const unsigned char *in = (const unsigned char *)s;
-	char *result = malloc(strlen(s) * VISIBLE_MAX + 1);
+	char *result = jw_alloc(strlen(s) * VISIBLE_MAX + 1);
 	char *out = result;
 	uint32_t point;
 
-	if (result == NULL)
-		return NULL;
 	while (*in != '\0') {
 		size_t len = decode(in, &point);
 

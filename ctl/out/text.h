@@ -58,7 +58,7 @@ enum {
  * A copy in which nothing can steer a terminal: control characters, C1, marks
  * that change the direction of writing and octets that are not UTF-8 become
  * "\n", "\x1b" or "\u202e"; without TEXT_UTF8 all that is not ASCII does.
- * The caller frees it; NULL when memory is short.
+ * The caller frees it.
  */
 char *out_text_visible(const char *s, unsigned flags);
 

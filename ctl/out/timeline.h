@@ -15,7 +15,7 @@ struct out_text;
 
 /*
  * Print arrays of Key and of Change, fit for a terminal.  JW_PROTOCOL with why
- * for one that is none, and nothing is printed; JW_NO_MEMORY.
+ * for one that is none, and nothing is printed.
  */
 enum jw_err out_timeline_keys(const struct out_text *text,
     const struct json_t *keys, bool whole_kids, FILE *out, struct jw_why *why);
