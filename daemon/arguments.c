@@ -41,6 +41,5 @@ daemon_arguments_parse(int argc, char **argv,
 		return JW_OK;
 usage:
 	fprintf(stderr, "usage: %s\n", usage);
-	jw_why_set(why, "wrong usage: %s", usage);
-	return JW_USAGE;
+	return jw_fail(JW_USAGE, why, "wrong usage: %s", usage);
 }

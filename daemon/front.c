@@ -289,14 +289,12 @@ daemon_front_new(struct event_base *base, const struct jw_config *config,
 	front = jw_zalloc(sizeof(*front));
 	front->base = base;
 	front->config_file = config_file;
-	if (!find_program(front)) {
-		jw_why_set(why,
+	if (find_program(front))
+		err = sys_listeners_bind(config, &front->listeners, why);
+	else
+		err = jw_fail(JW_IO, why,
 		    "/proc/self/exe, where jwksd-http is looked for: %s",
 		    strerror(errno));
-		err = JW_IO;
-	} else {
-		err = sys_listeners_bind(config, &front->listeners, why);
-	}
 	if (err != JW_OK)
 		daemon_front_free(front);
 	else
@@ -308,9 +306,9 @@ enum jw_err
 daemon_front_start(struct daemon_front *front, struct jw_why *why)
 {
 	if (access(front->program, X_OK) != 0) {
-		jw_why_set(why, "%s: %s", front->program, strerror(errno));
 		jw_why_hint(why, "jwksd-http belongs beside jwksd");
-		return JW_IO;
+		return jw_fail(
+		    JW_IO, why, "%s: %s", front->program, strerror(errno));
 	}
 	front->child_event =
 	    evsignal_new(front->base, SIGCHLD, on_child, front);

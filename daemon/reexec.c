@@ -49,8 +49,7 @@ daemon_reexec_run(const struct daemon_sockets *sockets, char **argv,
 	if (setenv(variable, text, 1) == 0 &&
 	    daemon_sockets_pass_on(sockets) == JW_OK)
 		execv("/proc/self/exe", argv);
-	jw_why_set(why, "/proc/self/exe: %s", strerror(errno));
-	return JW_IO;
+	return jw_fail(JW_IO, why, "/proc/self/exe: %s", strerror(errno));
 }
 
 void

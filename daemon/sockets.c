@@ -282,11 +282,10 @@ open_handed(const struct own_socket *row, const char *name, int *ret_fd,
 {
 	int fd = row->wrong ? -1 : fcntl(row->fd, F_DUPFD_CLOEXEC, 0);
 
-	if (fd < 0) {
-		jw_why_set(why, "the socket \"%s\" that was handed over: %s",
-		    name, row->wrong ? "cannot be used" : strerror(errno));
-		return JW_IO;
-	}
+	if (fd < 0)
+		return jw_fail(JW_IO, why,
+		    "the socket \"%s\" that was handed over: %s", name,
+		    row->wrong ? "cannot be used" : strerror(errno));
 	*ret_fd = fd;
 	return JW_OK;
 }

@@ -129,9 +129,8 @@ open_one(const struct jw_listen *where, int *ret_fd, struct jw_why *why)
 		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind_when_free(fd, &address, len) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
-		err = jw_err_errno(errno);
-		jw_why_set(why, "cannot listen on %s: %s", where->text,
-		    strerror(errno));
+		err = jw_fail(jw_err_errno(errno), why,
+		    "cannot listen on %s: %s", where->text, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return err;

@@ -25,6 +25,7 @@
 #include "common/base/clock.h"
 #include "common/base/event.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 
 enum { FIELDS_MAX = 9 };
 
@@ -50,48 +51,29 @@ sys_prepare(int fd)
 enum jw_err
 sys_notify_fds_take(struct sys_notify_fds **ret_fds, struct jw_why *why)
 {
-	struct sys_notify_fds *fds = calloc(1, sizeof(*fds));
-	enum jw_err err = JW_NO_MEMORY;
-	char **names = NULL;
-	int n;
+	struct sys_notify_fds *fds = jw_zalloc(sizeof(*fds));
+	enum jw_err err = JW_OK;
+	int n = sd_listen_fds_with_names(1, &fds->names);
 
-	if (fds == NULL) {
-		return JW_NO_MEMORY;
-	}
-	n = sd_listen_fds_with_names(1, &names);
-	fds->names = names;
-	if (n < 0) {
-		err = n == -ENOMEM ? JW_NO_MEMORY : JW_IO;
-		errno = -n;
-		jw_why_set(why,
+	if (n < 0)
+		err = jw_fail(n == -ENOMEM ? JW_NO_MEMORY : JW_IO, why,
 		    "LISTEN_FDS: the descriptors that were handed over cannot "
 		    "be taken: %s",
-		    strerror(errno));
-		goto out;
-	}
-	fds->taken = calloc((size_t)n + 1, sizeof(*fds->taken));
-	if (fds->taken == NULL) {
-		goto out;
-	}
-	fds->count = n;
-	err = JW_OK;
-	for (int i = 0; i < n && err == JW_OK; i++) {
-		err = sys_prepare(SD_LISTEN_FDS_START + i);
-		if (err != JW_OK) {
-			jw_why_set(why,
+		    strerror(-n));
+	else
+		fds->count = n;
+	fds->taken = jw_zalloc(((size_t)fds->count + 1) * sizeof(*fds->taken));
+	for (int i = 0; i < n && err == JW_OK; i++)
+		if (sys_prepare(SD_LISTEN_FDS_START + i) != JW_OK)
+			err = jw_fail(JW_IO, why,
 			    "LISTEN_FDS: descriptor %d (\"%s\") cannot be "
-			    "used: "
-			    "%s",
-			    SD_LISTEN_FDS_START + i, names[i], strerror(errno));
-		}
-	}
-	if (err != JW_OK) {
-		goto out;
-	}
-	*ret_fds = fds;
-	fds = NULL;
-out:
-	sys_notify_fds_free(fds);
+			    "used: %s",
+			    SD_LISTEN_FDS_START + i, fds->names[i],
+			    strerror(errno));
+	if (err == JW_OK)
+		*ret_fds = fds;
+	else
+		sys_notify_fds_free(fds);
 	return err;
 }
 
@@ -100,17 +82,14 @@ sys_notify_fds_free(struct sys_notify_fds *fds)
 {
 	int saved = errno;
 
-	if (fds == NULL) {
+	if (fds == NULL)
 		return;
-	}
 	for (int i = 0; i < fds->count; i++) {
-		if (!fds->taken[i]) {
+		if (!fds->taken[i])
 			(void)close(SD_LISTEN_FDS_START + i);
-		}
 	}
-	for (char **name = fds->names; name != NULL && *name != NULL; name++) {
+	for (char **name = fds->names; name != NULL && *name != NULL; name++)
 		free(*name);
-	}
 	free(fds->names);
 	free(fds->taken);
 	free(fds);
@@ -133,9 +112,8 @@ const char *
 sys_notify_fds_left(const struct sys_notify_fds *fds, size_t index)
 {
 	for (int i = 0; i < fds->count; i++) {
-		if (!fds->taken[i] && index-- == 0) {
+		if (!fds->taken[i] && index-- == 0)
 			return fds->names[i];
-		}
 	}
 	return NULL;
 }
@@ -150,9 +128,8 @@ sys_notify_check_socket(
 		fits = sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
 		       sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
 	}
-	if (fits) {
+	if (fits)
 		return JW_OK;
-	}
 	jw_why_set(why,
 	    "the descriptor that was handed over as \"%s\" is no listening "
 	    "stream socket%s",
@@ -172,12 +149,10 @@ join_names(const struct sys_notify_fds *fds)
 	size_t size = 0;
 	FILE *out = open_memstream(&joined, &size);
 
-	if (out == NULL) {
+	if (out == NULL)
 		return NULL;
-	}
-	for (int i = 0; i < fds->count; i++) {
+	for (int i = 0; i < fds->count; i++)
 		(void)fprintf(out, "%s%s", i > 0 ? ":" : "", fds->names[i]);
-	}
 	if (fclose(out) != 0) {
 		free(joined);
 		return NULL;
@@ -192,18 +167,16 @@ sys_notify_fds_pass_on(const struct sys_notify_fds *fds)
 	char number[24];
 	int rc;
 
-	if (names == NULL) {
+	if (names == NULL)
 		return JW_NO_MEMORY;
-	}
 	rc = setenv("LISTEN_FDNAMES", names, 1);
 	free(names);
 	(void)snprintf(number, sizeof(number), "%d", fds->count);
 	rc |= setenv("LISTEN_FDS", number, 1);
 	(void)snprintf(number, sizeof(number), "%ld", (long)getpid());
 	rc |= setenv("LISTEN_PID", number, 1);
-	for (int i = 0; i < fds->count && rc == 0; i++) {
+	for (int i = 0; i < fds->count && rc == 0; i++)
 		rc = fcntl(SD_LISTEN_FDS_START + i, F_SETFD, 0);
-	}
 	return rc == 0 ? JW_OK : JW_IO;
 }
 
@@ -212,9 +185,8 @@ static void
 one_line(char *text)
 {
 	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < 0x20) {
+		if ((unsigned char)*text < 0x20)
 			*text = ' ';
-		}
 	}
 }
 
@@ -286,9 +258,8 @@ sys_notify_watchdog_within(unsigned seconds)
 {
 	uint64_t usec = (uint64_t)seconds * 1000000;
 
-	if (seconds == 0 && sd_watchdog_enabled(0, &usec) <= 0) {
+	if (seconds == 0 && sd_watchdog_enabled(0, &usec) <= 0)
 		return;
-	}
 	(void)sd_notifyf(0, "WATCHDOG_USEC=%llu", (unsigned long long)usec);
 }
 
@@ -305,9 +276,8 @@ add_field(struct fields *fields, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&fields->texts[fields->count], fmt, args) >= 0) {
+	if (vasprintf(&fields->texts[fields->count], fmt, args) >= 0)
 		fields->count++;
-	}
 	va_end(args);
 }
 
@@ -316,25 +286,20 @@ add_about(struct fields *fields, const struct jw_log_about *about)
 {
 	const char *id = jw_event_id(about->event);
 
-	if (id != NULL) {
+	if (id != NULL)
 		add_field(fields, "MESSAGE_ID=%s", id);
-	}
-	if (about->key_set != NULL) {
+	if (about->key_set != NULL)
 		add_field(fields, "JWKSD_KEYSET=%s", about->key_set);
-	}
-	if (about->kid != NULL) {
+	if (about->kid != NULL)
 		add_field(fields, "JWKSD_KID=%s", about->kid);
-	}
 	if (about->generation != 0) {
 		add_field(
 		    fields, "JWKSD_GENERATION=%" PRId64, about->generation);
 	}
-	if (about->state != NULL) {
+	if (about->state != NULL)
 		add_field(fields, "JWKSD_STATE=%s", about->state);
-	}
-	if (about->by_user) {
+	if (about->by_user)
 		add_field(fields, "JWKSD_UID=%" PRId64, about->uid);
-	}
 }
 
 static bool
@@ -354,9 +319,8 @@ send_to_journal(const char *program, int priority, const char *text,
 		iov[i].iov_len = strlen(fields.texts[i]);
 	}
 	rc = sd_journal_sendv(iov, fields.count);
-	for (int i = 0; i < fields.count; i++) {
+	for (int i = 0; i < fields.count; i++)
 		free(fields.texts[i]);
-	}
 	return rc >= 0;
 }
 

@@ -22,7 +22,7 @@ struct sys_notify_fds;
  * Take all handed-over descriptors once, at start; the environment variables
  * are removed.  Each is made non-blocking and close-on-exec.  The result is
  * never NULL on JW_OK and may be empty.  JW_IO with why (LISTEN_FDS, and the
- * name of the descriptor) and errno.
+ * name of the descriptor).
  */
 enum jw_err sys_notify_fds_take(
     struct sys_notify_fds **ret_fds, struct jw_why *why);

@@ -142,25 +142,21 @@ take_reply(struct http_publish_client *client,
 	json_t *changed, *withdrawn, *kept = NULL;
 	int whole;
 
-	if (reply->error != NULL) {
-		jw_why_set(why, "the keeper answered %s", reply->error);
-		return JW_PROTOCOL;
-	}
+	if (reply->error != NULL)
+		return jw_fail(
+		    JW_PROTOCOL, why, "the keeper answered %s", reply->error);
 	if (json_unpack(reply->parameters, "{s:o, s:o, s:b, s?o}", "documents",
 		&changed, "withdrawn", &withdrawn, "complete", &whole, "kept",
 		&kept) != 0 ||
-	    !apply(client, changed, withdrawn, kept)) {
-		jw_why_set(why, "a reply of the keeper lacks a member");
-		return JW_PROTOCOL;
-	}
+	    !apply(client, changed, withdrawn, kept))
+		return jw_fail(
+		    JW_PROTOCOL, why, "a reply of the keeper lacks a member");
 	if (!whole || client->pending == NULL)
 		return JW_OK;
 	if (client->live == NULL && !client->said_refused &&
-	    http_uptime_refused(client->options.uptime)) {
-		jw_why_set(why, "clients were refused, and the keeper does "
-				"not know");
-		return JW_PROTOCOL;
-	}
+	    http_uptime_refused(client->options.uptime))
+		return jw_fail(JW_PROTOCOL, why,
+		    "the keeper has to know that clients were refused");
 	complete(client);
 	return JW_OK;
 }
@@ -170,18 +166,13 @@ take_frame(struct http_publish_client *client, const char *data, size_t len,
     struct jw_why *why)
 {
 	struct varlink_reply reply;
-	enum jw_err err;
+	enum jw_err err = varlink_reply_parse(data, len, &reply);
 
-	err = varlink_reply_parse(data, len, &reply);
-	if (err != JW_OK) {
-		jw_why_set(why, "the keeper sent no varlink reply");
-		return err;
-	}
+	if (err != JW_OK)
+		return jw_fail(err, why, "the keeper sent no varlink reply");
 	err = take_reply(client, &reply, why);
-	if (err == JW_OK && !reply.continues) {
-		jw_why_set(why, "the keeper ended its replies");
-		err = JW_PROTOCOL;
-	}
+	if (err == JW_OK && !reply.continues)
+		err = jw_fail(JW_PROTOCOL, why, "the keeper ended its replies");
 	varlink_reply_done(&reply);
 	return err;
 }

@@ -309,9 +309,8 @@ http_resource_date_parse(struct jw_slice text, int64_t *ret_when)
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		memset(&tm, 0, sizeof(tm));
 		end = strptime(copy, forms[i], &tm);
-		if (end != NULL && *end == '\0') {
+		if (end != NULL && *end == '\0')
 			return jw_time_join(&tm, ret_when);
-		}
 	}
 	return false;
 }
