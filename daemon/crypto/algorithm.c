@@ -1,5 +1,7 @@
-/* One row of a table for each algorithm: its type of key, curve, digest and
- * padding in OpenSSL. An algorithm without a row does not exist. */
+/*
+ * One row of a table for each algorithm: its type of key, curve, digest and
+ * padding in OpenSSL. An algorithm without a row does not exist.
+ */
 #include <stddef.h>
 
 #include <openssl/crypto.h>

@@ -1,4 +1,6 @@
-/* A JWK that is being imported, for the families of keys. */
+/*
+ * A JWK that is being imported, for the families of keys.
+ */
 #ifndef JWKSD_DAEMON_CRYPTO_IMPORT_H
 #define JWKSD_DAEMON_CRYPTO_IMPORT_H
 

@@ -1,5 +1,7 @@
-/* Shared by the files of key pairs: the row of an algorithm, and the family of
- * a key. */
+/*
+ * Shared by the files of key pairs: the row of an algorithm, and the family of
+ * a key.
+ */
 #ifndef JWKSD_DAEMON_CRYPTO_INTERNAL_H
 #define JWKSD_DAEMON_CRYPTO_INTERNAL_H
 

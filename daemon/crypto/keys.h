@@ -1,10 +1,8 @@
 /*
  * Key pairs: generate, describe, sign, verify.
  *
- * Private bytes never leave this folder: what goes out is an
- * opaque key, a public JWK, a thumbprint, or a sealed blob.  Functions here
- * are safe to call from several threads at once on different keys; crypto_sign
- * also on one and the same key.
+ * Private octets never leave this folder.  Functions are safe to call from
+ * several threads at once on different keys; crypto_sign also on the same key.
  */
 #ifndef JWKSD_DAEMON_CRYPTO_KEYS_H
 #define JWKSD_DAEMON_CRYPTO_KEYS_H
@@ -26,18 +24,13 @@ enum {
 
 struct keys_pair;
 
-/*
- * Once per process, before any other function here and before any thread:
- * the locked secure heap.  JW_OK also where the heap could not be locked
- * (then *ret_locked is false).
- */
+/* Once per process, before any other function here and before any thread.
+ * *ret_locked: the secure heap is locked into memory. */
 enum jw_err crypto_init(size_t secure_heap_bytes, int *ret_locked);
 void crypto_done(void);
 
-/*
- * Does the OpenSSL at hand, asked at run time, have alg?  Else JW_BAD_POLICY
- * with why; all that follows then answers JW_BAD_KEY.
- */
+/* JW_BAD_POLICY with why where the OpenSSL that runs has no alg; every other
+ * function then fails with JW_BAD_KEY. */
 enum jw_err crypto_supported(enum jw_alg alg, struct jw_why *why);
 
 /*
@@ -54,7 +47,7 @@ enum jw_alg crypto_alg(const struct keys_pair *pair);
 /* Does a signature take less time than passing it to a thread and back? */
 bool crypto_is_quick(const struct keys_pair *pair);
 
-/* RFC 7638 SHA-256 thumbprint; KEYS_KID_SIZE octets, NUL-terminated. */
+/* RFC 7638 SHA-256 thumbprint; KEYS_KID_SIZE octets. */
 const char *crypto_kid(const struct keys_pair *pair);
 
 /*
@@ -76,7 +69,6 @@ const uint8_t *crypto_spki_hash(const struct keys_pair *pair);
  */
 enum jw_err crypto_sign(const struct keys_pair *pair, const void *data,
     size_t len, uint8_t *signature, size_t *ret_len);
-
 /* JW_BAD_KEY when the signature does not verify. */
 enum jw_err crypto_verify(const struct keys_pair *pair, const void *data,
     size_t len, const uint8_t *signature, size_t signature_len);

@@ -1,5 +1,7 @@
-/* Signatures, and the contexts that are kept ready for them.  Must never use
- * one context in two threads at a time. */
+/*
+ * Signatures, and the contexts that are kept ready for them.  Must never use
+ * one context in two threads at a time.
+ */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * Renders a key set's public document and checks it before anybody sees it:
- * a foreign member, a missing key or an empty set must never be published.
- * Pure; what it needs of JSON it takes from Jansson.
+ * Renders the public document of a key set, and checks it before it is
+ * published.  Must never publish a foreign member, an empty set, or a set
+ * without one of its keys.  Pure; uses Jansson.
  */
 #include "daemon/document/jwks.h"
 

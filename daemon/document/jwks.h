@@ -20,7 +20,7 @@ enum {
 	JWKS_URL_SIZE = 640,
 };
 
-/* Its jwk is a public JWK with its kid and algorithm, and nothing else. */
+/* Is its jwk a public JWK with its kid and algorithm, and nothing else? */
 bool document_is_whole(const struct key *key);
 
 /*

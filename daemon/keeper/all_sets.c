@@ -9,7 +9,7 @@
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
 
-/* What a failed write loses is found again as an outage: longer waits. */
+/* After a failed write the next start assumes an outage: longer waits. */
 void
 keeper_remember(struct keeper *keeper, const char *name, const char *value)
 {

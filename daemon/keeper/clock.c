@@ -29,7 +29,8 @@ keeper_now(struct keeper *keeper)
 	return now;
 }
 
-/* The clock's offset in this boot: a jump while we were away is a jump. */
+/* Keep the clock's offset in this boot: a jump while the daemon does not run is
+ * a jump. */
 void
 keeper_remember_clock(struct keeper *keeper)
 {
@@ -39,7 +40,8 @@ keeper_remember_clock(struct keeper *keeper)
 		keeper_remember(keeper, "clock", text);
 }
 
-/* The clock is believed, or no longer, or its doubts are still to be met. */
+/* Log that the clock is trusted, or no longer, and compute all deadlines
+ * again. */
 void
 keeper_note_trust(struct keeper *keeper)
 {
@@ -69,7 +71,8 @@ keeper_note_trust(struct keeper *keeper)
 
 static const char accepted_cause[] = "an operator accepted the clock";
 
-/* A clock that says less than what has happened already is wrong. */
+/* Distrust a clock that says less than the time of what has happened
+ * already. */
 void
 keeper_doubt_clock(struct keeper *keeper, int64_t now)
 {
@@ -122,13 +125,13 @@ keeper_accept_clock(struct keeper *keeper, const struct keeper_commit *how)
 
 	if (store_in_doubt(keeper->store))
 		return JW_STORE_FAILED;
-	/* A jump that nobody has noticed yet is one all the same. */
+	/* A jump since the last wake has not been noticed yet. */
 	lc_clock_check(&keeper->clock, keeper->wall(), keeper->boot());
 	guard.doubted = keeper->clock.doubted;
 	lc_clock_accept(&guard, keeper->wall(), keeper->boot());
 	if (!lc_clock_format(&guard, keeper->boot_id, text))
 		text[0] = '\0';
-	/* It may be looked up before the commit returns. */
+	/* Set before the commit: recovery may compare it with the store. */
 	keeper->accepted = guard;
 	keeper->accepting = true;
 	err = keeper_commit_for_all(keeper, "clock", text, &audit, how);

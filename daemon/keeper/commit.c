@@ -16,7 +16,7 @@
 #include "daemon/lifecycle/reading.h"
 #include "daemon/store/ballast.h"
 
-/* What one commit is made of, while it is being made. */
+/* The parts of one commit while it is being made. */
 struct draft {
 	struct generation updated[MODEL_GENERATIONS_MAX];
 	struct lc_change changes[MODEL_GENERATIONS_MAX];
@@ -132,7 +132,7 @@ draft_make(struct draft *draft, const struct keeper_edit *edit,
 	return JW_OK;
 }
 
-/* The committed facts, into memory. */
+/* Take the committed facts over into memory. */
 static void
 adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 {
@@ -153,7 +153,7 @@ adopt_facts(struct keeper *keeper, const struct keeper_edit *edit)
 	assert(keeper->without_active <= keeper->nsets);
 }
 
-/* Room for keys that a commit adds, before it is made. */
+/* Allocate room for keys that a commit adds before it is made. */
 static enum jw_err
 make_room_for_keys(struct keeper_set *set, size_t more)
 {
@@ -207,7 +207,7 @@ keeper_commit_failed(
 	return err;
 }
 
-/* keep: what is left of the reserve for commits. */
+/* keep: octets of the reserve that stay for revocations. */
 void
 keeper_scrub(struct keeper *keeper, int64_t keep)
 {
@@ -286,7 +286,8 @@ keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
 		return keeper_commit_failed(keeper, edit->set->row.name, err);
 	adopt_created(keeper, edit->set, how);
 	adopt(keeper, edit, how, &draft);
-	/* What an operator ordered is over when it is answered. */
+	/* An order is answered only when destroyed keys are erased from the log
+	 * too. */
 	if (how->actor.uid >= 0)
 		keeper_scrub(
 		    keeper, how->urgent ? BALLAST_SIZE / 2 : BALLAST_SIZE);

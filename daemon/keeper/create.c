@@ -13,7 +13,7 @@
 #include "daemon/keeper/internal.h"
 #include "daemon/keeper/keeper.h"
 
-/* A key pair on its way. */
+/* A key pair that a thread makes. */
 struct generate {
 	struct keeper *keeper;
 	int64_t set_id;
@@ -170,7 +170,7 @@ keeper_generate_standby(struct keeper *keeper, struct keeper_set *set)
 	job->set_id = set->row.id;
 	job->alg = (enum jw_alg)set->row.facts.policy.algorithm;
 	job->rsa_bits = set->row.facts.policy.rsa_bits;
-	/* Before what new key sets need: this one is in use. */
+	/* Before the pairs of new key sets: this key set is in use. */
 	err = crypto_worker_submit(keeper->generators, WORKER_URGENT,
 	    generate_run, generate_done, generate_free, job);
 	if (err == JW_OK)

@@ -1,9 +1,8 @@
 /*
- * Keys whose rows are damaged.  They are left out of what is published, and
- * what is whole stays published: as a new version, audited, so that nobody
- * takes it for what was there before.  Which ones that version leaves out is
- * kept in the store.  Must never let one damaged row take away a key that is
- * whole.
+ * Keys whose rows are damaged.  They are left out of the document, and the
+ * others stay in it: as a new version, which is audited because it differs from
+ * what was published before.  Which keys that version leaves out is kept in the
+ * store.  Must never let one damaged row take away a key that is whole.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,7 +71,7 @@ keeper_is_new(const struct keeper *keeper, const struct keeper_set *set)
 	return false;
 }
 
-/* Everything that is damaged now. */
+/* The names of all damaged keys. */
 static char *
 name_damaged(const struct keeper *keeper)
 {
@@ -114,7 +113,7 @@ keeper_look_for_damage(struct keeper *keeper)
 	return err == JW_NO_SUCH_KEY ? JW_OK : err;
 }
 
-/* As it was published, and as it can be. */
+/* Begin an edit from what was published to what can be published. */
 static void
 keeper_begin(
     struct keeper *keeper, struct keeper_set *set, struct keeper_edit *edit)

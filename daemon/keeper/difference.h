@@ -1,7 +1,7 @@
 /*
- * What happened between two rows of one key set: as the commits between them
- * told it when they were made here.  For commits that were not told: one
- * whose outcome was unknown and that is there after all.  Pure.
+ * The changes between two rows of one key set, as the commits between them
+ * would have reported them.  For commits that were not reported: those whose
+ * outcome was unknown and that are in the store.  Pure.
  */
 #ifndef JWKSD_DAEMON_KEEPER_DIFFERENCE_H
 #define JWKSD_DAEMON_KEEPER_DIFFERENCE_H
@@ -31,8 +31,8 @@ bool keeper_difference_in_document(
 
 /*
  * From before (NULL: there was no such key set) to after, which has every
- * generation of before: those that have ended with their last facts.  What
- * is told happened at `now`, for `cause` (kept as a pointer).
+ * generation of before, the removed and revoked ones with their last facts.
+ * The changes get the time `now` and the cause (kept as a pointer).
  */
 void keeper_difference_make(const struct key_set *before,
     const struct key_set *after, int64_t now, const char *cause,

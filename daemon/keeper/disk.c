@@ -16,7 +16,7 @@ static const int64_t enough = 32 * MIB; /* for a small database */
 int64_t
 keeper_disk_wanted(const struct keeper_disk *room)
 {
-	/* Its log, and the copy that is made before a migration. */
+	/* For the log, and for the copy that is made before a migration. */
 	int64_t most = jw_max64(enough, 2 * room->database);
 
 	return jw_max64(

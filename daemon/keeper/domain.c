@@ -1,6 +1,7 @@
 /*
- * One line in the store: since when the domain is in force, and which.  Must
- * never hold a signer up: copies of another key set are told of, no more.
+ * One line in the store: the domain that is in force, and since when.  Must
+ * never stop a key set from signing: copies of another key set are reported, no
+ * more.
  */
 #include "daemon/keeper/domain.h"
 
@@ -20,7 +21,8 @@ enum { LINE_SIZE = 320 }; /* a domain has 253 characters at most */
 static const char name[] = "domain";
 static const char catch_all[] = "default";
 
-/* The key set that answered at the URL; NULL: none, or it is the same. */
+/* The key set that answered at the URL before; NULL: none, or it is the
+ * same. */
 static const struct keeper_set *
 answered_before(const struct keeper *keeper, const char *key_set)
 {
@@ -108,7 +110,8 @@ keep(struct keeper *keeper, const char *domain)
 		    store_message(keeper->store));
 }
 
-/* Until no verifier has a copy: the longest of all that answered before. */
+/* Until no verifier has a copy: the latest end among all key sets that answered
+ * before. */
 static void
 note_end(struct keeper *keeper)
 {

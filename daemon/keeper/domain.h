@@ -1,7 +1,7 @@
 /*
- * What another domain of the HTTP front means.  The URL that it gives to a key
- * set answered with one of the app "default" before, as every Host does that is
- * no app: verifiers may have copies of that one.
+ * The consequences of another domain of the HTTP front.  The URL that a domain
+ * gives to a key set answered with a key set of the app "default" before, as
+ * every Host does that is no app: verifiers may have copies of that one.
  */
 #ifndef JWKSD_DAEMON_KEEPER_DOMAIN_H
 #define JWKSD_DAEMON_KEEPER_DOMAIN_H
@@ -24,11 +24,11 @@ bool keeper_domain_is_new(const struct keeper *keeper, int64_t now);
 bool keeper_expose_url(const struct keeper *keeper, const char *key_set,
     int64_t now, struct lc_exposure *ret_exposure);
 
-/* The same of all key sets: that which ends last. */
+/* The same for all key sets: the exposure that ends last. */
 bool keeper_expose_urls(
     const struct keeper *keeper, int64_t now, struct lc_exposure *ret_exposure);
 
-/* The same of all key sets, if the domain became another one at `now`. */
+/* The same for all key sets, if the domain became another one at `now`. */
 bool keeper_expose_domain(
     const struct keeper *keeper, int64_t now, struct lc_exposure *ret_exposure);
 

@@ -1,5 +1,6 @@
 /*
- * What the files of the keeper call in one another, and no other folder sees.
+ * Functions that files of the keeper call in one another, and no other
+ * folder.
  */
 #ifndef JWKSD_DAEMON_KEEPER_INTERNAL_H
 #define JWKSD_DAEMON_KEEPER_INTERNAL_H
@@ -79,7 +80,7 @@ enum jw_err keeper_look_for_damage(struct keeper *keeper);
 /* A new version without the damaged keys, and with those that are whole
  * again.  Errors are keeper_commit()'s. */
 enum jw_err keeper_restate(struct keeper *keeper, struct keeper_set *set);
-/* It is committed, or the key set is gone. */
+/* Its commit is on disk, or the key set is gone. */
 void keeper_restated(struct keeper *keeper, struct keeper_set *set);
 
 /* ---- events.c, commit.c ---- */

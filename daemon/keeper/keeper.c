@@ -57,7 +57,8 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->wall = options->wall != NULL ? options->wall : jw_clock_wall_s;
 	keeper->boot = options->boot != NULL ? options->boot : jw_clock_boot_s;
 	(void)jw_clock_boot_id(keeper->boot_id);
-	/* Maybe of those that were removed before the end of the last one. */
+	/* The last process may have removed key sets that fronts still
+	 * served. */
 	keeper->withdrawing = true;
 	keeper->store_path = strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, keeper_on_wake, keeper);
@@ -94,13 +95,13 @@ keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
-	/* A key pair may take seconds to finish. */
+	/* Making a key pair may take seconds: tell the threads to stop. */
 	atomic_store(&keeper->stopping, true);
 	store_close(keeper->store);
 	keeper->store = NULL;
 	crypto_worker_pool_free(keeper->generators);
 	keeper_forget_sets(keeper);
-	jw_deadlines_done(&keeper->agenda);
+	jw_deadlines_done(&keeper->deadlines);
 	keeper_room_done(&keeper->room);
 	if (keeper->timer != NULL)
 		event_free(keeper->timer);

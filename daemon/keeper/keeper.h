@@ -1,10 +1,10 @@
 /*
  * The keeper: the key sets in memory, one timer, and the only writer of the
- * store.  At each wake it reads the clock once, asks the lifecycle what is
- * due, performs it in one transaction, tells its observers, and asks again.
+ * store.  At each wake it reads the clock once, asks the lifecycle for the next
+ * step, performs it in one transaction, notifies its observers, and asks again.
  *
- * Everything here runs on the event loop.  Commits block on the disk;
- * generating key pairs does not block (worker.h).
+ * Every function here runs on the event loop.  Commits block on the disk;
+ * generating key pairs does not (worker.h).
  */
 #ifndef JWKSD_DAEMON_KEEPER_KEEPER_H
 #define JWKSD_DAEMON_KEEPER_KEEPER_H
@@ -16,36 +16,40 @@
 #include "common/base/deadline_heap.h"
 #include "common/base/err.h"
 #include "common/config/policy.h"
-#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/keeper/commit.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/lifecycle/plan.h"
-#include "daemon/store/change.h"
 
 struct envelope_kek;
 struct event_base;
 struct keeper;
-struct keeper_commit;
 struct store;
 
 /* A key set in memory; read-only outside the keeper. */
 struct keeper_set {
 	struct key_set row;
 	struct jw_deadline item;
-	/* What a look over all key sets needs, side by side. */
+	/* Read by loops over all key sets, and so kept together. */
 	int64_t rotate_due; /* of the active generation; 0: none is */
 	bool is_unwise;     /* the policy is lawful, and worth a warning */
 	int pairs_coming;   /* key pairs that are being generated */
 	int64_t hold_until; /* after a failure; 0: nothing in the way */
-	int64_t resumed_at; /* an outage ended, and is to be recorded */
-	int64_t read_at;    /* every front has read it, and the same */
-	bool unread;        /* a wait begins when they have */
-	bool unsent;        /* what is published could not be sent */
-	int64_t late_since; /* a commit was told late, and the same */
-	bool to_retime;     /* the clock is believed again (retime.h) */
-	bool to_restate;    /* other keys are damaged than the version says */
+	int64_t resumed_at; /* when an outage ended that the key set has yet to
+			       record */
+	int64_t read_at;    /* when every front had read it, which is yet to be
+			       recorded */
+	bool unread;        /* a wait begins when every front has read it */
+	bool unsent;        /* its document could not be sent to a front */
+	int64_t late_since; /* when a commit was found in the store that had
+			       been reported as failed; yet to be recorded */
+	bool to_retime;     /* the clock is trusted again: waits start anew
+			       (time_correction.h) */
+	bool to_restate;    /* the damaged keys are others than those that its
+			       version leaves out */
 	int32_t damaged;    /* keys that cannot be published */
 	int32_t failures;   /* in a row */
-	/* An exp that could not be committed: the next commit has it. */
+	/* The largest exp that could not be committed: the next commit of the
+	 * key set has it. */
 	int64_t unnoted_exp;
 	int64_t unnoted_number; /* the generation that signed it */
 };
@@ -60,10 +64,8 @@ struct keeper_options {
 	int64_t (*boot)(void);
 };
 
-/*
- * Load everything; a new database gets the key set `default`.  Nothing is
- * performed yet.  Owns the store from here on, on success and on failure.
- */
+/* Load everything; a new database gets the key set `default`.  Performs no step
+ * yet.  Owns the store from here on, on success and on failure. */
 enum jw_err keeper_new(const struct keeper_options *options,
     struct keeper **ret_keeper, struct jw_why *why);
 void keeper_free(struct keeper *keeper);
@@ -75,13 +77,14 @@ void keeper_start(struct keeper *keeper);
 int64_t keeper_now(struct keeper *keeper);
 bool keeper_clock_trusted(const struct keeper *keeper);
 
-/* Every key set has an active key, or waits for one (lc_awaits()). */
+/* Has every key set an active key, or a reason to wait for one
+ * (lc_awaits())? */
 bool keeper_is_ready(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
 /* Living generations of all key sets. */
 size_t keeper_generations(const struct keeper *keeper);
-/* In the order of ids: a place stays behind the same set while sets are only
- * added.  NULL past the last. */
+/* In the order of ids: a place stays behind the same key set while key sets are
+ * only added.  NULL behind the last. */
 struct keeper_set *keeper_at(const struct keeper *keeper, size_t place);
 size_t keeper_place_after(const struct keeper *keeper, int64_t id);
 struct keeper_set *keeper_find(const struct keeper *keeper, const char *name);
@@ -94,53 +97,8 @@ enum jw_err keeper_freeze_all(
     struct keeper *keeper, bool frozen, const struct keeper_commit *how);
 bool keeper_is_frozen(const struct keeper *keeper);
 
-/* The wall clock is right, an operator says. */
+/* An operator says that the wall clock is right. */
 enum jw_err keeper_accept_clock(
     struct keeper *keeper, const struct keeper_commit *how);
-
-/* ---- looking at and changing a key set ---- */
-
-void keeper_view(const struct keeper_set *set, struct lc_set *ret_view);
-struct lc_env keeper_env(struct keeper *keeper, const struct keeper_set *set);
-
-struct keeper_edit {
-	struct keeper_set *set;
-	struct lc_env env;
-	struct lc_set before;
-	struct lc_set after; /* the caller's to change */
-};
-
-void keeper_edit_begin(struct keeper *keeper, struct keeper_set *set,
-    struct keeper_edit *ret_edit);
-
-/* How and why; all but cause may be NULL or empty. */
-struct keeper_commit {
-	const char *cause;
-	const char *event; /* of an order: an audit row of its own */
-	const char *reason;
-	struct store_actor actor;
-	const struct store_request *request;
-	const struct store_new_key *created;
-	size_t ncreated;
-	bool urgent; /* on a full disk it may use the reserve */
-};
-
-/*
- * Make an edit true: on disk, then in memory, then told to the observers.
- * Errors are store_commit()'s; then nothing has changed in memory.  After
- * JW_OUTCOME_UNKNOWN memory follows the store once the disk confirms it, or
- * the loop ends; the set may be gone.  JW_OK takes over the created `jwk`s.
- */
-enum jw_err keeper_commit(struct keeper *keeper, struct keeper_edit *edit,
-    const struct keeper_commit *how);
-
-/* ---- what is published ---- */
-
-/*
- * A key set's body as it is (view NULL) or as a view of it would be.  The
- * caller frees.  JW_NO_ACTIVE_KEY before the first version.
- */
-enum jw_err keeper_render(
-    const struct keeper_set *set, const struct lc_set *view, char **ret_body);
 
 #endif

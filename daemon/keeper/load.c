@@ -1,6 +1,6 @@
 /*
- * What a start finds in the store.  Must never begin with a key-encryption key
- * that the database was not sealed with.
+ * Loading at the start.  Must never begin with a key-encryption key that the
+ * database was not sealed with.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "daemon/lifecycle/clock_guard.h"
 #include "daemon/lifecycle/outage.h"
 
-/* The key set that every installation has. */
+/* Make the key set that every installation has. */
 static enum jw_err
 create_default(struct keeper *keeper, int64_t now)
 {
@@ -42,7 +42,7 @@ create_default(struct keeper *keeper, int64_t now)
 	return keeper_hold_set(&row, keeper);
 }
 
-/* Whoever removes `default` later does not get it back. */
+/* Done once: a key set `default` that was removed later does not come back. */
 static enum jw_err
 first_start(struct keeper *keeper)
 {
@@ -61,7 +61,7 @@ first_start(struct keeper *keeper)
 		   : err;
 }
 
-/* A wrong KEK must be found before it seals anything. */
+/* A wrong key-encryption key must be found before it seals anything. */
 static enum jw_err
 check_kek(struct keeper *keeper, struct jw_why *why)
 {
@@ -85,9 +85,10 @@ check_kek(struct keeper *keeper, struct jw_why *why)
 	return err;
 }
 
-/* What holds for all key sets; values that make no sense count as absent. */
+/* Values that hold for all key sets; one that makes no sense counts as
+ * absent. */
 static enum jw_err
-load_world(struct keeper *keeper)
+load_values(struct keeper *keeper)
 {
 	char *frozen = NULL, *servable = NULL, *clock = NULL, *at = NULL;
 	enum jw_err err = store_meta_get(keeper->store, "frozen", &frozen);
@@ -121,7 +122,7 @@ keeper_load(struct keeper *keeper, struct jw_why *why)
 	if (err == JW_BAD_KEK)
 		return err;
 	if (err == JW_OK)
-		err = load_world(keeper);
+		err = load_values(keeper);
 	if (err == JW_OK)
 		err = store_load(keeper->store, keeper_hold_set, keeper);
 	if (err == JW_OK)

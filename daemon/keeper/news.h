@@ -1,5 +1,5 @@
 /*
- * What the keeper tells those who follow it, after each commit.
+ * Notifications about each commit.
  */
 #ifndef JWKSD_DAEMON_KEEPER_NEWS_H
 #define JWKSD_DAEMON_KEEPER_NEWS_H
@@ -13,9 +13,9 @@ struct keeper;
 struct keeper_set;
 
 /*
- * After each commit.  changes has count of them; `order` is an order's event
- * ("scheduled", …) or NULL.  Of an order for every key set ("frozen",
- * "thawed") set is NULL, and nothing else is said.
+ * Sent after each commit. `changes` has count of them; `order` is the event of
+ * an order ("scheduled", ...) or NULL.  For an order for every key set
+ * ("frozen", "thawed") set is NULL, and all else is empty.
  */
 struct keeper_news {
 	struct keeper_set *set;

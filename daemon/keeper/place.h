@@ -1,6 +1,6 @@
 /*
- * Whether the files of the database are where they were: noticed while
- * running, told once, and gone on from when they are back.
+ * Are the files of the database where they were?  Noticed while the daemon
+ * runs, logged once, and commits go on when the files are back.
  */
 #ifndef JWKSD_DAEMON_KEEPER_PLACE_H
 #define JWKSD_DAEMON_KEEPER_PLACE_H
@@ -9,11 +9,11 @@
 
 struct keeper;
 
-/* Look, and log what has changed since the last look.  When the files are back,
- * what was refused meanwhile is tried at once. */
+/* Look, and log a change since the last look.  When the files are back, commits
+ * that were refused are tried at once. */
 void keeper_check_place(struct keeper *keeper);
 
-/* What is wrong with them, of now; NULL: nothing. */
+/* The fault, as of now; NULL: none. */
 const char *keeper_misplaced(struct keeper *keeper);
 
 #endif

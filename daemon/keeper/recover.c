@@ -17,7 +17,7 @@
 const char keeper_late_cause[] =
     "a commit that had been reported as failed is there";
 
-/* Rows as the store has them, by id. */
+/* The rows of the store, by id. */
 struct rows {
 	struct key_set *list;
 	size_t count, room;
@@ -53,7 +53,7 @@ rows_done(struct rows *rows)
 
 /* ---- generations that have ended ---- */
 
-/* One of them, as the store has it. */
+/* The row of a generation that is removed or revoked. */
 struct tombstone {
 	int64_t number;
 	struct key key;
@@ -84,7 +84,8 @@ has_number(const struct key_set *row, int64_t number)
 	return false;
 }
 
-/* The generations of was that row lacks, behind those that it has. */
+/* Append the generations that `was` has and row lacks: they have been removed
+ * or revoked. */
 static enum jw_err
 add_ended(struct keeper *keeper, const struct key_set *was, struct key_set *row)
 {
@@ -130,14 +131,14 @@ tell_difference(
 	news.keys = d.keys;
 	news.order = d.order;
 	news.document_changed = d.document_changed;
-	/* Sent from now on: absent until the next second. */
+	/* Sent to the fronts from now on: absent until the next second. */
 	if (d.starts_wait)
 		set->late_since = keeper_now(keeper) + 1;
 	keeper_tell(keeper, &news);
 }
 
 static enum jw_err
-take_over(
+replace_set(
     struct keeper *keeper, struct keeper_set *set, struct key_set *take_row)
 {
 	struct key_set was = set->row;
@@ -158,20 +159,21 @@ take_over(
 	return JW_OK;
 }
 
-/* It is in the store no longer: it was removed, and its keys with it. */
+/* A key set that the store no longer has: it was removed, and its keys
+ * with it. */
 static enum jw_err
-take_leave(struct keeper *keeper, struct keeper_set *set)
+drop_missing_set(struct keeper *keeper, struct keeper_set *set)
 {
 	struct key_set row = set->row;
 
 	row.keys = NULL;
 	row.nkeys = 0;
 	row.facts.removed_at = keeper_now(keeper);
-	return take_over(keeper, set, &row);
+	return replace_set(keeper, set, &row);
 }
 
 static enum jw_err
-welcome(struct keeper *keeper, struct key_set *take_row)
+add_set(struct keeper *keeper, struct key_set *take_row)
 {
 	int64_t id = take_row->id;
 	struct keeper_set *set;
@@ -187,9 +189,9 @@ welcome(struct keeper *keeper, struct key_set *take_row)
 
 /* ---- all of them ---- */
 
-/* What one row of the store means; it is empty afterwards. */
+/* Take over one row of the store; row is empty afterwards. */
 static enum jw_err
-meet(struct keeper *keeper, struct key_set *row)
+take_over_row(struct keeper *keeper, struct key_set *row)
 {
 	struct keeper_set *set = keeper_by_id(keeper, row->id);
 	struct key_set taken = *row;
@@ -198,8 +200,8 @@ meet(struct keeper *keeper, struct key_set *row)
 		return JW_OK;
 	row->keys = NULL;
 	row->nkeys = 0;
-	return set == NULL ? welcome(keeper, &taken)
-			   : take_over(keeper, set, &taken);
+	return set == NULL ? add_set(keeper, &taken)
+			   : replace_set(keeper, set, &taken);
 }
 
 static bool
@@ -221,7 +223,7 @@ has_row(const struct rows *rows, int64_t id)
 }
 
 static enum jw_err
-say_goodbye(struct keeper *keeper, const struct rows *rows)
+drop_missing_sets(struct keeper *keeper, const struct rows *rows)
 {
 	enum jw_err err = JW_OK;
 	size_t place = 0;
@@ -232,7 +234,7 @@ say_goodbye(struct keeper *keeper, const struct rows *rows)
 		if (has_row(rows, set->row.id))
 			place++;
 		else
-			err = take_leave(keeper, set);
+			err = drop_missing_set(keeper, set);
 	}
 	return err;
 }
@@ -243,20 +245,21 @@ catch_up(struct keeper *keeper)
 	struct rows rows = {.count = 0};
 	enum jw_err err = store_load(keeper->store, add_row, &rows);
 
-	/* Names are free again before others take them. */
+	/* Names of removed key sets must be free before others use them. */
 	if (err == JW_OK)
-		err = say_goodbye(keeper, &rows);
+		err = drop_missing_sets(keeper, &rows);
 	for (size_t i = 0; err == JW_OK && i < rows.count; i++)
-		err = meet(keeper, &rows.list[i]);
+		err = take_over_row(keeper, &rows.list[i]);
 	rows_done(&rows);
 	return err;
 }
 
 /* ---- the store ---- */
 
-/* What holds for all key sets, where a commit may be there after all. */
+/* Values for all key sets: a commit of unknown outcome may have changed
+ * them. */
 static enum jw_err
-catch_up_world(struct keeper *keeper)
+catch_up_values(struct keeper *keeper)
 {
 	char *frozen = NULL, *clock = NULL, text[CLOCK_TEXT_SIZE];
 	const struct store_actor nobody = {-1, -1, -1};
@@ -280,7 +283,7 @@ catch_up_world(struct keeper *keeper)
 	return err;
 }
 
-/* Another try may end otherwise: the disk may work again. */
+/* May another try succeed? */
 static bool
 is_worth_a_try(enum jw_err err)
 {
@@ -299,9 +302,9 @@ give_up(struct keeper *keeper)
 	event_base_loopbreak(keeper->base);
 }
 
-/* What could not be written meanwhile. */
+/* Write what could not be written while the store was in doubt. */
 static void
-remember_world(struct keeper *keeper)
+remember_values(struct keeper *keeper)
 {
 	if (keeper->unresumed == 0)
 		keeper_remember_servable(keeper);
@@ -309,9 +312,9 @@ remember_world(struct keeper *keeper)
 }
 
 /*
- * A failed COMMIT may be there after all: only the store knows, and only once
- * the disk has confirmed what can be read from it.  Until then memory is what
- * was last confirmed: that is served, and signed with.
+ * The changes of a failed COMMIT may be in the store, which is known only once
+ * the disk has confirmed what can be read from it.  Until then, the last
+ * confirmed state is served and signed with.
  */
 void
 keeper_recover(struct keeper *keeper)
@@ -320,11 +323,11 @@ keeper_recover(struct keeper *keeper)
 	int64_t now = keeper_now(keeper);
 	enum jw_err err;
 
-	/* Again and again is no use: each time longer. */
+	/* The pause grows with each failure. */
 	keeper->hold_until = now + keeper_hold_time(&keeper->failures);
 	err = store_recover(keeper->store, now, &why);
 	if (err == JW_OK)
-		err = catch_up_world(keeper);
+		err = catch_up_values(keeper);
 	if (err == JW_OK)
 		err = catch_up(keeper);
 	if (err == JW_OK) {
@@ -332,7 +335,7 @@ keeper_recover(struct keeper *keeper)
 		    "%s: the disk has confirmed what is in "
 		    "the database",
 		    keeper->store_path);
-		remember_world(keeper);
+		remember_values(keeper);
 	} else {
 		if (!store_in_doubt(keeper->store))
 			store_doubt(keeper->store);

@@ -1,6 +1,7 @@
 /*
- * The list of refused calls.  What a client sends must choose neither how much
- * memory this takes nor how many rows are written.
+ * The list of refused calls, and its way into the audit.  The requests of a
+ * client must decide neither how much memory this takes nor how many rows are
+ * written.
  */
 #include "daemon/keeper/refusals.h"
 
@@ -203,7 +204,7 @@ keeper_audit_refusals(
 	if (keeper->store == NULL || keeper->misplaced ||
 	    store_in_doubt(keeper->store))
 		return JW_STORE_FAILED;
-	/* Room that is short is for what changes something. */
+	/* Scarce room is kept for commits that change something. */
 	if (keeper_is_full(keeper) || keeper->room.level != ROOM_FINE)
 		return JW_NO_SPACE;
 	err = store_audit_refusals(keeper->store, rows, count);

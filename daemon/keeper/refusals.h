@@ -1,9 +1,8 @@
 /*
- * Refused calls that are yet to be written into the audit: pure, and bounded
- * whatever clients do.  Those alike (uid, method, error) that are in the list
- * at the same time are one row, with their number; all that one uid has beyond
- * its share are one row of it, and when the list is full all further ones are
- * one row together.
+ * Refused calls that are yet to be written into the audit: bounded whatever
+ * clients do.  Calls that are alike (uid, method, error) at the same time are
+ * one row, with their number; all calls of a uid beyond its share are one row,
+ * and when the list is full all further calls are one row.
  */
 #ifndef JWKSD_DAEMON_KEEPER_REFUSALS_H
 #define JWKSD_DAEMON_KEEPER_REFUSALS_H
@@ -61,17 +60,15 @@ struct keeper_refusals_entry *keeper_refusals_add(
     struct keeper_refusals *refusals, int64_t now,
     const struct store_actor *actor, const char *method, const char *error);
 
-/* What the audit is to say; the texts are those of refusals. */
+/* The rows for the audit; the texts are those of refusals. */
 size_t keeper_refusals_rows(const struct keeper_refusals *refusals,
     struct store_refusal ret_rows[REFUSALS_MAX + 1]);
 
 /* All of them are written, or given up. */
 void keeper_refusals_clear(struct keeper_refusals *refusals);
 
-/*
- * Which key a call names: KEYSET#GENERATION, or the beginning of a kid.  What
- * is neither is left out: no other text of a client's gets into a name.
- */
+/* The key that a call names: KEYSET#GENERATION, or the beginning of a kid.  Any
+ * other text is left out: no other text of a client gets into a name. */
 void keeper_refusals_name_key(
     struct keeper_refusals_entry *entry, const char *key);
 void keeper_refusals_name_key_set(

@@ -1,6 +1,6 @@
 /*
- * The keeper's care for room.  Must never take the last room of a disk for its
- * own reserve, nor log the same twice: a disk may be full for days.
+ * Room on the disk of the database.  Must never take the last room of a disk
+ * for its own reserve, nor log the same twice: a disk may be full for days.
  */
 #include "daemon/keeper/room.h"
 
@@ -93,7 +93,7 @@ keeper_consider(struct keeper *keeper, const struct keeper_disk *room)
 
 	if (level == keeper->room.level)
 		return;
-	/* What was put off can be done now. */
+	/* Steps that were postponed may be possible now. */
 	if (level < keeper->room.level) {
 		keeper->room.try_at = 0;
 		event_active(keeper->timer, 0, 0);
@@ -123,7 +123,7 @@ may_grow(const struct keeper *keeper, const struct keeper_disk *room)
 		   store_ballast_size(keeper->room.ballast);
 }
 
-/* False: it is not known how much there is. */
+/* False: the size of the disk is unknown. */
 static bool
 keeper_look(struct keeper *keeper, struct keeper_disk *ret_room)
 {
@@ -134,7 +134,7 @@ keeper_look(struct keeper *keeper, struct keeper_disk *ret_room)
 	if (ret_room->left > own->refused_left + ROOM_LEAST)
 		own->refused = false;
 	keeper_consider(keeper, ret_room);
-	/* Not now: a client may wait for an answer. */
+	/* At the next wake, not now: a client may be waiting for a reply. */
 	if (may_grow(keeper, ret_room))
 		event_active(keeper->timer, 0, 0);
 	return true;

@@ -1,6 +1,6 @@
 /*
- * The keeper's eye on the room that is left on the disk of its database, and
- * its reserve for a disk that is full.
+ * The room that is left on the disk of the database, and a reserve for a full
+ * disk.
  */
 #ifndef JWKSD_DAEMON_KEEPER_ROOM_H
 #define JWKSD_DAEMON_KEEPER_ROOM_H
@@ -24,27 +24,27 @@ struct keeper_room {
 	int64_t try_at; /* boot-time clock: not before then again */
 };
 
-/* Begin to keep a ballast, and to look: from the next wake on.
+/* Begin to keep a ballast and to look at the disk, from the next wake on.
  * JW_NO_MEMORY. */
 enum jw_err keeper_keep_room(struct keeper *keeper);
 void keeper_room_done(struct keeper_room *room);
 
 /* Look, and log what has changed.  Quick. */
 void keeper_look_at_room(struct keeper *keeper);
-/* The same, and make the ballast whole where there is room; blocks on the
- * disk. */
+/* Look, and grow the ballast to its full size where there is room; blocks on
+ * the disk. */
 void keeper_make_room(struct keeper *keeper);
-/* A commit found no room, or found some. */
+/* Note whether a commit found room. */
 void keeper_note_room(struct keeper *keeper, bool found);
 
-/* Give up a piece of the ballast, but not of its last `keep` octets.  False:
- * there is nothing to give up. */
+/* Shorten the ballast by one step, but never below `keep` octets.  False: it
+ * cannot be. */
 bool keeper_release_room(struct keeper *keeper, int64_t keep);
 
-/* Is there no room for what can be done without? */
+/* Is there room for revocations only? */
 bool keeper_is_full(const struct keeper *keeper);
 
-/* What Status says; false: there is nothing to warn of. */
+/* The warning for Status; false: there is none. */
 bool keeper_room_warning(struct keeper *keeper, char *ret_text, size_t size);
 
 #endif

@@ -35,7 +35,7 @@ enum {
 static void
 arm_timer(struct keeper *keeper, int64_t now)
 {
-	struct jw_deadline *item = jw_deadlines_first(&keeper->agenda);
+	struct jw_deadline *item = jw_deadlines_first(&keeper->deadlines);
 	int64_t seconds = WAKE_MAX;
 	struct timeval wait;
 
@@ -49,7 +49,7 @@ arm_timer(struct keeper *keeper, int64_t now)
 	if (keeper->unnoted && keeper->note_hold_until > now &&
 	    keeper->note_hold_until - now < seconds)
 		seconds = keeper->note_hold_until - now;
-	/* Files that were moved may be moved back. */
+	/* Look every second whether files that were moved are back. */
 	if (keeper->misplaced)
 		seconds = 1;
 	assert(seconds >= 0 && seconds <= WAKE_MAX);
@@ -57,7 +57,7 @@ arm_timer(struct keeper *keeper, int64_t now)
 	evtimer_add(keeper->timer, &wait);
 }
 
-/* Something that comes before whatever else is due. */
+/* Has the key set something to record before its next step? */
 static bool
 has_news(const struct keeper *keeper, const struct keeper_set *set)
 {
@@ -97,9 +97,9 @@ keeper_reconsider(struct keeper *keeper, struct keeper_set *set)
 	if (due != LC_NEVER && due < keeper->hold_until)
 		due = keeper->hold_until;
 	if (due == LC_NEVER)
-		jw_deadlines_remove(&keeper->agenda, &set->item);
+		jw_deadlines_remove(&keeper->deadlines, &set->item);
 	else
-		jw_deadlines_set(&keeper->agenda, &set->item, due);
+		jw_deadlines_set(&keeper->deadlines, &set->item, due);
 	arm_timer(keeper, env.now);
 }
 
@@ -113,7 +113,7 @@ keeper_reconsider_all(struct keeper *keeper)
 struct keeper_set *
 keeper_first_due(const struct keeper *keeper)
 {
-	struct jw_deadline *item = jw_deadlines_first(&keeper->agenda);
+	struct jw_deadline *item = jw_deadlines_first(&keeper->deadlines);
 
 	if (item == NULL)
 		return NULL;
@@ -152,7 +152,8 @@ keeper_perform(
 	return keeper_commit(keeper, edit, &how);
 }
 
-/* Waits begin anew before anything else may happen. */
+/* Record what happened to a key set; waits begin anew by that, so it comes
+ * before any step. */
 static void
 resume(struct keeper *keeper, struct keeper_set *set)
 {
@@ -198,7 +199,7 @@ resume(struct keeper *keeper, struct keeper_set *set)
 	keeper_reconsider(keeper, set);
 }
 
-/* What can be published of a key set with damaged rows. */
+/* Publish a key set without its damaged keys. */
 static void
 restate(struct keeper *keeper, struct keeper_set *set)
 {
@@ -214,7 +215,7 @@ restate(struct keeper *keeper, struct keeper_set *set)
 	keeper_reconsider(keeper, set);
 }
 
-/* One step of one key set. */
+/* Perform one step of one key set. */
 static void
 act(struct keeper *keeper, struct keeper_set *set)
 {
@@ -264,8 +265,7 @@ prune(struct keeper *keeper, int64_t now)
 		    store_message(keeper->store));
 }
 
-/* A wall clock that was set back must not prolong what holds after a failure.
- */
+/* A wall clock that was set back must not prolong the pause after a failure. */
 static void
 limit_holds(struct keeper *keeper, int64_t now)
 {
@@ -302,7 +302,7 @@ keeper_on_wake(int fd, short what, void *arg)
 	if (store_in_doubt(keeper->store) && keeper->hold_until <= now)
 		keeper_recover(keeper);
 	if (keeper->store == NULL)
-		return; /* the loop is ending */
+		return; /* the event loop is ending */
 	if (store_in_doubt(keeper->store)) {
 		arm_timer(keeper, now);
 		return;
@@ -316,7 +316,8 @@ keeper_on_wake(int fd, short what, void *arg)
 	} while (jw_clock_monotonic_ms() < until);
 	if (keeper->store == NULL || store_in_doubt(keeper->store))
 		return;
-	/* One for all that are destroyed at the same time. */
+	/* One scrub for all private keys that are destroyed at the same
+	 * time. */
 	set = keeper_first_due(keeper);
 	if (set == NULL || set->item.due > now)
 		keeper_scrub(keeper, BALLAST_SIZE);

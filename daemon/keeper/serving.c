@@ -33,12 +33,12 @@ note_outage(struct keeper *keeper, int64_t resumed)
 	keeper->unresumed = keeper->nsets;
 }
 
-/* While the machine sleeps, nobody can read the sets. */
+/* While the machine is suspended, verifiers cannot read the sets. */
 void
 keeper_check_suspend(struct keeper *keeper, int64_t now)
 {
 	int64_t suspended = jw_clock_suspended_s();
-	/* Each is the difference of two clocks in whole seconds. */
+	/* 2: both values are rounded differences of two clocks. */
 	bool slept = suspended - keeper->suspended + 2 > SERVABLE_GRACE;
 
 	keeper->suspended = suspended;
@@ -82,7 +82,7 @@ keeper_is_unread(const struct keeper *keeper)
 	return keeper->unread > 0 || keeper->withdrawing;
 }
 
-/* Copies of key sets that are gone were handed out until now. */
+/* Removed key sets were served until now. */
 static void
 note_withdrawal(struct keeper *keeper, int64_t at)
 {

@@ -36,7 +36,8 @@ has_active(const struct keeper_set *set)
 	return false;
 }
 
-/* One that waits for the end of an earlier key set lacks nothing. */
+/* A key set that waits until copies of an earlier one have expired lacks no
+ * signer. */
 bool
 keeper_lacks_signer(const struct keeper_set *set)
 {
@@ -100,7 +101,7 @@ forget_set(struct keeper *keeper, struct keeper_set *set)
 	keeper->without_active -= keeper_lacks_signer(set);
 	keeper->unread -= set->unread;
 	keeper->ngenerations -= set->row.nkeys;
-	jw_deadlines_remove(&keeper->agenda, &set->item);
+	jw_deadlines_remove(&keeper->deadlines, &set->item);
 	tdelete(set, &keeper->by_name, keeper_compare_names);
 	set_free(set);
 }
@@ -131,7 +132,7 @@ void
 keeper_forget_sets(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->nsets; i++) {
-		jw_deadlines_remove(&keeper->agenda, &keeper->sets[i]->item);
+		jw_deadlines_remove(&keeper->deadlines, &keeper->sets[i]->item);
 		tdelete(
 		    keeper->sets[i], &keeper->by_name, keeper_compare_names);
 		set_free(keeper->sets[i]);
@@ -205,7 +206,7 @@ keeper_replace_row(
 {
 	keeper->without_active -= keeper_lacks_signer(set);
 	keeper->ngenerations -= set->row.nkeys;
-	/* What is published now has yet to be read. */
+	/* The fronts have yet to read what this row publishes. */
 	if (set->row.facts.version != take_row->facts.version)
 		set->read_at = 0;
 	set->row = *take_row;

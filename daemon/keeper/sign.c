@@ -1,7 +1,7 @@
 /*
- * The keeper's part of signing.  Must never hand out a private key of another
- * row than the one that was asked for, nor forget how long a token lives that
- * it said yes to.
+ * Private keys, and the largest exp of each.  Must never hand out the private
+ * key of another row than the one that was asked for, nor forget how long a
+ * token lives that it agreed to.
  */
 #include "daemon/keeper/sign.h"
 
@@ -81,10 +81,8 @@ commit_exp(struct keeper *keeper, struct keeper_set *set, int64_t number,
 	return keeper_commit(keeper, &edit, &how);
 }
 
-/*
- * A retired key is kept for as long as any token of its policy may live, so
- * what cannot be written down now takes no token's key away.
- */
+/* A retired key is kept for as long as any token of its policy may live, so an
+ * exp that cannot be committed now takes no key away from a token. */
 enum jw_err
 keeper_note_exp(struct keeper *keeper, struct keeper_set *set, int64_t max_exp)
 {
@@ -123,7 +121,7 @@ keeper_doubt_exps(struct keeper *keeper, int64_t now)
 			keeper_sign_remember(keeper, set, key,
 			    now + set->row.facts.policy.token_max_ttl);
 	}
-	/* A commit for each of very many key sets is not worth it. */
+	/* Does not cause a commit for each key set: there may be very many. */
 	keeper->unnoted = unnoted;
 }
 
@@ -142,7 +140,7 @@ keeper_note_late(struct keeper *keeper, int64_t now)
 			err = commit_exp(
 			    keeper, set, set->unnoted_number, set->unnoted_exp);
 	}
-	/* After an outcome that is not known the key sets are others. */
+	/* After JW_OUTCOME_UNKNOWN the list of key sets may be another one. */
 	keeper->unnoted = err != JW_OK;
 	if (err != JW_OK)
 		keeper->note_hold_until =

@@ -1,6 +1,6 @@
 /*
- * What signing needs of the keeper: the private key, and the memory of the
- * largest exp that a key has signed.
+ * The private key of a generation, and the record of the largest exp that it
+ * has signed.
  */
 #ifndef JWKSD_DAEMON_KEEPER_SIGN_H
 #define JWKSD_DAEMON_KEEPER_SIGN_H
@@ -12,7 +12,7 @@
 
 struct keys_pair;
 
-/* The generation that signs; NULL: there is none.  Gone with the next commit
+/* The generation that signs; NULL: there is none.  Valid until the next commit
  * of the key set. */
 const struct key *keeper_active(const struct keeper_set *set);
 
@@ -35,11 +35,12 @@ enum jw_err keeper_unseal(struct keeper *keeper, const struct keeper_set *set,
 enum jw_err keeper_note_exp(
     struct keeper *keeper, struct keeper_set *set, int64_t max_exp);
 
-/* What could not be committed then, once that is worth another try. */
+/* Commit the recorded exps that could not be committed before, once that is
+ * worth another try. */
 void keeper_note_late(struct keeper *keeper, int64_t now);
 
-/* The last process may have signed what it could not note: the next commit of
- * each key set notes the longest token that its policy allows. */
+/* The last process may have signed tokens without recording their exp: the next
+ * commit of each key set records the longest exp that its policy allows. */
 void keeper_doubt_exps(struct keeper *keeper, int64_t now);
 
 #endif

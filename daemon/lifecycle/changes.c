@@ -8,10 +8,8 @@
 #include "daemon/lifecycle/internal.h"
 #include "daemon/lifecycle/lifecycle.h"
 
-/*
- * Times are whole seconds: what happens in this one is over for sure in the
- * next, and no wait begins before.
- */
+/* Times are whole seconds: what happens in this one is certainly over in the
+ * next, and no wait begins earlier. */
 static int64_t
 over(const struct lc_env *env)
 {
@@ -62,7 +60,7 @@ publish(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 		    over(env) + jw_policy_retire_interval(&set->facts.policy));
 		return;
 	}
-	/* At the earliest: lc_read(). */
+	/* Moved to later by lc_read(). */
 	gen->ready_due = lc_ready_due(set, over(env));
 }
 
@@ -82,7 +80,7 @@ static void
 activate(struct lc_set *set, struct generation *gen, const struct lc_env *env)
 {
 	assert(gen->published_at != 0 && !gen->verify_only);
-	/* What holds its wait must not make it look as if it were over. */
+	/* A wait that is held back must not look as if it were over. */
 	if (gen->ready_at == 0)
 		gen->ready_at =
 		    gen->ready_due > env->now ||

@@ -40,18 +40,18 @@ struct lc_clock_guard {
  */
 bool lc_clock_check(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
-/* The wall clock cannot be right, for reasons of the caller's. */
+/* The caller knows that the wall clock cannot be right. */
 void lc_clock_doubt(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /* An operator says that the wall clock is right as it is now. */
 void lc_clock_accept(struct lc_clock_guard *guard, int64_t wall, int64_t boot);
 
 /*
- * What a guard must remember over a restart, in CLOCK_TEXT_SIZE octets.
- * boot_id is jw_clock_boot_id()'s, "" where the boot has no identity: then
- * both are false, and nothing is written.  Of another boot's text only the
- * doubt is kept, and lc_clock_parse() is false; a text that makes no sense
- * changes nothing, and the first check believes both clocks.
+ * The memory of a guard over a restart, in CLOCK_TEXT_SIZE octets. boot_id is
+ * jw_clock_boot_id()'s; "" where the boot has no identity: then both are false,
+ * and nothing is written.  Of the text of another boot only the doubt is kept;
+ * a text that makes no sense changes nothing, and the first check trusts what
+ * it sees. lc_clock_parse() is false for another boot.
  */
 bool lc_clock_format(
     const struct lc_clock_guard *guard, const char *boot_id, char *ret_text);

@@ -1,6 +1,5 @@
 /*
- * What the files of the lifecycle share with one another, and with no other
- * folder.
+ * Shared by the files of the lifecycle, and by no other folder.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_INTERNAL_H
 #define JWKSD_DAEMON_LIFECYCLE_INTERNAL_H
@@ -13,7 +12,7 @@
 
 /* ---- state.c ---- */
 
-/* It has published a version. */
+/* Has it published a version? */
 bool lc_is_initialised(const struct lc_set *set);
 size_t lc_count_published(const struct lc_set *set);
 struct generation *lc_find_mutable(struct lc_set *set, int64_t number);

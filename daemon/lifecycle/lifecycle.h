@@ -1,11 +1,11 @@
 /*
- * The life of key generations: the heart, and pure.
+ * The life of key generations: pure rules.
  *
- * Facts, policy, mode and `now` in; the next step with its time and cause
- * out.  No clock, no I/O, no allocation, no library.  The keeper asks
- * lc_next(), performs what is due with lc_apply() in one transaction, and
- * asks again; lc_plan() runs the same two functions in virtual time.  Timing
- * follows the reasoning of RFC 7583 for a JWKSet.
+ * Facts, policy, mode and `now` in; the next step with its time and cause out.
+ * No clock, no I/O, no allocation, no library.  The keeper asks lc_next(),
+ * performs what is due with lc_apply() in one transaction, and asks again;
+ * lc_plan() runs the same two functions in virtual time.  Timing follows the
+ * reasoning of RFC 7583 for a JWKSet.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_LIFECYCLE_H
 #define JWKSD_DAEMON_LIFECYCLE_LIFECYCLE_H
@@ -18,25 +18,25 @@
 
 #define LC_NEVER INT64_MAX
 
-/* The world at one moment. */
+/* What a step depends on beside the key set. */
 struct lc_env {
 	int64_t now;
 	bool clock_trusted;
 	bool frozen;      /* an operator froze every key set */
-	bool serving;     /* a front serves what it has been sent */
+	bool serving;     /* a front serves the documents that it was sent */
 	int pairs_coming; /* key pairs that are being generated */
 };
 
 enum lc_action {
 	LC_NONE,
 	LC_START,   /* first start: publish all, activate the first */
-	LC_CREATE,  /* T1: a key pair is wanted */
-	LC_PUBLISH, /* T2 */
-	LC_READY,   /* T3 */
+	LC_CREATE,  /* a key pair is wanted */
+	LC_PUBLISH, /* a pending key is published */
+	LC_READY,   /* every copy without it has expired */
 	LC_KNOWN,   /* the same for a key that signed before it was ready */
-	LC_PROMOTE, /* T4 */
+	LC_PROMOTE, /* the standby signs, and the active key retires */
 	LC_DESTROY, /* the rollback window is over */
-	LC_REMOVE,  /* T6 */
+	LC_REMOVE,  /* no valid token can carry it */
 	LC_ACTION_COUNT
 };
 
@@ -47,24 +47,23 @@ struct lc_step {
 	const char *cause; /* static text */
 };
 
-/* Before a set begins: an earlier one of its name was servable until `last`
- * (rounded up), and no key signs before its copies have expired. */
+/*
+ * Before a set begins its life: an earlier one of its name was servable until
+ * `last` (rounded up), and no key signs before copies of that one have expired.
+ */
 void lc_follow(
     struct lc_set *set, const struct key_set_facts *earlier, int64_t last);
 /* When that key signs; 0: the set does not wait. */
 int64_t lc_signs_at(const struct lc_set *set);
 
-/*
- * What happens next, and when.  A step whose due is not after env->now is
- * due.  Never more than one step at a time; LC_NONE when nothing will happen
- * by itself.
- */
+/* The next step and its time.  A step whose due is not after env->now is due.
+ * One step at a time; LC_NONE when no step will come by itself. */
 struct lc_step lc_next(const struct lc_set *set, const struct lc_env *env);
 
 /*
- * Perform a step that is due, at env->now.  LC_CREATE adds a pending
- * generation of the policy's algorithm (its kid comes from the caller).  A
- * change of what is published bumps the version.
+ * Perform a step that is due, at env->now.  LC_CREATE adds a pending generation
+ * of the algorithm of the policy (the caller gives it a kid).  A change of what
+ * is published bumps the version.
  */
 void lc_apply(
     struct lc_set *set, const struct lc_step *step, const struct lc_env *env);
@@ -79,14 +78,15 @@ bool lc_add(
 /* When an active generation's period ends. */
 int64_t lc_rotate_due(const struct lc_set *set, const struct generation *gen);
 
-/* Promote a generation now, whatever it is; the old active one retires. */
+/* Promote a generation now, in any state; the old active one retires. */
 void lc_promote(struct lc_set *set, int64_t number, const struct lc_env *env);
 
 /* Bump the version when `set` publishes something else than `before`. */
 void lc_touch(
     const struct lc_set *before, struct lc_set *set, const struct lc_env *env);
 
-/* Every verifier knows a key that has signed: it is not early any more. */
+/* Does every verifier know a key that has signed?  Then it is not early any
+ * more. */
 bool lc_is_known(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen);
 

@@ -1,9 +1,9 @@
 /*
- * The rows: what a key set and its generations are.  Plain data, no code.
+ * The rows of key sets and generations.  Plain data, no code.
  *
- * A generation holds facts (`*_at`: when something happened; 0: it has not)
- * and deadlines (`*_due`: when something may or must happen; 0: none yet),
- * all in seconds since the epoch.  The state follows from the facts alone.
+ * A generation holds facts (`*_at`: when something happened; 0: it has not) and
+ * deadlines (`*_due`: when something may or must happen; 0: none yet), all in
+ * seconds since the epoch.  The state follows from the facts alone.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_MODEL_H
 #define JWKSD_DAEMON_LIFECYCLE_MODEL_H
@@ -42,8 +42,8 @@ struct generation {
 	int64_t removed_at;
 	int64_t revoked_at;
 	int64_t destroyed_at; /* the private key is gone */
-	/* A version without it was servable until then; 0: it may be still, as
-	 * not every front is known to have read one with it. */
+	/* A version without it was servable until then; 0: it may still be,
+	 * since not every front is known to have read a version with it. */
 	int64_t absent_until;
 	int64_t max_exp; /* the largest exp that it signed */
 
@@ -54,15 +54,16 @@ struct generation {
 	int64_t remove_due;
 
 	int32_t activations; /* how often it became active */
-	int32_t retirements; /* how often it stopped being it */
+	int32_t retirements; /* how often it stopped being active */
 	int32_t alg;         /* enum jw_alg */
 	uint32_t spread;     /* from the kid: spreads rotations in time */
 	bool verify_only;    /* imported without a private half */
-	bool damaged;        /* its row: neither published nor signed with */
-	uint8_t unused[6];   /* zero: generations are compared as octets */
+	bool damaged; /* its row is damaged: it is neither published nor signed
+			 with */
+	uint8_t unused[6]; /* zero: generations are compared as octets */
 };
 
-/* What changes of a key set: the rest of its row beside the name. */
+/* The members of a key set that change. */
 struct key_set_facts {
 	struct jw_policy policy;
 	int64_t next_number;  /* of the next generation */
@@ -76,12 +77,12 @@ struct key_set_facts {
 	int64_t cached_until;
 	int64_t polled_until;
 	int64_t removed_at;   /* the key set is gone */
-	int64_t withdrawn_at; /* and every front has read that; 0: not yet */
+	int64_t withdrawn_at; /* when every front had read that; 0: not yet */
 	int64_t follows_at;   /* one of its name was servable until then */
 	bool frozen;          /* by an operator, whatever the mode says */
 };
 
-/* One generation with its identity and its published form. */
+/* A generation with its identity and its published form. */
 struct key {
 	struct generation facts;
 	char kid[MODEL_KID_SIZE];

@@ -1,8 +1,8 @@
 /*
- * What operators may order, as pure functions on a working copy of a key set.
- * Each order either holds as a whole or changes nothing; none may make a
- * verifier reject a valid token unless the operator said so in as many words,
- * and then the outcome says who and until when.
+ * The orders of operators, as pure functions on a working copy of a key set.
+ * Each order holds as a whole or changes nothing.  Must never make a verifier
+ * reject a valid token unless the operator ordered exactly that, and then the
+ * outcome says which verifiers, and until when.
  */
 #include "daemon/lifecycle/operator_order.h"
 
@@ -27,8 +27,8 @@ lc_frozen_by(const struct lc_set *set, const struct lc_env *env)
 }
 
 /*
- * Until when copies live that fronts handed out last at `from`, and replicas a
- * delay later; and those from before another cache time or another age that
+ * The end of copies that fronts handed out last at `from`, and replicas a delay
+ * later; and of those from before another cache time or another age that
  * verifiers allow.
  */
 static struct lc_times
@@ -45,7 +45,7 @@ copies_end(const struct lc_set *set, int64_t from)
 	};
 }
 
-/* Over when both classes are. */
+/* The exposure ends when it has ended for both classes. */
 static void
 expose_until(struct lc_exposure *e, const struct lc_times *times)
 {
@@ -58,7 +58,8 @@ static void
 expose_new(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 {
 	e->reject_new_tokens = copies_end(set, from);
-	/* Those without expiry meet an unknown kid, and read the set again. */
+	/* Verifiers without expiry read the set again when they see an unknown
+	 * kid. */
 	e->reject_new_tokens.never_expires = 0;
 	expose_until(e, &e->reject_new_tokens);
 }
@@ -79,7 +80,7 @@ expose_old(const struct lc_set *set, int64_t from, struct lc_exposure *e)
 	expose_until(e, &e->accept_old_tokens);
 }
 
-/* No verifier that re-reads the set in time would reject its tokens. */
+/* Would no verifier that re-reads the set in time reject its tokens? */
 static bool
 may_sign_unnoticed(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
@@ -110,7 +111,7 @@ promote_now(struct lc_set *set, const struct lc_env *env,
 	lc_promote(set, number, env);
 }
 
-/* The first key signs, or waits. */
+/* Let the first key sign, or wait. */
 static void
 begin_signing(struct lc_set *set, const struct lc_env *env, bool now,
     struct lc_outcome *out)
@@ -140,7 +141,7 @@ lc_begin(struct lc_set *set, const struct lc_env *env, bool now,
 		return JW_BUG;
 	lc_apply(set, &step, env);
 	begin_signing(set, env, now, ret_outcome);
-	/* One version for all of it. */
+	/* All of it is one version. */
 	set->facts.version = before.facts.version;
 	set->facts.version_at = before.facts.version_at;
 	lc_touch(&before, set, env);
@@ -165,12 +166,12 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 	int64_t ready_time = lc_ready_time(set, env);
 
 	if (order->now && standby == NULL) {
-		/* Its key pair is being made: a matter of seconds. */
+		/* Its key pair is being made, which takes seconds. */
 		out->ready_at = env->now;
 		return JW_NOT_READY;
 	}
 	if (order->now && !lc_is_published(standby) && is_full(set)) {
-		/* A signer that no verifier can find would be worse. */
+		/* A signer that is not published would be worse. */
 		out->ready_at = lc_room_time(set, env);
 		return JW_NOT_READY;
 	}
@@ -191,7 +192,7 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 		promote_now(set, env, standby, "the standby was ready", out);
 		return JW_OK;
 	}
-	/* Asking again does not move what is already scheduled sooner. */
+	/* A second order does not postpone an earlier schedule. */
 	if (order->at != 0 || set->facts.wanted_at == 0 ||
 	    set->facts.wanted_at > env->now)
 		set->facts.wanted_at = order->at != 0 ? order->at : env->now;
@@ -203,7 +204,8 @@ rotate_checked(struct lc_set *set, const struct lc_env *env,
 	return JW_OK;
 }
 
-/* Without an active key: only a set that waits for its first may be hurried. */
+/* Without an active key, only a set that waits for its first key can be
+ * rotated. */
 static enum jw_err
 rotate_waiting(struct lc_set *set, const struct lc_env *env,
     const struct lc_rotate *order, struct lc_outcome *out)
@@ -254,10 +256,8 @@ lc_rotate(struct lc_set *set, const struct lc_env *env,
 
 /* ---- rollback ---- */
 
-/*
- * Who signed last before the active one, and still may.  A clock that is not
- * trusted ends no rollback window.
- */
+/* The key that signed last before the active one, and still may.  A clock that
+ * is not trusted ends no rollback window. */
 static const struct generation *
 predecessor(const struct lc_set *set, const struct lc_env *env)
 {
@@ -331,10 +331,8 @@ successor(const struct lc_set *set)
 	return best;
 }
 
-/*
- * Without a ready standby: the key that signed before goes before a standby
- * that no verifier knows, and is better than none.
- */
+/* Without a ready standby, the key that signed before is preferred to a standby
+ * that no verifier knows, and any of both to none. */
 static const struct generation *
 forced_successor(const struct lc_set *set, const struct lc_env *env,
     const struct generation *standby)
@@ -403,7 +401,7 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 		expose_old(set, env->now + 1, &ret_outcome->exposure);
 		ret_outcome->flush_at = env->now + FLUSH_AFTER;
 	}
-	/* One version for both changes. */
+	/* Both changes are one version. */
 	set->facts.version = before.facts.version;
 	lc_touch(&before, set, env);
 	return JW_OK;
@@ -411,7 +409,8 @@ lc_revoke(struct lc_set *set, const struct lc_env *env, int64_t number,
 
 /* ---- the end of a key set ---- */
 
-/* What it really signed, and what of that an older policy lets live on. */
+/* The end of tokens that it really signed, and of those that an older policy
+ * lets live longer. */
 static int64_t
 signed_end(const struct lc_set *set, const struct generation *gen)
 {
@@ -420,8 +419,8 @@ signed_end(const struct lc_set *set, const struct generation *gen)
 	return jw_max64(lc_signed_until(set, gen), set->facts.tokens_until);
 }
 
-/* Until when a valid token of it may exist; for retired ones what their
- * deadline allows for. */
+/* Until when a valid token may exist; for retired keys as their deadline
+ * allows. */
 static int64_t
 tokens_end(const struct lc_set *set, const struct lc_env *env)
 {
@@ -434,7 +433,7 @@ tokens_end(const struct lc_set *set, const struct lc_env *env)
 		if (lc_state(gen) == GEN_RETIRED)
 			end = jw_max64(end, gen->remove_due);
 	}
-	/* By this clock nothing is over. */
+	/* A clock that is not trusted ends nothing. */
 	if (end != 0 && !env->clock_trusted)
 		end = jw_max64(
 		    end, env->now + 1 +
@@ -470,14 +469,14 @@ lc_remove_set(struct lc_set *set, const struct lc_env *env, bool force,
 
 /* ---- policy ---- */
 
-/* What a change of policy means for copies and tokens that are out there. */
+/* How much longer copies and tokens live under the old policy. */
 struct growth {
 	int64_t lag;      /* replicas hand out old copies for longer */
 	int64_t leeway;   /* verifiers grant it to old tokens as well */
 	int64_t retained; /* after its exp, for tokens of the old policy */
 };
 
-/* What it signed under the old policy holds it until then. */
+/* The end of tokens that it signed under the old policy. */
 static int64_t
 held_until(const struct generation *gen, const struct growth *growth)
 {
@@ -532,7 +531,7 @@ lc_set_policy(struct lc_set *set, const struct lc_env *env,
 	    .leeway = jw_max64(policy->clock_skew - old->clock_skew, 0),
 	    .retained = (int64_t)old->clock_skew + old->retire_safety,
 	};
-	/* What happens in this second is over in the next. */
+	/* 1: what happens in this second is over in the next. */
 	int64_t now = env->now + 1;
 	int64_t tokens = now + jw_policy_retire_interval(old);
 

@@ -1,7 +1,6 @@
 /*
- * What operators may order: pure, like lifecycle.h, on a working copy of a
- * key set.  Each either changes the copy as a whole or returns an error and
- * leaves it as it was.
+ * The orders of operators: pure, on a working copy of a key set.  Each changes
+ * the copy as a whole, or returns an error and leaves it as it was.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_OPERATOR_ORDER_H
 #define JWKSD_DAEMON_LIFECYCLE_OPERATOR_ORDER_H
@@ -12,7 +11,7 @@
 #include "common/base/err.h"
 #include "daemon/lifecycle/lifecycle.h"
 
-/* One class of verifier; 0: it does not happen; LC_NEVER: no end. */
+/* Times of one effect; 0: it does not happen; LC_NEVER: it has no end. */
 struct lc_times {
 	int64_t honours_cache_control;
 	int64_t polls_within_max_age;
@@ -33,7 +32,7 @@ struct lc_rotate {
 	int64_t expected; /* the generation that must be active */
 };
 
-/* What came of an order; zeroed where it does not apply. */
+/* The outcome of an order; members that do not apply are zero. */
 struct lc_outcome {
 	int64_t activated; /* generation numbers */
 	int64_t retired;

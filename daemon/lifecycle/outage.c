@@ -1,6 +1,7 @@
 /*
- * Tells an outage from a restart.  When in doubt it was an outage: then keys
- * wait longer than they had to, and no verifier rejects a token.
+ * Distinguishes an outage from a restart.  Must never count an outage as a
+ * restart: in doubt keys wait longer than they have to, and no verifier rejects
+ * a token.
  */
 #include "daemon/lifecycle/outage.h"
 
@@ -10,15 +11,15 @@
 static bool
 was_servable(const struct lc_outage *before, int64_t now, int64_t reported)
 {
-	/* Nothing was ever handed out: nobody can hold an old copy. */
+	/* No version was ever served: no verifier has an old copy. */
 	if (before->since == 0)
 		return true;
 	if (reported == SERVABLE_REFUSED)
 		return false;
 	if (reported != 0 && reported <= before->until)
 		return true;
-	/* Rounded up: the end may have been early in its second, and what
-	 * followed it late. */
+	/* Rounded up: the end may have come early in its second, and the next
+	 * begin late. */
 	return before->clean && before->listening && now >= before->until &&
 	       (reported != 0 ? reported : now) - before->until + 1 <=
 		   SERVABLE_GRACE;
@@ -29,7 +30,7 @@ lc_outage_begin(struct lc_outage *servable, int64_t now, int64_t reported)
 {
 	bool outage = !was_servable(servable, now, reported);
 	int64_t began = reported > 0 && reported < now ? reported : now;
-	int64_t resumed = began + 1; /* for sure */
+	int64_t resumed = began + 1; /* the next whole second */
 
 	if (outage)
 		servable->since = resumed;

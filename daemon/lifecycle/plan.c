@@ -25,7 +25,7 @@ lc_rotates_at(const struct lc_set *set)
 
 	if (active == NULL)
 		return 0;
-	/* Without a schedule an order is all that there is. */
+	/* In other modes than auto only an order promotes. */
 	return ordered != 0 && (lc_mode(set) != JW_MODE_AUTO ||
 				   ordered < active->rotate_due)
 		   ? ordered
@@ -63,7 +63,8 @@ lc_overdue(const struct lc_set *set, const struct lc_env *env)
 	return NULL;
 }
 
-/* Who signs first, then who stopped, then the rest by number. */
+/* The key that signs now first, then the one that stopped, then all others by
+ * number. */
 static int
 change_rank(const struct lc_change *change)
 {

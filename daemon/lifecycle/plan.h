@@ -1,7 +1,7 @@
 /*
- * Looking at a key set's life from the side: what will happen, what has just
- * happened, and what is late.  Pure, and nothing but lifecycle.h run forward
- * in virtual time or compared before and after.
+ * The future of a key set, the changes between two copies of it, and what is
+ * late.  Pure: lifecycle.h run forward in virtual time, or compared before and
+ * after.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_PLAN_H
 #define JWKSD_DAEMON_LIFECYCLE_PLAN_H
@@ -24,11 +24,11 @@ int64_t lc_rotates_at(const struct lc_set *set);
 int64_t lc_takes_over_at(
     const struct lc_set *set, const struct generation *gen);
 
-/* A rotation is due and waits: because of the mode, a freeze, the clock, or
- * the missing standby.  NULL: none is.  Static text. */
+/* Why a rotation that is due waits: the mode, a freeze, the clock, or the
+ * missing standby.  NULL: none waits.  Static text. */
 const char *lc_overdue(const struct lc_set *set, const struct lc_env *env);
 
-/* One change of a plan. */
+/* A change of state of one generation. */
 struct lc_change {
 	int64_t time;
 	int64_t number;
@@ -38,10 +38,8 @@ struct lc_change {
 	const char *cause;
 };
 
-/*
- * Add a change to n of them in the order in which an operator tells them.
- * Returns how many there are now; a full list loses the one told last.
- */
+/* Insert a change into n of them in the order in which operators read them.
+ * Returns how many there are now; a full list loses its last one. */
 size_t lc_insert_change(struct lc_change *changes, size_t n, size_t max,
     const struct lc_change *change);
 
@@ -67,10 +65,8 @@ void lc_plan_step(struct lc_set *set, struct lc_env *env,
 size_t lc_plan(struct lc_set *set, struct lc_env env, int64_t until,
     struct lc_change *ret_changes, size_t max);
 
-/*
- * The changes between two copies of one set, in the order in which an
- * operator tells them: who signs first.  At most max; returns how many.
- */
+/* The changes between two copies of one set, in the order in which operators
+ * read them: the new signer first.  At most max; returns how many. */
 size_t lc_diff(const struct lc_set *before, const struct lc_set *after,
     struct lc_change *ret_changes, size_t max);
 

@@ -1,6 +1,6 @@
 /*
- * What fronts have read, and when verifiers could read again.  Moves deadlines
- * to later times alone.
+ * Begins waits when fronts have read a version, and again after an outage.
+ * Must never move a deadline to an earlier time.
  */
 #include "daemon/lifecycle/reading.h"
 
@@ -17,7 +17,7 @@ lc_resume(struct lc_set *set, int64_t since)
 		if (!lc_waits(gen))
 			continue;
 		waits = true;
-		/* It will be read after that. */
+		/* Fronts will read it after that time. */
 		if (lc_is_unread_key(gen))
 			continue;
 		gen->absent_until = jw_max64(gen->absent_until, since);
@@ -60,10 +60,8 @@ moved(int64_t until, int64_t by)
 	return until == 0 ? 0 : until + by;
 }
 
-/*
- * Nothing of the set has been read before: the earlier one of its name was
- * served until now, and its copies end later by as much.
- */
+/* No version of the set has been read before: the earlier set of its name was
+ * served until now, and its copies end later by as much. */
 static void
 replace_earlier(struct lc_set *set, int64_t at)
 {

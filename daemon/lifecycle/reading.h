@@ -1,7 +1,6 @@
 /*
- * When waits begin: pure, like lifecycle.h.  A published key counts as absent
- * until every front has read a version with it, and again until the end of an
- * outage.
+ * When waits begin: pure.  A published key counts as absent until every front
+ * has read a version with it, and again until the end of an outage.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_READING_H
 #define JWKSD_DAEMON_LIFECYCLE_READING_H
@@ -11,14 +10,14 @@
 
 #include "daemon/lifecycle/lifecycle.h"
 
-/* A front may not have read what is published. */
+/* May a front not have read what is published? */
 bool lc_is_unread(const struct lc_set *set);
 
-/* Every front has read the set as it is, before `at` (rounded up).  False:
- * that is no news. */
+/* Every front has read the set as it is, before `at` (rounded up).  False: that
+ * changes nothing. */
 bool lc_read(struct lc_set *set, int64_t at);
 
-/* After lc_follow(): what the earlier set left is served until lc_read(). */
+/* After lc_follow(): the earlier set is served until lc_read(). */
 void lc_make_unread(struct lc_set *set);
 
 /* A version without it was servable until then, at least. */

@@ -7,7 +7,8 @@
 #include "daemon/lifecycle/internal.h"
 #include "daemon/lifecycle/lifecycle.h"
 
-/* What the clock triggers holds while time or the operator says so. */
+/* Is the clock not trusted, or the set frozen?  Then no step that time triggers
+ * is due. */
 bool
 lc_is_held(const struct lc_set *set, const struct lc_env *env)
 {
@@ -31,7 +32,7 @@ lc_signs_at(const struct lc_set *set)
 	return lc_awaits(set) ? lc_ready_time(set, &env) : 0;
 }
 
-/* The jitter only shortens: no generation signs longer than it was told. */
+/* The jitter only shortens a period. */
 int64_t
 lc_rotate_due(const struct lc_set *set, const struct generation *gen)
 {
@@ -49,10 +50,8 @@ lc_signed_until(const struct lc_set *set, const struct generation *gen)
 	return gen->max_exp + p->clock_skew + p->retire_safety;
 }
 
-/*
- * Two standbys at least are wanted before the first start: one to sign.  What
- * was imported to verify alone is none.
- */
+/* The first start needs the signer and its standbys.  A key that was imported
+ * to verify alone does not count. */
 static int64_t
 start_rule(const struct lc_set *set, const struct lc_env *env,
     const struct generation *gen)
@@ -131,7 +130,7 @@ promote_rule(const struct lc_set *set, const struct lc_env *env,
 		return lc_state(gen) == GEN_READY && !lc_is_held(set, env)
 			   ? env->now
 			   : LC_NEVER;
-	/* Nobody signs: waiting can only make it worse. */
+	/* No key signs: waiting can only make it worse. */
 	if (active == NULL)
 		return env->now;
 	if (lc_state(gen) != GEN_READY || lc_is_held(set, env))
@@ -163,8 +162,9 @@ leaves_at(const struct lc_set *set, const struct generation *gen)
 }
 
 /*
- * A standby of an algorithm that is no longer wanted never signed.  While the
- * signer's own is not wanted either, that signer's standby is the reserve.
+ * Is it a standby of an algorithm that is no longer wanted?  While the
+ * algorithm of the signer is not wanted either, the standby of the signer is
+ * the reserve.
  */
 static bool
 is_obsolete(const struct lc_set *set, const struct generation *gen)

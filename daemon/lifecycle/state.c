@@ -1,6 +1,6 @@
 /*
- * What a generation is, and what a key set has, as the facts say.  Must never
- * derive a state from a deadline or from a clock.
+ * The states of a generation, and the generations of a key set, from their
+ * facts.  Must never derive a state from a deadline or from a clock.
  */
 #include "daemon/lifecycle/state.h"
 
@@ -159,7 +159,7 @@ lc_find_mutable(struct lc_set *set, int64_t number)
 	return NULL;
 }
 
-/* Yet to sign, and able to. */
+/* Has it yet to sign, and can it? */
 bool
 lc_is_future(const struct generation *gen)
 {
@@ -266,7 +266,7 @@ lc_awaits(const struct lc_set *set)
 	return true;
 }
 
-/* Tombstones take no part in what comes. */
+/* Removed and revoked generations have no further step. */
 void
 lc_bury(struct lc_set *set)
 {

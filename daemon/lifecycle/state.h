@@ -1,5 +1,6 @@
 /*
- * What a generation is and what a key set has, as their facts say.  Pure.
+ * The states of a generation, and the generations of a key set, from their
+ * facts.  Pure.
  *
  * `struct lc_set` is a copy to work on: nothing here keeps a pointer.
  */
@@ -20,20 +21,20 @@ struct lc_set {
 
 enum gen_state lc_state(const struct generation *gen);
 const char *lc_state_name(enum gen_state state); /* "published" */
-/* The same in every fact and deadline. */
+/* Are they the same in every fact and deadline? */
 bool lc_same(const struct generation *a, const struct generation *b);
 bool lc_is_published(const struct generation *gen);
 bool lc_has_private(const struct generation *gen);
 bool lc_can_sign(const struct generation *gen); /* and is not damaged */
-/* It signed before it was ready; after its wait ready_due is ready_at. */
+/* Did it sign before it was ready?  After its wait ready_due is ready_at. */
 bool lc_is_early(const struct generation *gen);
 
 /* Published, or signing before it was ready: does it wait to be known to
  * verifiers? */
 bool lc_waits(const struct generation *gen);
-/* And has that wait yet to begin (reading.h)? */
+/* Has that wait yet to begin (reading.h)? */
 bool lc_is_unread_key(const struct generation *gen);
-/* What spreads a kid's rotations: evenly distributed, from the kid alone. */
+/* Spreads rotations in time: evenly distributed, from the kid alone. */
 uint32_t lc_spread(const char *kid);
 
 /* NULL when there is none. */
@@ -53,8 +54,8 @@ size_t lc_publication(const struct lc_set *set, size_t *ret_index);
 /* auto, manual or frozen, as it is in force. */
 enum jw_mode lc_mode(const struct lc_set *set);
 
-/* It has begun, and its first key waits until copies of an earlier key set of
- * its name have expired. */
+/* Has it begun, and does its first key wait until copies of an earlier key set
+ * of its name have expired? */
 bool lc_awaits(const struct lc_set *set);
 
 /* Forget the removed and revoked. */

@@ -1,14 +1,15 @@
 /*
- * Waits that start anew when the clock is believed again: one function for
- * each state.  Must never shorten a wait below what copies and tokens that
- * exist now ask for, nor let a time that never was hold a key for ever.
+ * Waits that start anew when the clock is trusted again: one function for each
+ * state.  Must never shorten a wait below what existing copies and tokens ask
+ * for, nor let a time that never was hold a key for ever.
  */
 #include "daemon/lifecycle/time_correction.h"
 
 #include "common/base/int64.h"
 #include "daemon/lifecycle/reading.h"
 
-/* How long a wait was to be: a longer one may be due to an older policy. */
+/* The planned length of a wait: it may be longer than now, under an older
+ * policy. */
 static int64_t
 length(int64_t from, int64_t due, int64_t least)
 {
@@ -42,7 +43,7 @@ retime_early(struct lc_set *set, struct generation *gen, int64_t now)
 		retime_published(set, gen, now);
 }
 
-/* It must not sign for longer than it was told. */
+/* It signs for no longer than a rotation period from now. */
 static void
 retime_active(struct lc_set *set, struct generation *gen, int64_t now)
 {

@@ -1,11 +1,10 @@
 /*
- * Rows that were written while the wall clock could not be believed, or that
- * were made known later than they say.  Pure, like lifecycle.h.
+ * Rows that were written while the wall clock was not trusted, or that were
+ * published later than they say.  Pure.
  *
- * Such a row may say that a key was published, or retired, long before or
- * after it was.  When the clock is believed again, every wait in progress
- * starts anew from then, as long as it was to be: later than needed at worst,
- * never earlier.
+ * Such a row may say that a key was published, or retired, long before or after
+ * it was.  When the clock is trusted again, every wait in progress starts anew
+ * from then with its planned length: later than needed at worst, never earlier.
  */
 #ifndef JWKSD_DAEMON_LIFECYCLE_TIME_CORRECTION_H
 #define JWKSD_DAEMON_LIFECYCLE_TIME_CORRECTION_H
@@ -15,13 +14,13 @@
 
 #include "daemon/lifecycle/lifecycle.h"
 
-/* False: no deadline is another one than before. */
+/* Start every wait in progress anew.  False: no deadline has changed. */
 bool lc_retime(struct lc_set *set, int64_t now);
 
 /*
- * What a commit published, or whom it retired, was made known only at since:
- * published keys wait from then, and retired ones stay as long as if they had
- * signed until then.  False: no deadline is another one than before.
+ * The changes of a commit became visible only at since: published keys wait
+ * from then, and retired ones stay as long as if they had signed until then.
+ * False: no deadline has changed.
  */
 bool lc_make_late(struct lc_set *set, int64_t since);
 

@@ -1,5 +1,7 @@
-/* The file of the anchor: read, and written as a whole under a temporary name.
- * Must never treat an anchor that cannot be read as absent. */
+/*
+ * The file of the anchor: read, and written as a whole under a temporary name.
+ * Must never treat an anchor that cannot be read as absent.
+ */
 #include "daemon/store/anchor.h"
 
 #include <errno.h>

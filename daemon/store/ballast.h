@@ -1,5 +1,7 @@
-/* A file that takes up room on the disk, to be shortened step by step when a
- * revocation has to be committed although the disk is full. */
+/*
+ * A file that takes up room on the disk, to be shortened step by step when a
+ * revocation has to be committed although the disk is full.
+ */
 #ifndef JWKSD_DAEMON_STORE_BALLAST_H
 #define JWKSD_DAEMON_STORE_BALLAST_H
 

@@ -1,5 +1,7 @@
-/* One transaction of the store.  Plain data; everything that is pointed at
- * belongs to the caller and outlives the commit. */
+/*
+ * One transaction of the store.  Plain data; everything that is pointed at
+ * belongs to the caller and outlives the commit.
+ */
 #ifndef JWKSD_DAEMON_STORE_CHANGE_H
 #define JWKSD_DAEMON_STORE_CHANGE_H
 

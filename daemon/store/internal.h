@@ -1,5 +1,7 @@
-/* Shared by the files of the store, and by no other folder: the open database
- * and its prepared statements. */
+/*
+ * Shared by the files of the store, and by no other folder: the open database
+ * and its prepared statements.
+ */
 #ifndef JWKSD_DAEMON_STORE_INTERNAL_H
 #define JWKSD_DAEMON_STORE_INTERNAL_H
 

@@ -1,4 +1,6 @@
-/* Where the files of the database are: before it is opened, and while it is. */
+/*
+ * Where the files of the database are: before it is opened, and while it is.
+ */
 #ifndef JWKSD_DAEMON_STORE_PLACE_H
 #define JWKSD_DAEMON_STORE_PLACE_H
 

@@ -16,6 +16,7 @@
 #include "common/base/err.h"
 #include "daemon/lifecycle/model.h"
 #include "daemon/store/change.h"
+#include "daemon/store/meta.h"
 
 struct store;
 
@@ -104,26 +105,6 @@ enum jw_err store_scrub(struct store *store);
 /* The first number that no generation of a key set of that name has had. */
 enum jw_err store_next_number(
     struct store *store, const char *name, int64_t *ret_number);
-
-/* The caller frees both texts.  JW_NO_SUCH_KEY: no such request. */
-enum jw_err store_request_find(
-    struct store *store, const char *id, char **ret_asked, char **ret_outcome);
-/* Delete requests from before a time, but none of the latest `keep`. */
-enum jw_err store_request_prune(
-    struct store *store, int64_t before, int64_t keep);
-
-/* JW_NO_SUCH_KEY when unset.  The caller frees. */
-enum jw_err store_meta_get(
-    struct store *store, const char *name, char **ret_value);
-enum jw_err store_meta_set(
-    struct store *store, const char *name, const char *value);
-/*
- * Set a value that holds for all key sets, with the audit rows and the request
- * of a change (change->set is NULL), in one transaction.  Errors are
- * store_commit()'s.
- */
-enum jw_err store_meta_commit(struct store *store, const char *name,
-    const char *value, const struct store_change *change);
 
 /* Frees what a key set holds, not the struct. */
 void store_set_done(struct key_set *set);
