@@ -23,10 +23,8 @@ jw_directory_check(const char *path, struct jw_why *why)
 				 "daemon's user or root");
 		return JW_IO;
 	}
-	if (!S_ISDIR(st.st_mode)) {
-		jw_why_set(why, "%s: is not a directory", path);
-		return JW_IO;
-	}
+	if (!S_ISDIR(st.st_mode))
+		return jw_fail(JW_IO, why, "%s: is not a directory", path);
 	if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return JW_OK;

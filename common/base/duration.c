@@ -69,44 +69,37 @@ bad_number(const char *text, const char *at, struct jw_why *why)
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		if (*at != '\0' && strchr(rows[i].first, *at) != NULL) {
-			jw_why_set(why,
+		if (*at != '\0' && strchr(rows[i].first, *at) != NULL)
+			return jw_fail(JW_INVALID_PARAMETER, why,
 			    "\"%.64s\" is no duration: a duration %s, as in "
 			    "\"30d\" or \"1h 30min\"",
 			    text, rows[i].problem);
-			return JW_INVALID_PARAMETER;
-		}
 	}
-	jw_why_set(why,
+	return jw_fail(JW_INVALID_PARAMETER, why,
 	    "\"%.64s\" is no duration; write a number and a unit, as in "
 	    "\"30d\" or \"1h 30min\"",
 	    text);
-	return JW_INVALID_PARAMETER;
 }
 
 static enum jw_err
 bad_unit(const char *text, const char *unit, size_t len, struct jw_why *why)
 {
-	if (len == 0) {
-		jw_why_set(why,
+	if (len == 0)
+		return jw_fail(JW_INVALID_PARAMETER, why,
 		    "a number in \"%.64s\" has no unit; write one of s, min, "
 		    "h, d, w, M, y after it",
 		    text);
-		return JW_INVALID_PARAMETER;
-	}
-	jw_why_set(why,
+	return jw_fail(JW_INVALID_PARAMETER, why,
 	    "\"%.*s\" in \"%.64s\" is no unit; it is one of s, min, h, d, w, "
 	    "M, y",
 	    len > 32 ? 32 : (int)len, unit, text);
-	return JW_INVALID_PARAMETER;
 }
 
 static enum jw_err
 too_long(const char *text, struct jw_why *why)
 {
-	jw_why_set(why,
+	return jw_fail(JW_INVALID_PARAMETER, why,
 	    "\"%.64s\" is too long; a duration is at most 100 years", text);
-	return JW_INVALID_PARAMETER;
 }
 
 /* At most 16 significant digits, which int64_t holds easily. */
@@ -167,11 +160,9 @@ jw_duration_parse(const char *text, int64_t *ret_seconds, struct jw_why *why)
 		if (err != JW_OK)
 			return err;
 	} while (*at != '\0');
-	if (sum % USEC_PER_SEC != 0) {
-		jw_why_set(
-		    why, "\"%.64s\" is not a whole number of seconds", text);
-		return JW_INVALID_PARAMETER;
-	}
+	if (sum % USEC_PER_SEC != 0)
+		return jw_fail(JW_INVALID_PARAMETER, why,
+		    "\"%.64s\" is not a whole number of seconds", text);
 	*ret_seconds = sum / USEC_PER_SEC;
 	return JW_OK;
 }

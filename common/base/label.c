@@ -68,7 +68,6 @@ jw_key_set_name_check(const char *name, struct jw_why *why)
 	}
 	if (fault == NULL)
 		return JW_OK;
-	jw_why_set(
-	    why, "a key set is named APP or APP/NAME: %s %s", part, fault);
-	return JW_INVALID_PARAMETER;
+	return jw_fail(JW_INVALID_PARAMETER, why,
+	    "a key set is named APP or APP/NAME: %s %s", part, fault);
 }

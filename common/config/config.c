@@ -107,17 +107,13 @@ set_value(struct loader *loader, const struct jw_config_line *line,
 	size_t i = jw_config_key_find(loader->section, line->name);
 	struct jw_config_key key;
 
-	if (*loader->section == '\0') {
-		jw_why_set(why,
+	if (*loader->section == '\0')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s stands before any section; write [daemon], [http], "
 		    "[store], [access] or [policy] above it",
 		    line->name);
-		return JW_BAD_CONFIG;
-	}
-	if (i == jw_config_key_count()) {
-		jw_config_explain_key(loader->section, line->name, why);
-		return JW_BAD_CONFIG;
-	}
+	if (i == jw_config_key_count())
+		return jw_config_explain_key(loader->section, line->name, why);
 	key = jw_config_key_at(i);
 	if (loader->seen[i] == 0) {
 		loader->seen[i] = loader->line;
@@ -125,12 +121,10 @@ set_value(struct loader *loader, const struct jw_config_line *line,
 		/* A list of a file replaces that of an earlier one. */
 		if (key.type->is_list)
 			key.type->clear(&key, &into->config);
-	} else if (!key.type->is_list) {
-		jw_why_set(why,
+	} else if (!key.type->is_list)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s is given twice in this file, first in line %d",
 		    line->name, loader->seen[i]);
-		return JW_BAD_CONFIG;
-	}
 	return jw_config_key_parse(&key, line->value, &into->config, why);
 }
 
@@ -148,7 +142,7 @@ take_line(struct loader *loader, const struct jw_config_line *line,
 		return JW_OK;
 	}
 	if (line->section != NULL)
-		jw_config_explain_section(line->section, why);
+		(void)jw_config_explain_section(line->section, why);
 	if (line->is_section)
 		loader->section = NULL;
 	return JW_BAD_CONFIG;

@@ -98,7 +98,7 @@ jw_config_section_exists(const char *name)
 	return i < COUNT(sections);
 }
 
-void
+enum jw_err
 jw_config_explain_section(const char *name, struct jw_why *why)
 {
 	struct jw_nearest nearest;
@@ -106,12 +106,11 @@ jw_config_explain_section(const char *name, struct jw_why *why)
 	jw_nearest_init(&nearest, name);
 	for (size_t i = 0; i < COUNT(sections); i++)
 		jw_nearest_consider(&nearest, sections[i]);
-	if (nearest.best != NULL) {
-		jw_why_set(why, "unknown section [%s]; did you mean [%s]?",
-		    name, nearest.best);
-		return;
-	}
-	jw_why_set(why,
+	if (nearest.best != NULL)
+		return jw_fail(JW_BAD_CONFIG, why,
+		    "unknown section [%s]; did you mean [%s]?", name,
+		    nearest.best);
+	return jw_fail(JW_BAD_CONFIG, why,
 	    "unknown section [%s]; there are [daemon], [http], [store], "
 	    "[access] and [policy]",
 	    name);
@@ -140,26 +139,26 @@ find_meant(const char *section, const char *name)
 	return meant;
 }
 
-void
+enum jw_err
 jw_config_explain_key(const char *section, const char *name, struct jw_why *why)
 {
 	struct jw_config_key meant = find_meant(section, name);
 
-	if (meant.name == NULL) {
-		jw_why_set(why,
+	if (meant.name == NULL)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "unknown key %s in [%s]; jwksd.conf(5) lists the keys",
 		    name, section);
-	} else if (strcmp(meant.section, section) == 0) {
-		jw_why_set(why, "unknown key %s in [%s]; did you mean %s?",
-		    name, section, meant.name);
-	} else if (strcmp(meant.name, name) == 0) {
-		jw_why_set(why, "unknown key %s in [%s]; it belongs to [%s]",
-		    name, section, meant.section);
-	} else {
-		jw_why_set(why,
-		    "unknown key %s in [%s]; did you mean %s in [%s]?", name,
-		    section, meant.name, meant.section);
-	}
+	if (strcmp(meant.section, section) == 0)
+		return jw_fail(JW_BAD_CONFIG, why,
+		    "unknown key %s in [%s]; did you mean %s?", name, section,
+		    meant.name);
+	if (strcmp(meant.name, name) == 0)
+		return jw_fail(JW_BAD_CONFIG, why,
+		    "unknown key %s in [%s]; it belongs to [%s]", name, section,
+		    meant.section);
+	return jw_fail(JW_BAD_CONFIG, why,
+	    "unknown key %s in [%s]; did you mean %s in [%s]?", name, section,
+	    meant.name, meant.section);
 }
 
 enum jw_err
@@ -168,17 +167,13 @@ jw_config_key_parse(const struct jw_config_key *key, const char *value,
 {
 	size_t len = strlen(value);
 
-	if (len == 0) {
-		jw_why_set(why,
+	if (len == 0)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s has no value; leave the line out for the default",
 		    key->name);
-		return JW_BAD_CONFIG;
-	}
-	if ((*value == '"' || *value == '\'') && value[len - 1] == *value) {
-		jw_why_set(
-		    why, "%s: write the value without quotes", key->name);
-		return JW_BAD_CONFIG;
-	}
+	if ((*value == '"' || *value == '\'') && value[len - 1] == *value)
+		return jw_fail(JW_BAD_CONFIG, why,
+		    "%s: write the value without quotes", key->name);
 	return key->type->parse(key, value, config, why);
 }
 

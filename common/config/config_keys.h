@@ -48,9 +48,9 @@ struct jw_config_key jw_config_key_at(size_t i);
 size_t jw_config_key_find(const char *section, const char *name);
 bool jw_config_section_exists(const char *name);
 
-/* Why a name does not exist, and which one was meant. */
-void jw_config_explain_section(const char *name, struct jw_why *why);
-void jw_config_explain_key(
+/* JW_BAD_CONFIG: the name does not exist, and which one was meant. */
+enum jw_err jw_config_explain_section(const char *name, struct jw_why *why);
+enum jw_err jw_config_explain_key(
     const char *section, const char *name, struct jw_why *why);
 
 /* Read a value into config: lists grow, another one replaces the former. */

@@ -24,60 +24,53 @@ parse_unix(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 	const char *path = text + strlen("unix:");
 	size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
 
-	if (*path != '/' || strlen(path) >= room) {
-		jw_why_set(why,
+	if (*path != '/' || strlen(path) >= room)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\": after unix: stands an absolute path of at "
 		    "most %zu octets",
 		    text, room - 1);
-		return JW_BAD_CONFIG;
-	}
 	ret_row->kind = JW_LISTEN_UNIX;
 	ret_row->path = jw_strdup(path);
 	return JW_OK;
 }
 
 /* The usual mistakes; port is the text behind the last colon. */
-static void
+static enum jw_err
 explain_address(
     const char *text, const char *host, const char *port, struct jw_why *why)
 {
-	if (strcmp(host, "*") == 0 || *host == '\0') {
-		jw_why_set(why,
+	if (strcmp(host, "*") == 0 || *host == '\0')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\": for every address write 0.0.0.0:%s or "
 		    "[::]:%s",
 		    text, port, port);
-	} else if (strcasecmp(host, "localhost") == 0) {
-		jw_why_set(why,
+	if (strcasecmp(host, "localhost") == 0)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\": names are not looked up; write "
 		    "127.0.0.1:%s or [::1]:%s",
 		    text, port, port);
-	} else if (strchr(host, ':') != NULL && *host != '[') {
-		jw_why_set(why,
+	if (strchr(host, ':') != NULL && *host != '[')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\": an IPv6 address stands in brackets, as in "
 		    "[::1]:7517",
 		    text);
-	} else {
-		jw_why_set(why,
-		    "listen \"%s\" is no address; write a numeric "
-		    "ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH",
-		    text);
-	}
+	return jw_fail(JW_BAD_CONFIG, why,
+	    "listen \"%s\" is no address; write a numeric ADDRESS:PORT, "
+	    "[ADDRESS]:PORT or unix:/PATH",
+	    text);
 }
 
 static enum jw_err
 no_port(const char *text, struct jw_why *why)
 {
-	if (text[strspn(text, DIGITS)] == '\0') {
-		jw_why_set(why,
+	if (text[strspn(text, DIGITS)] == '\0')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\" is a port alone; write 127.0.0.1:%s", text,
 		    text);
-	} else {
-		jw_why_set(why,
-		    "listen \"%s\" has no port; write it after a colon, as in "
-		    "127.0.0.1:7517",
-		    text);
-	}
-	return JW_BAD_CONFIG;
+	return jw_fail(JW_BAD_CONFIG, why,
+	    "listen \"%s\" has no port; write it after a colon, as in "
+	    "127.0.0.1:7517",
+	    text);
 }
 
 /* host is numeric, IPv6 in brackets; kept as inet_ntop(3) writes it. */
@@ -109,16 +102,12 @@ parse_inet(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 	if (colon == NULL || text[strlen(text) - 1] == ']')
 		return no_port(text, why);
 	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (!read_host(host, ret_row->host, sizeof(ret_row->host))) {
-		explain_address(text, host, port, why);
-		return JW_BAD_CONFIG;
-	}
+	if (!read_host(host, ret_row->host, sizeof(ret_row->host)))
+		return explain_address(text, host, port, why);
 	number = digits > 0 && digits <= 5 ? strtol(port, NULL, 10) : -1;
-	if (port[digits] != '\0' || number < 0 || number > UINT16_MAX) {
-		jw_why_set(why,
+	if (port[digits] != '\0' || number < 0 || number > UINT16_MAX)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "listen \"%s\": a port is a number from 0 to 65535", text);
-		return JW_BAD_CONFIG;
-	}
 	ret_row->kind = JW_LISTEN_INET;
 	ret_row->port = (uint16_t)number;
 	return JW_OK;

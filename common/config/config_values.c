@@ -59,24 +59,20 @@ parse_path(const struct jw_config_key *key, const char *value,
 {
 	size_t len = strlen(value);
 
-	if (*value != '/') {
-		jw_why_set(why,
+	if (*value != '/')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s \"%s\" is not absolute; write the whole path, "
 		    "beginning with /",
 		    key->name, value);
-		return JW_BAD_CONFIG;
-	}
 	while (len > 1 && value[len - 1] == '/')
 		len--;
-	if (len > (size_t)key->maximum) {
-		jw_why_set(why,
+	if (len > (size_t)key->maximum)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s is %zu octets long but may be %" PRId32
 		    ", so that the path of a %s in it fits",
 		    key->name, len, key->maximum,
 		    strcmp(key->name, "runtime_directory") == 0 ? "socket"
 								: "file");
-		return JW_BAD_CONFIG;
-	}
 	replace_text(text_of(key, config), value, len);
 	return JW_OK;
 }
@@ -85,13 +81,11 @@ static enum jw_err
 parse_file_path(const struct jw_config_key *key, const char *value,
     struct jw_config *config, struct jw_why *why)
 {
-	if (value[strlen(value) - 1] == '/') {
-		jw_why_set(why,
+	if (value[strlen(value) - 1] == '/')
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s \"%s\" is a directory; write the path of "
 		    "a file",
 		    key->name, value);
-		return JW_BAD_CONFIG;
-	}
 	return parse_path(key, value, config, why);
 }
 
@@ -113,19 +107,15 @@ parse_group(const struct jw_config_key *key, const char *value,
 {
 	size_t len = strlen(value);
 
-	if (strspn(value, DIGITS) == len) {
-		jw_why_set(why,
+	if (strspn(value, DIGITS) == len)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s \"%s\" is a number; write the name of the group",
 		    key->name, value);
-		return JW_BAD_CONFIG;
-	}
-	if (group_length(value) != len) {
-		jw_why_set(why,
+	if (group_length(value) != len)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s \"%s\" is no name of a group; write one name of "
 		    "letters, digits, _, - and ., at most 32",
 		    key->name, value);
-		return JW_BAD_CONFIG;
-	}
 	replace_text(text_of(key, config), value, len);
 	return JW_OK;
 }
@@ -155,13 +145,11 @@ check_rules(char *text, struct jw_why *why)
 
 	for (char *word = strtok_r(text, SEPARATORS, &save); word != NULL;
 	     word = strtok_r(NULL, SEPARATORS, &save)) {
-		if (!is_rule(word)) {
-			jw_why_set(why,
+		if (!is_rule(word))
+			return jw_fail(JW_BAD_CONFIG, why,
 			    "sign_rules: \"%s\" is no rule; write "
 			    "GROUP:KEYSET, or * for every key set",
 			    word);
-			return JW_BAD_CONFIG;
-		}
 	}
 	return JW_OK;
 }
@@ -209,11 +197,10 @@ parse_domain(const struct jw_config_key *key, const char *value,
 		*p = (char)tolower((unsigned char)*p);
 	if (is_domain(*domain))
 		return JW_OK;
-	jw_why_set(why,
+	return jw_fail(JW_BAD_CONFIG, why,
 	    "domain \"%s\" is no DNS name; write one as session.example.com, "
 	    "without scheme, port or *",
 	    value);
-	return JW_BAD_CONFIG;
 }
 
 /* ---- numbers and words ---- */
@@ -227,13 +214,11 @@ parse_number(const struct jw_config_key *key, const char *value,
 	int32_t narrow = (int32_t)number;
 
 	if (value[digits] != '\0' || number < key->minimum ||
-	    number > key->maximum) {
-		jw_why_set(why,
+	    number > key->maximum)
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s is \"%s\" but must be a number from %" PRId32
 		    " to %" PRId32,
 		    key->name, value, key->minimum, key->maximum);
-		return JW_BAD_CONFIG;
-	}
 	memcpy((char *)config + key->offset, &narrow, sizeof(narrow));
 	return JW_OK;
 }
@@ -251,13 +236,11 @@ static enum jw_err
 parse_log_level(const struct jw_config_key *key, const char *value,
     struct jw_config *config, struct jw_why *why)
 {
-	if (!jw_log_level_parse(value, &config->log_level)) {
-		jw_why_set(why,
+	if (!jw_log_level_parse(value, &config->log_level))
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "%s \"%s\" is unknown; it is one of error, warning, "
 		    "notice, info, debug",
 		    key->name, value);
-		return JW_BAD_CONFIG;
-	}
 	return JW_OK;
 }
 

@@ -227,13 +227,11 @@ policy_parse_number(const struct jw_param *param, const char *text,
 {
 	size_t digits = strspn(text, "0123456789");
 
-	if (digits == 0 || digits > 9 || text[digits] != '\0') {
-		jw_why_set(why,
+	if (digits == 0 || digits > 9 || text[digits] != '\0')
+		return jw_fail(JW_BAD_POLICY, why,
 		    "%s \"%.64s\" is no number; write %" PRId32 " to %" PRId32
 		    " in digits alone",
 		    param->snake, text, param->minimum, param->maximum);
-		return JW_BAD_POLICY;
-	}
 	*ret_value = strtol(text, NULL, 10);
 	return JW_OK;
 }

@@ -36,17 +36,15 @@ jw_policy_check_bounds(const struct jw_param *param, int64_t value,
 		    .minimum = param->minimum,
 		    .maximum = param->maximum};
 	}
-	if (is_bits) {
-		jw_why_set(why,
+	if (is_bits)
+		return jw_fail(JW_BAD_POLICY, why,
 		    "%s is %" PRId64 " but must be 2048, 3072 or 4096",
 		    param->snake, value);
-		return JW_BAD_POLICY;
-	}
-	jw_why_set(why, "%s is %s but must be between %s and %s", param->snake,
+	return jw_fail(JW_BAD_POLICY, why,
+	    "%s is %s but must be between %s and %s", param->snake,
 	    jw_policy_format_value(param, value, is),
 	    jw_policy_format_value(param, param->minimum, min),
 	    jw_policy_format_value(param, param->maximum, max));
-	return JW_BAD_POLICY;
 }
 
 enum bound { AT_LEAST, AT_MOST };
@@ -68,12 +66,12 @@ refuse(const struct check *check, const char *name, enum bound bound,
 		    .maximum = bound == AT_MOST ? number : 0,
 		};
 	}
-	jw_why_set(check->why, "%s is %s but must be at %s %s (%s)", name,
+	return jw_fail(JW_BAD_POLICY, check->why,
+	    "%s is %s but must be at %s %s (%s)", name,
 	    jw_policy_format_value(
 		param, jw_policy_get(check->policy, param), is),
 	    bound == AT_LEAST ? "least" : "most",
 	    jw_policy_format_value(param, number, right), because);
-	return JW_BAD_POLICY;
 }
 
 static int64_t
@@ -137,11 +135,10 @@ check_rotation(const struct check *check)
 	if (period > ipub)
 		return JW_OK;
 	(void)refuse(check, "rotation_period", AT_LEAST, ipub + 1, "");
-	jw_why_set(check->why,
+	return jw_fail(JW_BAD_POLICY, check->why,
 	    "rotation_period is %s but must be longer than %s "
 	    "(propagation_delay + verifier_max_age + publish_safety)",
 	    jw_duration_format(period, is), jw_duration_format(ipub, longer));
-	return JW_BAD_POLICY;
 }
 
 static enum jw_err

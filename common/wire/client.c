@@ -33,10 +33,9 @@ struct varlink_client {
 static enum jw_err
 explain_connect(const char *path, int error, struct jw_why *why)
 {
-	if (error == EACCES || error == EPERM) {
-		jw_why_set(why, "you may not use the socket %s", path);
-		return JW_PERMISSION_DENIED;
-	}
+	if (error == EACCES || error == EPERM)
+		return jw_fail(JW_PERMISSION_DENIED, why,
+		    "you may not use the socket %s", path);
 	if (error == EAGAIN)
 		jw_why_set(why, "the daemon at %s accepts no connection", path);
 	else
@@ -53,11 +52,10 @@ make_address(
 {
 	size_t len = strlen(path);
 
-	if (len == 0 || len >= sizeof(ret_address->sun_path)) {
-		jw_why_set(why, "a socket's path has 1 to %zu octets, not %zu",
+	if (len == 0 || len >= sizeof(ret_address->sun_path))
+		return jw_fail(JW_USAGE, why,
+		    "a socket's path has 1 to %zu octets, not %zu",
 		    sizeof(ret_address->sun_path) - 1, len);
-		return JW_USAGE;
-	}
 	memset(ret_address, 0, sizeof(*ret_address));
 	ret_address->sun_family = AF_UNIX;
 	memcpy(ret_address->sun_path, path, len);
@@ -233,11 +231,10 @@ read_some(struct varlink_client *client, int64_t deadline, struct jw_why *why)
 	ssize_t n;
 	char *at;
 
-	if (client->in.len >= VARLINK_MESSAGE_MAX) {
-		jw_why_set(why, "the daemon's reply is longer than %d octets",
+	if (client->in.len >= VARLINK_MESSAGE_MAX)
+		return jw_fail(JW_PROTOCOL, why,
+		    "the daemon's reply is longer than %d octets",
 		    VARLINK_MESSAGE_MAX);
-		return JW_PROTOCOL;
-	}
 	err = wait_for(client, POLLIN, deadline, why);
 	if (err != JW_OK)
 		return err;
@@ -262,8 +259,7 @@ find_message(struct varlink_client *client, size_t *ret_len)
 	if (in->len == client->searched)
 		return NULL;
 	text = in->data + in->start;
-	nul = memchr(
-	    text + client->searched, '\0', in->len - client->searched);
+	nul = memchr(text + client->searched, '\0', in->len - client->searched);
 	client->searched = nul == NULL ? client->in.len : 0;
 	if (nul == NULL)
 		return NULL;

@@ -40,13 +40,6 @@ struct envelope {
 	struct jw_slice parameters;
 };
 
-static enum jw_err
-varlink_call_refuse(struct jw_why *why, const char *what)
-{
-	jw_why_set(why, "%s", what);
-	return JW_PROTOCOL;
-}
-
 static bool
 is_null(const struct jw_slice *value)
 {
@@ -87,31 +80,30 @@ varlink_call_take_member(struct envelope *envelope, const struct jw_slice *name,
 	while (i < MEMBERS && !varlink_json_is(*name, rows[i].name))
 		i++;
 	if (i == MEMBERS)
-		return varlink_call_refuse(why,
+		return jw_fail(JW_PROTOCOL, why,
 		    "a member of the message that is none of "
 		    "Varlink's");
-	if (envelope->there[i]) {
-		jw_why_set(why, "two members \"%s\"", rows[i].name);
-		return JW_PROTOCOL;
-	}
+	if (envelope->there[i])
+		return jw_fail(
+		    JW_PROTOCOL, why, "two members \"%s\"", rows[i].name);
 	envelope->there[i] = true;
 	if (varlink_take_value(envelope, i, value))
 		return JW_OK;
-	jw_why_set(why, "\"%s\" is not %s", rows[i].name, rows[i].article);
-	return JW_PROTOCOL;
+	return jw_fail(JW_PROTOCOL, why, "\"%s\" is not %s", rows[i].name,
+	    rows[i].article);
 }
 
 static enum jw_err
 check_envelope(const struct envelope *envelope, struct jw_why *why)
 {
 	if (envelope->values[METHOD] == NULL)
-		return varlink_call_refuse(why, "there is no \"method\"");
+		return jw_fail(JW_PROTOCOL, why, "there is no \"method\"");
 	if (json_is_true(envelope->values[UPGRADE]))
-		return varlink_call_refuse(why, "\"upgrade\" is not offered");
+		return jw_fail(JW_PROTOCOL, why, "\"upgrade\" is not offered");
 	if (json_is_true(envelope->values[MORE]) &&
 	    json_is_true(envelope->values[ONEWAY]))
-		return varlink_call_refuse(
-		    why, "\"oneway\" and \"more\" at once");
+		return jw_fail(
+		    JW_PROTOCOL, why, "\"oneway\" and \"more\" at once");
 	return JW_OK;
 }
 
@@ -125,17 +117,17 @@ read_envelope(
 	enum jw_err err;
 
 	if (data == NULL || len >= VARLINK_MESSAGE_MAX)
-		return varlink_call_refuse(why, "longer than 256 KiB");
+		return jw_fail(JW_PROTOCOL, why, "longer than 256 KiB");
 	varlink_json_begin(&json, data, len, false);
 	if (!varlink_json_open(&json, &message))
-		return varlink_call_refuse(why, "not a JSON object");
+		return jw_fail(JW_PROTOCOL, why, "not a JSON object");
 	while (varlink_json_member(&json, &message, &name, &value)) {
 		err = varlink_call_take_member(envelope, &name, &value, why);
 		if (err != JW_OK)
 			return err;
 	}
 	if (!varlink_json_close(&json) || !varlink_json_ended(&json))
-		return varlink_call_refuse(why, "not one whole JSON object");
+		return jw_fail(JW_PROTOCOL, why, "not one whole JSON object");
 	return check_envelope(envelope, why);
 }
 

@@ -100,35 +100,29 @@ match_verbs(const struct varlink_interface *interface,
 	for (size_t i = 0; i < count; i++) {
 		name = verbs[i].method;
 		method = varlink_interface_method(interface, name);
-		if (method == NULL) {
-			jw_why_set(why,
+		if (method == NULL)
+			return jw_fail(JW_BUG, why,
 			    "%s describes no method for the verb "
 			    "%s",
 			    owner, name);
-			return JW_BUG;
-		}
-		if (find_verb(verbs, i, name) != NULL) {
-			jw_why_set(why, "%s.%s has two verbs", owner, name);
-			return JW_BUG;
-		}
+		if (find_verb(verbs, i, name) != NULL)
+			return jw_fail(
+			    JW_BUG, why, "%s.%s has two verbs", owner, name);
 		misfit = varlink_method_misfit(
 		    method, verbs[i].request, verbs[i].reply);
-		if (misfit != NULL) {
-			jw_why_set(why,
+		if (misfit != NULL)
+			return jw_fail(JW_BUG, why,
 			    "%s.%s: the verb's \"%s\" is not the "
 			    "description's",
 			    owner, name, misfit);
-			return JW_BUG;
-		}
 	}
 	for (size_t i = 0;
 	     (method = varlink_interface_method_at(interface, i)) != NULL;
 	     i++) {
 		name = varlink_method_name(method);
-		if (find_verb(verbs, count, name) == NULL) {
-			jw_why_set(why, "%s.%s has no verb", owner, name);
-			return JW_BUG;
-		}
+		if (find_verb(verbs, count, name) == NULL)
+			return jw_fail(
+			    JW_BUG, why, "%s.%s has no verb", owner, name);
 	}
 	return JW_OK;
 }
@@ -173,10 +167,9 @@ varlink_service_add(struct varlink_service *service, const char *text,
 	const char *name;
 	enum jw_err err;
 
-	if (text == NULL) {
-		jw_why_set(why, "there is no description of the interface");
-		return JW_BUG;
-	}
+	if (text == NULL)
+		return jw_fail(
+		    JW_BUG, why, "there is no description of the interface");
 	err = offer_new(text, verbs, count, &offer, why);
 	if (err != JW_OK)
 		return err;

@@ -33,13 +33,11 @@ add_rule(struct verbs_rights *rights, char *word, struct jw_why *why)
 	if (colon == NULL)
 		return JW_BAD_CONFIG;
 	*colon = '\0';
-	if (!jw_group_find(word, &group)) {
-		jw_why_set(why,
+	if (!jw_group_find(word, &group))
+		return jw_fail(JW_BAD_CONFIG, why,
 		    "[access] sign_rules: there is no group %s; create it "
 		    "with groupadd --system %s",
 		    word, word);
-		return JW_BAD_CONFIG;
-	}
 	rights->rules = jw_realloc(
 	    rights->rules, (rights->count + 1) * sizeof(*rights->rules));
 	rights->rules[rights->count++] =
