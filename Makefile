@@ -66,6 +66,10 @@ DAEMON := $(filter-out $(B)/daemon/http/%, \
 	$(call objects,daemon/*.c daemon/*/*.c))
 FRONT := $(call objects,daemon/http/*.c)
 CTL := $(call objects,ctl/*.c ctl/*/*.c)
+# Tables of interface descriptions.
+interfaces = $(patsubst %.varlink,$(B)/gen/%.o,$(wildcard $(1)))
+INTERFACES := $(call interfaces,common/wire/*.varlink)
+UNIT_INTERFACES := $(call interfaces,tests/unit/*.varlink)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 # What tests and benches need beside the programs themselves.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(filter-out \
@@ -84,10 +88,11 @@ SANITIZE := $(if $(findstring -fsanitize=address,$(CFLAGS)), \
 all: $(B)/jwksd $(B)/jwksd-http $(B)/jwksctl
 programs: all $(UNIT) $(TOOLS)
 
-$(B)/libcommon.a: $(COMMON) $(B)/gen/varlink_text.o
+$(B)/libcommon.a: $(COMMON) $(INTERFACES)
 $(B)/libdaemon.a: $(DAEMON) $(B)/gen/sql_text.o
 $(B)/libfront.a: $(FRONT)
 $(B)/libctl.a: $(CTL) $(B)/gen/help_text.o
+$(B)/libunit.a: $(UNIT_INTERFACES)
 $(B)/%.a: $(B)/.sources
 	$(call SAY,AR)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
@@ -102,7 +107,8 @@ $(B)/jwksctl: $(B)/ctl/main.o $(SANITIZE) $(B)/libctl.a $(B)/libcommon.a
 	$(LINK) $(call PKG,jansson)
 
 ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
-$(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES)
+$(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES) \
+		$(B)/libunit.a
 	@mkdir -p $(@D)
 	$(LINK) $(call PKG,cmocka $(LIBS))
 $(B)/tools/%.so: tests/tools/%.c $(B)/.flags
@@ -116,11 +122,10 @@ $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(call PKG,$(LIBS))
 
-# Text that the programs carry: interface descriptions, migrations and help.
-$(B)/gen/varlink_text.c: $(wildcard common/wire/*.varlink) common/embed.sh \
-		$(B)/.sources
+# What the programs carry: interface descriptions, migrations and help.
+$(B)/gen/%.c: %.varlink common/varlink.awk
 	@mkdir -p $(@D)
-	$(call SAY,GEN)sh common/embed.sh varlink $(filter %.varlink,$^) > $@
+	$(call SAY,GEN)awk -f common/varlink.awk $< > $@
 $(B)/gen/sql_text.c: $(wildcard sql/*.sql) common/embed.sh $(B)/.sources
 	@mkdir -p $(@D)
 	$(call SAY,GEN)sh common/embed.sh sql $(filter %.sql,$^) > $@
@@ -138,7 +143,7 @@ $(B)/gen/%.o: $(B)/gen/%.c $(B)/.flags
 # Stamps that change only when what they say does.
 $(B)/.flags: STAMP = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(B)/.sources: STAMP = $(COMMON) $(DAEMON) $(FRONT) $(CTL) \
-	$(wildcard common/*.varlink sql/*.sql)
+	$(INTERFACES) $(UNIT_INTERFACES) $(wildcard sql/*.sql)
 $(B)/.sources: | $(B)/.flags
 $(B)/.flags $(B)/.sources: FORCE
 	@pkg-config --exists $(LIBS) 2>/dev/null || { \
@@ -187,7 +192,6 @@ check-valgrind:
 
 lint:
 	@packaging/dev/prepare run check lint
-	@$(BUILD) $(B)/gen/varlink_text.c
 	@tests/lint/run
 
 wide:
@@ -261,7 +265,7 @@ install: all
 	$(call put_as,$P/completions/jwksctl.bash,$(SHARE)/bash-completion/completions/jwksctl)
 	$(call put,644,$(ZSHDIR),$P/completions/_jwksctl)
 	$(call put,644,$(SHARE)/fish/vendor_completions.d,$P/completions/jwksctl.fish)
-	$(call put,644,$(SHARE)/varlink,$(wildcard common/wire/*.varlink))
+	$(call put,644,$(SHARE)/varlink,$(wildcard common/wire/org.jwksd.*.varlink))
 	install -d $(DESTDIR)$(SHARE)/doc/jwksd
 	cp -R --no-preserve=ownership $P/examples $(DESTDIR)$(SHARE)/doc/jwksd
 	install -d $(DESTDIR)$(SYSCONFDIR)/jwksd/jwksd.conf.d
@@ -284,5 +288,7 @@ clean:
 		build-mutation $(B)
 
 .SECONDARY:
+# So that a description that was refused is refused again.
+.DELETE_ON_ERROR:
 -include $(shell find $(B) -path $(B)/boot -prune -o -type f -name '*.d' -print \
 	2>/dev/null)

@@ -1,6 +1,5 @@
 #!/bin/sh
 # Turn text files into one C table on standard output.
-#   embed.sh varlink FILE...  const char *varlink_text(const char *interface)
 #   embed.sh sql FILE...      const struct store_sql_text sql_texts[], by number
 #   embed.sh help FILE        const char *const ctl_help_text
 # Each octet becomes '\ooo', so no character of a file needs escaping, and
@@ -22,17 +21,6 @@ for f in "$@"; do
 done
 
 case $kind in
-varlink)
-	printf '#include "common/wire/varlink.h"\n#include <string.h>\n'
-	printf 'const char *\nvarlink_text(const char *interface)\n{\n'
-	i=0
-	for f in "$@"; do
-		printf '\tif (strcmp(interface, "%s") == 0)\n\t\treturn text_%d;\n' \
-		    "$(basename "$f" .varlink)" "$i"
-		i=$((i + 1))
-	done
-	printf '\treturn NULL;\n}\n'
-	;;
 sql)
 	printf '#include "daemon/store/sql_text.h"\n'
 	printf 'const struct store_sql_text sql_texts[] = {\n'

@@ -10,17 +10,13 @@
 #include <event2/event.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "common/base/log.h"
-#include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/config/config.h"
 #include "common/serve/server.h"
 #include "common/system/notify.h"
-#include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
 #include "daemon/process.h"
@@ -34,21 +30,13 @@
 
 enum { RETRY_SECONDS = 5, REASON_SIZE = 512 };
 
-/* An interface whose every method fails. */
-struct degraded_offer {
-	struct varlink_interface *interface;
-	struct varlink_verb *verbs; /* one for each method */
-	struct varlink_service *service;
-	struct serve_server *server;
-};
-
 struct degraded {
 	struct daemon_degraded_options options;
 	struct event_base *base;
 	struct daemon_signals *signals;
 	struct event *watchdog;
 	struct event *retry;
-	struct degraded_offer offers[SOCKETS];
+	struct serve_server *servers[SOCKETS];
 	enum jw_err err;    /* BadConfig or StoreFailed */
 	json_t *parameters; /* of that error */
 	char reason[REASON_SIZE];
@@ -184,61 +172,30 @@ reload_call(struct serve_call *call, const void *request, void *context)
 	refuse_call(call, request, degraded);
 }
 
-static size_t
-make_verbs(struct degraded_offer *offer)
-{
-	const struct varlink_interface *interface = offer->interface;
-	const struct varlink_method *method;
-	size_t count = 0;
+static const struct varlink_verb refused[] = {{.run = refuse_call}};
 
-	while (varlink_interface_method_at(interface, count) != NULL)
-		count++;
-	offer->verbs = jw_zalloc((count + 1) * sizeof(*offer->verbs));
-	for (size_t i = 0; i < count; i++) {
-		method = varlink_interface_method_at(interface, i);
-		offer->verbs[i].method = varlink_method_name(method);
-		offer->verbs[i].run =
-		    strcmp(offer->verbs[i].method, "Reload") == 0 ? reload_call
-								  : refuse_call;
-	}
-	return count;
-}
-
-static enum jw_err
-offer_interface(
-    struct degraded_offer *offer, const char *name, struct jw_why *why)
-{
-	const char *text = varlink_text(name);
-	enum jw_err err = varlink_interface_parse(text, &offer->interface, why);
-	size_t count;
-
-	if (err != JW_OK)
-		return err;
-	count = make_verbs(offer);
-	offer->service = varlink_service_new(
-	    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
-	if (offer->service == NULL)
-		return JW_NO_MEMORY;
-	return varlink_service_add(
-	    offer->service, text, offer->verbs, count, why);
-}
+static const struct varlink_verb refused_but_reload[] = {
+    {"Reload", 0, reload_call, NULL, NULL},
+    {.run = refuse_call},
+};
 
 static enum jw_err
 serve_refusals(
     struct degraded *degraded, enum daemon_socket_slot slot, struct jw_why *why)
 {
-	struct degraded_offer *offer = &degraded->offers[slot];
+	static const struct varlink_service services[SOCKETS] = {
+	    [SOCKET_CONTROL] = {&varlink_org_jwksd_keys, refused_but_reload},
+	    [SOCKET_PUBLISH] = {&varlink_org_jwksd_publish, refused},
+	    [SOCKET_SIGN] = {&varlink_org_jwksd_sign, refused},
+	};
 	struct serve_options options = {
 	    .base = degraded->base,
+	    .service = &services[slot],
 	    .context = degraded,
 	};
-	enum jw_err err =
-	    offer_interface(offer, daemon_sockets_interface(slot), why);
 
-	options.service = offer->service;
-	return err == JW_OK ? daemon_sockets_serve(degraded->options.sockets,
-				  slot, NULL, &options, &offer->server, why)
-			    : err;
+	return daemon_sockets_serve(degraded->options.sockets, slot, NULL,
+	    &options, &degraded->servers[slot], why);
 }
 
 /* ---- the loop ---- */
@@ -293,14 +250,8 @@ begin(struct degraded *degraded, struct jw_why *why)
 static void
 done(struct degraded *degraded)
 {
-	for (size_t i = 0; i < SOCKETS; i++) {
-		struct degraded_offer *offer = &degraded->offers[i];
-
-		serve_server_free(offer->server);
-		varlink_service_free(offer->service);
-		varlink_interface_free(offer->interface);
-		free(offer->verbs);
-	}
+	for (size_t i = 0; i < SOCKETS; i++)
+		serve_server_free(degraded->servers[i]);
 	daemon_signals_free(degraded->signals);
 	if (degraded->watchdog != NULL)
 		event_free(degraded->watchdog);

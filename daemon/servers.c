@@ -12,7 +12,6 @@
 #include "common/config/config.h"
 #include "common/serve/server.h"
 #include "common/serve/turns.h"
-#include "common/wire/varlink_service.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/publish/publish.h"
 #include "daemon/settings/settings.h"
@@ -34,32 +33,10 @@ struct daemon_servers {
 	struct verbs_sign *signing;
 	struct settings settings;
 	struct verbs verbs;
-	struct varlink_service *services[SOCKETS];
 	struct serve_server *servers[SOCKETS];
 	struct event *drain_end;
 	int draining; /* servers whose last calls are being answered */
 };
-
-static enum jw_err
-offer_interfaces(struct daemon_servers *servers, struct jw_why *why)
-{
-	static enum jw_err (*const offer[SOCKETS])(
-	    struct varlink_service * service, struct jw_why * why) = {
-	    [SOCKET_CONTROL] = verbs_offer,
-	    [SOCKET_PUBLISH] = publish_offer,
-	    [SOCKET_SIGN] = verbs_sign_offer,
-	};
-	enum jw_err err = JW_OK;
-
-	for (size_t i = 0; i < SOCKETS && err == JW_OK; i++) {
-		servers->services[i] = varlink_service_new(
-		    "jwksd", "jwksd", JWKSD_VERSION, "https://jwksd.example/");
-		if (servers->services[i] == NULL)
-			return JW_NO_MEMORY;
-		err = offer[i](servers->services[i], why);
-	}
-	return err;
-}
 
 static enum jw_err
 make_contexts(struct daemon_servers *servers,
@@ -98,9 +75,14 @@ static enum jw_err
 serve_one(struct daemon_servers *servers, enum daemon_socket_slot slot,
     void *context, struct jw_why *why)
 {
+	static const struct varlink_service *const services[SOCKETS] = {
+	    [SOCKET_CONTROL] = &verbs_service,
+	    [SOCKET_PUBLISH] = &publish_service,
+	    [SOCKET_SIGN] = &verbs_sign_service,
+	};
 	struct serve_options options = {
 	    .base = servers->base,
-	    .service = servers->services[slot],
+	    .service = services[slot],
 	    .context = context,
 	    .turns = servers->turns,
 	    .quick = slot == SOCKET_SIGN ? verbs_sign_quick : NULL,
@@ -125,8 +107,6 @@ daemon_servers_start(const struct daemon_servers_options *options,
 	servers->sockets = options->sockets;
 	servers->config = options->config;
 	err = make_contexts(servers, options, why);
-	if (err == JW_OK)
-		err = offer_interfaces(servers, why);
 	if (err == JW_OK)
 		err = serve_one(servers, SOCKET_CONTROL, &servers->verbs, why);
 	if (err == JW_OK)
@@ -190,8 +170,6 @@ daemon_servers_free(struct daemon_servers *servers)
 	verbs_refused_free(servers->refused);
 	verbs_sign_free(servers->signing);
 	publish_free(servers->publish);
-	for (size_t i = 0; i < SOCKETS; i++)
-		varlink_service_free(servers->services[i]);
 	if (servers->drain_end != NULL)
 		event_free(servers->drain_end);
 	serve_turns_free(servers->turns);

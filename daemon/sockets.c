@@ -86,24 +86,14 @@ sign_group(const struct jw_config *config)
 
 static const struct {
 	const char *name;
-	const char *interface;
 	const char *group; /* unless the configuration names another one */
 	const char *(*configured)(const struct jw_config *config);
 	void (*limit)(struct serve_limits *limits);
 } table[SOCKETS] = {
-    [SOCKET_CONTROL] = {"control", "org.jwksd.keys", "jwksd-admin", admin_group,
-	NULL},
-    [SOCKET_PUBLISH] = {"publish", "org.jwksd.publish", "jwksd-http", NULL,
-	limit_publish},
-    [SOCKET_SIGN] = {"sign", "org.jwksd.sign", "jwksd-sign", sign_group,
-	limit_sign},
+    [SOCKET_CONTROL] = {"control", "jwksd-admin", admin_group, NULL},
+    [SOCKET_PUBLISH] = {"publish", "jwksd-http", NULL, limit_publish},
+    [SOCKET_SIGN] = {"sign", "jwksd-sign", sign_group, limit_sign},
 };
-
-const char *
-daemon_sockets_interface(enum daemon_socket_slot slot)
-{
-	return table[slot].interface;
-}
 
 enum jw_err
 daemon_sockets_take(struct daemon_sockets **ret_sockets, struct jw_why *why)

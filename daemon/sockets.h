@@ -23,9 +23,6 @@ enum daemon_socket_slot {
 	SOCKETS
 };
 
-/* The interface at that socket: org.jwksd.keys, .publish, .sign. */
-const char *daemon_sockets_interface(enum daemon_socket_slot slot);
-
 /*
  * Take those that were handed over, once, at start.  Errors with why.  The
  * result may hold none.

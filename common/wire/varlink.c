@@ -204,3 +204,13 @@ varlink_reply_wrap(const char *parameters, size_t *ret_len)
 	*ret_len = strlen(text) + 1;
 	return text;
 }
+
+size_t
+varlink_clip(const char *s, size_t len, size_t room)
+{
+	if (len <= room)
+		return len;
+	while (room > 0 && ((unsigned char)s[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}

@@ -94,7 +94,7 @@ char *varlink_reply_format(const char *error, const struct json_t *parameters,
 /* A last reply whose parameters are text already. */
 char *varlink_reply_wrap(const char *parameters, size_t *ret_len);
 
-/* The embedded descriptions; NULL for an interface that is none of ours. */
-const char *varlink_text(const char *interface);
+/* How many of the len octets of UTF-8 at s fit room, in whole characters. */
+size_t varlink_clip(const char *s, size_t len, size_t room);
 
 #endif

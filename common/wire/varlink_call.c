@@ -14,7 +14,6 @@
 #include "common/base/memory.h"
 #include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
-#include "common/wire/varlink_idl.h"
 #include "common/wire/varlink_value.h"
 
 /* ---- the envelope ---- */

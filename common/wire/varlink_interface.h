@@ -1,61 +1,70 @@
 /*
- * Varlink interface descriptions: parse one, find its methods, and check
- * objects against its types.  Pure; `struct json_t` is Jansson's json_t.
+ * Interface descriptions as tables, which common/varlink.awk makes of the
+ * .varlink files when the program is built, and the check of JSON objects
+ * against them.  Pure; `struct json_t` is Jansson's json_t.
  */
 #ifndef JWKSD_COMMON_WIRE_VARLINK_INTERFACE_H
 #define JWKSD_COMMON_WIRE_VARLINK_INTERFACE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 #include "common/base/err.h"
 
 struct json_t;
-struct varlink_layout;
 
-struct varlink_interface;
-struct varlink_method;
+enum varlink_kind {
+	VARLINK_BOOL,
+	VARLINK_INT,
+	VARLINK_STRING,
+	VARLINK_OBJECT,
+	VARLINK_STRUCT
+};
 
-/*
- * Parse an interface description of ours, which has structs, arrays and
- * optional values, but no enums and no maps.  text must outlive the result.
- * JW_INVALID_PARAMETER with why and the line for one that is not sound: its
- * syntax, a type that is unknown or declared twice.
- */
-enum jw_err varlink_interface_parse(const char *text,
-    struct varlink_interface **ret_interface, struct jw_why *why);
-void varlink_interface_free(struct varlink_interface *interface);
+/* Every table of this header ends with a row whose name is NULL. */
+struct varlink_field {
+	const char *name;
+	const char *type;       /* as it is written, without '?': "[]Key" */
+	enum varlink_kind kind; /* of the value, or of an array's elements */
+	bool is_array;
+	bool is_optional;
+	const struct varlink_field *fields; /* of a VARLINK_STRUCT */
+};
 
-const char *varlink_interface_name(const struct varlink_interface *interface);
-/* By unqualified name ("Rotate"); NULL for an unknown one. */
-const struct varlink_method *varlink_interface_method(
+struct varlink_method {
+	const char *name; /* unqualified: "Rotate" */
+	const struct varlink_field *input;
+	const struct varlink_field *output;
+};
+
+struct varlink_error {
+	const char *name; /* unqualified */
+	const struct varlink_field *fields;
+};
+
+struct varlink_interface {
+	const char *name;
+	const char *text; /* the whole description */
+	const struct varlink_method *methods;
+	const struct varlink_error *errors;
+};
+
+/* Those of the .varlink files in this folder. */
+extern const struct varlink_interface varlink_org_varlink_service,
+    varlink_org_jwksd_keys, varlink_org_jwksd_publish, varlink_org_jwksd_sign;
+
+/* NULL: the interface has no method of that name. */
+const struct varlink_method *varlink_method_find(
     const struct varlink_interface *interface, const char *name);
-/* In the order of the text; NULL past the last. */
-const struct varlink_method *varlink_interface_method_at(
-    const struct varlink_interface *interface, size_t index);
-const char *varlink_interface_error_at(
-    const struct varlink_interface *interface, size_t index);
-const char *varlink_method_name(const struct varlink_method *method);
 
 /*
- * Does an object fit the method's input (or output)?  Unknown, missing and
- * ill-typed members do not; null counts as an absent optional.
- * JW_INVALID_PARAMETER with the member's name in ret_name
+ * Does an object fit the fields of a method's input or output, or of an error?
+ * Unknown, missing and ill-typed members do not; null counts as an absent
+ * optional.  JW_INVALID_PARAMETER with the member's name in ret_name
  * (VARLINK_NAME_SIZE, cut between characters; dotted for nested members and
- * elements: "policy.rsaBits", "keys.0.kid").  NULL parameters are empty ones.
+ * elements: "policy.rsaBits", "keys.0.kid"), which may be NULL.  NULL
+ * parameters are empty ones.
  */
-enum jw_err varlink_method_check_input(const struct varlink_method *method,
+enum jw_err varlink_fields_check(const struct varlink_field *fields,
     const struct json_t *parameters, char *ret_name);
-enum jw_err varlink_method_check_output(const struct varlink_method *method,
-    const struct json_t *parameters, char *ret_name);
-/*
- * Do the structs of a method's request and reply (NULL: it has none) have its
- * fields and types?  NULL: they do; else the name of one that differs.
- */
-const char *varlink_method_misfit(const struct varlink_method *method,
-    const struct varlink_layout *request, const struct varlink_layout *reply);
-/* As varlink_method_check_input(), for an error by its unqualified name; JW_BUG
- * for an unknown one. */
-enum jw_err varlink_error_check(const struct varlink_interface *interface,
-    const char *error, const struct json_t *parameters, char *ret_name);
 
 #endif

@@ -6,12 +6,11 @@
 #ifndef JWKSD_COMMON_WIRE_VARLINK_SERVICE_H
 #define JWKSD_COMMON_WIRE_VARLINK_SERVICE_H
 
-#include <stddef.h>
-
 #include "common/base/err.h"
 
 struct json_t;
 struct varlink_call;
+struct varlink_interface;
 struct varlink_layout;
 
 enum {
@@ -23,7 +22,6 @@ enum {
 
 struct serve_call; /* a call that is to be answered: the server's */
 
-/* One verb: a row of a table of the caller's. */
 struct varlink_verb {
 	const char *method; /* unqualified */
 	unsigned flags;
@@ -34,22 +32,14 @@ struct varlink_verb {
 	const struct varlink_layout *request, *reply;
 };
 
-struct varlink_service;
-
-/* Strings are kept, not copied. */
-struct varlink_service *varlink_service_new(const char *vendor,
-    const char *product, const char *version, const char *url);
-void varlink_service_free(struct varlink_service *service);
-
 /*
- * Offer an interface.  verbs has count rows that outlive the service and must
- * name the description's methods exactly, none missing, none unknown:
- * JW_BUG with why otherwise, for a layout that differs from its method, and
- * for a text that is NULL, unsound, or offered already.
+ * An interface and its verbs, one for each method, in any order.  The last row
+ * has no method: it is the verb of all methods that have no row of their own.
  */
-enum jw_err varlink_service_add(struct varlink_service *service,
-    const char *text, const struct varlink_verb *verbs, size_t count,
-    struct jw_why *why);
+struct varlink_service {
+	const struct varlink_interface *interface;
+	const struct varlink_verb *verbs;
+};
 
 /*
  * Find the verb of a call.  With ret_verb set (JW_OK) the parameters

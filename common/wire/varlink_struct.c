@@ -8,8 +8,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "common/wire/varlink_idl.h"
-
 static void
 decode_bool(const json_t *value, void *ret_member)
 {
@@ -227,71 +225,4 @@ varlink_rows_done(struct varlink_rows *rows)
 {
 	json_decref(rows->array);
 	*rows = (struct varlink_rows){NULL, 0};
-}
-
-/* ---- against a description ---- */
-
-/* Optional types are written without '?'. */
-static bool
-is_written_so(const struct varlink_type *type, const char *text)
-{
-	static const char *const plain[] = {
-	    [TYPE_BOOL] = "bool",
-	    [TYPE_INT] = "int",
-	    [TYPE_FLOAT] = "float",
-	    [TYPE_STRING] = "string",
-	    [TYPE_OBJECT] = "object",
-	};
-
-	if (type->kind == TYPE_OPTIONAL)
-		type = type->element;
-	if (type->kind == TYPE_ARRAY)
-		return strncmp(text, "[]", 2) == 0 &&
-		       is_written_so(type->element, text + 2);
-	if (type->kind == TYPE_NAMED)
-		return strcmp(type->name, text) == 0;
-	return type->kind <= TYPE_OBJECT &&
-	       strcmp(plain[type->kind], text) == 0;
-}
-
-static bool
-is_fitting(const struct varlink_field *field,
-    const struct varlink_member *member, bool is_input)
-{
-	const struct varlink_codec *codec = member->codec;
-
-	if (!is_written_so(field->type, codec->type) ||
-	    member->size != codec->size)
-		return false;
-	if (!is_input)
-		return codec->encode != NULL;
-	return codec->decode != NULL &&
-	       (codec->may_be_absent || field->type->kind != TYPE_OPTIONAL);
-}
-
-static const struct varlink_member *
-find_member(const struct varlink_layout *layout, const char *name)
-{
-	for (size_t i = 0; i < layout->count; i++)
-		if (strcmp(layout->members[i].name, name) == 0)
-			return &layout->members[i];
-	return NULL;
-}
-
-const char *
-varlink_type_misfit(const struct varlink_type *type,
-    const struct varlink_layout *layout, bool is_input)
-{
-	for (const struct varlink_field *f = type->fields; f != NULL;
-	     f = f->next) {
-		const struct varlink_member *member =
-		    find_member(layout, f->name);
-
-		if (member == NULL || !is_fitting(f, member, is_input))
-			return f->name;
-	}
-	for (size_t i = 0; !is_input && i < layout->count; i++)
-		if (varlink_type_field(type, layout->members[i].name) == NULL)
-			return layout->members[i].name;
-	return NULL;
 }

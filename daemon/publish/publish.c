@@ -19,7 +19,7 @@
 #include "common/base/memory.h"
 #include "common/base/timeval.h"
 #include "common/serve/server.h"
-#include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
 #include "common/wire/varlink_struct.h"
 #include "daemon/crypto/keys.h"
@@ -484,15 +484,11 @@ on_ping(evutil_socket_t fd, short what, void *arg)
 static const struct varlink_verb publish_verbs[] = {
     {"Documents", VARLINK_MORE | VARLINK_NEEDS_MORE, run_documents,
 	&documents_request, NULL},
+    {.method = NULL},
 };
 
-enum jw_err
-publish_offer(struct varlink_service *service, struct jw_why *why)
-{
-	return varlink_service_add(service, varlink_text("org.jwksd.publish"),
-	    publish_verbs, sizeof(publish_verbs) / sizeof(publish_verbs[0]),
-	    why);
-}
+const struct varlink_service publish_service = {
+    &varlink_org_jwksd_publish, publish_verbs};
 
 struct publish *
 publish_new(struct event_base *base, struct keeper *keeper, bool listener_stays)

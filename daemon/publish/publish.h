@@ -24,8 +24,8 @@ struct publish *publish_new(
     struct event_base *base, struct keeper *keeper, bool listener_stays);
 void publish_free(struct publish *publish);
 
-/* Offer the interface; the context of its verbs is the struct publish. */
-enum jw_err publish_offer(struct varlink_service *service, struct jw_why *why);
+/* org.jwksd.publish; the context of its verbs is the struct publish. */
+extern const struct varlink_service publish_service;
 
 /* The fronts are about to end; listener_stays as above. */
 void publish_stop(struct publish *publish, bool listener_stays);

@@ -4,6 +4,7 @@
  * the interface description.
  */
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
 #include "daemon/verbs/methods.h"
 #include "daemon/verbs/verbs.h"
@@ -189,11 +190,7 @@ static const struct varlink_verb table[] = {
     LOOK("Verify", 0, verbs_verify, verify_reply),
     LOOK("Monitor", VARLINK_MORE | VARLINK_NEEDS_MORE, verbs_monitor,
 	monitor_reply),
+    {.method = NULL},
 };
 
-enum jw_err
-verbs_offer(struct varlink_service *service, struct jw_why *why)
-{
-	return varlink_service_add(service, varlink_text("org.jwksd.keys"),
-	    table, sizeof(table) / sizeof(table[0]), why);
-}
+const struct varlink_service verbs_service = {&varlink_org_jwksd_keys, table};

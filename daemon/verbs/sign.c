@@ -17,6 +17,7 @@
 #include "common/serve/call.h"
 #include "common/wire/json_slice.h"
 #include "common/wire/varlink.h"
+#include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
 #include "common/wire/varlink_struct.h"
 #include "daemon/verbs/fault.h"
@@ -358,14 +359,11 @@ static const struct varlink_verb table[] = {
     {"Sign", VARLINK_FAULTS, run_sign, &layout, NULL},
     {"SignPayload", 0, run_sign_payload, &layout, NULL},
     {"GetJwks", 0, run_get_jwks, &verbs_look_layout, &verbs_get_jwks_layout},
+    {.method = NULL},
 };
 
-enum jw_err
-verbs_sign_offer(struct varlink_service *service, struct jw_why *why)
-{
-	return varlink_service_add(service, varlink_text("org.jwksd.sign"),
-	    table, sizeof(table) / sizeof(table[0]), why);
-}
+const struct varlink_service verbs_sign_service = {
+    &varlink_org_jwksd_sign, table};
 
 /* ---- start and end ---- */
 

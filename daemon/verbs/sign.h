@@ -28,9 +28,8 @@ enum jw_err verbs_sign_new(struct event_base *base, struct verbs *verbs,
 /* Before the keeper, after the server whose context it is. */
 void verbs_sign_free(struct verbs_sign *signing);
 
-/* Offer org.jwksd.sign; the context of its verbs is the verbs_sign. */
-enum jw_err verbs_sign_offer(
-    struct varlink_service *service, struct jw_why *why);
+/* org.jwksd.sign; the context of its verbs is the struct verbs_sign. */
+extern const struct varlink_service verbs_sign_service;
 
 /* For serve_options.quick: the calls of sign_call.h. */
 bool verbs_sign_quick(struct serve_call *call, void *context);

@@ -42,8 +42,8 @@ struct verbs {
 	/* The next start would not miss a database that has been deleted. */
 };
 
-/* Offer org.jwksd.keys.  JW_BUG with why when table and description differ. */
-enum jw_err verbs_offer(struct varlink_service *service, struct jw_why *why);
+/* org.jwksd.keys; the context of its verbs is the struct verbs. */
+extern const struct varlink_service verbs_service;
 
 /* Encode the reply, a struct of the method's layout, and end the call. */
 void verbs_reply(struct serve_call *call, const void *reply);

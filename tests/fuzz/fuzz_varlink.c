@@ -13,8 +13,7 @@
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_interface.h"
 #include "common/wire/varlink_service.h"
-
-enum { VERBS_MAX = 32 };
+#include "daemon/verbs/verbs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,42 +24,13 @@ require(bool truth)
 		abort();
 }
 
-/* A service with an interface of ours; made once, never freed. */
-static struct varlink_service *
-our_service(struct varlink_interface **ret_interface)
-{
-	static struct varlink_service *service;
-	static struct varlink_interface *interface;
-	static struct varlink_verb verbs[VERBS_MAX];
-	const struct varlink_method *method;
-	const char *text = varlink_text("org.jwksd.keys");
-	size_t n = 0;
-
-	if (service == NULL) {
-		require(
-		    varlink_interface_parse(text, &interface, NULL) == JW_OK);
-		while ((method = varlink_interface_method_at(interface, n))) {
-			require(n < VERBS_MAX);
-			verbs[n++].method = varlink_method_name(method);
-		}
-		verbs[0].flags = VARLINK_NEEDS_MORE;
-		service = varlink_service_new("v", "p", "1", "u");
-		require(varlink_service_add(service, text, verbs, n, NULL) ==
-			JW_OK);
-	}
-	*ret_interface = interface;
-	return service;
-}
-
 static void
 resolve(const struct varlink_call *call)
 {
-	struct varlink_interface *interface;
-	struct varlink_service *service = our_service(&interface);
 	const struct varlink_verb *verb;
 	json_t *parameters;
 	enum jw_err err =
-	    varlink_service_resolve(service, call, &verb, &parameters);
+	    varlink_service_resolve(&verbs_service, call, &verb, &parameters);
 	char *text;
 	size_t len;
 
@@ -81,21 +51,17 @@ resolve(const struct varlink_call *call)
 static void
 check_all(const json_t *parameters)
 {
-	struct varlink_interface *interface;
-	const struct varlink_method *m;
+	const struct varlink_method *m = varlink_org_jwksd_keys.methods;
+	const struct varlink_error *error = varlink_org_jwksd_keys.errors;
 	char name[VARLINK_NAME_SIZE] = "";
-	const char *error;
 
-	our_service(&interface);
-	for (size_t i = 0;
-	     (m = varlink_interface_method_at(interface, i)) != NULL; i++) {
-		varlink_method_check_input(m, parameters, name);
-		varlink_method_check_output(m, parameters, name);
+	for (; m->name != NULL; m++) {
+		varlink_fields_check(m->input, parameters, name);
+		varlink_fields_check(m->output, parameters, name);
 		require(strlen(name) < sizeof(name));
 	}
-	for (size_t i = 0;
-	     (error = varlink_interface_error_at(interface, i)) != NULL; i++)
-		varlink_error_check(interface, error, parameters, name);
+	for (; error->name != NULL; error++)
+		varlink_fields_check(error->fields, parameters, name);
 	json_decref(json_string(name));
 }
 

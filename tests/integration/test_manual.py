@@ -48,8 +48,8 @@ def items(text):
     return found
 
 
-def declared(kind, interface="*"):
-    """{name: [parameters]} of one interface, or of every one"""
+def declared(kind, interface="org.jwksd.*"):
+    """{name: [parameters]} of one interface, or of each one of ours"""
     found = {}
     for path in glob.glob(f"{harness.ROOT}/common/wire/{interface}.varlink"):
         text = re.sub(r"^#.*$", "", read(path), flags=re.M)
@@ -132,7 +132,8 @@ class Interfaces(unittest.TestCase):
                     r"^\.It Fn (\w+)(.*)$", part, re.M)}
         there.pop("Errors")
         names = {os.path.basename(p).removesuffix(".varlink")
-                 for p in glob.glob(harness.ROOT + "/common/wire/*.varlink")}
+                 for p in glob.glob(
+                     harness.ROOT + "/common/wire/org.jwksd.*.varlink")}
         self.assertEqual(set(there), names)
         for name in names:
             self.assertEqual(there[name], declared("method", name), name)

@@ -41,13 +41,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char interface_text[] =
-    "interface org.jwksd.test\n"
-    "method Echo(n: int, pad: ?string) -> (n: int)\n"
-    "method Later(n: int) -> (n: int)\n"
-    "method Stream(size: int) -> (text: string)\n"
-    "method Bye() -> (n: int)\n"
-    "method Fail(code: int) -> ()\n";
+extern const struct varlink_interface varlink_org_jwksd_test;
 
 /* ---- the loop ---- */
 
@@ -77,7 +71,6 @@ struct fixture {
 	char dir[64];
 	char path[96];
 	struct event_base *base;
-	struct varlink_service *service;
 	struct serve_server *server;
 	struct serve_limits limits;
 	const char *group;
@@ -193,7 +186,10 @@ static const struct varlink_verb verbs[] = {
     {"Stream", VARLINK_NEEDS_MORE, run_stream, NULL, NULL},
     {"Bye", 0, run_bye, NULL, NULL},
     {"Fail", 0, run_fail, NULL, NULL},
+    {.method = NULL},
 };
+
+static const struct varlink_service service = {&varlink_org_jwksd_test, verbs};
 
 /* ---- the fixture ---- */
 
@@ -201,7 +197,6 @@ static int
 setup(void **state)
 {
 	struct fixture *fix = calloc(1, sizeof(*fix));
-	struct jw_why why = {"", ""};
 
 	assert_non_null(fix);
 	signal(SIGPIPE, SIG_IGN);
@@ -209,12 +204,7 @@ setup(void **state)
 	assert_true(place_make(fix->dir, sizeof(fix->dir)));
 	snprintf(fix->path, sizeof(fix->path), "%s/test.sock", fix->dir);
 	fix->base = event_base_new();
-	fix->service = varlink_service_new("v", "p", "1", "u");
 	assert_non_null(fix->base);
-	assert_non_null(fix->service);
-	if (varlink_service_add(fix->service, interface_text, verbs,
-		COUNT(verbs), &why) != JW_OK)
-		fail_msg("%s", why.text);
 	fix->limits = serve_default_limits;
 	*state = fix;
 	return 0;
@@ -226,7 +216,6 @@ teardown(void **state)
 	struct fixture *fix = *state;
 
 	serve_server_free(fix->server);
-	varlink_service_free(fix->service);
 	event_base_free(fix->base);
 	unlink(fix->path);
 	assert_int_equal(rmdir(fix->dir), 0);
@@ -240,7 +229,7 @@ serve(struct fixture *fix)
 {
 	struct serve_options options = {
 	    .base = fix->base,
-	    .service = fix->service,
+	    .service = &service,
 	    .context = fix,
 	    .group = fix->group,
 	    .limits = &fix->limits,

@@ -271,8 +271,6 @@ events_have_their_words(void **state)
 static void
 values_fit_the_declared_types(void **state)
 {
-	struct varlink_interface *keys = NULL;
-	struct jw_why why = {"", ""};
 	struct key key = pending();
 	struct key_set set = {.name = "default", .keys = &key, .nkeys = 1};
 	struct lc_change change = {
@@ -286,9 +284,6 @@ values_fit_the_declared_types(void **state)
 	key.facts.published_at = 1;
 	key.facts.activations = 1;
 	set.facts.wanted_at = 5;
-	if (varlink_interface_parse(
-		varlink_text("org.jwksd.keys"), &keys, &why) != JW_OK)
-		fail_msg("%s", why.text);
 	const struct {
 		const char *method;
 		json_t *reply;
@@ -305,13 +300,25 @@ values_fit_the_declared_types(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json = rows[i].reply;
 		assert_non_null(json);
-		if (varlink_method_check_output(
-			varlink_interface_method(keys, rows[i].method), json,
-			name) != JW_OK)
+		if (varlink_fields_check(
+			varlink_method_find(
+			    &varlink_org_jwksd_keys, rows[i].method)
+			    ->output,
+			json, name) != JW_OK)
 			fail_msg("%s: %s", rows[i].method, name);
 		json_decref(json);
 	}
-	varlink_interface_free(keys);
+}
+
+static const struct varlink_error *
+declared_error(const char *name)
+{
+	const struct varlink_error *error = varlink_org_jwksd_keys.errors;
+
+	while (error->name != NULL && strcmp(error->name, name) != 0)
+		error++;
+	assert_non_null(error->name);
+	return error;
 }
 
 /* Every error that has parameters has exactly the declared ones. */
@@ -329,29 +336,25 @@ errors_fit_the_declared_types(void **state)
 	    .request_id = "r",
 	    .minimum = {true, 1},
 	};
-	struct varlink_interface *keys = NULL;
 	char name[VARLINK_NAME_SIZE];
 	int found = 0;
 
 	(void)state;
-	assert_int_equal(varlink_interface_parse(
-			     varlink_text("org.jwksd.keys"), &keys, NULL),
-	    JW_OK);
 	for (enum jw_err err = JW_NO_SUCH_KEY_SET; err <= JW_OVERLOADED;
 	     err++) {
-		const char *error = strrchr(jw_err_wire(err), '.') + 1;
+		const struct varlink_error *error =
+		    declared_error(strrchr(jw_err_wire(err), '.') + 1);
 		json_t *json = verbs_fault_encode(err, &fault);
 
 		/* Those two have tables of their own. */
 		if (err == JW_BAD_CLAIMS || err == JW_BAD_CONFIG)
 			continue;
-		if (varlink_error_check(keys, error, json, name) != JW_OK)
-			fail_msg("%s: %s", error, name);
+		if (varlink_fields_check(error->fields, json, name) != JW_OK)
+			fail_msg("%s: %s", error->name, name);
 		found += json != NULL;
 		json_decref(json);
 	}
 	assert_int_equal(found, 12);
-	varlink_interface_free(keys);
 }
 
 int
