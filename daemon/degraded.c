@@ -72,8 +72,8 @@ is_refusal(int status)
 	return false;
 }
 
-bool
-daemon_degraded_stays_up(const struct daemon_degraded_options *options)
+static bool
+stays_up(const struct daemon_degraded_options *options)
 {
 	int status = daemon_report_status(options->err);
 
@@ -94,6 +94,7 @@ take_reason(struct degraded *degraded)
 	const struct jw_config_errors *mistakes = options->mistakes;
 	bool config = mistakes->count > 0 || options->err == JW_BAD_CONFIG ||
 		      options->err == JW_USAGE;
+	const char *text;
 
 	json_decref(degraded->parameters);
 	degraded->err = config ? JW_BAD_CONFIG : JW_STORE_FAILED;
@@ -103,10 +104,11 @@ take_reason(struct degraded *degraded)
 		degraded->parameters = settings_mistakes_json(mistakes);
 		return;
 	}
-	(void)snprintf(
-	    degraded->reason, sizeof(degraded->reason), "%s", options->text);
-	degraded->parameters = json_pack(
-	    "{s:o}", "message", settings_mistakes_text(options->text));
+	text = options->why->text[0] != '\0' ? options->why->text
+					     : jw_err_text(options->err);
+	(void)snprintf(degraded->reason, sizeof(degraded->reason), "%s", text);
+	degraded->parameters =
+	    json_pack("{s:o}", "message", settings_mistakes_text(text));
 	if (config)
 		json_object_update_new(degraded->parameters,
 		    json_pack("{s:s, s:i}", "file", "", "line", 0));
@@ -261,9 +263,9 @@ done(struct degraded *degraded)
 	json_decref(degraded->parameters);
 }
 
-enum jw_err
-daemon_degraded_run(
-    const struct daemon_degraded_options *options, struct jw_why *why)
+/* Only returns when the program is not executed anew. */
+static enum jw_err
+run(const struct daemon_degraded_options *options, struct jw_why *why)
 {
 	struct degraded degraded = {.options = *options, .reload_fd = -1};
 	enum jw_err err = begin(&degraded, why);
@@ -281,4 +283,18 @@ daemon_degraded_run(
 		err = daemon_reexec_run(
 		    options->sockets, options->argv, degraded.reload_fd, why);
 	return err;
+}
+
+int
+daemon_degraded_or_report(const struct daemon_degraded_options *options)
+{
+	struct jw_why why = {"", ""};
+	enum jw_err err;
+
+	if (!stays_up(options))
+		return daemon_report(
+		    options->mistakes, options->err, options->why);
+	err = run(options, &why);
+	jw_config_errors_done(options->mistakes);
+	return daemon_report(options->mistakes, err, &why);
 }

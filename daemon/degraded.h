@@ -27,10 +27,10 @@ struct daemon_degraded_options {
 	const char *config_file;
 	char **argv;
 	/* The reason: mistakes of the configuration where there are any, else
-	 * err and text.  Reload puts other mistakes in their place. */
+	 * err and why.  Reload puts other mistakes in their place. */
 	struct jw_config_errors *mistakes;
 	enum jw_err err;
-	const char *text;
+	const struct jw_why *why;
 };
 
 /* Find the mark that an earlier refused start has left behind the same
@@ -38,15 +38,13 @@ struct daemon_degraded_options {
 void daemon_degraded_init(
     struct sys_refusal *refusal, const struct daemon_sockets *sockets);
 
-/* Is this refused start to stay up?  When not, the mark has been left. */
-bool daemon_degraded_stays_up(const struct daemon_degraded_options *options);
-
 /*
- * Serve until SIGTERM or SIGINT, which remove the mark, or until another start
- * may succeed, and execute that; then this does not return.  JW_NO_MEMORY;
- * JW_BUG, JW_IO with why.
+ * End a start that was refused, or --check: returns the exit status, after a
+ * report of the reason, which leaves the mark behind sockets that were handed
+ * over.  With the mark there already it serves the reason instead, until
+ * SIGTERM or SIGINT, which remove the mark, or until another start may succeed:
+ * then the program is executed anew, and this does not return.
  */
-enum jw_err daemon_degraded_run(
-    const struct daemon_degraded_options *options, struct jw_why *why);
+int daemon_degraded_or_report(const struct daemon_degraded_options *options);
 
 #endif

@@ -166,30 +166,6 @@ stop(struct program *program)
 	jw_config_free(program->config);
 }
 
-/* The exit status of a process that has stopped, or that stays up degraded
- * until then. */
-static int
-end(struct program *program, char **argv, enum jw_err err, struct jw_why *why)
-{
-	const struct daemon_degraded_options options = {
-	    .sockets = program->sockets,
-	    .refusal = &program->refusal,
-	    .reexec = &program->reexec,
-	    .config_file = program->arguments.config_file,
-	    .argv = argv,
-	    .mistakes = &program->mistakes,
-	    .err = err,
-	    .text = why->text[0] != '\0' ? why->text : jw_err_text(err),
-	};
-	struct jw_why trouble = {"", ""};
-
-	if (program->started || !daemon_degraded_stays_up(&options))
-		return daemon_report(&program->mistakes, err, why);
-	err = daemon_degraded_run(&options, &trouble);
-	jw_config_errors_done(&program->mistakes);
-	return daemon_report(&program->mistakes, err, &trouble);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -220,7 +196,20 @@ main(int argc, char **argv)
 	if (err == JW_OK && !program.arguments.check_only)
 		err = run(&program, &rights, &why);
 	stop(&program);
-	status = end(&program, argv, err, &why);
+	if (program.started)
+		status = daemon_report(&program.mistakes, err, &why);
+	else
+		status = daemon_degraded_or_report(
+		    &(const struct daemon_degraded_options){
+			.sockets = program.sockets,
+			.refusal = &program.refusal,
+			.reexec = &program.reexec,
+			.config_file = program.arguments.config_file,
+			.argv = argv,
+			.mistakes = &program.mistakes,
+			.err = err,
+			.why = &why,
+		    });
 	verbs_rights_free(rights);
 	daemon_sockets_free(program.sockets);
 	jw_config_errors_done(&program.mistakes);
