@@ -188,6 +188,7 @@ start_now(struct daemon_front *front)
 	struct launch launch;
 	sigset_t all, old;
 
+	assert(front->pid == 0);
 	prepare_launch(&launch, front);
 	front->started_ms = jw_clock_monotonic_ms();
 	sigfillset(&all);

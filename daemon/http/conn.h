@@ -69,7 +69,7 @@ struct http_conn {
  * ends when memory is short.
  */
 struct bufferevent *http_conn_new(struct http_conn_env *env);
-/* evhttp calls back for the request that conn gave it. */
+/* evhttp has read the request line that conn.c gave it: send the answer. */
 void http_conn_answer(struct http_conn *conn, struct evhttp_request *request);
 /* Close it now; env->closed() is called. */
 void http_conn_end(struct http_conn *conn);

@@ -58,7 +58,7 @@ void http_documents_free(struct http_documents *documents);
  */
 void http_documents_put(
     struct http_documents *documents, struct http_document *document);
-/* An unknown name is fine. */
+/* Nothing happens for a key set without a document. */
 void http_documents_remove(
     struct http_documents *documents, const char *key_set);
 /* Of a key set, and at a path of an app.  NULL: none.  The table's own

@@ -5,6 +5,8 @@
  */
 #include "daemon/http/limits.h"
 
+#include <assert.h>
+
 const struct http_limits http_limits_default = {
     .header_bytes = 8192,
     .first_ms = 10 * 1000,
@@ -43,6 +45,8 @@ http_pace_enter(struct http_pace *pace, enum http_pace_phase phase, int64_t now)
 {
 	if (pace->phase == phase)
 		return;
+	/* A connection is idle again only after an answer. */
+	assert(phase != PACE_IDLE || pace->phase == PACE_REPLY);
 	if (phase == PACE_REPLY)
 		pace->requests++;
 	pace->phase = phase;

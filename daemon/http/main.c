@@ -99,7 +99,8 @@ stay_up(struct front *front, enum jw_err err)
 	if (sys_notify_fds_left(front->handed, 0) == NULL)
 		return err;
 	sys_refusal_init(&front->refusal, "jwksd-http", NULL);
-	/* A keeper that started this front starts it again, with backoff. */
+	/* Without a place for the mark the keeper has started this front, and
+	 * starts it again, later each time. */
 	if (front->refusal.path[0] == '\0' ||
 	    !sys_refusal_stays(&front->refusal, jw_err_exit(err), true))
 		return err;

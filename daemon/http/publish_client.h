@@ -19,7 +19,7 @@ struct http_publish_client_options {
 	struct http_uptime *uptime;
 	size_t slot; /* this worker's in uptime */
 	const struct http_limits *limits;
-	void (*first)(void *arg); /* the first full set is there */
+	void (*first)(void *arg); /* the first full set has been received */
 	void *arg;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "daemon/http/supervisor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,7 +24,7 @@ enum {
 	YOUNG_MS = 1000, /* a worker that ends earlier is started later */
 	DELAY_MIN_MS = 20,
 	DELAY_MAX_MS = 1000,
-	GRACE_MS = 500, /* for workers that miss their own deadline */
+	GRACE_MS = 500, /* beyond stop_ms, for workers to end by themselves */
 };
 
 struct supervisor_worker {
@@ -54,7 +55,7 @@ http_supervisor_delay(int64_t last_delay_ms, int64_t lived_ms)
 static void
 become_worker(struct supervisor *supervisor, size_t slot, pid_t parent)
 {
-	/* Not SIGTERM: a worker that hangs must go as well. */
+	/* Not SIGTERM: a worker that hangs must end as well. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
@@ -75,6 +76,7 @@ start_worker(struct supervisor *supervisor, size_t slot, int64_t now)
 	struct supervisor_worker *worker = &supervisor->workers[slot];
 	pid_t parent = getpid(), pid = fork();
 
+	assert(worker->pid == 0);
 	if (pid == 0)
 		become_worker(supervisor, slot, parent);
 	worker->started = now;
@@ -177,7 +179,7 @@ time_left(int64_t until, int64_t now)
 	return until > now ? (int)(until - now) : 0;
 }
 
-/* Until something is due; -1: nothing is. */
+/* Until a worker or the end of stopping is due; -1: neither is. */
 static int
 wait_ms(const struct supervisor *supervisor, int64_t now)
 {
@@ -252,6 +254,7 @@ http_supervisor_run(const struct http_supervisor_options *options)
 
 	if (err != JW_OK)
 		return err;
+	assert(options->processes > 0 && options->processes <= UPTIME_SLOTS);
 	while (!is_over(&supervisor)) {
 		start_due(&supervisor, jw_clock_monotonic_ms());
 		wait_for_signal(&supervisor);

@@ -6,6 +6,7 @@
  */
 #include "daemon/http/uptime.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -53,6 +54,7 @@ http_uptime_begin(
 {
 	int64_t none = 0;
 
+	assert(slot < UPTIME_SLOTS && !atomic_load(&uptime->up[slot]));
 	if (gap_too_long(uptime, now_ms))
 		atomic_store(&uptime->since, 0);
 	atomic_store(&uptime->up[slot], true);
