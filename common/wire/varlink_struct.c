@@ -93,6 +93,12 @@ encode_string(const void *member)
 	return text == NULL ? NULL : json_string(text);
 }
 
+static void
+decode_object(const json_t *value, void *ret_member)
+{
+	*(const json_t **)ret_member = value;
+}
+
 static json_t *
 encode_object_text(const void *member)
 {
@@ -125,6 +131,8 @@ const struct varlink_codec varlink_maybe_bool = {
     "bool", sizeof(struct varlink_maybe_bool), true, NULL, encode_maybe_bool};
 const struct varlink_codec varlink_string = {
     "string", sizeof(char *), true, decode_string, encode_string};
+const struct varlink_codec varlink_any_object = {
+    "object", sizeof(json_t *), true, decode_object, NULL};
 const struct varlink_codec varlink_object_text = {
     "object", sizeof(char *), true, NULL, encode_object_text};
 const struct varlink_codec varlink_strings = {

@@ -90,6 +90,7 @@ extern const struct varlink_codec varlink_bool, /* bool; absent: false */
     varlink_maybe_float,                        /* struct varlink_maybe_float */
     varlink_maybe_bool,                         /* struct varlink_maybe_bool */
     varlink_string,      /* const char *, the JSON object's; absent: NULL */
+    varlink_any_object,  /* const struct json_t *, its; absent: NULL */
     varlink_object_text, /* const char *, an object as text; absent: NULL */
     varlink_strings;     /* struct varlink_rows, which encoding uses up */
 

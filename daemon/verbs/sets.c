@@ -3,6 +3,7 @@
  * are made off the event loop: the call is answered when they are committed.
  * A client that leaves before that gets no key set.
  */
+#include <assert.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +91,12 @@ static enum jw_err
 take_set(struct addition *addition, struct key_set *row)
 {
 	struct verbs_change *change = &addition->change;
-	const char *name = change->asked->key_set;
-	size_t len = strlen(name);
+	const char *name;
+	size_t len;
 
+	assert(change->asked != NULL);
+	name = change->asked->key_set;
+	len = strlen(name);
 	change->fault.of_key_set = NULL;
 	if (len >= sizeof(row->name))
 		return bad_name(

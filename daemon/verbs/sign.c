@@ -6,7 +6,6 @@
 #include "daemon/verbs/sign.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +125,7 @@ read_payload(struct serve_call *call, const char *text, size_t len,
     struct verbs_claims_times *ret_times)
 {
 	struct verbs_claims_fault fault;
-	json_t *claims;
+	struct json_t *claims;
 
 	if (len > CLAIMS_OCTETS_MAX) {
 		bad_claims(call, "payload", "is longer than 128 KiB");
@@ -142,7 +141,7 @@ read_payload(struct serve_call *call, const char *text, size_t len,
 		return false;
 	}
 	verbs_claims_read(claims, ret_times, &fault);
-	json_decref(claims);
+	varlink_object_free(claims);
 	return true;
 }
 
@@ -246,24 +245,14 @@ verbs_sign_quick(struct serve_call *call, void *context)
 
 struct parameters {
 	const char *key_set, *type, *payload;
-	const json_t *claims;
+	const struct json_t *claims; /* the call's */
 };
-
-static void
-decode_object(const json_t *value, void *ret_member)
-{
-	*(const json_t **)ret_member = value;
-}
-
-/* The parsed object, which belongs to the call. */
-static const struct varlink_codec object = {
-    "object", sizeof(json_t *), true, decode_object, NULL};
 
 static const struct varlink_layout layout = VARLINK_LAYOUT(parameters,
     VARLINK_MEMBER(parameters, "keySet", key_set, varlink_string),
     VARLINK_MEMBER(parameters, "type", type, varlink_string),
     VARLINK_MEMBER(parameters, "payload", payload, varlink_string),
-    VARLINK_MEMBER(parameters, "claims", claims, object));
+    VARLINK_MEMBER(parameters, "claims", claims, varlink_any_object));
 
 static struct jw_slice
 slice_of(const char *text)
@@ -273,7 +262,7 @@ slice_of(const char *text)
 
 /* The claims as they were sent.  False: the call has been answered. */
 static bool
-find_claims(struct serve_call *call, const json_t *claims,
+find_claims(struct serve_call *call, const struct json_t *claims,
     struct verbs_sign_call *asked)
 {
 	struct verbs_claims_fault fault;
