@@ -14,24 +14,8 @@ struct alg {
 	size_t pub; /* octets of an AKP public key (FIPS 204 table 2) */
 };
 
-static const struct alg algs[JW_ALG_COUNT] = {
-    [JW_ALG_RS256] = {"RS256", false, 0},
-    [JW_ALG_RS384] = {"RS384", false, 0},
-    [JW_ALG_RS512] = {"RS512", false, 0},
-    [JW_ALG_PS256] = {"PS256", false, 0},
-    [JW_ALG_PS384] = {"PS384", false, 0},
-    [JW_ALG_PS512] = {"PS512", false, 0},
-    [JW_ALG_ES256] = {"ES256", false, 0},
-    [JW_ALG_ES384] = {"ES384", false, 0},
-    [JW_ALG_EDDSA] = {"EdDSA", false, 0},
-    [JW_ALG_ED25519] = {"Ed25519", false, 0},
-    [JW_ALG_ES512] = {"ES512", true, 0},
-    [JW_ALG_ES256K] = {"ES256K", true, 0},
-    [JW_ALG_ED448] = {"Ed448", true, 0},
-    [JW_ALG_MLDSA44] = {"ML-DSA-44", true, 1312},
-    [JW_ALG_MLDSA65] = {"ML-DSA-65", true, 1952},
-    [JW_ALG_MLDSA87] = {"ML-DSA-87", true, 2592},
-};
+#define ALG_ROW(value, name, exotic, pub) {name, exotic, pub},
+static const struct alg algs[JW_ALG_COUNT] = {JW_ALGORITHMS(ALG_ROW)};
 
 /* The text around the keys of a JWKSet, and around an AKP public key. */
 static const char set_frame[] = "{\"keys\":[]}";

@@ -16,27 +16,32 @@ enum {
 	JW_SET_KEYS_MAX = 10,
 };
 
-/* JWS algorithms: RFC 7518 3.1, RFC 8037, RFC 8812, RFC 9864, RFC 9964. */
-enum jw_alg {
-	JW_ALG_RS256,
-	JW_ALG_RS384,
-	JW_ALG_RS512,
-	JW_ALG_PS256,
-	JW_ALG_PS384,
-	JW_ALG_PS512,
-	JW_ALG_ES256,
-	JW_ALG_ES384,
-	JW_ALG_EDDSA,   /* Ed25519 under the name most verifiers know */
-	JW_ALG_ED25519, /* the same keys under the RFC 9864 name */
-	JW_ALG_ES512,   /* from here on exotic */
-	JW_ALG_ES256K,
-	JW_ALG_ED448,
-	JW_ALG_MLDSA44, /* where the OpenSSL at hand has it: crypto_supported()
-			 */
-	JW_ALG_MLDSA65,
-	JW_ALG_MLDSA87,
-	JW_ALG_COUNT
-};
+/*
+ * Every JWS algorithm (RFC 7518 3.1, RFC 8037, RFC 8812, RFC 9864, RFC 9964):
+ * its value, name, whether it is exotic (jw_alg_is_exotic()), and the octets of
+ * an AKP public key (FIPS 204 table 2).  EdDSA is Ed25519 under the name that
+ * most verifiers know.  A new one is a row here and one in daemon/crypto.
+ */
+#define JW_ALGORITHMS(ROW)                    \
+	ROW(RS256, "RS256", false, 0)         \
+	ROW(RS384, "RS384", false, 0)         \
+	ROW(RS512, "RS512", false, 0)         \
+	ROW(PS256, "PS256", false, 0)         \
+	ROW(PS384, "PS384", false, 0)         \
+	ROW(PS512, "PS512", false, 0)         \
+	ROW(ES256, "ES256", false, 0)         \
+	ROW(ES384, "ES384", false, 0)         \
+	ROW(EDDSA, "EdDSA", false, 0)         \
+	ROW(ED25519, "Ed25519", false, 0)     \
+	ROW(ES512, "ES512", true, 0)          \
+	ROW(ES256K, "ES256K", true, 0)        \
+	ROW(ED448, "Ed448", true, 0)          \
+	ROW(MLDSA44, "ML-DSA-44", true, 1312) \
+	ROW(MLDSA65, "ML-DSA-65", true, 1952) \
+	ROW(MLDSA87, "ML-DSA-87", true, 2592)
+
+#define JW_ALG_VALUE(value, name, exotic, pub) JW_ALG_##value,
+enum jw_alg { JW_ALGORITHMS(JW_ALG_VALUE) JW_ALG_COUNT };
 
 /* "ES256"; NULL outside the enum. */
 const char *jw_alg_name(int alg);
