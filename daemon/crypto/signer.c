@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/base/memory.h"
 #include "daemon/crypto/keys.h"
 #include "daemon/crypto/worker.h"
 
@@ -246,11 +247,9 @@ enum jw_err
 crypto_signer_new(struct event_base *base, int threads, size_t keys_max,
     size_t jobs_max, struct crypto_signer **ret_signer)
 {
-	struct crypto_signer *signer = calloc(1, sizeof(*signer));
+	struct crypto_signer *signer = jw_zalloc(sizeof(*signer));
 	enum jw_err err;
 
-	if (signer == NULL)
-		return JW_NO_MEMORY;
 	TAILQ_INIT(&signer->by_use);
 	signer->keys_max = keys_max;
 	signer->jobs_max = jobs_max;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/memory.h"
 
 enum { GATHER_NS = 1000000 };
 
@@ -220,9 +221,7 @@ start_threads(struct crypto_worker_pool *pool, int threads)
 	sigset_t all, old;
 	int rc = 0;
 
-	pool->threads = calloc((size_t)threads, sizeof(*pool->threads));
-	if (pool->threads == NULL)
-		return JW_NO_MEMORY;
+	pool->threads = jw_zalloc((size_t)threads * sizeof(*pool->threads));
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (rc == 0 && pool->nthreads < threads) {
@@ -240,12 +239,10 @@ enum jw_err
 crypto_worker_pool_new(struct event_base *base, int threads, int nice_level,
     int ends_at_once, struct crypto_worker_pool **ret_pool)
 {
-	struct crypto_worker_pool *pool = calloc(1, sizeof(*pool));
+	struct crypto_worker_pool *pool = jw_zalloc(sizeof(*pool));
 	enum jw_err err = JW_NO_MEMORY;
 	int error;
 
-	if (pool == NULL)
-		return JW_NO_MEMORY;
 	TAILQ_INIT(&pool->todo);
 	STAILQ_INIT(&pool->ended);
 	pthread_mutex_init(&pool->lock, NULL);

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "daemon/crypto/envelope.h"
 #include "daemon/crypto/worker.h"
 #include "daemon/document/jwks.h"
@@ -43,13 +44,9 @@ enum jw_err
 keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
     struct jw_why *why)
 {
-	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	struct keeper *keeper = jw_zalloc(sizeof(*keeper));
 	enum jw_err err;
 
-	if (keeper == NULL) {
-		store_close(options->take_store);
-		return JW_NO_MEMORY;
-	}
 	keeper->base = options->base;
 	keeper->store = options->take_store;
 	keeper->kek = options->kek;
@@ -60,12 +57,10 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	/* The last process may have removed key sets that fronts still
 	 * served. */
 	keeper->withdrawing = true;
-	keeper->store_path = strdup(options->store_path);
+	keeper->store_path = jw_strdup(options->store_path);
 	keeper->timer = evtimer_new(keeper->base, keeper_on_wake, keeper);
-	err = keeper->store_path == NULL || keeper->timer == NULL
-		  ? JW_NO_MEMORY
-		  : crypto_worker_pool_new(keeper->base, GENERATOR_THREADS,
-			GENERATOR_NICE, 1, &keeper->generators);
+	err = crypto_worker_pool_new(keeper->base, GENERATOR_THREADS,
+	    GENERATOR_NICE, 1, &keeper->generators);
 	if (err == JW_IO)
 		jw_why_set(
 		    why, "threads that make key pairs: %s", strerror(errno));
@@ -103,8 +98,7 @@ keeper_free(struct keeper *keeper)
 	keeper_forget_sets(keeper);
 	jw_deadlines_done(&keeper->deadlines);
 	keeper_room_done(&keeper->room);
-	if (keeper->timer != NULL)
-		event_free(keeper->timer);
+	event_free(keeper->timer);
 	free(keeper->sets);
 	crypto_kek_free(keeper->own_kek);
 	free(keeper->left_out);

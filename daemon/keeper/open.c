@@ -112,12 +112,9 @@ keeper_open(const struct jw_config *config, bool new_database,
 	keeper->own_kek = kek;
 	keeper->unanchored = unanchored;
 	keeper_note_domain(keeper, config->domain);
-	err = keeper_keep_room(keeper);
-	if (err == JW_OK)
-		*ret_keeper = keeper;
-	else
-		keeper_free(keeper);
-	return err;
+	keeper_keep_room(keeper);
+	*ret_keeper = keeper;
+	return JW_OK;
 }
 
 enum jw_err

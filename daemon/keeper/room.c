@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "daemon/keeper/internal.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/sign.h"
@@ -20,23 +21,17 @@
 
 enum { TRY_AGAIN_S = 30 };
 
-enum jw_err
+void
 keeper_keep_room(struct keeper *keeper)
 {
-	enum jw_err err;
-	char *path;
+	char *path = jw_asprintf("%s.ballast", keeper->store_path);
 
-	if (asprintf(&path, "%s.ballast", keeper->store_path) < 0)
-		return JW_NO_MEMORY;
-	err = store_ballast_new(path, &keeper->room.ballast);
+	keeper->room.ballast = store_ballast_new(path);
 	free(path);
-	if (err != JW_OK)
-		return err;
 	keeper_look_at_room(keeper);
 	if (keeper->room.level == ROOM_FULL)
 		keeper_doubt_exps(keeper, keeper_now(keeper));
 	event_active(keeper->timer, 0, 0);
-	return JW_OK;
 }
 
 void

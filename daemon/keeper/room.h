@@ -25,8 +25,8 @@ struct keeper_room {
 };
 
 /* Begin to keep a ballast and to look at the disk, from the next wake on.
- * JW_NO_MEMORY. */
-enum jw_err keeper_keep_room(struct keeper *keeper);
+ * */
+void keeper_keep_room(struct keeper *keeper);
 void keeper_room_done(struct keeper_room *room);
 
 /* Look, and log what has changed.  Quick. */

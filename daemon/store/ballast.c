@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
+
 struct store_ballast {
 	char *path;
 	int64_t size;
@@ -35,24 +37,20 @@ is_regular(int fd, struct stat *ret_st)
 	return S_ISREG(ret_st->st_mode);
 }
 
-enum jw_err
-store_ballast_new(const char *path, struct store_ballast **ret_ballast)
+struct store_ballast *
+store_ballast_new(const char *path)
 {
-	struct store_ballast *ballast = calloc(1, sizeof(*ballast));
+	struct store_ballast *ballast = jw_zalloc(sizeof(*ballast));
 	struct stat st;
 
-	if (ballast == NULL || (ballast->path = strdup(path)) == NULL) {
-		free(ballast);
-		return JW_NO_MEMORY;
-	}
+	ballast->path = jw_strdup(path);
 	/* A copy may be all holes: it is written again. */
 	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (int64_t)st.st_blocks * 512 >= st.st_size)
 		ballast->size = st.st_size / BALLAST_STEP * BALLAST_STEP;
 	if (ballast->size > BALLAST_SIZE)
 		ballast->size = BALLAST_SIZE;
-	*ret_ballast = ballast;
-	return JW_OK;
+	return ballast;
 }
 
 void

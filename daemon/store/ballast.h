@@ -19,8 +19,7 @@ struct store_ballast;
 
 /* A file at path is used as far as the disk really has its octets.  Writes
  * nothing yet.  JW_NO_MEMORY. */
-enum jw_err store_ballast_new(
-    const char *path, struct store_ballast **ret_ballast);
+struct store_ballast *store_ballast_new(const char *path);
 /* The file stays; NULL is fine. */
 void store_ballast_free(struct store_ballast *ballast);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "daemon/store/internal.h"
 
 enum column_kind {
@@ -122,7 +123,7 @@ store_expand(const char *text)
 	FILE *f = open_memstream(&expanded, &size);
 
 	if (f == NULL)
-		return NULL;
+		jw_out_of_memory(0);
 	for (; *text != '\0'; text++) {
 		const char *prefix = text[1] == ':' ? ":" : "";
 
@@ -136,7 +137,9 @@ store_expand(const char *text)
 		    prefix);
 		text += strcspn(text, "}");
 	}
-	return fclose(f) == 0 ? expanded : NULL;
+	if (fclose(f) != 0)
+		jw_out_of_memory(0);
+	return expanded;
 }
 
 /* ---- values ---- */

@@ -89,8 +89,7 @@ enum jw_err store_step(struct store *store, struct sqlite3_stmt *st);
 enum store_table { STORE_SET, STORE_KEY }; /* key_set_facts, generation */
 
 /* A statement with the columns of a table in place of {set} and {key}, and
- * their parameters in place of {:set} and {:key}.  NULL: no memory.  The caller
- * frees. */
+ * their parameters in place of {:set} and {:key}.  The caller frees. */
 char *store_expand(const char *text);
 /* Bind every column of a row to the first parameters; the number behind the
  * last. */

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "daemon/store/internal.h"
 #include "daemon/store/place.h"
 
@@ -74,16 +75,14 @@ store_check_lock(const char *path, struct jw_why *why)
 static char *
 resolve(const char *path)
 {
-	char dir[PATH_MAX], base[PATH_MAX], real[PATH_MAX], *joined;
+	char dir[PATH_MAX], base[PATH_MAX], real[PATH_MAX];
 
 	snprintf(dir, sizeof(dir), "%s", path);
 	snprintf(base, sizeof(base), "%s", path);
 	if (realpath(dirname(dir), real) == NULL)
-		return strdup(path);
-	if (asprintf(&joined, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
-		basename(base)) < 0)
-		return NULL;
-	return joined;
+		return jw_strdup(path);
+	return jw_asprintf(
+	    "%s/%s", strcmp(real, "/") == 0 ? "" : real, basename(base));
 }
 
 enum jw_err
@@ -316,15 +315,12 @@ enum jw_err
 store_open(const char *path, const char *uuid, int64_t now,
     struct store **ret_store, struct jw_why *why)
 {
-	struct store *store = calloc(1, sizeof(*store));
+	struct store *store = jw_zalloc(sizeof(*store));
 	enum jw_err err;
 
-	if (store == NULL)
-		return JW_NO_MEMORY;
 	store->lock_fd = -1;
 	store->path = resolve(path);
-	err = store->path == NULL ? JW_NO_MEMORY
-				  : store_refuse_link(store->path, why);
+	err = store_refuse_link(store->path, why);
 	if (err == JW_OK)
 		err = refuse_writable(store->path, why);
 	if (err == JW_OK)

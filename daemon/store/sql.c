@@ -162,10 +162,8 @@ store_prepare(struct store *store)
 {
 	for (int i = 0; i < ST_COUNT; i++) {
 		char *text = store_expand(statements[i]);
-		int rc = text == NULL ? SQLITE_NOMEM
-				      : sqlite3_prepare_v3(store->db, text, -1,
-					    SQLITE_PREPARE_PERSISTENT,
-					    &store->st[i], NULL);
+		int rc = sqlite3_prepare_v3(store->db, text, -1,
+		    SQLITE_PREPARE_PERSISTENT, &store->st[i], NULL);
 
 		free(text);
 		if (rc != SQLITE_OK)
