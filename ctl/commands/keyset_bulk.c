@@ -65,12 +65,12 @@ struct bulk {
 /* ---- messages about lines ---- */
 
 static void
-note(struct bulk *bulk, struct cmd_keyset_line *line, enum state state,
+mark_line(struct bulk *bulk, struct cmd_keyset_line *line, enum state state,
     const struct jw_why *why)
 {
 	line->state = state;
 	out_progress_clear(&bulk->progress);
-	cmd_keyset_file_tell(
+	cmd_keyset_file_report(
 	    &bulk->file, line->number, bulk->ctl->text.utf8, why);
 }
 
@@ -101,7 +101,7 @@ difference(const json_t *wanted, const json_t *there)
 }
 
 static void
-note_difference(struct bulk *bulk, struct cmd_keyset_line *line,
+mark_different(struct bulk *bulk, struct cmd_keyset_line *line,
     const json_t *policy, const char *member)
 {
 	const struct jw_param *param = jw_policy_param_camel(member);
@@ -112,7 +112,7 @@ note_difference(struct bulk *bulk, struct cmd_keyset_line *line,
 	(void)call_policy_text(line->policy, param, wanted, NULL);
 	jw_why_set(&why, "%s is there with another policy: %s is %s, not %s",
 	    line->name, param->snake, is, wanted);
-	note(bulk, line, DIFFERENT, &why);
+	mark_line(bulk, line, DIFFERENT, &why);
 }
 
 static void
@@ -127,7 +127,7 @@ compare_set(struct bulk *bulk, const struct reply_key_set *set)
 	line->seen = true;
 	member = difference(line->policy, set->policy);
 	if (member != NULL && line->state != DIFFERENT)
-		note_difference(bulk, line, set->policy, member);
+		mark_different(bulk, line, set->policy, member);
 	else if (line->state == MISSING)
 		line->state = THERE;
 	bulk->waiting += set->signs_at != REPLY_NONE;
@@ -182,16 +182,14 @@ static enum jw_err
 try_policy(struct bulk *bulk, const struct cmd_keyset_line *line)
 {
 	struct ctl *ctl = bulk->ctl;
-	json_t *reply = NULL,
-	       *parameters = json_pack("{s:s, s:O, s:b}", "name", line->name,
-		   "policy", line->policy, "dryRun", 1);
+	json_t *parameters = json_pack("{s:s, s:O, s:b}", "name", line->name,
+	    "policy", line->policy, "dryRun", 1);
+	json_t *reply = NULL;
 	bool json = ctl->json;
-	enum jw_err err = JW_NO_MEMORY;
+	enum jw_err err;
 
 	ctl->json = false;
-	if (parameters != NULL)
-		err = call_method(
-		    ctl, CTL_INTERFACE "AddKeySet", parameters, &reply);
+	err = call_method(ctl, CTL_INTERFACE "AddKeySet", parameters, &reply);
 	ctl->json = json;
 	json_decref(parameters);
 	json_decref(reply);
@@ -204,9 +202,9 @@ static enum jw_err
 check_one(struct bulk *bulk, struct cmd_keyset_line *line, json_t *seen)
 {
 	char *text = json_dumps(line->policy, JSON_COMPACT | JSON_SORT_KEYS);
-	enum jw_err err = text != NULL ? JW_OK : JW_NO_MEMORY;
+	enum jw_err err = JW_OK;
 
-	if (err == JW_OK && json_object_get(seen, text) == NULL) {
+	if (json_object_get(seen, text) == NULL) {
 		json_object_set_new(seen, text, json_true());
 		err = try_policy(bulk, line);
 	}
@@ -214,7 +212,7 @@ check_one(struct bulk *bulk, struct cmd_keyset_line *line, json_t *seen)
 	if (!is_of_one(err))
 		return err;
 	bulk->file.mistakes++;
-	note(bulk, line, FAILED, &bulk->ctl->why);
+	mark_line(bulk, line, FAILED, &bulk->ctl->why);
 	bulk->ctl->why = (struct jw_why){"", ""};
 	return JW_OK;
 }
@@ -223,7 +221,7 @@ static enum jw_err
 check_policies(struct bulk *bulk)
 {
 	json_t *seen = json_object();
-	enum jw_err err = seen != NULL ? JW_OK : JW_NO_MEMORY;
+	enum jw_err err = JW_OK;
 
 	for (size_t i = 0; i < bulk->file.count && err == JW_OK; i++)
 		if (bulk->file.lines[i].state == MISSING)
@@ -271,8 +269,6 @@ slot_fill(struct bulk *bulk, struct slot *slot, size_t *at)
 		return JW_OK;
 	}
 	slot->parameters = json_pack("{s:o}", "keySets", sets);
-	if (slot->parameters == NULL || json_array_size(sets) != slot->count)
-		return JW_NO_MEMORY;
 	err = call_change_take_options(bulk->ctl, slot->parameters);
 	return err == JW_OK ? call_change_add_id(bulk->ctl, slot->parameters)
 			    : err;
@@ -309,7 +305,7 @@ slot_refused(
 	if (!is_of_one(err) || line == NULL)
 		return err;
 	if (err != JW_CONFLICT) {
-		note(bulk, line, FAILED, &bulk->ctl->why);
+		mark_line(bulk, line, FAILED, &bulk->ctl->why);
 		if (bulk->first_fault == JW_OK)
 			bulk->first_fault = err;
 	}
@@ -452,7 +448,7 @@ add_missing(struct bulk *bulk)
 /* ---- what came of it ---- */
 
 static enum jw_err
-put_names(struct bulk *bulk)
+print_added_names(struct bulk *bulk)
 {
 	for (size_t i = 0; i < bulk->file.count; i++)
 		if (bulk->file.lines[i].state == ADDED)
@@ -473,22 +469,21 @@ names_of(const struct bulk *bulk, enum state state)
 }
 
 static enum jw_err
-put_json(struct bulk *bulk)
+print_json(struct bulk *bulk)
 {
 	json_t *object = json_pack("{s:I, s:I, s:o, s:o, s:o}", "added",
 	    (json_int_t)count(bulk, ADDED), "present",
 	    (json_int_t)count(bulk, THERE), "different",
 	    names_of(bulk, DIFFERENT), "failed", names_of(bulk, FAILED),
 	    "missing", names_of(bulk, MISSING));
-	enum jw_err err =
-	    object == NULL ? JW_NO_MEMORY : call_print_json(bulk->ctl, object);
+	enum jw_err err = call_print_json(bulk->ctl, object);
 
 	json_decref(object);
 	return err;
 }
 
 static enum jw_err
-put_summary(struct bulk *bulk, bool dry)
+print_summary(struct bulk *bulk, bool dry)
 {
 	static const struct {
 		enum state state;
@@ -502,9 +497,9 @@ put_summary(struct bulk *bulk, bool dry)
 	size_t n = bulk->file.count;
 
 	if (bulk->ctl->json)
-		return put_json(bulk);
+		return print_json(bulk);
 	if (bulk->ctl->quiet)
-		return put_names(bulk);
+		return print_added_names(bulk);
 	printf("%zu key set%s: %zu %s", n, n == 1 ? "" : "s",
 	    count(bulk, dry ? MISSING : ADDED),
 	    dry ? "would be added" : "added");
@@ -591,7 +586,7 @@ cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 			err = give_up(&bulk, err);
 	}
 	if (err == JW_OK) {
-		err = put_summary(&bulk, dry);
+		err = print_summary(&bulk, dry);
 		if (err == JW_OK && !(dry && count(&bulk, DIFFERENT) == 0))
 			err = verdict(&bulk);
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/label.h"
+#include "common/base/memory.h"
 #include "ctl/call/policy_words.h"
 #include "ctl/out/text.h"
 
@@ -44,11 +45,12 @@ next_word(char **text, bool *ret_open)
 
 /* ---- lines ---- */
 
-static enum jw_err
+/* False with why for a mistake. */
+static bool
 take_words(char *text, struct cmd_keyset_line *line, struct jw_why *why)
 {
-	bool open = false;
 	enum jw_err err = JW_OK;
+	bool open = false;
 	char *word;
 
 	while (err == JW_OK && (word = next_word(&text, &open)) != NULL) {
@@ -56,17 +58,13 @@ take_words(char *text, struct cmd_keyset_line *line, struct jw_why *why)
 			jw_why_set(why, "a quote is not closed");
 			err = JW_USAGE;
 		} else if (line->name == NULL) {
-			err = jw_key_set_name_check(word, why) == JW_OK
-				  ? JW_OK
-				  : JW_USAGE;
-			line->name = strdup(word);
-			if (line->name == NULL)
-				err = JW_NO_MEMORY;
+			err = jw_key_set_name_check(word, why);
+			line->name = jw_strdup(word);
 		} else {
 			err = call_policy_take(word, line->policy, why);
 		}
 	}
-	return err;
+	return err == JW_OK;
 }
 
 static void
@@ -76,34 +74,27 @@ line_done(struct cmd_keyset_line *line)
 	json_decref(line->policy);
 }
 
-static enum jw_err
-cmd_append(struct cmd_keyset_file *file, const struct cmd_keyset_line *line)
+static void
+add_line(struct cmd_keyset_file *file, const struct cmd_keyset_line *line)
 {
-	size_t room = file->room == 0 ? 64 : file->room * 2;
-	struct cmd_keyset_line *grown;
-
 	if (file->count == file->room) {
-		grown = realloc(file->lines, room * sizeof(*grown));
-		if (grown == NULL)
-			return JW_NO_MEMORY;
-		file->lines = grown;
-		file->room = room;
+		file->room = file->room == 0 ? 64 : file->room * 2;
+		file->lines =
+		    jw_realloc(file->lines, file->room * sizeof(*file->lines));
 	}
 	file->lines[file->count++] = *line;
-	return JW_OK;
 }
 
 void
-cmd_keyset_file_tell(const struct cmd_keyset_file *file, long number, bool utf8,
-    const struct jw_why *why)
+cmd_keyset_file_report(const struct cmd_keyset_file *file, long number,
+    bool utf8, const struct jw_why *why)
 {
 	unsigned flags = utf8 ? TEXT_UTF8 : 0;
 	char *text = out_text_visible(why->text, flags);
 	char *hint = out_text_visible(why->hint, flags);
 
-	fprintf(stderr, "jwksctl: %s:%ld: %s%s%s%s\n", file->path, number,
-	    text != NULL ? text : "", why->hint[0] != '\0' ? " (" : "",
-	    hint != NULL ? hint : "", why->hint[0] != '\0' ? ")" : "");
+	fprintf(stderr, "jwksctl: %s:%ld: %s%s%s%s\n", file->path, number, text,
+	    hint[0] != '\0' ? " (" : "", hint, hint[0] != '\0' ? ")" : "");
 	free(text);
 	free(hint);
 }
@@ -112,32 +103,28 @@ static void
 mistake(struct cmd_keyset_file *file, long number, const struct jw_why *why)
 {
 	file->mistakes++;
-	cmd_keyset_file_tell(file, number, false, why);
+	cmd_keyset_file_report(file, number, false, why);
 }
 
 /* A line with a mistake is reported and left out. */
-static enum jw_err
+static void
 take_line(struct cmd_keyset_file *file, char *text, size_t len, long number)
 {
 	struct cmd_keyset_line line = {
 	    .policy = json_object(), .number = number};
 	struct jw_why why = {"", ""};
-	enum jw_err err = JW_NO_MEMORY;
+	bool sound = strlen(text) == len;
 
-	if (strlen(text) != len) {
+	if (!sound)
 		jw_why_set(&why, "the line has a NUL byte");
-		err = JW_USAGE;
-	} else if (line.policy != NULL) {
-		err = take_words(text, &line, &why);
-	}
-	if (err == JW_OK && line.name != NULL)
-		err = cmd_append(file, &line);
-	if (err != JW_OK || line.name == NULL)
+	else
+		sound = take_words(text, &line, &why);
+	if (!sound)
+		mistake(file, number, &why);
+	if (sound && line.name != NULL)
+		add_line(file, &line);
+	else
 		line_done(&line);
-	if (err != JW_USAGE)
-		return err;
-	mistake(file, number, &why);
-	return JW_OK;
 }
 
 /* ---- names ---- */
@@ -153,17 +140,14 @@ compare_lines(const void *a, const void *b)
 	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
 }
 
-static enum jw_err
+static void
 sort_names(struct cmd_keyset_file *file)
 {
-	file->by_name = calloc(file->count + 1, sizeof(*file->by_name));
-	if (file->by_name == NULL)
-		return JW_NO_MEMORY;
+	file->by_name = jw_alloc((file->count + 1) * sizeof(*file->by_name));
 	for (size_t i = 0; i < file->count; i++)
 		file->by_name[i] = &file->lines[i];
 	qsort(
 	    file->by_name, file->count, sizeof(*file->by_name), compare_lines);
-	return JW_OK;
 }
 
 /* The mistakes are reported in the order of lines. */
@@ -203,19 +187,17 @@ cmd_keyset_file_find(const struct cmd_keyset_file *file, const char *name)
 
 /* ---- the whole ---- */
 
-static enum jw_err
+static void
 take_lines(struct cmd_keyset_file *file, FILE *in)
 {
 	char *text = NULL;
 	size_t size = 0;
 	ssize_t len;
 	long number = 0;
-	enum jw_err err = JW_OK;
 
-	while (err == JW_OK && (len = getline(&text, &size, in)) >= 0)
-		err = take_line(file, text, (size_t)len, ++number);
+	while ((len = getline(&text, &size, in)) >= 0)
+		take_line(file, text, (size_t)len, ++number);
 	free(text);
-	return err;
 }
 
 static enum jw_err
@@ -226,7 +208,7 @@ unreadable(const struct cmd_keyset_file *file, struct jw_why *why)
 }
 
 static enum jw_err
-judge(const struct cmd_keyset_file *file, struct jw_why *why)
+report_mistakes(const struct cmd_keyset_file *file, struct jw_why *why)
 {
 	if (file->mistakes > 0)
 		jw_why_set(why, "%s has %zu mistake%s: nothing was sent",
@@ -246,23 +228,22 @@ cmd_keyset_file_read(
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
-	enum jw_err err;
+	enum jw_err err = JW_OK;
 
 	memset(ret_file, 0, sizeof(*ret_file));
 	ret_file->path = is_stdin ? "standard input" : path;
 	if (in == NULL)
 		return unreadable(ret_file, why);
-	err = take_lines(ret_file, in);
-	if (err == JW_OK && ferror(in))
+	take_lines(ret_file, in);
+	if (ferror(in))
 		err = unreadable(ret_file, why);
 	if (!is_stdin)
 		fclose(in);
-	if (err == JW_OK)
-		err = sort_names(ret_file);
 	if (err != JW_OK)
 		return err;
+	sort_names(ret_file);
 	check_names(ret_file);
-	return judge(ret_file, why);
+	return report_mistakes(ret_file, why);
 }
 
 void

@@ -30,13 +30,13 @@ struct cmd_keyset_file {
 };
 
 /* Write "FILE:LINE: text (hint)" to standard error. */
-void cmd_keyset_file_tell(const struct cmd_keyset_file *file, long number,
+void cmd_keyset_file_report(const struct cmd_keyset_file *file, long number,
     bool utf8, const struct jw_why *why);
 
 /*
  * Read a whole file ("-": standard input).  Each mistake is written to standard
  * error, line by line, then for names given twice.  JW_USAGE with why when
- * there is one or no key set; JW_IO with why; JW_NO_MEMORY.  Release with
+ * there is one or no key set; JW_IO with why.  Release with
  * cmd_keyset_file_done() whatever is returned.
  */
 enum jw_err cmd_keyset_file_read(
