@@ -1,6 +1,6 @@
 /*
  * The methods of org.jwksd.keys: how each request is decoded, which function
- * takes it, and how its reply is encoded.  The start compares each row with
+ * takes it, and how its reply is encoded.  A unit test compares each row with
  * the interface description.
  */
 #include "common/wire/varlink.h"
