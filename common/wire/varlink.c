@@ -8,7 +8,7 @@
 #include "common/wire/varlink.h"
 
 #include <jansson.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,63 +29,23 @@ varlink_object_free(struct json_t *object)
 	json_decref(object);
 }
 
-/* A member that a message may have, and where its value goes. */
-struct member {
-	const char *name;
-	json_type type; /* JSON_TRUE stands for both booleans */
-	json_t **ret_value;
-};
-
-static bool
-varlink_has_type(const json_t *value, json_type type)
-{
-	return type == JSON_TRUE ? json_is_boolean(value)
-				 : json_typeof(value) == type;
-}
-
-static bool
-varlink_take_member(
-    const struct member *members, size_t count, const char *name, json_t *value)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(members[i].name, name) == 0) {
-			*members[i].ret_value = value;
-			return varlink_has_type(value, members[i].type);
-		}
-	}
-	return false;
-}
-
-/* The values belong to root.  False: an unknown or ill-typed member. */
-static bool
-take_members(json_t *root, const struct member *members, size_t count)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach (root, name, value)
-		if (!varlink_take_member(members, count, name, value))
-			return false;
-	return true;
-}
-
 enum jw_err
 varlink_reply_parse(
     const char *data, size_t len, struct varlink_reply *ret_reply)
 {
-	json_t *parameters = NULL, *error = NULL, *continues = NULL;
-	const struct member members[] = {
-	    {"parameters", JSON_OBJECT, &parameters},
-	    {"error", JSON_STRING, &error},
-	    {"continues", JSON_TRUE, &continues},
-	};
-	enum jw_err err = JW_PROTOCOL;
 	json_t *root = varlink_object_parse(data, len);
+	json_t *parameters = json_object_get(root, "parameters");
+	json_t *error = json_object_get(root, "error");
+	json_t *continues = json_object_get(root, "continues");
+	size_t known =
+	    (parameters != NULL) + (error != NULL) + (continues != NULL);
+	enum jw_err err = JW_PROTOCOL;
 
-	if (root == NULL ||
-	    !take_members(root, members, sizeof(members) / sizeof(*members)))
-		goto out;
-	if (error != NULL && json_is_true(continues))
+	if (root == NULL || json_object_size(root) != known ||
+	    (parameters != NULL && !json_is_object(parameters)) ||
+	    (error != NULL && !json_is_string(error)) ||
+	    (continues != NULL && !json_is_boolean(continues)) ||
+	    (error != NULL && json_is_true(continues)))
 		goto out;
 	*ret_reply = (struct varlink_reply){
 	    .error = jw_strdup(json_string_value(error)),
@@ -125,45 +85,21 @@ set_flag(json_t *message, const char *name, bool value)
 	return !value || json_object_set_new(message, name, json_true()) == 0;
 }
 
-/*
- * The parameters are const for the caller, so they cannot become a member of
- * the message: both are written, and joined as text.
- */
+/* Takes message; NULL parameters are left out. */
 static char *
-join_parameters(char *head, const json_t *parameters, size_t *ret_len)
+message_format(json_t *take_message, const json_t *parameters, size_t *ret_len)
 {
-	char *tail = json_dumps(parameters, JSON_COMPACT);
-	const char *comma = head[1] == '}' ? "" : ",";
+	/* A reference is counted, and nothing else changed. */
+	json_t *object = (json_t *)(uintptr_t)parameters;
 	char *text = NULL;
-	int n;
 
-	if (tail != NULL && json_is_object(parameters)) {
-		head[strlen(head) - 1] = '\0';
-		n = asprintf(
-		    &text, "%s%s\"parameters\":%s}", head, comma, tail);
-		if (n < 0)
-			text = NULL;
-		else
-			*ret_len = (size_t)n + 1;
-	}
-	free(tail);
-	return text;
-}
-
-static char *
-message_format(const json_t *message, const json_t *parameters, size_t *ret_len)
-{
-	char *head = json_dumps(message, JSON_COMPACT);
-	char *text;
-
-	if (head == NULL)
-		return NULL;
-	if (parameters == NULL) {
-		*ret_len = strlen(head) + 1;
-		return head;
-	}
-	text = join_parameters(head, parameters, ret_len);
-	free(head);
+	if (object == NULL ||
+	    (json_is_object(object) &&
+		json_object_set(take_message, "parameters", object) == 0))
+		text = json_dumps(take_message, JSON_COMPACT);
+	if (text != NULL)
+		*ret_len = strlen(text) + 1;
+	json_decref(take_message);
 	return text;
 }
 
@@ -172,14 +108,13 @@ varlink_call_format(const char *method, const struct json_t *parameters,
     bool more, bool oneway, size_t *ret_len)
 {
 	json_t *message = json_object();
-	char *text = NULL;
 
 	if (set_string(message, "method", method) &&
 	    set_flag(message, "more", more) &&
 	    set_flag(message, "oneway", oneway))
-		text = message_format(message, parameters, ret_len);
+		return message_format(message, parameters, ret_len);
 	json_decref(message);
-	return text;
+	return NULL;
 }
 
 char *
@@ -187,13 +122,12 @@ varlink_reply_format(const char *error, const struct json_t *parameters,
     bool continues, size_t *ret_len)
 {
 	json_t *message = json_object();
-	char *text = NULL;
 
 	if (set_string(message, "error", error) &&
 	    set_flag(message, "continues", continues))
-		text = message_format(message, parameters, ret_len);
+		return message_format(message, parameters, ret_len);
 	json_decref(message);
-	return text;
+	return NULL;
 }
 
 char *
