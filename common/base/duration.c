@@ -203,23 +203,14 @@ format_units(bool negative, uint64_t seconds, size_t most, char *buf)
 	return buf;
 }
 
-static uint64_t
-magnitude(int64_t value)
-{
-	return value < 0 ? -(uint64_t)value : (uint64_t)value;
-}
-
 char *
 jw_duration_format(int64_t seconds, char *buf)
 {
-	return format_units(
-	    seconds < 0, magnitude(seconds), COUNT(shown_units), buf);
-}
+	bool negative = seconds < 0;
 
-char *
-jw_duration_format_short(int64_t seconds, char *buf)
-{
-	return format_units(seconds < 0, magnitude(seconds), 2, buf);
+	return format_units(negative,
+	    negative ? -(uint64_t)seconds : (uint64_t)seconds,
+	    COUNT(shown_units), buf);
 }
 
 /* ---- moments ---- */
@@ -410,7 +401,7 @@ static enum jw_err
 parse_ahead(
     const char *text, int64_t now, int64_t *ret_when, struct jw_why *why)
 {
-	int64_t ahead;
+	int64_t ahead = 0;
 	enum jw_err err = jw_duration_parse(text + 1, &ahead, why);
 
 	if (err != JW_OK)

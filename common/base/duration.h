@@ -38,12 +38,6 @@ enum jw_err jw_duration_parse(
  */
 char *jw_duration_format(int64_t seconds, char *buf);
 
-/*
- * The two largest units only ("29d 23h", "2min 5s"), for people.  Rounds
- * towards zero.
- */
-char *jw_duration_format_short(int64_t seconds, char *buf);
-
 /* RFC 3339 in UTC, "2026-11-23T21:16:29Z".  buf has JW_TIME_SIZE. */
 char *jw_time_format(int64_t when, char *buf);
 

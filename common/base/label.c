@@ -33,12 +33,6 @@ label_fault(const char *label, size_t len, enum jw_label_kind kind)
 }
 
 bool
-jw_is_label(const char *text, size_t len, enum jw_label_kind kind)
-{
-	return label_fault(text, len, kind) == NULL;
-}
-
-bool
 jw_is_host_name(const char *text, size_t len, enum jw_label_kind kind)
 {
 	const char *end = text + len, *dot;
@@ -46,11 +40,11 @@ jw_is_host_name(const char *text, size_t len, enum jw_label_kind kind)
 	if (len > HOST_NAME_LENGTH_MAX)
 		return false;
 	while ((dot = memchr(text, '.', (size_t)(end - text))) != NULL) {
-		if (!jw_is_label(text, (size_t)(dot - text), kind))
+		if (label_fault(text, (size_t)(dot - text), kind) != NULL)
 			return false;
 		text = dot + 1;
 	}
-	return jw_is_label(text, (size_t)(end - text), kind);
+	return label_fault(text, (size_t)(end - text), kind) == NULL;
 }
 
 enum jw_err

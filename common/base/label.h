@@ -16,10 +16,7 @@ enum jw_label_kind {
 	JW_LABEL_HOST,  /* also A-Z and _, which host names of requests have */
 };
 
-/* One label of 1 to 63 octets. */
-bool jw_is_label(const char *text, size_t len, enum jw_label_kind kind);
-
-/* 1 to 253 octets: labels with a dot between each two. */
+/* 1 to 253 octets: labels of 1 to 63 octets with a dot between each two. */
 bool jw_is_host_name(const char *text, size_t len, enum jw_label_kind kind);
 
 /* JW_INVALID_PARAMETER with why: which part, and what would be right. */

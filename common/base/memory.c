@@ -4,6 +4,7 @@
  */
 #include "common/base/memory.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,23 +63,16 @@ jw_strdup(const char *s)
 }
 
 char *
-jw_vasprintf(const char *fmt, va_list args)
-{
-	char *text;
-
-	if (vasprintf(&text, fmt, args) < 0)
-		jw_out_of_memory(strlen(fmt));
-	return text;
-}
-
-char *
 jw_asprintf(const char *fmt, ...)
 {
 	char *text;
 	va_list args;
+	int len;
 
 	va_start(args, fmt);
-	text = jw_vasprintf(fmt, args);
+	len = vasprintf(&text, fmt, args);
 	va_end(args);
+	if (len < 0)
+		jw_out_of_memory(strlen(fmt));
 	return text;
 }

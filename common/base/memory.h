@@ -6,7 +6,6 @@
 #ifndef JWKSD_COMMON_BASE_MEMORY_H
 #define JWKSD_COMMON_BASE_MEMORY_H
 
-#include <stdarg.h>
 #include <stddef.h>
 
 /* Jansson gets its memory here from now on; called once, before it is used. */
@@ -26,8 +25,6 @@ void *jw_zalloc(size_t size);
 char *jw_strdup(const char *s);
 /* The same for asprintf(3). */
 char *jw_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-char *jw_vasprintf(const char *fmt, va_list args)
-    __attribute__((format(printf, 1, 0)));
 /* For memory that something else did not get; size 0: it does not say how
  * much. */
 void jw_out_of_memory(size_t size) __attribute__((noreturn));

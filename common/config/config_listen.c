@@ -3,6 +3,7 @@
  * themselves can be seen in the file.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +119,10 @@ same_address(const struct jw_listen *a, const struct jw_listen *b)
 {
 	if (a->kind != b->kind)
 		return false;
-	if (a->kind == JW_LISTEN_UNIX)
+	if (a->kind == JW_LISTEN_UNIX) {
+		assert(a->path != NULL && b->path != NULL);
 		return strcmp(a->path, b->path) == 0;
+	}
 	/* Port 0 is another one each time. */
 	return a->port != 0 && a->port == b->port &&
 	       strcmp(a->host, b->host) == 0;

@@ -268,7 +268,7 @@ enum jw_err
 jw_policy_parse_value(const struct jw_param *param, const char *text,
     int32_t *ret_value, struct jw_why *why)
 {
-	int64_t value;
+	int64_t value = 0;
 	enum jw_err err;
 
 	err = parse_kind(param, text, &value, why);

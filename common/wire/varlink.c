@@ -90,12 +90,12 @@ static char *
 message_format(json_t *take_message, const json_t *parameters, size_t *ret_len)
 {
 	/* A reference is counted, and nothing else changed. */
-	json_t *object = (json_t *)(uintptr_t)parameters;
+	json_t *members = (json_t *)(uintptr_t)parameters;
 	char *text = NULL;
 
-	if (object == NULL ||
-	    (json_is_object(object) &&
-		json_object_set(take_message, "parameters", object) == 0))
+	if (members == NULL ||
+	    (json_is_object(members) &&
+		json_object_set(take_message, "parameters", members) == 0))
 		text = json_dumps(take_message, JSON_COMPACT);
 	if (text != NULL)
 		*ret_len = strlen(text) + 1;
