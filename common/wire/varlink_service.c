@@ -165,9 +165,9 @@ unsigned
 varlink_service_flags(const struct varlink_service *service, const char *method)
 {
 	const char *dot = strrchr(method, '.');
-	size_t len = dot != NULL ? (size_t)(dot - method) : 0;
 
-	if (find_interface(service, method, len) != service->interface)
+	if (dot == NULL || find_interface(service, method,
+			       (size_t)(dot - method)) != service->interface)
 		return 0;
 	return find_verb(service, dot + 1)->flags;
 }
