@@ -1,6 +1,6 @@
 /*
  * One edit of one key set: on disk, then in memory, then to the observers. Must
- * never change memory, log or tell an observer before the store has confirmed
+ * never change memory, log or notify an observer before the store has confirmed
  * the commit.
  */
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * Two rows in, changes out.  Must say what a commit would have said: the
- * observers cannot tell the one from the other.
+ * Two rows in, changes out.  Must report exactly the changes that a commit
+ * would have reported: observers handle both in the same way.
  */
 #include "daemon/keeper/difference.h"
 

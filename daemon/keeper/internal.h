@@ -25,7 +25,7 @@ void keeper_replace_row(
     struct keeper *keeper, struct keeper_set *set, struct key_set *take_row);
 /* Tombstones live in the store alone. */
 void keeper_drop_tombstones(struct keeper *keeper, struct keeper_set *set);
-/* A key set whose removal is committed, and told to the observers. */
+/* A key set whose removal is committed, and sent to the observers. */
 void keeper_drop_set(struct keeper *keeper, struct keeper_set *set);
 void keeper_forget_sets(struct keeper *keeper);
 /* NULL: it has no such generation. */

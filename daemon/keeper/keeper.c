@@ -90,7 +90,7 @@ keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
-	/* Making a key pair may take seconds: tell the threads to stop. */
+	/* Making a key pair may take seconds: the threads are to stop. */
 	atomic_store(&keeper->stopping, true);
 	store_close(keeper->store);
 	keeper->store = NULL;

@@ -262,7 +262,7 @@ static enum jw_err
 catch_up_values(struct keeper *keeper)
 {
 	char *frozen = NULL, *clock = NULL, text[CLOCK_TEXT_SIZE];
-	const struct store_actor nobody = {-1, -1, -1};
+	const struct store_actor by_daemon = {-1, -1, -1};
 	enum jw_err err = store_meta_get(keeper->store, "frozen", &frozen);
 	bool is_frozen = frozen != NULL && strcmp(frozen, "1") == 0;
 
@@ -271,7 +271,7 @@ catch_up_values(struct keeper *keeper)
 	if (err == JW_OK || err == JW_NO_SUCH_KEY) {
 		err = JW_OK;
 		if (is_frozen != keeper->frozen)
-			keeper_adopt_frozen(keeper, is_frozen, &nobody);
+			keeper_adopt_frozen(keeper, is_frozen, &by_daemon);
 		if (keeper->accepting && clock != NULL &&
 		    lc_clock_format(&keeper->accepted, keeper->boot_id, text) &&
 		    strcmp(clock, text) == 0)

@@ -57,7 +57,7 @@ void lc_expose_copies(
 const char *lc_frozen_by(const struct lc_set *set, const struct lc_env *env);
 
 /*
- * `rotate` of lifecycle.md: with a ready standby at once, otherwise scheduled
+ * Rotate: with a ready standby at once, otherwise scheduled
  * for its ready_at; `now` promotes regardless; `at` schedules; `cancel` takes
  * a schedule back.  JW_CONFLICT (actual), JW_NOT_READY (ready_at), JW_FROZEN
  * (frozen_by), JW_NO_ACTIVE_KEY, JW_INVALID_PARAMETER (`at` is past).

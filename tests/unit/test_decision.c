@@ -1,6 +1,6 @@
 /*
  * lc_next() over every state, event, boundary and circumstance at once, held
- * against a table of lifecycle.md that shares no line with the code; then
+ * against a table of jwksd-lifecycle(7) that shares no line with the code; then
  * what each step leaves behind, and what every order does in every state.
  */
 #include <setjmp.h>
@@ -22,7 +22,7 @@
 #define NOW INT64_C(1800000000)
 #define PAST (NOW - 5000000)
 
-/* The defaults of lifecycle.md, worked out by hand. */
+/* The defaults of jwksd-lifecycle(7), worked out by hand. */
 enum {
 	IPUB = 90060,
 	IRET = 7560,
@@ -207,7 +207,7 @@ env_of(const struct situation *s)
 	};
 }
 
-/* ---- lifecycle.md as a table ---- */
+/* ---- jwksd-lifecycle(7) as a table ---- */
 
 struct expected {
 	enum lc_action action;

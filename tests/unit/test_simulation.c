@@ -1,6 +1,6 @@
 /*
  * The promise itself: the real decisions of the lifecycle, in
- * virtual time, against the worst verifiers that lifecycle.md allows.  Then
+ * virtual time, against the worst verifiers that jwksd-lifecycle(7) allows.  Then
  * the same world with one rule taken away at a time, to show that the test
  * would notice.  JWKSD_SEED repeats a run, JWKSD_ROUNDS sets its length.
  *
