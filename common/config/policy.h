@@ -73,10 +73,8 @@ int32_t jw_policy_get(
     const struct jw_policy *policy, const struct jw_param *param);
 void jw_policy_set(
     struct jw_policy *policy, const struct jw_param *param, int32_t value);
-
 /* The defaults of the table. */
 void jw_policy_init(struct jw_policy *ret_policy);
-
 /* Lower max_published_keys to the number that fits, where it was not given. */
 void jw_policy_fit(struct jw_policy *policy);
 
@@ -108,10 +106,9 @@ struct jw_policy_fault {
 enum jw_err jw_policy_check(const struct jw_policy *policy,
     struct jw_policy_fault *ret_fault, struct jw_why *why);
 
-/* The same for the bounds of one parameter alone. */
+/* The bounds of one parameter alone. */
 enum jw_err jw_policy_check_bounds(const struct jw_param *param, int64_t value,
     struct jw_policy_fault *ret_fault, struct jw_why *why);
-
 /* Is it allowed but unwise (cache_max_age under 60 s or over 15 min)? */
 bool jw_policy_warning(const struct jw_policy *policy, struct jw_why *why);
 
