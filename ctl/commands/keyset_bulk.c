@@ -16,8 +16,6 @@
 #include "common/base/clock.h"
 #include "common/base/duration.h"
 #include "common/config/policy.h"
-#include "common/wire/client.h"
-#include "common/wire/varlink.h"
 #include "ctl/call/change.h"
 #include "ctl/call/context.h"
 #include "ctl/call/policy_words.h"
@@ -30,33 +28,25 @@
 #define ADD CTL_INTERFACE "AddKeySets"
 
 enum {
-	SLOTS = 3,       /* calls under way: keys of one, commit of another */
-	PIECE_MIN = 10,  /* key sets of a call; it grows while that is quick */
-	PIECE_MAX = 200, /* of the longest name and policy: under 256 KiB */
-	QUICK_MS = 2000,
+	PIECE_MAX =
+	    200, /* key sets of a call; under 256 KiB at their longest */
+	QUICK_MS = 2000, /* then the next call may have twice as many */
 	ROUNDS = 5,
-	PAUSE_MS = 250,
-	REPLY_MS = 60 * 1000, /* for two RSA-4096 key pairs */
 };
 
 /* Of a line; MISSING is 0. */
 enum state { MISSING, THERE, ADDED, DIFFERENT, FAILED };
 
-/* A connection, and the piece that was sent on it. */
-struct slot {
-	struct varlink_client *client;
-	json_t *parameters; /* NULL: no call is under way */
+/* The key sets of one call. */
+struct piece {
 	struct cmd_keyset_line *lines[PIECE_MAX];
 	size_t count;
-	int64_t sent_ms;
+	json_t *sets; /* of these lines, as the call has them */
 };
 
 struct bulk {
 	struct ctl *ctl;
 	struct cmd_keyset_file file;
-	struct slot slots[SLOTS];
-	size_t piece;   /* key sets of the next call */
-	size_t added;   /* in this round */
 	size_t waiting; /* of the file, and there: they sign later */
 	enum jw_err first_fault;
 	struct out_progress progress;
@@ -178,21 +168,29 @@ is_of_one(enum jw_err err)
 	return err == JW_CONFLICT || err == JW_BAD_POLICY || err == JW_BAD_KEY;
 }
 
+/* A refusal is reported for its line, with --json as well. */
 static enum jw_err
-try_policy(struct bulk *bulk, const struct cmd_keyset_line *line)
+call_quietly(struct ctl *ctl, const char *method, json_t *take_parameters)
 {
-	struct ctl *ctl = bulk->ctl;
-	json_t *parameters = json_pack("{s:s, s:O, s:b}", "name", line->name,
-	    "policy", line->policy, "dryRun", 1);
 	json_t *reply = NULL;
 	bool json = ctl->json;
 	enum jw_err err;
 
 	ctl->json = false;
-	err = call_method(ctl, CTL_INTERFACE "AddKeySet", parameters, &reply);
+	err = call_method_surely(ctl, method, take_parameters, &reply);
 	ctl->json = json;
-	json_decref(parameters);
+	json_decref(take_parameters);
 	json_decref(reply);
+	return err;
+}
+
+static enum jw_err
+try_policy(struct bulk *bulk, const struct cmd_keyset_line *line)
+{
+	enum jw_err err = call_quietly(bulk->ctl, CTL_INTERFACE "AddKeySet",
+	    json_pack("{s:s, s:O, s:b}", "name", line->name, "policy",
+		line->policy, "dryRun", 1));
+
 	/* Another client has just added it. */
 	return err == JW_CONFLICT ? JW_OK : err;
 }
@@ -235,197 +233,87 @@ check_policies(struct bulk *bulk)
 	return JW_BAD_POLICY;
 }
 
-/* ---- one piece ---- */
+/* ---- pieces ---- */
 
+/* The next missing lines from *at on, which moves behind them. */
 static void
-slot_hang_up(struct slot *slot)
+take_piece(struct bulk *bulk, size_t *at, size_t most, struct piece *piece)
 {
-	varlink_client_close(slot->client);
-	slot->client = NULL;
-}
-
-/* A request for the next missing lines from *at on, which moves behind them.
- * None is left: count is 0. */
-static enum jw_err
-slot_fill(struct bulk *bulk, struct slot *slot, size_t *at)
-{
-	json_t *sets = json_array();
-	enum jw_err err;
-
-	slot->count = 0;
-	slot->sent_ms = jw_clock_monotonic_ms();
-	for (; *at < bulk->file.count && slot->count < bulk->piece; ++*at) {
+	piece->count = 0;
+	piece->sets = json_array();
+	for (; *at < bulk->file.count && piece->count < most; ++*at) {
 		struct cmd_keyset_line *line = &bulk->file.lines[*at];
 
 		if (line->state != MISSING)
 			continue;
 		json_array_append_new(
-		    sets, json_pack("{s:s, s:O}", "name", line->name, "policy",
-			      line->policy));
-		slot->lines[slot->count++] = line;
+		    piece->sets, json_pack("{s:s, s:O}", "name", line->name,
+				     "policy", line->policy));
+		piece->lines[piece->count++] = line;
 	}
-	if (slot->count == 0) {
-		json_decref(sets);
-		return JW_OK;
-	}
-	slot->parameters = json_pack("{s:o}", "keySets", sets);
-	err = call_change_take_options(bulk->ctl, slot->parameters);
-	return err == JW_OK ? call_change_add_id(bulk->ctl, slot->parameters)
-			    : err;
 }
 
 static enum jw_err
-slot_send(struct bulk *bulk, struct slot *slot)
+send_piece(struct ctl *ctl, struct piece *piece)
 {
-	struct jw_why *why = &bulk->ctl->why;
-	int64_t deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
-	enum jw_err err = JW_OK;
+	json_t *parameters = json_pack("{s:o}", "keySets", piece->sets);
+	enum jw_err err = call_change_take_options(ctl, parameters);
 
-	if (slot->client == NULL)
-		err = varlink_client_open(
-		    bulk->ctl->socket, deadline, &slot->client, why);
 	if (err == JW_OK)
-		err = varlink_client_send(
-		    slot->client, ADD, slot->parameters, true, deadline, why);
-	/* slot_finish() tries again. */
-	return err == JW_UNREACHABLE ? JW_OK : err;
-}
-
-/* One key set of the piece is refused: the others go with the next round,
- * and one that is there is compared then. */
-static enum jw_err
-slot_refused(
-    struct bulk *bulk, enum jw_err err, const struct varlink_reply *reply)
-{
-	const char *name =
-	    json_string_value(json_object_get(reply->parameters, "keySet"));
-	struct cmd_keyset_line *line =
-	    name == NULL ? NULL : cmd_keyset_file_find(&bulk->file, name);
-
-	if (!is_of_one(err) || line == NULL)
-		return err;
-	if (err != JW_CONFLICT) {
-		mark_line(bulk, line, FAILED, &bulk->ctl->why);
-		if (bulk->first_fault == JW_OK)
-			bulk->first_fault = err;
-	}
-	bulk->ctl->why = (struct jw_why){"", ""};
-	return JW_OK;
-}
-
-static void
-slot_added(struct bulk *bulk, struct slot *slot)
-{
-	for (size_t i = 0; i < slot->count; i++)
-		slot->lines[i]->state = ADDED;
-	bulk->added += slot->count;
-}
-
-/* Replies of progress, and the last. */
-static enum jw_err
-slot_receive(struct bulk *bulk, struct slot *slot)
-{
-	struct ctl *ctl = bulk->ctl;
-	bool continues = true;
-	enum jw_err err = JW_OK;
-
-	while (err == JW_OK && continues) {
-		struct varlink_reply reply = {0};
-		int64_t done = 0;
-
-		err = varlink_client_receive(slot->client,
-		    jw_clock_monotonic_ms() + REPLY_MS, &reply, &ctl->why);
-		continues = reply.continues;
-		if (err == JW_OK && reply.error != NULL)
-			err = slot_refused(
-			    bulk, call_explain(ctl, ADD, &reply), &reply);
-		else if (err == JW_OK && continues)
-			err = reply_number(
-			    reply.parameters, "done", &done, &ctl->why);
-		else if (err == JW_OK)
-			slot_added(bulk, slot);
-		if (err == JW_OK && done >= 0)
-			out_progress_show(
-			    &bulk->progress, bulk->added + (size_t)done);
-		varlink_reply_done(&reply);
-	}
+		err = call_change_add_id(ctl, parameters);
+	if (err == JW_OK && piece->count > 0)
+		return call_quietly(ctl, ADD, parameters);
+	json_decref(parameters);
 	return err;
 }
 
-/* The daemon may come back: the same request has the same outcome. */
-static enum jw_err
-slot_receive_surely(struct bulk *bulk, struct slot *slot)
-{
-	int64_t deadline = 0;
-	enum jw_err err;
-
-	for (;;) {
-		err = slot->client == NULL ? JW_UNREACHABLE
-					   : slot_receive(bulk, slot);
-		if (err != JW_UNREACHABLE && err != JW_OUTCOME_UNKNOWN)
-			return err;
-		slot_hang_up(slot);
-		if (deadline == 0)
-			deadline = jw_clock_monotonic_ms() + CLIENT_PATIENCE_MS;
-		else if (jw_clock_monotonic_ms() >= deadline)
-			return err;
-		jw_clock_nap_ms(PAUSE_MS);
-		err = slot_send(bulk, slot);
-		if (err != JW_OK)
-			return err;
-	}
-}
-
-/* A piece that takes long would be much to repeat after a broken run. */
+/* One that is there by now is compared before the next round. */
 static void
-adapt_piece(struct bulk *bulk, const struct slot *slot)
+refuse_line(struct bulk *bulk, struct cmd_keyset_line *line, enum jw_err err)
 {
-	bool quick = jw_clock_monotonic_ms() - slot->sent_ms < QUICK_MS;
-	size_t piece = quick ? bulk->piece * 2 : bulk->piece / 2;
-
-	bulk->piece = piece > PIECE_MAX   ? PIECE_MAX
-		      : piece < PIECE_MIN ? PIECE_MIN
-					  : piece;
+	if (err == JW_CONFLICT)
+		return;
+	mark_line(bulk, line, FAILED, &bulk->ctl->why);
+	if (bulk->first_fault == JW_OK)
+		bulk->first_fault = err;
 }
 
-static enum jw_err
-slot_finish(struct bulk *bulk, struct slot *slot)
-{
-	enum jw_err err;
-
-	if (slot->parameters == NULL)
-		return JW_OK;
-	err = slot_receive_surely(bulk, slot);
-	json_decref(slot->parameters);
-	slot->parameters = NULL;
-	adapt_piece(bulk, slot);
-	return err;
-}
-
-/* ---- all pieces ---- */
-
-/* A ring: the answer to the oldest call makes room for the next. */
+/* Of a piece that one key set spoils, each is tried alone. */
 static enum jw_err
 send_missing(struct bulk *bulk)
 {
+	size_t at = 0, most = 1, added = 0;
 	enum jw_err err = JW_OK;
-	size_t turn = 0, at = 0;
 
-	bulk->added = 0;
-	bulk->piece = PIECE_MIN;
 	out_progress_begin(&bulk->progress, count(bulk, MISSING), "key sets",
 	    bulk->ctl->quiet || bulk->ctl->json);
 	while (err == JW_OK && at < bulk->file.count) {
-		struct slot *slot = &bulk->slots[turn++ % SLOTS];
+		int64_t started = jw_clock_monotonic_ms();
+		size_t begin = at;
+		struct piece piece;
 
-		err = slot_finish(bulk, slot);
-		if (err == JW_OK)
-			err = slot_fill(bulk, slot, &at);
-		if (err == JW_OK && slot->count > 0)
-			err = slot_send(bulk, slot);
+		take_piece(bulk, &at, most, &piece);
+		err = send_piece(bulk->ctl, &piece);
+		for (size_t i = 0; err == JW_OK && i < piece.count; i++)
+			piece.lines[i]->state = ADDED;
+		most = jw_clock_monotonic_ms() - started < QUICK_MS
+			   ? most * 2
+			   : (most + 1) / 2;
+		if (most > PIECE_MAX)
+			most = PIECE_MAX;
+		if (err == JW_OK) {
+			added += piece.count;
+			out_progress_show(&bulk->progress, added);
+		} else if (is_of_one(err)) {
+			if (piece.count == 1)
+				refuse_line(bulk, piece.lines[0], err);
+			else
+				at = begin;
+			most = 1;
+			bulk->ctl->why = (struct jw_why){"", ""};
+			err = JW_OK;
+		}
 	}
-	for (size_t i = 0; i < SLOTS && err == JW_OK; i++)
-		err = slot_finish(bulk, &bulk->slots[(turn + i) % SLOTS]);
 	out_progress_clear(&bulk->progress);
 	return err;
 }
@@ -559,16 +447,6 @@ give_up(struct bulk *bulk, enum jw_err err)
 
 /* ---- the whole ---- */
 
-static void
-bulk_done(struct bulk *bulk)
-{
-	for (size_t i = 0; i < SLOTS; i++) {
-		slot_hang_up(&bulk->slots[i]);
-		json_decref(bulk->slots[i].parameters);
-	}
-	cmd_keyset_file_done(&bulk->file);
-}
-
 enum jw_err
 cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 {
@@ -590,6 +468,6 @@ cmd_keyset_bulk_add(struct ctl *ctl, const char *path)
 		if (err == JW_OK && !(dry && count(&bulk, DIFFERENT) == 0))
 			err = verdict(&bulk);
 	}
-	bulk_done(&bulk);
+	cmd_keyset_file_done(&bulk.file);
 	return err;
 }
