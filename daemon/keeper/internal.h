@@ -51,7 +51,6 @@ void keeper_remember_servable(struct keeper *keeper);
 void keeper_check_suspend(struct keeper *keeper, int64_t now);
 /* A key set has recorded the outage. */
 void keeper_resumed(struct keeper *keeper, struct keeper_set *set);
-
 void keeper_remember_clock(struct keeper *keeper);
 /* The clock is trusted, or no longer: log it, and plan anew. */
 void keeper_note_trust(struct keeper *keeper);
@@ -61,7 +60,7 @@ void keeper_doubt_clock(struct keeper *keeper, int64_t now);
 void keeper_retimed(struct keeper *keeper, struct keeper_set *set);
 void keeper_adopt_accepted(struct keeper *keeper);
 
-/* Keep a value in the store; logged where that fails. */
+/* Keep a value in the store; a failure is logged. */
 void keeper_remember(
     struct keeper *keeper, const char *name, const char *value);
 /* A value for all key sets, with its audit row. */
@@ -112,7 +111,6 @@ enum jw_err keeper_seal(const struct keeper *keeper, const char *key_set,
     size_t *ret_len);
 
 enum jw_err keeper_load(struct keeper *keeper, struct jw_why *why);
-
 /* The cause of changes that recovery found in the store. */
 extern const char keeper_late_cause[];
 /* Open the store again after a COMMIT of unknown outcome, and take over what it

@@ -16,7 +16,6 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 enum { STORE_APPLICATION_ID = 0x4a574b53 }; /* "JWKS" */
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum store_statement {
