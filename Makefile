@@ -58,7 +58,7 @@ SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
 SAY = $(if $(V),,@$(if $(SILENT),,printf '  %-4s %s\n' $(1) $@;))
 
 PKG = $(shell pkg-config --libs $(1))
-LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra libsystemd
+LIBS := sqlite3 libcrypto jansson libevent_core libevent_extra libsystemd smartcols
 
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard $(1))))
 COMMON := $(call objects,common/*/*.c)
@@ -104,7 +104,7 @@ $(B)/jwksd-http: $(B)/daemon/http/main.o $(SANITIZE) $(B)/libfront.a \
 		$(B)/libcommon.a
 	$(LINK) $(call PKG,libevent_core libevent_extra jansson libsystemd)
 $(B)/jwksctl: $(B)/ctl/main.o $(SANITIZE) $(B)/libctl.a $(B)/libcommon.a
-	$(LINK) $(call PKG,jansson)
+	$(LINK) $(call PKG,jansson smartcols)
 
 ARCHIVES := $(B)/libdaemon.a $(B)/libfront.a $(B)/libctl.a $(B)/libcommon.a
 $(B)/unit/test_%: $(B)/tests/unit/test_%.o $(SANITIZE) $(ARCHIVES) \

@@ -1,16 +1,16 @@
 /*
- * A table for people.
+ * A table for people, by libsmartcols.
  *
- * Rows are made twice: first for the widths of the columns, then to be
- * printed.  Without a terminal nothing is cut or wrapped: the reader may be a
- * program.
+ * Cells are already fit for a terminal (out_visible()), so the library's own
+ * escaping is off; nothing unchecked may come here.
  */
 #include "ctl/out/table.h"
 
 #include <assert.h>
-#include <stdbool.h>
+#include <libsmartcols/libsmartcols.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "ctl/out/text.h"
 
 enum { GAP = 2, WRAP_LEAST = 16 };
@@ -18,10 +18,17 @@ enum { GAP = 2, WRAP_LEAST = 16 };
 struct layout {
 	const struct out_table_column *columns;
 	size_t count;
-	size_t widths[TABLE_COLUMNS_MAX];
-	size_t gap;
-	size_t limit; /* columns of the terminal; 0: none */
+	size_t widths[TABLE_COLUMNS_MAX]; /* the widest text of each column */
+	size_t limit;                     /* columns of the terminal; 0: none */
 };
+
+/* The library has no other reason to fail. */
+static void
+need(int failed)
+{
+	if (failed != 0)
+		jw_out_of_memory(0);
+}
 
 /* Characters; near enough for names and sentences. */
 static size_t
@@ -35,33 +42,6 @@ width_of(const char *s)
 	return width;
 }
 
-/* Octets of the first characters, at most `width` of them. */
-static size_t
-octets_of(const char *s, size_t width)
-{
-	size_t n = 0;
-
-	while (s[n] != '\0' && (width > 0 || (s[n] & 0xc0) == 0x80))
-		width -= (s[n++] & 0xc0) != 0x80;
-	return n;
-}
-
-/* ---- widths ---- */
-
-static void
-widen(struct layout *layout, const char *const *cells)
-{
-	for (size_t i = 0; i < layout->count; i++) {
-		size_t width = width_of(cells[i]);
-		size_t most = layout->columns[i].most;
-
-		if (most > 0 && width > most)
-			width = most;
-		if (width > layout->widths[i])
-			layout->widths[i] = width;
-	}
-}
-
 static bool
 is_wrapped(const struct layout *layout, size_t column)
 {
@@ -73,106 +53,128 @@ is_wrapped(const struct layout *layout, size_t column)
 static size_t
 total_width(const struct layout *layout)
 {
-	size_t total = layout->gap * (layout->count - 1);
+	size_t total = GAP * (layout->count - 1);
 
 	for (size_t i = 0; i < layout->count; i++)
 		total += is_wrapped(layout, i) ? 0 : layout->widths[i];
 	return total;
 }
 
-/* One character less for the widest column that may lose its end. */
-static bool
-narrow(struct layout *layout)
-{
-	size_t *widest = NULL;
-
-	for (size_t i = 0; i < layout->count; i++)
-		if ((layout->columns[i].flags & TABLE_CUT) != 0 &&
-		    layout->widths[i] > 1 &&
-		    (widest == NULL || layout->widths[i] > *widest))
-			widest = &layout->widths[i];
-	if (widest != NULL)
-		*widest -= 1;
-	return widest != NULL;
-}
-
-/* Narrow gaps first, before a cell loses its end. */
-static void
-fit(struct layout *layout)
-{
-	size_t last = layout->count - 1;
-	size_t least = is_wrapped(layout, last) ? WRAP_LEAST : 0, used;
-
-	if (layout->limit == 0)
-		return;
-	if (total_width(layout) + least > layout->limit)
-		layout->gap = 1;
-	while (total_width(layout) + least > layout->limit && narrow(layout))
-		continue;
-	used = total_width(layout);
-	if (least > 0)
-		layout->widths[last] =
-		    used + least > layout->limit ? least : layout->limit - used;
-}
-
-/* ---- lines ---- */
+/* ---- what the library is told ---- */
 
 static void
-print_blanks(size_t count, FILE *out)
+add_column(struct libscols_table *scols, struct layout *layout)
 {
-	fprintf(out, "%*s", (int)count, "");
+	const struct out_table_column *column = &layout->columns[layout->count];
+	struct libscols_column *made;
+	int flags = 0;
+
+	assert(layout->count < TABLE_COLUMNS_MAX);
+	if ((column->flags & TABLE_RIGHT) != 0)
+		flags |= SCOLS_FL_RIGHT;
+	if ((column->flags & TABLE_CUT) != 0 && layout->limit > 0)
+		flags |= SCOLS_FL_TRUNC;
+	if (is_wrapped(layout, layout->count))
+		flags |= SCOLS_FL_WRAP;
+	made = scols_table_new_column(scols, column->name, 0, flags);
+	need(made == NULL);
+	if ((flags & SCOLS_FL_WRAP) != 0)
+		need(scols_column_set_wrapfunc(made, scols_wrapnl_chunksize,
+		    scols_wrapnl_nextchunk, NULL));
+	layout->widths[layout->count++] = width_of(column->name);
 }
 
-static void
-print_cell(const struct layout *layout, size_t column, const char *cell,
-    const char *colour, FILE *out)
+static struct libscols_table *
+new_table(const struct out_text *text, struct layout *layout, FILE *out)
 {
-	size_t width = layout->widths[column], used = width_of(cell);
-	size_t blanks = used < width ? width - used : 0;
-	bool right = (layout->columns[column].flags & TABLE_RIGHT) != 0;
+	struct libscols_table *scols = scols_new_table();
 
-	print_blanks(right ? blanks : 0, out);
-	fprintf(out, "%s%.*s%s", colour != NULL ? colour : "",
-	    (int)octets_of(cell, width), cell, colour != NULL ? "\033[0m" : "");
-	if (!right && column + 1 < layout->count)
-		print_blanks(blanks, out);
+	need(scols == NULL);
+	need(scols_table_enable_noencoding(scols, 1));
+	need(scols_table_enable_colors(scols, text->colour));
+	need(scols_table_enable_ascii(scols, !text->utf8));
+	need(scols_table_set_stream(scols, out));
+	/* Without a terminal nothing is cut: the reader may be a program. */
+	need(scols_table_set_termforce(scols, layout->limit > 0
+						  ? SCOLS_TERMFORCE_ALWAYS
+						  : SCOLS_TERMFORCE_NEVER));
+	if (layout->limit > 0)
+		need(scols_table_set_termwidth(scols, layout->limit));
+	while (layout->columns[layout->count].name != NULL)
+		add_column(scols, layout);
+	return scols;
 }
 
-/* Whole words on each line, but for one that is longer than a line. */
-static void
-print_wrapped(const struct layout *layout, const char *s, FILE *out)
+/* Octets of the first characters, at most `width` of them. */
+static size_t
+octets_of(const char *s, size_t width)
 {
-	size_t width = layout->widths[layout->count - 1];
+	size_t n = 0;
 
-	while (width_of(s) > width) {
-		size_t n = octets_of(s, width);
-
-		while (n > 0 && s[n] != ' ')
-			n--;
-		if (n == 0)
-			n = strcspn(s, " ");
-		if (s[n] == '\0')
-			break;
-		fprintf(out, "%.*s\n", (int)n, s);
-		print_blanks(total_width(layout), out);
-		s += n + 1;
-	}
-	fputs(s, out);
+	while (s[n] != '\0' && (width > 0 || (s[n] & 0xc0) == 0x80))
+		width -= (s[n++] & 0xc0) != 0x80;
+	return n;
 }
 
 static void
-print_line(
-    const struct layout *layout, const struct out_table_row *row, FILE *out)
+add_line(struct libscols_table *scols, struct layout *layout,
+    const struct out_table_row *row)
 {
+	struct libscols_line *line = scols_table_new_line(scols, NULL);
+
+	need(line == NULL);
 	for (size_t i = 0; i < layout->count; i++) {
-		print_blanks(i > 0 ? layout->gap : 0, out);
-		if (is_wrapped(layout, i))
-			print_wrapped(layout, row->cells[i], out);
-		else
-			print_cell(
-			    layout, i, row->cells[i], row->colours[i], out);
+		size_t most = layout->columns[i].most, width;
+		char *text = jw_strdup(row->cells[i]);
+
+		if (most > 0)
+			text[octets_of(text, most)] = '\0';
+		width = width_of(text);
+		if (width > layout->widths[i])
+			layout->widths[i] = width;
+		need(scols_line_refer_data(line, i, text));
+		need(scols_cell_set_color(
+		    scols_line_get_cell(line, i), row->colours[i]));
 	}
-	fputc('\n', out);
+}
+
+/* ---- words that go on in the next line ---- */
+
+/* Turn blanks into newlines so that no line is longer than room. */
+static void
+break_lines(char *s, size_t room)
+{
+	char *blank = NULL;
+	size_t column = 0;
+
+	for (; *s != '\0'; s++) {
+		column += (*s & 0xc0) != 0x80;
+		if (column > room && blank != NULL) {
+			*blank = '\n';
+			column = width_of(blank + 1) - width_of(s) + 1;
+			blank = NULL;
+		}
+		if (*s == ' ')
+			blank = s;
+	}
+}
+
+static void
+wrap(struct libscols_table *scols, const struct layout *layout, size_t column)
+{
+	size_t used = total_width(layout), room = WRAP_LEAST;
+	size_t lines = scols_table_get_nlines(scols);
+
+	if (used + WRAP_LEAST < layout->limit)
+		room = layout->limit - used;
+	for (size_t i = 0; i < lines; i++) {
+		struct libscols_line *line = scols_table_get_line(scols, i);
+		char *copy = jw_strdup(
+		    scols_cell_get_data(scols_line_get_cell(line, column)));
+
+		break_lines(copy, room);
+		need(scols_line_refer_data(line, column, copy));
+	}
 }
 
 enum jw_err
@@ -180,34 +182,28 @@ out_table_print(const struct out_text *text, const struct out_table *table,
     FILE *out, struct jw_why *why)
 {
 	struct layout layout = {
-	    .columns = table->columns,
-	    .gap = GAP,
-	    .limit = (size_t)text->width,
-	};
-	struct out_table_row heading = {{NULL}, {NULL}, {{0}}}, row;
+	    .columns = table->columns, .limit = (size_t)text->width};
+	struct libscols_table *scols = new_table(text, &layout, out);
 	enum jw_err err = JW_OK;
 
-	for (; table->columns[layout.count].name != NULL; layout.count++) {
-		assert(layout.count < TABLE_COLUMNS_MAX);
-		heading.cells[layout.count] = table->columns[layout.count].name;
-	}
-	widen(&layout, heading.cells);
 	for (size_t i = 0; i < table->count && err == JW_OK; i++) {
-		memset(&row, 0, sizeof(row));
+		struct out_table_row row = {{NULL}, {NULL}, {{0}}};
+
 		err = table->row(text, table->rows, i, &row, why);
 		if (err == JW_OK)
-			widen(&layout, row.cells);
+			add_line(scols, &layout, &row);
 	}
-	if (err != JW_OK || table->count == 0)
-		return err;
-	fit(&layout);
-	print_line(&layout, &heading, out);
-	for (size_t i = 0; i < table->count && err == JW_OK; i++) {
-		memset(&row, 0, sizeof(row));
-		err = table->row(text, table->rows, i, &row, why);
-		if (err == JW_OK)
-			print_line(&layout, &row, out);
+	if (err == JW_OK && table->count > 0) {
+		if (is_wrapped(&layout, layout.count - 1))
+			wrap(scols, &layout, layout.count - 1);
+		/* Narrow gaps first, before a cell loses its end. */
+		need(scols_table_set_column_separator(scols,
+		    layout.limit > 0 && total_width(&layout) > layout.limit
+			? " "
+			: "  "));
+		need(scols_print_table(scols));
 	}
+	scols_unref_table(scols);
 	return err;
 }
 

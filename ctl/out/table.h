@@ -1,5 +1,6 @@
 /*
- * A table for people: aligned columns, cut or wrapped to the terminal.
+ * A table for people: aligned columns, cut or wrapped to the terminal.  The
+ * only user of libsmartcols.
  */
 #ifndef JWKSD_CTL_OUT_TABLE_H
 #define JWKSD_CTL_OUT_TABLE_H
@@ -34,8 +35,7 @@ struct out_table_row {
 };
 
 /*
- * Fill the row of that index; ret_row is zeroes.  Is called twice for each
- * row, in order.  JW_PROTOCOL with why.
+ * Fill the row of that index; ret_row is zeroes.  JW_PROTOCOL with why.
  */
 typedef enum jw_err out_table_row_fn(const struct out_text *text,
     const void *rows, size_t index, struct out_table_row *ret_row,

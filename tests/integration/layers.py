@@ -50,6 +50,7 @@ LIBRARIES = {
     r"sqlite3\.h": "daemon/store",
     r"openssl/": "daemon/crypto",
     r"systemd/": "common/system",
+    r"libsmartcols": "ctl/out",
     r"event2/http\w*\.h|evhttp\.h": "daemon/http",
     r"event2/|event\.h": "common/serve daemon/crypto daemon/keeper "
                          "daemon/publish daemon/verbs daemon daemon/http",
