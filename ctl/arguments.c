@@ -263,12 +263,12 @@ ctl_arguments_take(int argc, char *const argv[], struct ctl *ctl,
 
 	make_tables(&tables);
 	take_words(argc, argv, &tables, &ctl->arguments);
-	(void)take_command(ctl, ret_command);
+	take_command(ctl, ret_command);
 	optind = 0;
 	while ((c = next_option(argc, argv, &tables)) != -1)
 		if (c == ':')
 			valued = find_option(*ret_command, argv[optind - 1]);
 		else if (c != 1)
-			(void)take_option(ctl, *ret_command, argv, c);
+			take_option(ctl, *ret_command, argv, c);
 	return valued;
 }

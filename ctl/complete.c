@@ -173,7 +173,7 @@ offer_from_daemon(const struct completion *c, const struct kind *kind)
 	const json_t *item;
 	size_t i;
 
-	(void)call_method_all(c->ctl, kind->method, NULL, kind->list, &reply);
+	call_method_all(c->ctl, kind->method, NULL, kind->list, &reply);
 	json_array_foreach (json_object_get(reply, kind->list), i, item)
 		kind->offer_item(c, item);
 	json_decref(reply);
@@ -235,5 +235,5 @@ ctl_complete(struct ctl *ctl, int argc, char *const argv[])
 	} else if (ctl->arguments.count == 0) {
 		offer_commands(&c);
 	}
-	(void)fflush(stdout);
+	fflush(stdout);
 }

@@ -114,7 +114,7 @@ print_command(const struct ctl_command *command)
 		print_options(command);
 	}
 	puts("\noptions of every command: `jwksctl help`\n\nexamples:");
-	(void)print_indented(text);
+	print_indented(text);
 }
 
 enum jw_err

@@ -106,7 +106,7 @@ take_reason(struct degraded *degraded)
 	}
 	text = options->why->text[0] != '\0' ? options->why->text
 					     : jw_err_text(options->err);
-	(void)snprintf(degraded->reason, sizeof(degraded->reason), "%s", text);
+	snprintf(degraded->reason, sizeof(degraded->reason), "%s", text);
 	degraded->parameters =
 	    json_pack("{s:o}", "message", settings_mistakes_text(text));
 	if (config)
@@ -119,8 +119,7 @@ say_reason(struct degraded *degraded)
 {
 	char status[REASON_SIZE + 16];
 
-	(void)snprintf(
-	    status, sizeof(status), "degraded: %s", degraded->reason);
+	snprintf(status, sizeof(status), "degraded: %s", degraded->reason);
 	sys_notify_ready(status);
 	if (!sys_refusal_note(degraded->options.refusal, degraded->reason))
 		return;

@@ -160,7 +160,7 @@ become_front(struct launch *launch)
 		close(fd);
 	/* A handler of the keeper would take a signal that is for the front. */
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &fallback, NULL);
+		sigaction(sig, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Ctrl-C reaches the keeper alone, which then ends its front. */

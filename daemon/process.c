@@ -69,7 +69,7 @@ daemon_process_prepare(const struct jw_config *config, struct jw_why *why)
 	setrlimit(RLIMIT_CORE, &none);
 	/* As process 1 of a container the keeper inherits processes that it did
 	 * not start: the kernel then keeps nothing of those that end. */
-	(void)signal(SIGCHLD, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
 	err = make_directories(config, why);
 	if (err == JW_OK)
 		err = crypto_init(SECURE_HEAP, &locked);

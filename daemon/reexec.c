@@ -66,10 +66,10 @@ daemon_reexec_answer(
 			err == JW_OK ? started : parameters, false, &len);
 		/* The socket is empty, and takes one reply. */
 		if (text != NULL)
-			(void)send(reexec->reload_fd, text, len,
+			send(reexec->reload_fd, text, len,
 			    MSG_NOSIGNAL | MSG_DONTWAIT);
 		free(text);
-		(void)close(reexec->reload_fd);
+		close(reexec->reload_fd);
 		reexec->reload_fd = -1;
 	}
 	json_decref(started);

@@ -72,8 +72,8 @@ daemon_signals_new(
 		event_add(signals->events[i], NULL);
 	}
 	/* A start that was refused has blocked them. */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	return signals;
 }
 
@@ -90,8 +90,8 @@ daemon_signals_free(struct daemon_signals *signals)
 
 	if (signals == NULL)
 		return;
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)
 		event_free(signals->events[i]);
 	free(signals);

@@ -60,7 +60,7 @@ limit_sign(struct serve_limits *limits)
 	struct rlimit files = {0, 0};
 	int connections = SIGN_CONNECTIONS;
 
-	(void)getrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_NOFILE, &files);
 	if (files.rlim_cur < SIGN_CONNECTIONS + SPARE_FILES)
 		connections = (int)files.rlim_cur - SPARE_FILES;
 	if (connections > limits->connections)

@@ -19,7 +19,7 @@ open_standard_descriptors(void)
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
-		(void)close(fd);
+		close(fd);
 }
 
 static void
@@ -36,9 +36,9 @@ reset_signals(void)
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		(void)signal(rows[i].sig, rows[i].action);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(rows[i].sig, rows[i].action);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void

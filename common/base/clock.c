@@ -31,7 +31,7 @@ read_clock(clockid_t id, int64_t per_second)
 {
 	struct timespec now;
 
-	(void)clock_gettime(id, &now);
+	clock_gettime(id, &now);
 	return (int64_t)now.tv_sec * per_second +
 	       now.tv_nsec / (NS_PER_S / per_second);
 }
@@ -128,5 +128,5 @@ jw_clock_nap_ms(int64_t milliseconds)
 	    .tv_nsec = milliseconds % MS_PER_S * (NS_PER_S / MS_PER_S)};
 
 	if (milliseconds > 0)
-		(void)nanosleep(&span, NULL);
+		nanosleep(&span, NULL);
 }

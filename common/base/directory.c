@@ -58,7 +58,7 @@ jw_directory_sync_of(const char *path)
 	bool synced;
 	int fd, error;
 
-	(void)snprintf(parent, sizeof(parent), "%.*s",
+	snprintf(parent, sizeof(parent), "%.*s",
 	    slash == NULL ? 1 : (int)(slash - path) + 1,
 	    slash == NULL ? "." : path);
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,7 +66,7 @@ jw_directory_sync_of(const char *path)
 		return false;
 	synced = fsync(fd) == 0;
 	error = errno;
-	(void)close(fd);
+	close(fd);
 	errno = error;
 	return synced;
 }

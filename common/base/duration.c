@@ -49,7 +49,7 @@ unit_usec(const char *text, size_t len)
 
 	if (len == 0 || len > 8)
 		return 0;
-	(void)snprintf(name, sizeof(name), "|%.*s|", (int)len, text);
+	snprintf(name, sizeof(name), "|%.*s|", (int)len, text);
 	for (size_t i = 0; i < COUNT(units); i++)
 		if (strstr(units[i].names, name) != NULL)
 			return units[i].usec;
@@ -221,9 +221,9 @@ jw_time_format(int64_t when, char *buf)
 	struct tm tm;
 
 	if (jw_time_split(when, &tm))
-		(void)strftime(buf, JW_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		strftime(buf, JW_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	else
-		(void)snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
+		snprintf(buf, JW_TIME_SIZE, "@%" PRId64, when);
 	return buf;
 }
 
@@ -235,11 +235,11 @@ jw_time_format_relative(int64_t when, int64_t now, char *buf)
 				       : (uint64_t)now - (uint64_t)when;
 
 	if (when == now) {
-		(void)snprintf(buf, JW_TIME_SIZE, "now");
+		snprintf(buf, JW_TIME_SIZE, "now");
 		return buf;
 	}
-	(void)format_units(false, distance, 2, text);
-	(void)snprintf(
+	format_units(false, distance, 2, text);
+	snprintf(
 	    buf, JW_TIME_SIZE, when > now ? "in %.30s" : "%.30s ago", text);
 	return buf;
 }

@@ -140,7 +140,7 @@ static void
 set_why(struct jw_why *why, const char *fmt, va_list args)
 {
 	if (why != NULL) {
-		(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
+		vsnprintf(why->text, sizeof(why->text), fmt, args);
 		why->hint[0] = '\0';
 	}
 }
@@ -174,6 +174,6 @@ jw_why_hint(struct jw_why *why, const char *fmt, ...)
 	if (why == NULL)
 		return;
 	va_start(args, fmt);
-	(void)vsnprintf(why->hint, sizeof(why->hint), fmt, args);
+	vsnprintf(why->hint, sizeof(why->hint), fmt, args);
 	va_end(args);
 }

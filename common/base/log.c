@@ -148,7 +148,7 @@ log_line(enum jw_log_level level, const struct jw_log_about *about,
 	start = begin_line(level, line);
 	line[start] = '\0';
 	errno = saved; /* for %m */
-	(void)vsnprintf(line + start, sizeof(line) - start, fmt, args);
+	vsnprintf(line + start, sizeof(line) - start, fmt, args);
 	blunt(line);
 	len = strlen(line);
 	if (!sunk(level, line + start, about)) {

@@ -142,7 +142,7 @@ take_line(struct loader *loader, const struct jw_config_line *line,
 		return JW_OK;
 	}
 	if (line->section != NULL)
-		(void)jw_config_explain_section(line->section, why);
+		jw_config_explain_section(line->section, why);
 	if (line->is_section)
 		loader->section = NULL;
 	return JW_BAD_CONFIG;

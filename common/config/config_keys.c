@@ -55,7 +55,7 @@ jw_config_key_count(void)
 {
 	size_t nparams;
 
-	(void)jw_policy_params(&nparams);
+	jw_policy_params(&nparams);
 	return COUNT(keys) + nparams;
 }
 
@@ -201,7 +201,7 @@ jw_config_fill_defaults(struct jw_config *config)
 	default_text(&config->anchor, state,
 	    *state == '\0' ? "/jwksd.anchor" : ".anchor");
 	if (config->nlisten == 0)
-		(void)jw_config_listen.parse(NULL, LISTEN, config, NULL);
+		jw_config_listen.parse(NULL, LISTEN, config, NULL);
 }
 
 void

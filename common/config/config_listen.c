@@ -102,7 +102,7 @@ parse_inet(const char *text, struct jw_listen *ret_row, struct jw_why *why)
 
 	if (colon == NULL || text[strlen(text) - 1] == ']')
 		return no_port(text, why);
-	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 	if (!read_host(host, ret_row->host, sizeof(ret_row->host)))
 		return explain_address(text, host, port, why);
 	number = digits > 0 && digits <= 5 ? strtol(port, NULL, 10) : -1;

@@ -190,9 +190,9 @@ jw_policy_format_value(const struct jw_param *param, int64_t value, char *buf)
 	else if (param->kind == JW_PARAM_MODE)
 		word = jw_mode_name((int)value);
 	if (word != NULL)
-		(void)snprintf(buf, JW_DURATION_SIZE, "%s", word);
+		snprintf(buf, JW_DURATION_SIZE, "%s", word);
 	else
-		(void)snprintf(buf, JW_DURATION_SIZE, "%" PRId64, value);
+		snprintf(buf, JW_DURATION_SIZE, "%" PRId64, value);
 	return buf;
 }
 
@@ -210,7 +210,7 @@ parse_word(const struct jw_param *param, const char *text, word_fn *word,
 	for (i = 0; word(i) != NULL; i++) {
 		size_t len = strlen(list);
 
-		(void)snprintf(list + len, sizeof(list) - len, "%s%s",
+		snprintf(list + len, sizeof(list) - len, "%s%s",
 		    i == 0 ? "" : ", ", word(i));
 	}
 	jw_why_set(why, "%s \"%.64s\" is unknown; it is one of %s",

@@ -116,7 +116,7 @@ check_verifier_age(const struct check *check)
 		 CACHE_LEVELS * (int64_t)stale;
 	if (policy->verifier_max_age >= oldest)
 		return JW_OK;
-	(void)snprintf(because, sizeof(because),
+	snprintf(because, sizeof(because),
 	    "%d * cache_max_age + %d * %s: %d shared cache%s before that of "
 	    "the verifier",
 	    CACHE_LEVELS + 1, CACHE_LEVELS,
@@ -134,7 +134,7 @@ check_rotation(const struct check *check)
 
 	if (period > ipub)
 		return JW_OK;
-	(void)refuse(check, "rotation_period", AT_LEAST, ipub + 1, "");
+	refuse(check, "rotation_period", AT_LEAST, ipub + 1, "");
 	return jw_fail(JW_BAD_POLICY, check->why,
 	    "rotation_period is %s but must be longer than %s "
 	    "(propagation_delay + verifier_max_age + publish_safety)",
@@ -163,7 +163,7 @@ check_key_size(const struct check *check)
 	int32_t most = jw_alg_max_published(policy->algorithm);
 	char because[96];
 
-	(void)snprintf(because, sizeof(because),
+	snprintf(because, sizeof(because),
 	    "with algorithm %s more do not fit into %d octets",
 	    jw_alg_name(policy->algorithm), (int)JW_SET_OCTETS_MAX);
 	if (policy->max_published_keys > most) {

@@ -162,7 +162,7 @@ serve_server_new(
 static void
 end_input(struct serve_conn *conn)
 {
-	(void)shutdown(conn->fd, SHUT_RD);
+	shutdown(conn->fd, SHUT_RD);
 	conn->has_input = true;
 	conn->has_end = true;
 	if (conn->place != PLACE_PARKED)

@@ -86,7 +86,7 @@ sys_notify_fds_free(struct sys_notify_fds *fds)
 		return;
 	for (int i = 0; i < fds->count; i++) {
 		if (!fds->taken[i])
-			(void)close(SD_LISTEN_FDS_START + i);
+			close(SD_LISTEN_FDS_START + i);
 	}
 	for (char **name = fds->names; name != NULL && *name != NULL; name++)
 		free(*name);
@@ -152,7 +152,7 @@ join_names(const struct sys_notify_fds *fds)
 	if (out == NULL)
 		return NULL;
 	for (int i = 0; i < fds->count; i++)
-		(void)fprintf(out, "%s%s", i > 0 ? ":" : "", fds->names[i]);
+		fprintf(out, "%s%s", i > 0 ? ":" : "", fds->names[i]);
 	if (fclose(out) != 0) {
 		free(joined);
 		return NULL;
@@ -171,9 +171,9 @@ sys_notify_fds_pass_on(const struct sys_notify_fds *fds)
 		return JW_NO_MEMORY;
 	rc = setenv("LISTEN_FDNAMES", names, 1);
 	free(names);
-	(void)snprintf(number, sizeof(number), "%d", fds->count);
+	snprintf(number, sizeof(number), "%d", fds->count);
 	rc |= setenv("LISTEN_FDS", number, 1);
-	(void)snprintf(number, sizeof(number), "%ld", (long)getpid());
+	snprintf(number, sizeof(number), "%ld", (long)getpid());
 	rc |= setenv("LISTEN_PID", number, 1);
 	for (int i = 0; i < fds->count && rc == 0; i++)
 		rc = fcntl(SD_LISTEN_FDS_START + i, F_SETFD, 0);
@@ -195,9 +195,9 @@ send_status(const char *prefix, const char *status)
 {
 	char line[512];
 
-	(void)snprintf(line, sizeof(line), "%s", status);
+	snprintf(line, sizeof(line), "%s", status);
 	one_line(line);
-	(void)sd_notifyf(0, "%sSTATUS=%s", prefix, line);
+	sd_notifyf(0, "%sSTATUS=%s", prefix, line);
 }
 
 void
@@ -213,7 +213,7 @@ sys_notify_status(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, args);
+	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	send_status("", line);
 }
@@ -221,20 +221,20 @@ sys_notify_status(const char *fmt, ...)
 void
 sys_notify_reloading(void)
 {
-	(void)sd_notifyf(
+	sd_notifyf(
 	    0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, jw_clock_monotonic_us());
 }
 
 void
 sys_notify_stopping(void)
 {
-	(void)sd_notify(0, "STOPPING=1");
+	sd_notify(0, "STOPPING=1");
 }
 
 void
 sys_notify_extend_timeout(unsigned seconds)
 {
-	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
 	    (unsigned long long)seconds * 1000000);
 }
 
@@ -250,7 +250,7 @@ sys_notify_watchdog_interval(void)
 void
 sys_notify_watchdog(void)
 {
-	(void)sd_notify(0, "WATCHDOG=1");
+	sd_notify(0, "WATCHDOG=1");
 }
 
 void
@@ -260,7 +260,7 @@ sys_notify_watchdog_within(unsigned seconds)
 
 	if (seconds == 0 && sd_watchdog_enabled(0, &usec) <= 0)
 		return;
-	(void)sd_notifyf(0, "WATCHDOG_USEC=%llu", (unsigned long long)usec);
+	sd_notifyf(0, "WATCHDOG_USEC=%llu", (unsigned long long)usec);
 }
 
 /* ---- the journal ---- */

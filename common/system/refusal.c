@@ -16,7 +16,7 @@
 static void
 sys_cut(char *to, const char *text)
 {
-	(void)snprintf(to, REFUSAL_TEXT, "%s", text);
+	snprintf(to, REFUSAL_TEXT, "%s", text);
 }
 
 static void
@@ -30,7 +30,7 @@ read_mark(struct sys_refusal *refusal)
 	refusal->marked = true;
 	n = read(fd, refusal->text, sizeof(refusal->text) - 1);
 	refusal->text[n > 0 ? n : 0] = '\0';
-	(void)close(fd);
+	close(fd);
 }
 
 static bool
@@ -94,7 +94,7 @@ sys_refusal_note(struct sys_refusal *refusal, const char *text)
 	if (strcmp(noted, refusal->text) == 0)
 		return false;
 	sys_cut(refusal->text, text);
-	(void)write_mark(refusal, noted);
+	write_mark(refusal, noted);
 	return true;
 }
 
@@ -102,7 +102,7 @@ void
 sys_refusal_clear(struct sys_refusal *refusal)
 {
 	if (refusal->path[0] != '\0')
-		(void)unlink(refusal->path);
+		unlink(refusal->path);
 	refusal->marked = false;
 	refusal->text[0] = '\0';
 }

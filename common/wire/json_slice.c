@@ -39,7 +39,7 @@ varlink_json_peek(struct varlink_json *json)
 bool
 varlink_json_ended(struct varlink_json *json)
 {
-	(void)peek(json);
+	peek(json);
 	return json->at == json->end;
 }
 
@@ -111,7 +111,7 @@ varlink_json_token(struct varlink_json *json)
 	const char *start = json->at;
 
 	if (start < json->end && *start == '"') {
-		(void)skip_string(json);
+		skip_string(json);
 	} else if (start < json->end) {
 		while (json->at<json->end && * json->at> ' ' &&
 		       strchr(",:{}[]\"", *json->at) == NULL)
@@ -151,8 +151,8 @@ varlink_json_depth(const char *text, size_t len)
 	size_t deepest;
 
 	varlink_json_begin(&json, text, len, false);
-	(void)varlink_json_peek(&json);
-	(void)skip_nested(&json, &deepest);
+	varlink_json_peek(&json);
+	skip_nested(&json, &deepest);
 	return deepest;
 }
 
@@ -321,7 +321,7 @@ varlink_json_name(struct varlink_json *json, struct varlink_json_object *object,
 bool
 varlink_json_value(struct varlink_json *json, struct jw_slice *ret_value)
 {
-	(void)peek(json);
+	peek(json);
 	ret_value->at = json->at;
 	if (!skip_value(json))
 		return false;

@@ -160,7 +160,7 @@ bad_member(const struct jw_slice *object, size_t depth_max, char *ret_name,
 	struct jw_slice text;
 
 	varlink_json_begin(&json, object->at, object->len, false);
-	(void)varlink_json_open(&json, &members);
+	varlink_json_open(&json, &members);
 	while (what == NULL &&
 	       varlink_json_member(&json, &members, &text, ret_value)) {
 		ret_name[0] = '\0';

@@ -60,11 +60,6 @@ struct varlink_maybe_int {
 	int64_t value;
 };
 
-struct varlink_maybe_float {
-	bool given;
-	double value;
-};
-
 struct varlink_maybe_bool {
 	bool given;
 	bool value;
@@ -87,7 +82,6 @@ extern const struct varlink_codec varlink_bool, /* bool; absent: false */
     varlink_int,                                /* int64_t */
     varlink_int_if_set,                         /* int64_t; left out when 0 */
     varlink_maybe_int,                          /* struct varlink_maybe_int */
-    varlink_maybe_float,                        /* struct varlink_maybe_float */
     varlink_maybe_bool,                         /* struct varlink_maybe_bool */
     varlink_string,      /* const char *, the JSON object's; absent: NULL */
     varlink_any_object,  /* const struct json_t *, its; absent: NULL */

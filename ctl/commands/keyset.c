@@ -122,7 +122,7 @@ print_policy(struct ctl *ctl, const json_t *policy, FILE *out)
 	};
 	struct out_table table = {columns, policy, 0, parameter_row};
 
-	(void)jw_policy_params(&table.count);
+	jw_policy_params(&table.count);
 	return out_table_print(&ctl->text, &table, out, &ctl->why);
 }
 

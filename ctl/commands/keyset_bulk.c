@@ -98,8 +98,8 @@ mark_different(struct bulk *bulk, struct cmd_keyset_line *line,
 	char is[JW_DURATION_SIZE] = "-", wanted[JW_DURATION_SIZE] = "-";
 	struct jw_why why = {"", ""};
 
-	(void)call_policy_text(policy, param, is, NULL);
-	(void)call_policy_text(line->policy, param, wanted, NULL);
+	call_policy_text(policy, param, is, NULL);
+	call_policy_text(line->policy, param, wanted, NULL);
 	jw_why_set(&why, "%s is there with another policy: %s is %s, not %s",
 	    line->name, param->snake, is, wanted);
 	mark_line(bulk, line, DIFFERENT, &why);

@@ -108,7 +108,7 @@ count_known(struct ctl *ctl, const struct reply_key *revoked)
 	struct reply_key key;
 	size_t i, known = 0;
 
-	(void)call_method_all(
+	call_method_all(
 	    ctl, CTL_INTERFACE "ListKeys", parameters, "keys", &reply);
 	json_array_foreach (json_object_get(reply, "keys"), i, item)
 		if (reply_key(item, &key, &ctl->why) == JW_OK &&

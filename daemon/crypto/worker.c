@@ -68,7 +68,7 @@ wake_loop(struct crypto_worker_pool *pool)
 	if (pool->woken || STAILQ_EMPTY(&pool->ended))
 		return;
 	pool->woken = true;
-	(void)eventfd_write(pool->event_fd, 1);
+	eventfd_write(pool->event_fd, 1);
 }
 
 /* Needs the lock.  NULL: no job of the share waits. */
@@ -200,7 +200,7 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	eventfd_t value;
 
 	(void)what;
-	(void)eventfd_read(fd, &value);
+	eventfd_read(fd, &value);
 	take_ended(pool, &jobs);
 	/* The loop was broken because the store is gone: start no further call.
 	 */

@@ -209,10 +209,9 @@ add_lines(const struct http_answer *answer, struct evkeyvalq *headers)
 {
 	const struct answer_line *line;
 	const char *value;
-	size_t i;
 
 	evhttp_add_header(headers, "Date", answer->date);
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		line = &lines[i];
 		if ((line->on & ON(answer->kind)) == 0)
 			continue;

@@ -293,7 +293,7 @@ add_listener(struct http_listeners *all, size_t i)
 	int fd = all->options.fds[i], on = 1;
 
 	/* What is accepted inherits it; a Unix socket does not know it. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	listener = evconnlistener_new(all->env.base, NULL, NULL,
 	    LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	evconnlistener_set_error_cb(listener, on_accept_failed);

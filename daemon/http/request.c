@@ -63,9 +63,8 @@ http_request_trim(struct jw_slice text)
 bool
 http_request_is_token(struct jw_slice text)
 {
-	size_t i;
 
-	for (i = 0; i < text.len; i++) {
+	for (size_t i = 0; i < text.len; i++) {
 		if (!is_alpha(text.at[i]) && !is_digit(text.at[i]) &&
 		    !is_one_of(text.at[i], "!#$%&'*+-.^_`|~"))
 			return false;
@@ -165,9 +164,8 @@ static enum http_request_method
 method_of(struct jw_slice text)
 {
 	static const char *const names[] = {"GET", "HEAD", "OPTIONS"};
-	size_t i;
 
-	for (i = 0; i < REQUEST_OTHER; i++) {
+	for (size_t i = 0; i < REQUEST_OTHER; i++) {
 		if (jw_slice_is(text, names[i]))
 			return (enum http_request_method)i;
 	}
@@ -188,9 +186,8 @@ parse_version(struct jw_slice text, int *ret_minor)
 static bool
 is_target_text(struct jw_slice text)
 {
-	size_t i;
 
-	for (i = 0; i < text.len; i++) {
+	for (size_t i = 0; i < text.len; i++) {
 		if (!is_target(text.at[i]))
 			return false;
 		if (text.at[i] == '%' &&
@@ -338,9 +335,8 @@ static bool
 is_number(struct jw_slice text, bool *ret_zero)
 {
 	bool zero = true;
-	size_t i;
 
-	for (i = 0; i < text.len; i++) {
+	for (size_t i = 0; i < text.len; i++) {
 		if (!is_digit(text.at[i]))
 			return false;
 		if (text.at[i] != '0')

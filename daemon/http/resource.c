@@ -29,12 +29,11 @@ static bool
 is_v6(struct jw_slice literal)
 {
 	static const char octets[] = "0123456789abcdefABCDEF:.";
-	size_t i;
 
 	if (literal.len < 4 || literal.at[0] != '[' ||
 	    literal.at[literal.len - 1] != ']')
 		return false;
-	for (i = 1; i < literal.len - 1; i++) {
+	for (size_t i = 1; i < literal.len - 1; i++) {
 		if (memchr(octets, literal.at[i], sizeof(octets) - 1) == NULL)
 			return false;
 	}
@@ -45,11 +44,10 @@ static bool
 is_port(struct jw_slice port)
 {
 	unsigned long value = 0;
-	size_t i;
 
 	if (port.len > 5)
 		return false;
-	for (i = 0; i < port.len; i++) {
+	for (size_t i = 0; i < port.len; i++) {
 		if (port.at[i] < '0' || port.at[i] > '9')
 			return false;
 		value = value * 10 + (unsigned long)(port.at[i] - '0');
@@ -300,13 +298,12 @@ http_resource_date_parse(struct jw_slice text, int64_t *ret_when)
 	char copy[48];
 	const char *end;
 	struct tm tm;
-	size_t i;
 
 	if (text.len >= sizeof(copy))
 		return false;
 	memcpy(copy, text.at, text.len);
 	copy[text.len] = '\0';
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		memset(&tm, 0, sizeof(tm));
 		end = strptime(copy, forms[i], &tm);
 		if (end != NULL && *end == '\0')

@@ -53,7 +53,7 @@ keeper_new(const struct keeper_options *options, struct keeper **ret_keeper,
 	keeper->policy = *options->policy;
 	keeper->wall = options->wall != NULL ? options->wall : jw_clock_wall_s;
 	keeper->boot = options->boot != NULL ? options->boot : jw_clock_boot_s;
-	(void)jw_clock_boot_id(keeper->boot_id);
+	jw_clock_boot_id(keeper->boot_id);
 	/* The last process may have removed key sets that fronts still
 	 * served. */
 	keeper->withdrawing = true;

@@ -97,7 +97,7 @@ keeper_new_sets_free(struct keeper_new_sets *sets)
 		return;
 	}
 	atomic_store(&sets->cancelled, true);
-	(void)crypto_worker_cancel(sets->keeper->generators, sets);
+	crypto_worker_cancel(sets->keeper->generators, sets);
 }
 
 /* ---- keys ---- */

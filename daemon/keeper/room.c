@@ -140,7 +140,7 @@ keeper_look_at_room(struct keeper *keeper)
 {
 	struct keeper_disk room;
 
-	(void)keeper_look(keeper, &room);
+	keeper_look(keeper, &room);
 }
 
 static void

@@ -279,7 +279,7 @@ publish_on_drained(struct serve_call *call, void *arg)
 
 	(void)call;
 	if (!follower->caught_up)
-		(void)send_content(follower, next_documents(follower));
+		send_content(follower, next_documents(follower));
 }
 
 static void
@@ -332,7 +332,7 @@ run_documents(struct serve_call *call, const void *request, void *context)
 	};
 	TAILQ_INSERT_TAIL(&publish->followers, follower, link);
 	serve_follow(call, publish_on_closed, publish_on_drained, follower);
-	(void)send_content(follower, next_documents(follower));
+	send_content(follower, next_documents(follower));
 }
 
 /*
@@ -344,7 +344,7 @@ static void
 send_new(struct follower *follower, const struct keeper_set *set)
 {
 	if (follower->caught_up && set->row.facts.removed_at == 0)
-		(void)send_content(follower, next_documents(follower));
+		send_content(follower, next_documents(follower));
 }
 
 /* Another version of a key set that the follower has been sent; object NULL:
@@ -361,7 +361,7 @@ send_change(
 		content.documents = json_pack("[O]", object);
 		follower->has_any = true;
 	}
-	(void)send_content(follower, content);
+	send_content(follower, content);
 }
 
 static void

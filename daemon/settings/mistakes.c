@@ -17,10 +17,10 @@ settings_mistakes_format(
     const struct jw_config_error *mistake, char *buf, size_t size)
 {
 	if (mistake->line == 0 && mistake->file[0] == '\0')
-		(void)snprintf(buf, size, "%s", mistake->message);
+		snprintf(buf, size, "%s", mistake->message);
 	else
-		(void)snprintf(buf, size, "%s:%d: %s", mistake->file,
-		    mistake->line, mistake->message);
+		snprintf(buf, size, "%s:%d: %s", mistake->file, mistake->line,
+		    mistake->message);
 }
 
 json_t *

@@ -144,7 +144,7 @@ store_ballast_release(struct store_ballast *ballast)
 	/* File systems with a log give blocks back when that is written. */
 	done = is_regular(fd, &st) && ftruncate(fd, size) == 0;
 	if (done)
-		(void)fsync(fd);
+		fsync(fd);
 	close(fd);
 	return done;
 }

@@ -240,7 +240,7 @@ send_progress(struct addition *addition, size_t made)
 		return;
 	addition->progress_ms = now;
 	/* A client that reads too little gets fewer of them. */
-	(void)verbs_continue(addition->change.call, &reply);
+	verbs_continue(addition->change.call, &reply);
 }
 
 static void

@@ -51,7 +51,7 @@ send_page(struct serve_call *call, void *arg)
 
 	if (err == JW_OK && !is_last && in_pages) {
 		/* Sent only when drained: there is always room. */
-		(void)verbs_continue(call, &page);
+		verbs_continue(call, &page);
 		return;
 	}
 	if (err == JW_OK && is_last) {

@@ -43,19 +43,17 @@ load(const void *data, size_t size, struct text *ret_text)
 	char path[64];
 	enum jw_err err;
 
-	if (fd < 0 || (size > 0 && write(fd, data, size) != (ssize_t)size)) {
+	if (fd < 0 || (size > 0 && write(fd, data, size) != (ssize_t)size))
 		abort();
-	}
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	err = jw_config_load(path, &config, &errors);
 	if ((err == JW_OK) != (errors.count == 0) ||
 	    (err == JW_OK) != (config != NULL)) {
 		abort();
 	}
 	ret_text->len = 0;
-	if (err == JW_OK) {
+	if (err == JW_OK)
 		jw_config_each(config, collect, ret_text);
-	}
 	jw_config_free(config);
 	jw_config_errors_done(&errors);
 	close(fd);
@@ -67,9 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct text first, second;
 
-	if (!load(data, size, &first)) {
+	if (!load(data, size, &first))
 		return 0;
-	}
 	if (!load(first.data, first.len, &second) || first.len != second.len ||
 	    memcmp(first.data, second.data, first.len) != 0) {
 		abort();

@@ -17,9 +17,8 @@ try_duration(const char *text)
 	struct jw_why why;
 	int64_t seconds, back;
 
-	if (jw_duration_parse(text, &seconds, &why) != JW_OK) {
+	if (jw_duration_parse(text, &seconds, &why) != JW_OK)
 		return;
-	}
 	if (seconds < 0 || seconds > INT64_C(3155760000) ||
 	    jw_duration_parse(jw_duration_format(seconds, buf), &back, NULL) !=
 		JW_OK ||
@@ -35,9 +34,8 @@ try_time(const char *text)
 	struct jw_why why;
 	int64_t when, back;
 
-	if (jw_time_parse(text, 1790000000, &when, &why) != JW_OK) {
+	if (jw_time_parse(text, 1790000000, &when, &why) != JW_OK)
 		return;
-	}
 	if (when < 0 || when > INT64_C(253402300799) ||
 	    jw_time_parse(jw_time_format(when, buf), 0, &back, NULL) != JW_OK ||
 	    back != when) {
@@ -50,9 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
 
-	if (text == NULL) {
+	if (text == NULL)
 		return 0;
-	}
 	memcpy(text, data, size);
 	text[size] = '\0';
 	try_duration(text);

@@ -9,7 +9,8 @@ import harness
 from layers import FOLDERS, LIBRARIES, LIBRARY_FILES
 
 ROOT = harness.ROOT
-HEADER_LINES = 150
+HEADER_LINES = 120
+FILE_LINES = 600
 FUNCTION_LINES = 60
 
 FORBIDDEN = re.compile(
@@ -22,6 +23,14 @@ TIMES = re.compile(
     r"|mktime|gmtime(_r)?|localtime(_r)?|nanosleep|usleep|sleep)\s*\()")
 NOISE = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+# What clang-tidy has no check for, or only one for the opposite.
+DIALECT = {
+    "no cast of a call to void": re.compile(r"^\s+\(void\)[\w.>-]+\(", re.M),
+    "no braces around one line": re.compile(
+        r"\n(\t+)(?:if|while|for|\w*FOREACH\w*|json_\w+_foreach) ?\([^\n]*\)"
+        r" \{\n\1\t[^\n]*;\n\1\}\n"),
+}
 
 # In pieces, so that this file is not its own first finding.
 HOSTS = ["npm" + "js.org", "py" + "pi.org", "crates" + ".io",
@@ -131,6 +140,12 @@ def shared_names(folder):
             if len(line.split()) > 2}
 
 
+def outlandish(text):
+    """(rule, match) of each place that breaks a rule of DIALECT."""
+    return [(what, match) for what, pattern in DIALECT.items()
+            for match in pattern.finditer(text)]
+
+
 def functions(path):
     """(name, lines) of each function, by the braces in column 0."""
     name, start = "?", None
@@ -229,6 +244,11 @@ class Layers(unittest.TestCase):
             for path in code()
             for name, lines in functions(path) if lines > FUNCTION_LINES)
 
+    def test_files_are_short(self):
+        self.nothing(f"{path}: {count} lines, {FILE_LINES} at most"
+                     for path in code()
+                     if (count := read(path).count("\n")) > FILE_LINES)
+
     def test_sources_open_with_what_they_are_for(self):
         self.nothing(f"{path}: no opening comment" for path in
                      code() + files("tests/*/*.c")
@@ -244,6 +264,11 @@ class Layers(unittest.TestCase):
             f"{path}: {match.group()}" for path in code()
             if path != "common/base/clock.c"
             for match in TIMES.finditer(NOISE.sub(blank, read(path))))
+
+    def test_one_dialect(self):
+        self.nothing(f"{path}: {what}: {match.group().strip()}"
+                     for path in code() + files("tests/*/*.c")
+                     for what, match in outlandish(read(path)))
 
     def test_structs_are_not_typedefed(self):
         self.nothing(
@@ -321,6 +346,14 @@ class OfTheCheckItself(unittest.TestCase):
         self.assertEqual(cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}),
                          ["b", "c"])
         self.assertEqual(cycles({"a": {"b", "c"}, "b": {"c"}}), [])
+
+    def test_dialect(self):
+        for text in ("\n\t(void)close(fd);\n",
+                     "\n\tif (a) {\n\t\tb();\n\t}\n"):
+            self.assertEqual(len(outlandish(text)), 1, text)
+        for text in ("\n\t(void)arg;\n", "\n\tif (a)\n\t\tb();\n",
+                     "\n\tif (a) {\n\t\tb();\n\t} else {\n\t\tc();\n\t}\n"):
+            self.assertEqual(outlandish(text), [], text)
 
     def test_words_in_comments_and_strings_are_free(self):
         text = '/* gets( */ puts("system("); // atoi(\nsnprintf(b, n, s);\n'

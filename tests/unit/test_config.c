@@ -53,7 +53,7 @@ path_of(const char *name)
 {
 	static char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	return path;
 }
 
@@ -110,9 +110,8 @@ errors_of(void)
 	for (size_t i = 0; i < errors.count; i++) {
 		const char *file = errors.rows[i].file;
 
-		if (strncmp(file, directory, strlen(directory)) == 0) {
+		if (strncmp(file, directory, strlen(directory)) == 0)
 			file += strlen(directory) + 1;
-		}
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 		    "%s:%d: %s\n", file, errors.rows[i].line,
 		    errors.rows[i].message);
@@ -138,10 +137,8 @@ look(const char *section, const char *key, const char *value,
 
 	if (strcmp(section, wanted->section) == 0 &&
 	    strcmp(key, wanted->key) == 0) {
-		(void)snprintf(
-		    wanted->value, sizeof(wanted->value), "%s", value);
-		(void)snprintf(
-		    wanted->origin, sizeof(wanted->origin), "%s", origin);
+		snprintf(wanted->value, sizeof(wanted->value), "%s", value);
+		snprintf(wanted->origin, sizeof(wanted->origin), "%s", origin);
 		wanted->found++;
 		return false;
 	}
@@ -158,9 +155,8 @@ expect_shown(const struct jw_config *config, const char *section,
 
 	jw_config_each(config, look, &wanted);
 	assert_int_equal(wanted.found, 1);
-	if (strncmp(shown, directory, strlen(directory)) == 0) {
+	if (strncmp(shown, directory, strlen(directory)) == 0)
 		shown += strlen(directory) + 1;
-	}
 	assert_string_equal(wanted.value, value);
 	assert_string_equal(shown, origin);
 }
@@ -229,9 +225,8 @@ the_default_file_may_be_missing(void **state)
 	struct jw_config *config = NULL;
 
 	(void)state;
-	if (access("/etc/jwksd", F_OK) == 0) {
+	if (access("/etc/jwksd", F_OK) == 0)
 		skip();
-	}
 	assert_int_equal(jw_config_load(NULL, &config, &errors), JW_OK);
 	expect_defaults(config);
 	jw_config_free(config);
@@ -389,14 +384,13 @@ the_longest_line_is_read(void **state)
 	assert_string_equal(
 	    config->sign_rules, text + strlen("[access]\nsign_rules = "));
 	jw_config_free(config);
-	(void)snprintf(
+	snprintf(
 	    text, sizeof(text), "[store]\npath = /%0*d\n", LONG_PATH - 1, 7);
 	put("a.conf", text);
 	config = load();
 	assert_int_equal(strlen(config->store_path), LONG_PATH);
 	jw_config_free(config);
-	(void)snprintf(
-	    text, sizeof(text), "[store]\npath = /%0*d\n", LONG_PATH, 7);
+	snprintf(text, sizeof(text), "[store]\npath = /%0*d\n", LONG_PATH, 7);
 	put("a.conf", text);
 	assert_string_equal(errors_of(),
 	    "a.conf:2: path is 4033 octets long but may be 4032, so that the "
@@ -610,7 +604,7 @@ addresses_are_refused_with_words(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const char *errors;
 
-		(void)snprintf(
+		snprintf(
 		    text, sizeof(text), "[http]\nlisten = %s\n", rows[i].value);
 		put("a.conf", text);
 		errors = errors_of();
@@ -619,10 +613,10 @@ addresses_are_refused_with_words(void **state)
 			fail_msg("\"%s\": %s", rows[i].value, errors);
 		}
 	}
-	(void)snprintf(text, sizeof(text), "[http]\nlisten=unix:/%0107d\n", 1);
+	snprintf(text, sizeof(text), "[http]\nlisten=unix:/%0107d\n", 1);
 	put("a.conf", text);
 	assert_non_null(strstr(errors_of(), "at most 107 octets"));
-	(void)snprintf(text, sizeof(text), "[http]\nlisten=unix:/%0106d\n", 1);
+	snprintf(text, sizeof(text), "[http]\nlisten=unix:/%0106d\n", 1);
 	put("a.conf", text);
 	jw_config_free(load());
 }
@@ -639,26 +633,24 @@ domains_are_checked(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		(void)snprintf(
-		    text, sizeof(text), "[http]\ndomain = %s\n", bad[i]);
+		snprintf(text, sizeof(text), "[http]\ndomain = %s\n", bad[i]);
 		put("a.conf", text);
 		assert_non_null(strstr(errors_of(), "is no DNS name"));
 	}
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct jw_config *config;
 
-		(void)snprintf(
-		    text, sizeof(text), "[http]\ndomain = %s\n", good[i]);
+		snprintf(text, sizeof(text), "[http]\ndomain = %s\n", good[i]);
 		put("a.conf", text);
 		config = load();
 		assert_string_equal(config->domain, good[i]);
 		jw_config_free(config);
 	}
 	/* A label has 63 octets at most. */
-	(void)snprintf(text, sizeof(text), "[http]\ndomain = %063d.de\n", 1);
+	snprintf(text, sizeof(text), "[http]\ndomain = %063d.de\n", 1);
 	put("a.conf", text);
 	jw_config_free(load());
-	(void)snprintf(text, sizeof(text), "[http]\ndomain = %064d.de\n", 1);
+	snprintf(text, sizeof(text), "[http]\ndomain = %064d.de\n", 1);
 	put("a.conf", text);
 	assert_non_null(strstr(errors_of(), "is no DNS name"));
 }
@@ -669,11 +661,11 @@ a_runtime_directory_leaves_room_for_sockets(void **state)
 	char text[256];
 
 	(void)state;
-	(void)snprintf(
+	snprintf(
 	    text, sizeof(text), "[daemon]\nruntime_directory = /%089d/\n", 1);
 	put("a.conf", text);
 	jw_config_free(load());
-	(void)snprintf(
+	snprintf(
 	    text, sizeof(text), "[daemon]\nruntime_directory = /%090d\n", 1);
 	put("a.conf", text);
 	assert_string_equal(errors_of(),
@@ -846,9 +838,8 @@ next_key(struct example *example, char **ret_value)
 	while ((line = strsep(&example->rest, "\n")) != NULL) {
 		char *equals = strstr(line, " = ");
 
-		if (sscanf(line, "[%31[a-z]]", example->section) == 1) {
+		if (sscanf(line, "[%31[a-z]]", example->section) == 1)
 			continue;
-		}
 		if (line[0] == '#' && line[1] == ' ') {
 			example->explained = true;
 		} else if (line[0] == '#' && equals != NULL) {
@@ -869,15 +860,13 @@ compare_example(const char *section, const char *key, const char *value,
 	char *name = next_key(example, &shown);
 
 	(void)origin;
-	if (name == NULL) {
+	if (name == NULL)
 		fail_msg("the example lacks %s in [%s]", key, section);
-	}
 	assert_string_equal(name, key);
 	assert_string_equal(example->section, section);
 	/* Where nothing is the default, the example shows something. */
-	if (*value != '\0') {
+	if (*value != '\0')
 		assert_string_equal(shown, value);
-	}
 	assert_true(example->explained);
 	example->explained = false;
 	example->keys++;
@@ -927,9 +916,8 @@ the_example_loads_as_it_is_and_uncommented(void **state)
 	expect_defaults(config);
 	jw_config_free(config);
 	for (char *p = text; (p = strstr(p, "\n#")) != NULL; p++) {
-		if (p[2] >= 'a' && p[2] <= 'z') {
+		if (p[2] >= 'a' && p[2] <= 'z')
 			p[1] = ' ';
-		}
 	}
 	put("a.conf", text);
 	config = load();

@@ -355,7 +355,7 @@ every_day_of_four_centuries(void **state)
 
 	(void)state;
 	for (int64_t day = 0; day < 146097; day++) {
-		(void)jw_time_format(day * 86400 + 86399, buf);
+		jw_time_format(day * 86400 + 86399, buf);
 		assert_int_equal(jw_time_parse(buf, 0, &back, NULL), JW_OK);
 		assert_int_equal(back, day * 86400 + 86399);
 	}

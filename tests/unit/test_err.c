@@ -21,9 +21,8 @@ every_value_has_a_row(void **state)
 	for (int i = 0; i < JW_ERR_COUNT; i++) {
 		assert_non_null(jw_err_text((enum jw_err)i));
 		assert_true(strlen(jw_err_text((enum jw_err)i)) > 0);
-		if (i != JW_OK) {
+		if (i != JW_OK)
 			assert_in_range(jw_err_exit((enum jw_err)i), 64, 78);
-		}
 	}
 	assert_int_equal(jw_err_exit(JW_OK), 0);
 }
@@ -103,9 +102,8 @@ exit_statuses_are_the_documented_ones(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(jw_err_exit(rows[i].err), rows[i].status);
-	}
 }
 
 static void

@@ -136,19 +136,18 @@ test_many(void **state)
 {
 	struct http_documents *documents = http_documents_new();
 	char name[16];
-	int i;
 
 	(void)state;
-	for (i = 0; i < 10000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		http_documents_put(documents, make(name, name, "/p", i));
 	}
-	for (i = 0; i < 10000; i += 2) {
+	for (int i = 0; i < 10000; i += 2) {
 		snprintf(name, sizeof(name), "n%d", i);
 		http_documents_remove(documents, name);
 	}
 	assert_int_equal(http_documents_count(documents), 5000);
-	for (i = 0; i < 10000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		if (i % 2 == 0)
 			assert_null(find(documents, name, "/p"));

@@ -46,10 +46,9 @@ test_scan_in_pieces(void **state)
 {
 	static const char text[] = "\r\nGET / HTTP/1.1\r\nX: y\r\n\r\nGET";
 	struct http_request_scan scan = {0};
-	size_t len;
 
 	(void)state;
-	for (len = 0; len < 26; len++)
+	for (size_t len = 0; len < 26; len++)
 		assert_int_equal(http_request_scan(&scan, text, len, 8192),
 		    REQUEST_INCOMPLETE);
 	assert_int_equal(
@@ -64,10 +63,9 @@ test_scan_refuses(void **state)
 	static const char *const rows[] = {"GET / HTTP/1.1\n", "\n", "\r\r",
 	    "GET\r/", "GET \x01", "GET \x7f", "\x16\x03\x01"};
 	struct http_request_scan scan;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(scan_all(rows[i], &scan), REQUEST_BAD);
 	memset(&scan, 0, sizeof(scan));
 	assert_int_equal(
@@ -163,10 +161,9 @@ test_targets(void **state)
 	};
 	struct http_request request = {0};
 	char text[128];
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" HOST "\r\n",
 		    rows[i].line);
 		if (rows[i].path == NULL) {
@@ -198,10 +195,9 @@ test_keep_alive(void **state)
 	};
 	struct http_request request = {0};
 	char text[128];
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text),
 		    "GET / HTTP/1.%d\r\n" HOST "%s\r\n", rows[i].minor,
 		    rows[i].lines);
@@ -234,10 +230,9 @@ test_framing(void **state)
 	};
 	struct http_request request = {0};
 	char text[160];
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text), "%s / HTTP/1.1\r\n" HOST "%s\r\n",
 		    rows[i].method, rows[i].lines);
 		if (rows[i].body < 0) {
@@ -314,11 +309,10 @@ test_any_octets(void **state)
 	struct http_request_scan scan;
 	struct http_request request = {0};
 	size_t len, n, i;
-	int round;
 
 	(void)state;
 	srandom(7517);
-	for (round = 0; round < 200000; round++) {
+	for (int round = 0; round < 200000; round++) {
 		len = 0;
 		for (n = (size_t)random() % 12; n > 0; n--) {
 			i = (size_t)random() %

@@ -65,10 +65,9 @@ test_app(void **state)
 	struct http_request request = {.path = text("/.well-known/jwks.json")};
 	struct jw_slice path;
 	char app[RESOURCE_APP_SIZE];
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		request.authority.at = NULL;
 		if (rows[i].authority != NULL)
 			request.authority = text(rows[i].authority);
@@ -135,11 +134,11 @@ test_longest_app_in_path(void **state)
 	struct jw_slice path;
 
 	(void)state;
-	(void)snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
+	snprintf(target, sizeof(target), "/%063d/.well-known/x", 1);
 	request.path = text(target);
 	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
 	assert_int_equal(strlen(app), 63);
-	(void)snprintf(target, sizeof(target), "/%064d/.well-known/x", 1);
+	snprintf(target, sizeof(target), "/%064d/.well-known/x", 1);
 	request.path = text(target);
 	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
 	assert_string_equal(app, "default");
@@ -172,10 +171,9 @@ test_longest_name(void **state)
 	char name[256], app[RESOURCE_APP_SIZE];
 	struct jw_slice path;
 	struct http_request request = {.path = text("/")};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(name); i++)
+	for (size_t i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 == 0 ? 'a' : '.';
 	request.authority = (struct jw_slice){name, 253};
 	assert_int_equal(http_resource_find(&request, NULL, app, &path), JW_OK);
@@ -208,10 +206,9 @@ test_etags(void **state)
 	    {"W/", false},
 	};
 	struct http_request request;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		request = head_with("If-None-Match", rows[i].value);
 		assert_int_equal(
 		    http_resource_not_modified(&request, "\"x\"", 100, 200),

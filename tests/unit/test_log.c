@@ -31,11 +31,10 @@ begin(void **state)
 	static struct capture capture;
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
-	}
 	capture.real = dup(STDERR_FILENO);
-	(void)dup2(pair[0], STDERR_FILENO);
+	dup2(pair[0], STDERR_FILENO);
 	close(pair[0]);
 	capture.end = pair[1];
 	*state = &capture;
@@ -50,7 +49,7 @@ end(void **state)
 {
 	struct capture *capture = *state;
 
-	(void)dup2(capture->real, STDERR_FILENO);
+	dup2(capture->real, STDERR_FILENO);
 	close(capture->real);
 	close(capture->end);
 	return 0;
@@ -144,7 +143,7 @@ sink_take(const char *program, int priority, const char *text,
 	assert_string_equal(program, "test");
 	sink.calls++;
 	sink.priority = priority;
-	(void)snprintf(sink.text, sizeof(sink.text), "%s", text);
+	snprintf(sink.text, sizeof(sink.text), "%s", text);
 	sink.about = *about;
 	return sink.takes;
 }
@@ -156,7 +155,7 @@ be_the_journal(void)
 	struct stat st;
 
 	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
-	(void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
 	    (uintmax_t)st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
 	jw_log_init("test");
@@ -190,7 +189,7 @@ an_inherited_variable_is_no_journal(void **state)
 	}
 	/* The right device alone is not enough. */
 	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
-	(void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
 	    (uintmax_t)st.st_ino + 1);
 	setenv("JOURNAL_STREAM", stream, 1);
 	jw_log_init("test");

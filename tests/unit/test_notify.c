@@ -70,16 +70,14 @@ hand_over(int n, const char *names)
 {
 	char text[32];
 
-	for (int fd = 3; fd < 3 + n; fd++) {
+	for (int fd = 3; fd < 3 + n; fd++)
 		put_socket(fd);
-	}
-	(void)snprintf(text, sizeof(text), "%d", (int)getpid());
+	snprintf(text, sizeof(text), "%d", (int)getpid());
 	setenv("LISTEN_PID", text, 1);
-	(void)snprintf(text, sizeof(text), "%d", n);
+	snprintf(text, sizeof(text), "%d", n);
 	setenv("LISTEN_FDS", text, 1);
-	if (names != NULL) {
+	if (names != NULL)
 		setenv("LISTEN_FDNAMES", names, 1);
-	}
 }
 
 static void
@@ -285,7 +283,7 @@ manager(void)
 	CHECK(fd >= 0);
 	CHECK(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0);
 	CHECK(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-	(void)snprintf(name, sizeof(name), "@%.*s",
+	snprintf(name, sizeof(name), "@%.*s",
 	    (int)(len - sizeof(sa_family_t) - 1), address.sun_path + 1);
 	setenv("NOTIFY_SOCKET", name, 1);
 	return fd;
@@ -334,7 +332,7 @@ the_watchdog_wants_half(void)
 {
 	char pid[32];
 
-	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	setenv("WATCHDOG_PID", pid, 1);
 	CHECK(sys_notify_watchdog_interval() == 15000000);

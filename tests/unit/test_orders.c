@@ -1,7 +1,7 @@
 /*
- * daemon/lifecycle/operator_order.c: `rotate` in every situation, its outcome and the numbers
- * of its exposure by the formulas of the timing rules, and an unchanged set
- * after every refusal.
+ * daemon/lifecycle/operator_order.c: `rotate` in every situation, its outcome
+ * and the numbers of its exposure by the formulas of the timing rules, and an
+ * unchanged set after every refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -818,7 +818,7 @@ with_early(void)
 	struct lc_env env = at(T0 + 20);
 	struct lc_outcome out;
 
-	(void)accept(&set, (struct lc_rotate){.now = true});
+	accept(&set, (struct lc_rotate){.now = true});
 	assert_int_equal(lc_rollback(&set, &env, &order, &out), JW_OK);
 	assert_int_equal(out.activated, 2);
 	assert_false(out.exposed);

@@ -49,15 +49,12 @@ expect_fault(struct jw_policy policy, const char *name, int64_t minimum,
 	assert_string_equal(fault.param->snake, name);
 	assert_int_equal(fault.has_minimum, minimum >= 0);
 	assert_int_equal(fault.has_maximum, maximum >= 0);
-	if (minimum >= 0) {
+	if (minimum >= 0)
 		assert_int_equal(fault.minimum, minimum);
-	}
-	if (maximum >= 0) {
+	if (maximum >= 0)
 		assert_int_equal(fault.maximum, maximum);
-	}
-	if (strstr(why.text, says) == NULL) {
+	if (strstr(why.text, says) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, says);
-	}
 	assert_int_equal(jw_policy_check(&policy, NULL, NULL), JW_BAD_POLICY);
 }
 
@@ -66,9 +63,8 @@ expect_sound(struct jw_policy policy)
 {
 	struct jw_why why = {"", ""};
 
-	if (jw_policy_check(&policy, NULL, &why) != JW_OK) {
+	if (jw_policy_check(&policy, NULL, &why) != JW_OK)
 		fail_msg("%s", why.text);
-	}
 }
 
 static void
@@ -158,12 +154,10 @@ static void
 names_go_both_ways(void **state)
 {
 	(void)state;
-	for (int i = 0; i < JW_ALG_COUNT; i++) {
+	for (int i = 0; i < JW_ALG_COUNT; i++)
 		assert_int_equal(jw_alg_parse(jw_alg_name(i)), i);
-	}
-	for (int i = 0; i < JW_MODE_COUNT; i++) {
+	for (int i = 0; i < JW_MODE_COUNT; i++)
 		assert_int_equal(jw_mode_parse(jw_mode_name(i)), i);
-	}
 	assert_null(jw_alg_name(-1));
 	assert_null(jw_alg_name(JW_ALG_COUNT));
 	assert_null(jw_mode_name(-1));
@@ -252,9 +246,8 @@ bad_values_are_explained(void **state)
 		    JW_BAD_POLICY);
 		assert_int_equal(value, -77);
 		assert_non_null(strstr(why.text, rows[i].name));
-		if (strstr(why.text, rows[i].says) == NULL) {
+		if (strstr(why.text, rows[i].says) == NULL)
 			fail_msg("%s", why.text);
-		}
 	}
 }
 
@@ -398,9 +391,8 @@ the_largest_policy_does_not_overflow(void **state)
 	struct jw_policy policy;
 
 	(void)state;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		jw_policy_set(&policy, &params[i], params[i].maximum);
-	}
 	assert_int_equal(
 	    jw_policy_publish_interval(&policy), INT64_C(4) * 365 * 86400);
 	assert_int_equal(
@@ -473,9 +465,8 @@ large_keys_fill_a_set_early(void **state)
 	    {JW_ALG_MLDSA87, 4, 2592}};
 
 	(void)state;
-	for (int alg = 0; alg < JW_ALG_MLDSA44; alg++) {
+	for (int alg = 0; alg < JW_ALG_MLDSA44; alg++)
 		assert_int_equal(jw_alg_max_published(alg), JW_SET_KEYS_MAX);
-	}
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		size_t most = (size_t)rows[i].most;
 

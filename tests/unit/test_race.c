@@ -361,7 +361,7 @@ create(struct client *c, struct edit *edit, const struct lc_env *env)
 	snprintf(edit->created.kid, MODEL_KID_SIZE, "%043lld",
 	    (long long)++race->kids);
 	pthread_mutex_unlock(&race->mutex);
-	(void)lc_add(&edit->after, env, JW_ALG_ES256, (uint32_t)draw(c, 999));
+	lc_add(&edit->after, env, JW_ALG_ES256, (uint32_t)draw(c, 999));
 	edit->created.facts = edit->after.gens[edit->after.count - 1];
 	edit->new_key = (struct store_new_key){
 	    .key = &edit->created,

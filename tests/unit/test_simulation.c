@@ -1,7 +1,7 @@
 /*
  * The promise itself: the real decisions of the lifecycle, in
- * virtual time, against the worst verifiers that jwksd-lifecycle(7) allows.  Then
- * the same world with one rule taken away at a time, to show that the test
+ * virtual time, against the worst verifiers that jwksd-lifecycle(7) allows.
+ * Then the same world with one rule taken away at a time, to show that the test
  * would notice.  JWKSD_SEED repeats a run, JWKSD_ROUNDS sets its length.
  *
  * True time has parts of seconds; the daemon sees whole ones alone.  Within one
@@ -1338,7 +1338,7 @@ poll(struct world *w, struct verifier *v, int64_t at, bool longest)
 	while (v->count < FETCHES && at < w->now && at - start < span(40000)) {
 		int64_t max = 0;
 
-		(void)fetch(w, v, &at);
+		fetch(w, v, &at);
 		max = span(epoch_at(w, at)->policy.verifier_max_age);
 		at += longest ? max : between(w, (max + 7) / 8, max);
 	}
