@@ -61,6 +61,16 @@ encode_maybe_int(const void *member)
 	return maybe->given ? json_integer(maybe->value) : NULL;
 }
 
+static void
+decode_maybe_float(const json_t *value, void *ret_member)
+{
+	*(struct varlink_maybe_float *)ret_member =
+	    (struct varlink_maybe_float){
+		.given = json_is_number(value),
+		.value = json_number_value(value),
+	    };
+}
+
 static json_t *
 encode_maybe_bool(const void *member)
 {
@@ -115,6 +125,8 @@ const struct varlink_codec varlink_int_if_set = {
     "int", sizeof(int64_t), false, decode_int, encode_int_if_set};
 const struct varlink_codec varlink_maybe_int = {"int",
     sizeof(struct varlink_maybe_int), true, decode_maybe_int, encode_maybe_int};
+const struct varlink_codec varlink_maybe_float = {"float",
+    sizeof(struct varlink_maybe_float), true, decode_maybe_float, NULL};
 const struct varlink_codec varlink_maybe_bool = {
     "bool", sizeof(struct varlink_maybe_bool), true, NULL, encode_maybe_bool};
 const struct varlink_codec varlink_string = {

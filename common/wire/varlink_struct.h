@@ -1,8 +1,7 @@
 /*
  * Plain C structs from JSON objects, and JSON objects from them, by a table of
  * members: a request is decoded once before its handler runs, a reply is
- * encoded once when the handler has filled it.  Pure; `struct json_t` is
- * Jansson's json_t.
+ * encoded once after it.  Pure; `struct json_t` is Jansson's json_t.
  */
 #ifndef JWKSD_COMMON_WIRE_VARLINK_STRUCT_H
 #define JWKSD_COMMON_WIRE_VARLINK_STRUCT_H
@@ -41,8 +40,7 @@ struct varlink_member {
 
 struct varlink_layout {
 	const struct varlink_member *members;
-	size_t count;
-	size_t size; /* of the struct */
+	size_t count, size; /* of members; of the struct */
 };
 
 #define VARLINK_LAYOUT(type, ...)                                          \
@@ -59,19 +57,20 @@ struct varlink_maybe_int {
 	bool given;
 	int64_t value;
 };
-
-struct varlink_maybe_bool {
+struct varlink_maybe_float {
 	bool given;
-	bool value;
+	double value;
+};
+struct varlink_maybe_bool {
+	bool given, value;
 };
 
-/* An array that is encoded row by row; zeroes: an empty one. */
+/* An array that is encoded row by row (zeroes: an empty one); an array of
+ * objects, decoded one by one, that belongs to the JSON object. */
 struct varlink_rows {
 	struct json_t *array;
 	size_t count;
 };
-
-/* An array of objects, decoded one by one; it belongs to the JSON object. */
 struct varlink_objects {
 	const struct json_t *array;
 	size_t count;
@@ -82,6 +81,7 @@ extern const struct varlink_codec varlink_bool, /* bool; absent: false */
     varlink_int,                                /* int64_t */
     varlink_int_if_set,                         /* int64_t; left out when 0 */
     varlink_maybe_int,                          /* struct varlink_maybe_int */
+    varlink_maybe_float,                        /* struct varlink_maybe_float */
     varlink_maybe_bool,                         /* struct varlink_maybe_bool */
     varlink_string,      /* const char *, the JSON object's; absent: NULL */
     varlink_any_object,  /* const struct json_t *, its; absent: NULL */
@@ -95,10 +95,10 @@ extern const struct varlink_codec varlink_bool, /* bool; absent: false */
  */
 void varlink_decode(const struct varlink_layout *layout,
     const struct json_t *object, void *ret_struct);
-/* A new object; the caller's to json_decref.  In the order of the table. */
+/* A new object, the caller's to json_decref, and the same as compact text, the
+ * caller's to free.  In the order of the table. */
 struct json_t *varlink_encode(
     const struct varlink_layout *layout, const void *from);
-/* The same as compact text, the caller's to free. */
 char *varlink_encode_text(
     const struct varlink_layout *layout, const void *from);
 
@@ -107,7 +107,6 @@ void varlink_objects_get(const struct varlink_objects *objects, size_t place,
     const struct varlink_layout *layout, void *ret_struct);
 /* The codec of an array type: decodes to a struct varlink_objects. */
 void varlink_objects_decode(const struct json_t *value, void *ret_member);
-
 /* Append one row, encoded; one string, printf-like. */
 void varlink_rows_add(struct varlink_rows *rows,
     const struct varlink_codec *codec, const void *row);
