@@ -39,7 +39,7 @@ enum {
 
 struct own_socket {
 	int fd;               /* handed over, and stays open; else -1 */
-	bool wrong;           /* it is no listening Unix socket */
+	bool wrong;           /* it is not a listening Unix socket */
 	char path[PATH_SIZE]; /* of the one that we made; else "" */
 };
 

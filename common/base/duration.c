@@ -71,12 +71,12 @@ bad_number(const char *text, const char *at, struct jw_why *why)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		if (*at != '\0' && strchr(rows[i].first, *at) != NULL)
 			return jw_fail(JW_INVALID_PARAMETER, why,
-			    "\"%.64s\" is no duration: a duration %s, as in "
+			    "\"%.64s\" is not a duration: a duration %s, as in "
 			    "\"30d\" or \"1h 30min\"",
 			    text, rows[i].problem);
 	}
 	return jw_fail(JW_INVALID_PARAMETER, why,
-	    "\"%.64s\" is no duration; write a number and a unit, as in "
+	    "\"%.64s\" is not a duration; write a number and a unit, as in "
 	    "\"30d\" or \"1h 30min\"",
 	    text);
 }
@@ -90,7 +90,8 @@ bad_unit(const char *text, const char *unit, size_t len, struct jw_why *why)
 		    "h, d, w, M, y after it",
 		    text);
 	return jw_fail(JW_INVALID_PARAMETER, why,
-	    "\"%.*s\" in \"%.64s\" is no unit; it is one of s, min, h, d, w, "
+	    "\"%.*s\" in \"%.64s\" is not a unit; it is one of s, min, h, d, "
+	    "w, "
 	    "M, y",
 	    len > 32 ? 32 : (int)len, unit, text);
 }
@@ -247,7 +248,7 @@ jw_time_format_relative(int64_t when, int64_t now, char *buf)
 static enum jw_err
 bad_time(const char *text, const char *problem, struct jw_why *why)
 {
-	jw_why_set(why, "\"%.64s\" is no time: %s", text, problem);
+	jw_why_set(why, "\"%.64s\" is not a time: %s", text, problem);
 	jw_why_hint(why,
 	    "write a time as 2026-12-01T08:30:00Z, 2026-12-01, +30min, "
 	    "tomorrow or @1790000000");

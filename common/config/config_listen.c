@@ -56,7 +56,7 @@ explain_address(
 		    "[::1]:7517",
 		    text);
 	return jw_fail(JW_BAD_CONFIG, why,
-	    "listen \"%s\" is no address; write a numeric ADDRESS:PORT, "
+	    "listen \"%s\" is not an address; write a numeric ADDRESS:PORT, "
 	    "[ADDRESS]:PORT or unix:/PATH",
 	    text);
 }

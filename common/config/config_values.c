@@ -113,7 +113,7 @@ parse_group(const struct jw_config_key *key, const char *value,
 		    key->name, value);
 	if (group_length(value) != len)
 		return jw_fail(JW_BAD_CONFIG, why,
-		    "%s \"%s\" is no name of a group; write one name of "
+		    "%s \"%s\" is not the name of a group; write one name of "
 		    "letters, digits, _, - and ., at most 32",
 		    key->name, value);
 	replace_text(text_of(key, config), value, len);
@@ -147,7 +147,7 @@ check_rules(char *text, struct jw_why *why)
 	     word = strtok_r(NULL, SEPARATORS, &save)) {
 		if (!is_rule(word))
 			return jw_fail(JW_BAD_CONFIG, why,
-			    "sign_rules: \"%s\" is no rule; write "
+			    "sign_rules: \"%s\" is not a rule; write "
 			    "GROUP:KEYSET, or * for every key set",
 			    word);
 	}
@@ -198,7 +198,8 @@ parse_domain(const struct jw_config_key *key, const char *value,
 	if (is_domain(*domain))
 		return JW_OK;
 	return jw_fail(JW_BAD_CONFIG, why,
-	    "domain \"%s\" is no DNS name; write one as session.example.com, "
+	    "domain \"%s\" is not a DNS name; write one as "
+	    "session.example.com, "
 	    "without scheme, port or *",
 	    value);
 }

@@ -229,8 +229,8 @@ policy_parse_number(const struct jw_param *param, const char *text,
 
 	if (digits == 0 || digits > 9 || text[digits] != '\0')
 		return jw_fail(JW_BAD_POLICY, why,
-		    "%s \"%.64s\" is no number; write %" PRId32 " to %" PRId32
-		    " in digits alone",
+		    "%s \"%.64s\" is not a number; write %" PRId32
+		    " to %" PRId32 " in digits alone",
 		    param->snake, text, param->minimum, param->maximum);
 	*ret_value = strtol(text, NULL, 10);
 	return JW_OK;

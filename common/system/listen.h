@@ -30,7 +30,8 @@ enum jw_err sys_listeners_bind(const struct jw_config *config,
     struct sys_listeners *ret_listeners, struct jw_why *why);
 /*
  * Take every descriptor named "http"; without any, sys_listeners_bind().  Also
- * JW_BAD_CONFIG with why, for a descriptor that is no listening stream socket.
+ * JW_BAD_CONFIG with why, for a descriptor that is not a listening stream
+ * socket.
  */
 enum jw_err sys_listeners_open(struct sys_notify_fds *handed,
     const struct jw_config *config, struct sys_listeners *ret_listeners,

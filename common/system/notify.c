@@ -131,7 +131,7 @@ sys_notify_check_socket(
 	if (fits)
 		return JW_OK;
 	jw_why_set(why,
-	    "the descriptor that was handed over as \"%s\" is no listening "
+	    "the descriptor that was handed over as \"%s\" is not a listening "
 	    "stream socket%s",
 	    name, family == NOTIFY_UNIX ? " of the Unix kind" : "");
 	jw_why_hint(why,

@@ -185,7 +185,7 @@ static const struct error_row {
     {JW_PERMISSION_DENIED, NULL, NULL, {"the daemon does not let you do that"},
 	{"members of the group ", "group", " may"}},
     {JW_INVALID_PARAMETER, NULL, is_request_id,
-	{"that request id is no good, or belongs to another request"},
+	{"that request id is not valid, or belongs to another request"},
 	{"a request is repeated with the very same options, or is new"}},
     {JW_INVALID_PARAMETER, NULL, NULL,
 	{"the daemon does not accept the parameter \"", "parameter", "\""},

@@ -38,7 +38,7 @@ class Keeper(handed.Case):
                         (n, sock if n == name else s) for n, s in three])
                     self.ends(process, 78)
                     log = self.daemon.log(start)
-                    self.assertIn(f'"{name}" is no listening', log)
+                    self.assertIn(f'"{name}" is not a listening', log)
                     self.assertIn(f"FileDescriptorName={name}", log)
                     for mark in os.listdir(self.marks):
                         os.unlink(os.path.join(self.marks, mark))
@@ -76,7 +76,7 @@ class Front(handed.Case):
         for sock in (udp, silent):
             start = len(self.daemon.log())
             self.ends(self.begin("jwksd-http", [("http", sock)]), 78)
-            self.assertIn('"http" is no listening', self.daemon.log(start))
+            self.assertIn('"http" is not a listening', self.daemon.log(start))
 
     def test_unknown_names_are_logged(self):
         http = self.listen(("127.0.0.1", self.daemon.port),

@@ -524,7 +524,7 @@ static const struct {
     {"[store]\npath = /srv/\n",
 	"a.conf:2: path \"/srv/\" is a directory; write the path "
 	"of a file\n"},
-#define NO_RULE "\" is no rule; write GROUP:KEYSET, or * for every key set\n"
+#define NO_RULE "\" is not a rule; write GROUP:KEYSET, or * for every key set\n"
     {"[access]\nsign_rules = sessions\n",
 	"a.conf:2: sign_rules: \"sessions" NO_RULE},
     {"[access]\nsign_rules = a:b 7:default\n",
@@ -538,12 +538,12 @@ static const struct {
 	"a.conf:2: admin_group \"27\" is a number; write the name "
 	"of the group\n"},
     {"[access]\nadmin_group = a b\n",
-	"a.conf:2: admin_group \"a b\" is no name of a group; "
+	"a.conf:2: admin_group \"a b\" is not the name of a group; "
 	"write one name of letters, digits, _, - and ., at most "
 	"32\n"},
     {"[policy]\nrotation_period = 5 fortnights\n",
 	"a.conf:2: rotation_period: \"fortnights\" in \"5 "
-	"fortnights\" is no unit; it is one of s, min, h, d, w, "
+	"fortnights\" is not a unit; it is one of s, min, h, d, w, "
 	"M, y\n"},
     {"[policy]\nalgorithm = eddsa\n",
 	"a.conf:2: algorithm \"eddsa\" is unknown; it is one of "
@@ -573,18 +573,18 @@ addresses_are_refused_with_words(void **state)
 	    {":80", "write 0.0.0.0:80 or [::]:80"},
 	    {"localhost:80", "write 127.0.0.1:80 or [::1]:80"},
 	    {"LOCALHOST:80", "names are not looked up"},
-	    {"example.com:80", "is no address"},
+	    {"example.com:80", "is not an address"},
 	    {"80", "is a port alone; write 127.0.0.1:80"},
 	    {"127.0.0.1", "has no port"},
 	    {"[::1]", "has no port"},
 	    {"::1:80", "stands in brackets"},
-	    {"[::1:80", "is no address"},
-	    {"[127.0.0.1]:80", "is no address"},
-	    {"[]:80", "is no address"},
-	    {"[:80", "is no address"},
-	    {"127.1:80", "is no address"},
-	    {"0127.0.0.1:80", "is no address"},
-	    {"[fe80::1%eth0]:80", "is no address"},
+	    {"[::1:80", "is not an address"},
+	    {"[127.0.0.1]:80", "is not an address"},
+	    {"[]:80", "is not an address"},
+	    {"[:80", "is not an address"},
+	    {"127.1:80", "is not an address"},
+	    {"0127.0.0.1:80", "is not an address"},
+	    {"[fe80::1%eth0]:80", "is not an address"},
 	    {"127.0.0.1:", "0 to 65535"},
 	    {"127.0.0.1:65536", "0 to 65535"},
 	    {"127.0.0.1:http", "0 to 65535"},
@@ -635,7 +635,7 @@ domains_are_checked(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		snprintf(text, sizeof(text), "[http]\ndomain = %s\n", bad[i]);
 		put("a.conf", text);
-		assert_non_null(strstr(errors_of(), "is no DNS name"));
+		assert_non_null(strstr(errors_of(), "is not a DNS name"));
 	}
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct jw_config *config;
@@ -652,7 +652,7 @@ domains_are_checked(void **state)
 	jw_config_free(load());
 	snprintf(text, sizeof(text), "[http]\ndomain = %064d.de\n", 1);
 	put("a.conf", text);
-	assert_non_null(strstr(errors_of(), "is no DNS name"));
+	assert_non_null(strstr(errors_of(), "is not a DNS name"));
 }
 
 static void
@@ -707,7 +707,7 @@ all_mistakes_come_in_order(void **state)
 	    "a.conf:4: unknown section [polcy]; did you mean [policy]?\n"
 	    "a.conf:10: path \"x\" is not absolute; write the whole path, "
 	    "beginning with /\n"
-	    "a.conf.d/1.conf:4: domain \"-\" is no DNS name; write one as "
+	    "a.conf.d/1.conf:4: domain \"-\" is not a DNS name; write one as "
 	    "session.example.com, without scheme, port or *\n"
 	    "a.conf.d/2.conf:1: there is no =; write NAME = VALUE\n"
 	    "a.conf.d/2.conf:3: listen \"1\" is a port alone; write "
@@ -736,7 +736,7 @@ arithmetic_waits_for_readable_values(void **state)
 	put("a.conf",
 	    "[policy]\nrotation_period = 1h\nverifier_max_age = 1x\n");
 	assert_string_equal(errors_of(),
-	    "a.conf:3: verifier_max_age: \"x\" in \"1x\" is no unit; it is "
+	    "a.conf:3: verifier_max_age: \"x\" in \"1x\" is not a unit; it is "
 	    "one of s, min, h, d, w, M, y\n");
 }
 
