@@ -93,8 +93,8 @@ serve_conn_count(struct serve_conn *conn)
 		server->full = true;
 	} else if (server->full) {
 		server->full = false;
-		TAILQ_FOREACH(other, &server->conns, link)
-		serve_conn_soon(other);
+		TAILQ_FOREACH (other, &server->conns, link)
+			serve_conn_soon(other);
 	}
 }
 

@@ -26,8 +26,8 @@ has_place(const struct serve_server *server, uid_t uid)
 
 	if (server->nconns < server->limits.per_uid)
 		return true;
-	TAILQ_FOREACH(conn, &server->conns, link)
-	of_uid += conn->peer.uid == uid;
+	TAILQ_FOREACH (conn, &server->conns, link)
+		of_uid += conn->peer.uid == uid;
 	return of_uid < server->limits.per_uid;
 }
 
@@ -65,11 +65,10 @@ static int
 count_waiting(const struct serve_server *server, enum serve_place place,
     const uid_t *uid, struct serve_conn **ret_first)
 {
-	struct serve_conn *conn;
+	struct serve_conn *conn = TAILQ_FIRST(&server->waiting);
 	int n = 0;
 
-	TAILQ_FOREACH(conn, &server->waiting, link)
-	{
+	for (; conn != NULL; conn = TAILQ_NEXT(conn, link)) {
 		if (conn->place != place ||
 		    (uid != NULL && conn->peer.uid != *uid))
 			continue;
@@ -163,12 +162,10 @@ serve_end_waiting(struct serve_conn *conn)
 static void
 admit_waiting(struct serve_server *server, uid_t uid)
 {
-	struct serve_conn *conn;
+	struct serve_conn *conn = NULL;
 
-	TAILQ_FOREACH(conn, &server->waiting, link)
-	if (conn->place == PLACE_PARKED && conn->peer.uid == uid)
-		break;
-	if (conn == NULL || !has_place(server, uid) ||
+	if (count_waiting(server, PLACE_PARKED, &uid, &conn) == 0 ||
+	    !has_place(server, uid) ||
 	    server->nconns >= server->limits.connections)
 		return;
 	TAILQ_REMOVE(&server->waiting, conn, link);

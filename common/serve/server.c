@@ -179,10 +179,10 @@ serve_server_drain(
 	server->drained = done;
 	server->drained_arg = arg;
 	evconnlistener_disable(server->listener);
-	TAILQ_FOREACH(conn, &server->waiting, link)
-	end_input(conn);
-	TAILQ_FOREACH(conn, &server->conns, link)
-	end_input(conn);
+	TAILQ_FOREACH (conn, &server->waiting, link)
+		end_input(conn);
+	TAILQ_FOREACH (conn, &server->conns, link)
+		end_input(conn);
 	serve_tell_empty(server);
 }
 

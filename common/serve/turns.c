@@ -207,9 +207,9 @@ serve_find_share(struct serve_turns *turns, const void *socket, uid_t uid)
 {
 	struct turns_share *share;
 
-	LIST_FOREACH(share, &turns->list, link)
-	if (share->socket == socket && share->uid == uid)
-		return share;
+	LIST_FOREACH (share, &turns->list, link)
+		if (share->socket == socket && share->uid == uid)
+			return share;
 	forget_idle(turns);
 	share = calloc(1, sizeof(*share));
 	if (share == NULL)

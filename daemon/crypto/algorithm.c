@@ -18,7 +18,6 @@
 #define ED448                                                         \
 	.family = &crypto_okp, .type = "ED448", .id = EVP_PKEY_ED448, \
 	.crv = "Ed448", .octets = 57
-#define AKP .family = &crypto_akp
 
 /* clang-format off */
 const struct algorithm crypto_algorithms[JW_ALG_COUNT] = {
@@ -39,9 +38,10 @@ const struct algorithm crypto_algorithms[JW_ALG_COUNT] = {
 [JW_ALG_EDDSA] = {ED25519, .quick = true},
 [JW_ALG_ED25519] = {ED25519, .quick = true},
 [JW_ALG_ED448] = {ED448},
-[JW_ALG_MLDSA44] = {AKP, .type = "ML-DSA-44", .octets = 1312},
-[JW_ALG_MLDSA65] = {AKP, .type = "ML-DSA-65", .octets = 1952},
-[JW_ALG_MLDSA87] = {AKP, .type = "ML-DSA-87", .octets = AKP_OCTETS_MAX},
+[JW_ALG_MLDSA44] = {.family = &crypto_akp, .type = "ML-DSA-44", .octets = 1312},
+[JW_ALG_MLDSA65] = {.family = &crypto_akp, .type = "ML-DSA-65", .octets = 1952},
+[JW_ALG_MLDSA87] = {.family = &crypto_akp, .type = "ML-DSA-87",
+    .octets = AKP_OCTETS_MAX},
 };
 /* clang-format on */
 

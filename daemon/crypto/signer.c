@@ -90,9 +90,9 @@ crypto_look_up(struct crypto_signer *signer, const char *kid)
 {
 	struct crypto_signer_key *key;
 
-	LIST_FOREACH(key, bucket_of(signer, kid), in_bucket)
-	if (strcmp(crypto_kid(key->pair), kid) == 0)
-		return key;
+	LIST_FOREACH (key, bucket_of(signer, kid), in_bucket)
+		if (strcmp(crypto_kid(key->pair), kid) == 0)
+			return key;
 	return NULL;
 }
 
@@ -270,10 +270,8 @@ crypto_signer_free(struct crypto_signer *signer)
 	if (signer == NULL)
 		return;
 	crypto_worker_pool_free(signer->threads);
-	/* crypto_forget() takes it off the list, which the analyzer cannot see.
-	 */
 	while ((key = TAILQ_FIRST(&signer->by_use)) != NULL)
-		crypto_forget(
-		    signer, key); /* NOLINT(clang-analyzer-unix.Malloc) */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): off the list */
+		crypto_forget(signer, key);
 	free(signer);
 }

@@ -77,9 +77,9 @@ crypto_find_share(const struct crypto_worker_pool *pool, uint64_t number)
 {
 	struct share *share;
 
-	TAILQ_FOREACH(share, &pool->todo, link)
-	if (share->number == number)
-		break;
+	TAILQ_FOREACH (share, &pool->todo, link)
+		if (share->number == number)
+			break;
 	return share;
 }
 
@@ -326,9 +326,9 @@ find_job(const struct share *share, const void *arg)
 {
 	struct job *job;
 
-	STAILQ_FOREACH(job, &share->jobs, link)
-	if (job->arg == arg)
-		return job;
+	STAILQ_FOREACH (job, &share->jobs, link)
+		if (job->arg == arg)
+			return job;
 	return NULL;
 }
 

@@ -6,6 +6,7 @@
  * The key pairs are made and sealed on a thread; a private key is not kept in
  * memory until the others are made.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,7 @@ founding_new(struct founding *f, const struct keeper_new_sets *sets)
 {
 	size_t rows = 0;
 
+	assert(sets->count > 0);
 	for (size_t i = 0; i < sets->count; i++)
 		rows += 1 + sets->list[i].row.nkeys;
 	f->changes = calloc(sets->count, sizeof(*f->changes));

@@ -401,11 +401,11 @@ is_all_read(struct publish *publish)
 	int64_t now = jw_clock_monotonic_ms();
 	const struct follower *follower;
 
-	TAILQ_FOREACH(follower, &publish->followers, link)
-	if (follower->is_front &&
-	    (!follower->has_read || !follower->caught_up ||
-		follower->quiet < POLLS))
-		return false;
+	TAILQ_FOREACH (follower, &publish->followers, link)
+		if (follower->is_front &&
+		    (!follower->has_read || !follower->caught_up ||
+			follower->quiet < POLLS))
+			return false;
 	return publish->complete_count > 0 && now >= publish->settled_ms &&
 	       !publish_strays_any(&publish->strays, now);
 }
@@ -430,9 +430,9 @@ is_waited_for(const struct publish *publish)
 
 	if (publish->complete_count > 0 && keeper_is_unread(publish->keeper))
 		return true;
-	TAILQ_FOREACH(follower, &publish->followers, link)
-	if (follower->complete && !follower->has_read)
-		return true;
+	TAILQ_FOREACH (follower, &publish->followers, link)
+		if (follower->complete && !follower->has_read)
+			return true;
 	return false;
 }
 

@@ -28,10 +28,10 @@
 #include "common/base/log.h"
 #include "daemon/crypto/envelope.h"
 #include "daemon/crypto/keys.h"
-#include "daemon/keeper/refusals.h"
 #include "daemon/keeper/fronts.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/news.h"
+#include "daemon/keeper/refusals.h"
 #include "daemon/keeper/room.h"
 #include "daemon/keeper/sign.h"
 #include "daemon/keeper/state.h"
@@ -549,8 +549,7 @@ whole_life_by_the_clock(void **state)
 	expect_states(fix, "1:retired 2:active 3:published");
 	expect_same_as_disk(fix);
 	pass(fix, 1 + HOUR);
-	assert_int_equal(
-	    store_sealed(fix->keeper->store, 1, 1, &blob, &len),
+	assert_int_equal(store_sealed(fix->keeper->store, 1, 1, &blob, &len),
 	    JW_NO_SUCH_KEY);
 	pass(fix, 7560 - HOUR);
 	expect_states(fix, "2:active 3:published");
@@ -768,8 +767,8 @@ order_is_kept_with_its_outcome(void **state)
 	assert_int_equal(fix->news[1].to, GEN_RETIRED);
 	assert_string_equal(fix->news[0].order, "rotate");
 	assert_true(fix->news[0].document_changed);
-	assert_int_equal(store_request_find(fix->keeper->store, "id-1",
-			     &asked, &outcome),
+	assert_int_equal(
+	    store_request_find(fix->keeper->store, "id-1", &asked, &outcome),
 	    JW_OK);
 	assert_string_equal(outcome, "outcome");
 	free(asked);
@@ -974,8 +973,8 @@ late_commit_is_told_to_observers(void **state)
 	assert_true(fix->news[0].document_changed);
 	assert_int_equal(fix->news[1].number, 1);
 	assert_int_equal(fix->news[1].to, GEN_RETIRED);
-	assert_int_equal(store_request_find(fix->keeper->store, "id-1",
-			     &asked, &outcome),
+	assert_int_equal(
+	    store_request_find(fix->keeper->store, "id-1", &asked, &outcome),
 	    JW_OK);
 	assert_string_equal(outcome, "outcome");
 	free(asked);
