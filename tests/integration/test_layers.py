@@ -136,8 +136,9 @@ def shared_names(folder):
         ["nm", "-P", "--defined-only", "--extern-only",
          *filter(os.path.exists, objects)],
         capture_output=True, text=True, check=True).stdout
+    # A sanitizer adds names of its own.
     return {line.split()[0] for line in listed.splitlines()
-            if len(line.split()) > 2}
+            if len(line.split()) > 2 and not line.startswith("__")}
 
 
 def outlandish(text):

@@ -269,7 +269,7 @@ given_row(const struct out_text *text, const void *rows, size_t index,
 
 	(void)text;
 	(void)why;
-	for (size_t i = 0; cells[3 * index + i] != NULL && i < 3; i++)
+	for (size_t i = 0; i < 3 && cells[3 * index + i] != NULL; i++)
 		ret_row->cells[i] = cells[3 * index + i];
 	return JW_OK;
 }

@@ -344,11 +344,12 @@ errors_fit_the_declared_types(void **state)
 	     err++) {
 		const struct varlink_error *error =
 		    declared_error(strrchr(jw_err_wire(err), '.') + 1);
-		json_t *json = verbs_fault_encode(err, &fault);
+		json_t *json;
 
 		/* Those two have tables of their own. */
 		if (err == JW_BAD_CLAIMS || err == JW_BAD_CONFIG)
 			continue;
+		json = verbs_fault_encode(err, &fault);
 		if (varlink_fields_check(error->fields, json, name) != JW_OK)
 			fail_msg("%s: %s", error->name, name);
 		found += json != NULL;
