@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/base64url.h"
+#include "common/base/memory.h"
 #include "common/wire/varlink.h"
 #include "common/wire/varlink_struct.h"
 #include "daemon/crypto/keys.h"
@@ -54,6 +55,15 @@ struct finding {
 	struct verbs_verify_reply reply;
 };
 
+/* A lack of memory must not become a verdict about a token. */
+static bool
+is_done(enum jw_err err)
+{
+	if (err == JW_NO_MEMORY)
+		jw_out_of_memory(0);
+	return err == JW_OK;
+}
+
 static struct json_t *
 parse_part(const char *text, size_t len)
 {
@@ -61,7 +71,7 @@ parse_part(const char *text, size_t len)
 	struct json_t *object;
 	size_t n = 0;
 
-	if (jw_base64url_decode(text, len, &data, &n) != JW_OK)
+	if (!is_done(jw_base64url_decode(text, len, &data, &n)))
 		return NULL;
 	object = varlink_object_parse((const char *)data, n);
 	free(data);
@@ -84,8 +94,8 @@ parse_token(const char *text, struct token *token)
 	varlink_decode(&header_layout, token->header_json, &token->header);
 	varlink_decode(&claims_layout, token->claims_json, &token->claims);
 	return token->header_json != NULL && token->claims_json != NULL &&
-	       jw_base64url_decode(second + 1, strlen(second + 1),
-		   &token->signature, &token->signature_len) == JW_OK;
+	       is_done(jw_base64url_decode(second + 1, strlen(second + 1),
+		   &token->signature, &token->signature_len));
 }
 
 static void
@@ -105,10 +115,10 @@ is_signed_by(const struct token *token, const struct key *key)
 
 	right = alg != NULL && token->header.alg != NULL &&
 		strcmp(alg, token->header.alg) == 0 &&
-		crypto_from_own_jwk(
-		    (enum jw_alg)key->facts.alg, key->jwk, &pair) == JW_OK &&
-		crypto_verify(pair, token->text, token->signed_len,
-		    token->signature, token->signature_len) == JW_OK;
+		is_done(crypto_from_own_jwk(
+		    (enum jw_alg)key->facts.alg, key->jwk, &pair)) &&
+		is_done(crypto_verify(pair, token->text, token->signed_len,
+		    token->signature, token->signature_len));
 	crypto_free(pair);
 	return right;
 }
